@@ -1,0 +1,153 @@
+#pragma once
+
+#include <mae/core/error.hpp>
+#include <mae/core/types.hpp>
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace mae {
+
+/// A fixed set of threads that share out the indices of a loop. The calling thread works too. A
+/// loop allocates nothing. Mutex and condition variable alone, so that ThreadSanitizer understands
+/// it. Which worker takes which index changes from run to run: results must not depend on it.
+class thread_pool {
+ public:
+  /// `threads` >= 1 in all, the calling one included; 0 takes one for every processor.
+  /// Throws config_error when negative, std::system_error when the system has no more threads.
+  explicit thread_pool(int threads = 0) : size_(resolve(threads)) {
+    try {
+      for (int worker = 1; worker < size_; ++worker)
+        helpers_.emplace_back([this, worker] { help(worker); });
+    } catch (...) {
+      stop();
+      throw;
+    }
+  }
+  thread_pool(thread_pool const&) = delete;
+  thread_pool& operator=(thread_pool const&) = delete;
+  ~thread_pool() { stop(); }
+
+  int size() const noexcept { return size_; }
+
+  /// Calls body(index, worker) once for every index in [0, count), worker in [0, size()), and
+  /// returns when all are done. The first exception stops the handing out of indices and is thrown
+  /// here. Loops from several threads take turns; a loop inside a loop of one pool is a deadlock.
+  template <class Body>
+  void for_each(index_t count, Body&& body) {
+    if (count <= 0) return;
+    if (size_ == 1 || count == 1) {
+      std::lock_guard const turn(turn_);
+      for (index_t i = 0; i < count; ++i) body(i, 0);
+      return;
+    }
+    using body_type = std::remove_reference_t<Body>;
+    run(count,
+        const_cast<void*>(static_cast<void const*>(std::addressof(body))),
+        [](void* erased, index_t index, int worker) {
+          (*static_cast<body_type*>(erased))(index, worker);
+        });
+  }
+
+  /// Cuts [0, count) into pieces of `grain` and calls body(first, last, worker) for each. The
+  /// pieces depend on `count` and `grain` alone.
+  template <class Body>
+  void for_ranges(index_t count, index_t grain, Body&& body) {
+    for_each(ceil_div(count, grain), [&](index_t piece, int worker) {
+      index_t const first = piece * grain;
+      body(first, std::min(first + grain, count), worker);
+    });
+  }
+
+ private:
+  using call = void (*)(void*, index_t, int);
+
+  static int resolve(int threads) {
+    if (threads < 0) throw config_error("the number of threads must not be negative");
+    if (threads > 0) return threads;
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  }
+
+  void run(index_t count, void* body, call invoke) {
+    std::lock_guard const turn(turn_);
+    {
+      std::lock_guard const lock(mutex_);
+      body_ = body;
+      invoke_ = invoke;
+      next_ = 0;
+      count_ = count;
+      busy_ = size_;
+      failure_ = nullptr;
+      ++generation_;
+    }
+    wake_.notify_all();
+    take_indices(0);
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [this] { return busy_ == 0; });
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+  }
+
+  void take_indices(int worker) {
+    std::unique_lock lock(mutex_);
+    while (next_ < count_) {
+      index_t const index = next_++;
+      lock.unlock();
+      try {
+        invoke_(body_, index, worker);
+        lock.lock();
+      } catch (...) {
+        lock.lock();
+        if (!failure_) failure_ = std::current_exception();
+        next_ = count_;
+      }
+    }
+    if (--busy_ == 0) done_.notify_one();
+  }
+
+  void help(int worker) {
+    std::uint64_t seen = 0;
+    for (;;) {
+      {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [&] { return stopping_ || generation_ != seen; });
+        if (stopping_) return;
+        seen = generation_;
+      }
+      take_indices(worker);
+    }
+  }
+
+  void stop() noexcept {
+    {
+      std::lock_guard const lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    for (auto& helper : helpers_) helper.join();
+  }
+
+  int size_;
+  std::mutex turn_;  // held by the thread whose loop runs
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable done_;
+  void* body_ = nullptr;
+  call invoke_ = nullptr;
+  index_t next_ = 0;
+  index_t count_ = 0;
+  int busy_ = 0;
+  std::uint64_t generation_ = 0;
+  bool stopping_ = false;
+  std::exception_ptr failure_;
+  std::vector<std::thread> helpers_;
+};
+
+}  // namespace mae

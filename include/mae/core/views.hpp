@@ -1,0 +1,52 @@
+#pragma once
+
+#include <mae/core/types.hpp>
+
+#include <cassert>
+#include <span>
+#include <type_traits>
+
+namespace mae {
+
+/// A row-major matrix that somebody else owns: a pointer, extents and the distance between rows.
+template <class T>
+struct matrix_view {
+  T* data = nullptr;
+  index_t rows = 0;
+  index_t cols = 0;
+  index_t stride = 0;  // elements from one row to the next, >= cols
+
+  constexpr matrix_view() = default;
+  constexpr matrix_view(T* first, index_t row_count, index_t col_count)
+      : matrix_view(first, row_count, col_count, col_count) {}
+  constexpr matrix_view(T* first, index_t row_count, index_t col_count, index_t row_stride)
+      : data(first), rows(row_count), cols(col_count), stride(row_stride) {}
+
+  /// A view to read through.
+  constexpr operator matrix_view<T const>() const  // NOLINT(google-explicit-constructor)
+      requires(!std::is_const_v<T>) {
+    return {data, rows, cols, stride};
+  }
+
+  constexpr T& operator()(index_t row, index_t col) const {
+    assert(row >= 0 && row < rows && col >= 0 && col < cols);
+    return data[row * stride + col];
+  }
+  constexpr std::span<T> row(index_t row) const {
+    assert(row >= 0 && row < rows);
+    return {data + row * stride, static_cast<std::size_t>(cols)};
+  }
+  /// Rows [first, first + count).
+  constexpr matrix_view middle_rows(index_t first, index_t count) const {
+    assert(first >= 0 && count >= 0 && first + count <= rows);
+    return {data + first * stride, count, cols, stride};
+  }
+  /// Columns [first, first + count).
+  constexpr matrix_view middle_cols(index_t first, index_t count) const {
+    assert(first >= 0 && count >= 0 && first + count <= cols);
+    return {data + first, rows, count, stride};
+  }
+  constexpr index_t size() const { return rows * cols; }
+};
+
+}  // namespace mae
