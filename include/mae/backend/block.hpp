@@ -1,0 +1,58 @@
+#pragma once
+
+#include <mae/core/isa.hpp>
+#include <mae/core/types.hpp>
+
+#include <array>
+
+namespace mae {
+inline namespace MAE_ISA {
+
+/// The block-cooperative interface that row functors are written against, run by one processor
+/// core: a strided loop, sum, maximum, and a barrier between phases. On a GPU a thread block has
+/// the same members, and every thread of it runs the same functor.
+///
+/// A reduction keeps `width` independent partial results, so that it becomes vector code without
+/// reassociation by the compiler; its order depends on `count` alone.
+struct serial_block {
+  static constexpr index_t width = 16;
+
+  /// f(i) for every i in [0, count).
+  template <class F>
+  void for_each(index_t count, F const& f) const {
+    for (index_t i = 0; i < count; ++i) f(i);
+  }
+
+  /// The sum of f(i) over i in [0, count).
+  template <class T, class F>
+  T sum(index_t count, F const& f) const {
+    return reduce<T>(count, T{0}, f, [](T a, T b) { return a + b; });
+  }
+
+  /// The largest of f(i) over i in [0, count), count > 0.
+  template <class T, class F>
+  T max(index_t count, F const& f) const {
+    return reduce<T>(count, f(0), f, [](T a, T b) { return a < b ? b : a; });
+  }
+
+  /// Makes what the block wrote before it visible to what the block reads after it.
+  void barrier() const {}
+
+ private:
+  template <class T, class F, class Combine>
+  static T reduce(index_t count, T identity, F const& f, Combine const& combine) {
+    std::array<T, width> partial;
+    partial.fill(identity);
+    T* const part = partial.data();
+    index_t i = 0;
+    for (; i + width <= count; i += width)
+      for (index_t j = 0; j < width; ++j) part[j] = combine(part[j], f(i + j));
+    for (index_t j = 0; i < count; ++i, ++j) part[j] = combine(part[j], f(i));
+    for (index_t half = width / 2; half > 0; half /= 2)
+      for (index_t j = 0; j < half; ++j) part[j] = combine(part[j], part[j + half]);
+    return part[0];
+  }
+};
+
+}  // namespace MAE_ISA
+}  // namespace mae
