@@ -56,6 +56,11 @@ concept Lane = requires(L const& lane,
   { lane.add_column_sums(n, matrix_functor, sums) } -> std::same_as<void>;
 };
 
+/// The type that a lane computes in. As a parameter's type it is not deduced, so that views
+/// convert.
+template <Lane L>
+using scalar_of = typename L::scalar;
+
 /// Owns memory and runs lanes. A backend is a type that the user names; nothing falls back to
 /// another.
 template <class B>

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/core/isa.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/op/linear.hpp>
+
+#include <cassert>
+#include <span>
+
+namespace mae {
+inline namespace MAE_ISA {
+
+/// Where each row of a sequence comes from: a row of the input, or `shared_token` for the one
+/// vector that stands in wherever the input has nothing (the class token, a mask token); and its
+/// position.
+struct token_sources {
+  static constexpr index_t shared_token = -1;
+
+  std::span<index_t const> source;    // (rows)
+  std::span<index_t const> position;  // (rows), a row of the table of positions
+};
+
+namespace detail {
+
+template <class T>
+struct place_token_row {
+  matrix_view<T const> x;
+  T const* shared;
+  matrix_view<T const> positions;
+  token_sources from;
+  matrix_view<T> y;
+
+  template <class Block>
+  void operator()(Block const& block, index_t row) const {
+    index_t const source = from.source[static_cast<std::size_t>(row)];
+    index_t const position = from.position[static_cast<std::size_t>(row)];
+    T const* const in = source < 0 ? shared : x.data + source * x.stride;
+    T const* const place = positions.data + position * positions.stride;
+    T* const out = y.data + row * y.stride;
+    block.for_each(y.cols, [&](index_t i) { out[i] = in[i] + place[i]; });
+  }
+};
+
+template <class T>
+struct return_token_row_grad {
+  matrix_view<T const> y_grad;
+  std::span<index_t const> source;
+  matrix_view<T> x_grad;
+
+  template <class Block>
+  void operator()(Block const& block, index_t row) const {
+    index_t const to = source[static_cast<std::size_t>(row)];
+    if (to < 0) return;
+    T const* const in = y_grad.data + row * y_grad.stride;
+    T* const out = x_grad.data + to * x_grad.stride;
+    block.for_each(x_grad.cols, [&](index_t i) { out[i] = in[i]; });
+  }
+};
+
+template <class T>
+struct shared_token_grad {
+  matrix_view<T const> y_grad;
+  std::span<index_t const> source;
+
+  T operator()(index_t row, index_t col) const {
+    return source[static_cast<std::size_t>(row)] < 0 ? y_grad.data[row * y_grad.stride + col]
+                                                     : T{0};
+  }
+};
+
+template <class T>
+struct copy_row {
+  matrix_view<T const> x;
+  std::span<index_t const> from;
+  matrix_view<T> y;
+
+  template <class Block>
+  void operator()(Block const& block, index_t row) const {
+    T const* const in = x.data + from[static_cast<std::size_t>(row)] * x.stride;
+    T* const out = y.data + row * y.stride;
+    block.for_each(y.cols, [&](index_t i) { out[i] = in[i]; });
+  }
+};
+
+}  // namespace detail
+
+/// Lays out a sequence: y[r] = (x[source[r]] or the shared token) + positions[position[r]].
+/// x (inputs, D); shared (D); positions (N + 1, D); y (rows, D). This is how the encoder puts its
+/// class token before the visible patches and how the decoder inserts mask tokens.
+template <Lane L, class T = scalar_of<L>>
+void place_tokens_forward(L const& lane,
+                          matrix_view<scalar_of<L> const> x,
+                          std::span<scalar_of<L> const> shared,
+                          matrix_view<scalar_of<L> const> positions,
+                          token_sources from,
+                          matrix_view<scalar_of<L>> y) {
+  assert(static_cast<index_t>(from.source.size()) == y.rows &&
+         static_cast<index_t>(shared.size()) == y.cols);
+  lane.for_rows(y.rows, detail::place_token_row<T>{x, shared.data(), positions, from, y});
+}
+
+/// Every row of x is the source of exactly one row of y, so that its gradient is a copy; the shared
+/// token's gradient is added to. The positions are frozen.
+template <Lane L, class T = scalar_of<L>>
+void place_tokens_backward(L const& lane,
+                           matrix_view<scalar_of<L> const> y_grad,
+                           token_sources from,
+                           matrix_view<scalar_of<L>> x_grad,
+                           std::span<scalar_of<L>> shared_grad) {
+  lane.for_rows(y_grad.rows, detail::return_token_row_grad<T>{y_grad, from.source, x_grad});
+  lane.add_column_sums(y_grad.rows, detail::shared_token_grad<T>{y_grad, from.source}, shared_grad);
+}
+
+/// y[r] = x[from[r]]. x (inputs, D), y (rows, D).
+template <Lane L, class T = scalar_of<L>>
+void gather_rows_forward(L const& lane,
+                         matrix_view<scalar_of<L> const> x,
+                         std::span<index_t const> from,
+                         matrix_view<scalar_of<L>> y) {
+  assert(static_cast<index_t>(from.size()) == y.rows && x.cols == y.cols);
+  lane.for_rows(y.rows, detail::copy_row<T>{x, from, y});
+}
+
+/// x_grad[from[r]] = y_grad[r], zero elsewhere; `from` holds no row twice.
+template <Lane L, class T = scalar_of<L>>
+void gather_rows_backward(L const& lane,
+                          matrix_view<scalar_of<L> const> y_grad,
+                          std::span<index_t const> from,
+                          matrix_view<scalar_of<L>> x_grad) {
+  assert(static_cast<index_t>(from.size()) == y_grad.rows && x_grad.cols == y_grad.cols);
+  lane.for_rows(x_grad.rows, detail::fill_rows_with_zero<T>{x_grad});
+  lane.for_rows(y_grad.rows, detail::return_token_row_grad<T>{y_grad, from, x_grad});
+}
+
+}  // namespace MAE_ISA
+}  // namespace mae
