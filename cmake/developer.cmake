@@ -1,0 +1,14 @@
+# What holds only for people who work on mae itself, never for a project that includes it.
+
+enable_testing()
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+# Warnings are for the whole folder, so that they also reach the targets that verify the header set.
+# The presets make them errors (CMAKE_COMPILE_WARNING_AS_ERROR).
+add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+set_target_properties(mae PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+
+find_program(MAE_CCACHE ccache)
+if(MAE_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${MAE_CCACHE})
+endif()

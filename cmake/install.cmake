@@ -1,0 +1,22 @@
+# Headers, the targets mae::mae and mae::native, and what find_package(mae CONFIG) reads.
+
+include(CMakePackageConfigHelpers)
+include(GNUInstallDirs)
+
+set(mae_package_dir ${CMAKE_INSTALL_DATADIR}/cmake/mae)
+
+install(TARGETS mae mae_native EXPORT mae_targets FILE_SET HEADERS)
+install(EXPORT mae_targets FILE maeTargets.cmake NAMESPACE mae:: DESTINATION ${mae_package_dir})
+
+configure_package_config_file(
+  ${CMAKE_CURRENT_LIST_DIR}/maeConfig.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/maeConfig.cmake
+  INSTALL_DESTINATION ${mae_package_dir}
+  NO_SET_AND_CHECK_MACRO)
+# Before 1.0 a minor version may break its users.
+write_basic_package_version_file(
+  ${CMAKE_CURRENT_BINARY_DIR}/maeConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+install(
+  FILES ${CMAKE_CURRENT_BINARY_DIR}/maeConfig.cmake
+        ${CMAKE_CURRENT_BINARY_DIR}/maeConfigVersion.cmake
+  DESTINATION ${mae_package_dir})

@@ -1,0 +1,1 @@
+#include <mae/core/types.hpp>

@@ -1,0 +1,1 @@
+#include <mae/eval/features.hpp>
