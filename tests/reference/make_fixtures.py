@@ -2,43 +2,47 @@
 """Makes the fixtures that prove parity with PyTorch: tests/reference/fixtures/*.safetensors.
 
     python3 make_fixtures.py            # writes the fixtures
-    python3 make_fixtures.py --check    # recomputes them and compares with the files; writes nothing
+    python3 make_fixtures.py --check    # recomputes them and compares with the files
 
-Needs Python 3.8 and torch 1.13 or later, nothing else. Everything is computed in float64 from values
-that float32 holds exactly, and stored as F32 (positions, counts and offsets as I32), so a stored
+Needs Python 3.8 and torch 1.13 or later, nothing else. Everything is computed in float64 from
+values that float32 holds exactly, and stored as F32 (positions, counts and offsets as I32): a stored
 result is the true one to half a unit in the last place. Before writing, every model is checked:
 `forward_batched` against the independent `forward_packed` (reference_model.py), and a float32 run
 against the tolerances that the library is held to, so that a fixture asks nothing impossible.
 
 The models: `square` (patch 3x3, the ratio 3/4), `oblong` (nothing square or even: 20x21 pixels, 4
-channels, patch 5x7, 5 heads), `conv23` (C = 3, patch 2x3: the convolution's layout), `ragged` (images
-of one batch differ in visible and in target patches; some patches are absent). Each file holds the
-parameters under their official names ([D, C, p, q] for the patch convolution; `pos_embed` and
-`decoder_pos_embed` are frozen), and with B images, N patches, P values a patch, R = sum(visible + 1)
-and T = sum(targets) rows, packed image by image in ascending position:
+channels, patch 5x7, 5 heads), `conv23` (C = 3, patch 2x3: the convolution's layout), `ragged` (the
+images of a batch differ in visible and in target patches, and some patches are absent). Each file
+holds the parameters under their official names ([D, C, p, q] for the patch convolution; `pos_embed`
+and `decoder_pos_embed` are frozen). With B images, N patches, P values a patch, and R = sum(visible
++ 1) and T = sum(targets) rows, packed image by image in ascending position, it holds also:
 
-    input.images (B, H, W, C)        normalised pixels; one patch to predict is constant, one nearly so
-    input.noise (B, N)               the lowest `visible` patches of an image are seen, then come the
-    input.visible_counts (B) I32     targets; the rest is absent
+    input.images (B, H, W, C)          normalised pixels; of the patches to predict one is constant
+                                       and one nearly so
+    input.noise (B, N)                 the lowest `visible` patches of an image are seen, then come
+    input.visible_counts (B) I32       the targets; the rest is absent
     input.target_counts (B) I32
     output.visible_positions (R-B) I32
     output.target_positions (T) I32
-    output.mask (B, N)               1 where predicted
-    output.patch_embedding (B, N, D) the convolution of every patch, before positions
-    output.latent (R, D)             after the encoder's norm, an image's class token first
+    output.mask (B, N)                 1 where predicted
+    output.patch_embedding (B, N, D)   the convolution of every patch, before positions
+    output.latent (R, D)               after the encoder's norm, an image's class token first
     output.pred (T, P)
-    output.target (T, P)             per-patch normalised: unbiased variance, epsilon 1e-6
-    output.loss, output.loss_pixels () against normalised and against plain pixels
-    grad.<name>                      of output.loss, for every parameter that is not frozen
-    steps.noise (S, B, N)            S = 10 steps on the same images, counts as above
-    steps.loss (S)                   the normalised loss, each before its step's update
-    steps.final.<name>               the parameters after the last step
+    output.target (T, P)               per-patch normalised: unbiased variance, epsilon 1e-6
+    output.loss ()                     against the normalised targets
+    output.loss_pixels ()              against plain pixels
+    grad.<name>                        of output.loss, for every parameter that is not frozen
+    steps.noise (S, B, N)              S = 10 steps on the same images, counts as above
+    steps.loss (S)                     the normalised loss, each before its step's update
+    steps.final.<name>                 the parameters after the last step
 
 The optimizer is torch.optim.AdamW with the metadata's learning_rate, beta1, beta2, epsilon and
-weight_decay, which tensors of one dimension are spared. The metadata states the configuration too.
+weight_decay, which tensors of one dimension are spared. The metadata states the sizes too. The
+gradient of a key's bias is zero but for rounding, which Adam magnifies in float32: there the losses
+of the steps are comparable, `steps.final` is not.
 
 `ops` holds single operations, a gradient `y_grad` given: gelu.{x, y, y_grad, x_grad} (n);
-layer_norm.{x, y, y_grad, x_grad} (rows, D), layer_norm.{weight, bias, weight_grad, bias_grad} (D), its
+layer_norm.{x, y, y_grad, x_grad} (rows, D), layer_norm.{weight, bias, weight_grad, bias_grad} (D),
 row 0 of a variance near epsilon, row 1 far from zero, row 2 constant; attention.{qkv, qkv_grad}
 (rows, 3D), attention.{y, y_grad} (rows, D), attention.offsets (sequences + 1) I32, heads in the
 metadata; positions.4x3x20, positions.2x5x8 (rows, columns, width): (1, N + 1, width) tables.
@@ -159,7 +163,8 @@ def train(case, parameters, images, noises, dtype):
         loss.backward()
         optimizer.step()
         losses.append(loss.detach())
-    return torch.stack(losses), {name: p.detach() for name, p in given.items() if not is_frozen(name)}
+    final = {name: p.detach() for name, p in given.items() if not is_frozen(name)}
+    return torch.stack(losses), final
 
 
 def expect_close(what, actual, expected, absolute, relative=0.0):
@@ -281,12 +286,11 @@ def attention_tensors(generator):
     head_width = ATTENTION_WIDTH // ATTENTION_HEADS
     pieces = []
     for sequence in qkv.split(ATTENTION_LENGTHS):
-        heads = []
-        for h in range(ATTENTION_HEADS):
-            q, k, v = (
-                sequence[:, i * ATTENTION_WIDTH + h * head_width :][:, :head_width] for i in range(3)
-            )
-            heads.append(torch.softmax(q @ k.T / head_width**0.5, dim=1) @ v)
+        q, k, v = (part.split(head_width, dim=1) for part in sequence.split(ATTENTION_WIDTH, dim=1))
+        heads = [
+            torch.softmax(q[h] @ k[h].T / head_width**0.5, dim=1) @ v[h]
+            for h in range(ATTENTION_HEADS)
+        ]
         pieces.append(torch.cat(heads, dim=1))
     y = torch.cat(pieces)
     y.backward(y_grad)
@@ -331,7 +335,7 @@ def check_file(path, tensors, metadata):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--check", action="store_true", help="compare with the files, write nothing")
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
     check = parser.parse_args().check
     torch.set_num_threads(1)
     folder = Path(__file__).resolve().parent / "fixtures"

@@ -1,10 +1,10 @@
 """The masked autoencoder of He et al. 2021 (arXiv 2111.06377) in plain PyTorch, written twice.
 
-`forward_batched` goes the official way: a convolution embeds every patch, an argsort of noise shuffles
-the tokens, gathers put the mask tokens back. It needs equal counts of visible patches and no absent
-ones. `forward_packed` goes another way: image by image, on the patches that matter alone, in
-ascending position, with products in patch order, PyTorch's own multi-head attention, and layer norm
-and GELU from their definitions. It takes any counts. They must agree, so that a slip in one is found.
+`forward_batched` goes the official way: a convolution embeds every patch, an argsort of noise
+shuffles the tokens, gathers put the mask tokens back. It needs equal counts of visible patches and
+no absent ones. `forward_packed` goes another way: image by image, on the patches that matter alone,
+in ascending position, with products in patch order, PyTorch's own multi-head attention, and layer
+norm and GELU from their definitions. It takes any counts. They must agree: a slip in one is found.
 
 Both take parameters by their official names and give `Outputs`, whose rows are packed: all images'
 rows one after the other, in ascending position within an image, an encoder's class token first.
@@ -170,10 +170,12 @@ def _attention(qkv, heads):
 def _stack_batched(parameters, name, stack, x):
     for i in range(stack.depth):
         block = f"{name}.{i}"
-        qkv = _linear(parameters, f"{block}.attn.qkv", _layer_norm(parameters, f"{block}.norm1", x))
+        normed = _layer_norm(parameters, f"{block}.norm1", x)
+        qkv = _linear(parameters, f"{block}.attn.qkv", normed)
         x = x + _linear(parameters, f"{block}.attn.proj", _attention(qkv, stack.heads))
-        hidden = _linear(parameters, f"{block}.mlp.fc1", _layer_norm(parameters, f"{block}.norm2", x))
-        x = x + _linear(parameters, f"{block}.mlp.fc2", functional.gelu(hidden))
+        normed = _layer_norm(parameters, f"{block}.norm2", x)
+        hidden = functional.gelu(_linear(parameters, f"{block}.mlp.fc1", normed))
+        x = x + _linear(parameters, f"{block}.mlp.fc2", hidden)
     return x
 
 
@@ -181,8 +183,8 @@ def patchify(images, patch):
     """(B, H, W, C) to (B, N, P): rows of patches, columns, then pixel rows, columns, channels."""
     count, height, width, channels = images.shape
     p, q = patch
-    x = images.reshape(count, height // p, p, width // q, q, channels)
-    return torch.einsum("nhpwqc->nhwpqc", x).reshape(count, -1, p * q * channels)
+    x = images.reshape(count, height // p, p, width // q, q, channels).transpose(2, 3)
+    return x.reshape(count, -1, p * q * channels)
 
 
 def _normalise(patches):
@@ -222,7 +224,7 @@ def forward_batched(config, parameters, images, noise, visible):
     def loss(wanted):
         return (((pred - wanted) ** 2).mean(dim=-1) * mask).sum() / mask.sum()
 
-    ascending = functional.pad(torch.argsort(keep, dim=1) + 1, (1, 0))  # the class token stays first
+    ascending = functional.pad(torch.argsort(keep, dim=1) + 1, (1, 0))  # the class token first
     predicted = mask.bool()
     return Outputs(
         patch_embedding=embedded,

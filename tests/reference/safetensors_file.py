@@ -1,7 +1,7 @@
 """The safetensors format by hand, as far as the fixtures need it: F32 and I32, torch alone.
 
-A file is the header's length (8 bytes, little-endian), the header (JSON that begins with '{', padded
-with spaces to a multiple of 8) and the tensors' data, contiguous and little-endian.
+A file is the header's length (8 bytes, little-endian), the header (JSON that begins with '{',
+padded with spaces to a multiple of 8) and the tensors' data, contiguous and little-endian.
 """
 
 import json
@@ -19,7 +19,7 @@ def _dtype(tensor):
 
 
 def save(path, tensors, metadata):
-    """Writes `tensors` (name -> tensor of any floating or integer type) and `metadata` (strings)."""
+    """Writes `tensors` (name to floating or integer tensor) and `metadata` (strings)."""
     header, data = {"__metadata__": metadata}, bytearray()
     for name, tensor in tensors.items():
         values = tensor.detach().flatten().tolist()
