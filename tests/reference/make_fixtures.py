@@ -5,8 +5,8 @@
     python3 make_fixtures.py --check    # recomputes them and compares with the files
 
 Needs Python 3.8 and torch 1.13 or later, nothing else. Everything is computed in float64 from
-values that float32 holds exactly, and stored as F32 (positions, counts and offsets as I32): a stored
-result is the true one to half a unit in the last place. Before writing, every model is checked:
+values that float32 holds exactly, and stored as F32 (positions, counts and offsets as I32), so that
+a stored result is right to half a unit in the last place. Before writing, every model is checked:
 `forward_batched` against the independent `forward_packed` (reference_model.py), and a float32 run
 against the tolerances that the library is held to, so that a fixture asks nothing impossible.
 
@@ -38,8 +38,8 @@ and `decoder_pos_embed` are frozen). With B images, N patches, P values a patch,
 
 The optimizer is torch.optim.AdamW with the metadata's learning_rate, beta1, beta2, epsilon and
 weight_decay, which tensors of one dimension are spared. The metadata states the sizes too. The
-gradient of a key's bias is zero but for rounding, which Adam magnifies in float32: there the losses
-of the steps are comparable, `steps.final` is not.
+gradient of a key's bias (the middle third of a qkv bias) is zero but for rounding, which Adam
+magnifies: in float32, compare all of `steps.final` but that.
 
 `ops` holds single operations, a gradient `y_grad` given: gelu.{x, y, y_grad, x_grad} (n);
 layer_norm.{x, y, y_grad, x_grad} (rows, D), layer_norm.{weight, bias, weight_grad, bias_grad} (D),
