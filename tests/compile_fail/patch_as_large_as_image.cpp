@@ -1,0 +1,10 @@
+// expect: mae: an image needs at least two patches
+#include <mae/core/config.hpp>
+
+constexpr mae::model_config config{
+    .image = {.height = 32, .width = 32, .channels = 3},
+    .patch = {.height = 32, .width = 32},
+    .encoder = {.depth = 12, .width = 192, .heads = 3},
+    .decoder = {.depth = 2, .width = 96, .heads = 3},
+};
+static_assert(mae::validated_config<config>::value == config);
