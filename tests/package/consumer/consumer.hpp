@@ -1,0 +1,4 @@
+#pragma once
+
+/// The sum of the elements of a product, computed in a translation unit of its own.
+float product_sum();
