@@ -5,7 +5,7 @@
 #include <mae/core/math.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/op/linear.hpp>
+#include <mae/op/set_zero.hpp>
 
 #include <cassert>
 #include <cmath>
@@ -85,7 +85,7 @@ head_slices<T> slice_head(
 
 template <Lane L, class T>
 void attend_scores(L const& lane, head_slices<T const> const& head, matrix_view<T> scores) {
-  lane.for_rows(scores.rows, fill_rows_with_zero<T>{scores});
+  set_zero(lane, scores);
   lane.add_product(product_form::nt, head.query, head.key, scores);
 }
 
@@ -109,7 +109,7 @@ void attention_forward(L const& lane,
                        std::span<scalar_of<L>> scratch) {
   index_t const head_width = y.cols / heads;
   T const scale = T{1} / std::sqrt(static_cast<T>(head_width));
-  lane.for_rows(y.rows, detail::fill_rows_with_zero<T>{y});
+  set_zero(lane, y);
   for (std::size_t image = 0; image + 1 < offsets.size(); ++image) {
     index_t const first = offsets[image];
     index_t const tokens = offsets[image + 1] - first;
@@ -141,7 +141,7 @@ void attention_backward(L const& lane,
                         std::span<scalar_of<L>> scratch) {
   index_t const head_width = y_grad.cols / heads;
   T const scale = T{1} / std::sqrt(static_cast<T>(head_width));
-  lane.for_rows(qkv_grad.rows, detail::fill_rows_with_zero<T>{qkv_grad});
+  set_zero(lane, qkv_grad);
   for (std::size_t image = 0; image + 1 < offsets.size(); ++image) {
     index_t const first = offsets[image];
     index_t const tokens = offsets[image + 1] - first;
@@ -154,7 +154,7 @@ void attention_backward(L const& lane,
       matrix_view<T const> const out_grad =
           y_grad.middle_rows(first, tokens).middle_cols(h * head_width, head_width);
       detail::attend_scores(lane, head, scores);
-      lane.for_rows(tokens, detail::fill_rows_with_zero<T>{scores_grad});
+      set_zero(lane, scores_grad);
       lane.add_product(product_form::nt, out_grad, head.value, scores_grad);
       lane.for_rows(tokens,
                     detail::softmax_row_grad<T>{

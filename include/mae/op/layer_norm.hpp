@@ -20,13 +20,6 @@ struct norm_weights {
   std::span<T> bias;    // (D)
 };
 
-/// What the backward pass needs of a row.
-template <class T>
-struct norm_statistics {
-  T mean;
-  T inverse_deviation;
-};
-
 namespace detail {
 
 template <class T>
@@ -36,7 +29,7 @@ struct layer_norm_row {
   T const* bias;
   T epsilon;
   matrix_view<T> y;
-  norm_statistics<T>* statistics;
+  matrix_view<T> statistics;
 
   template <class Block>
   void operator()(Block const& block, index_t row) const {
@@ -50,14 +43,15 @@ struct layer_norm_row {
     T const scale = T{1} / std::sqrt(variance + epsilon);
     block.for_each(x.cols,
                    [&](index_t i) { out[i] = (in[i] - mean) * scale * weight[i] + bias[i]; });
-    statistics[row] = {mean, scale};
+    statistics.data[row * statistics.stride] = mean;
+    statistics.data[row * statistics.stride + 1] = scale;
   }
 };
 
 template <class T>
 struct layer_norm_row_grad {
   matrix_view<T const> x;
-  norm_statistics<T> const* statistics;
+  matrix_view<T const> statistics;
   T const* weight;
   matrix_view<T const> y_grad;
   matrix_view<T> x_grad;
@@ -68,17 +62,16 @@ struct layer_norm_row_grad {
     T const* const dy = y_grad.data + row * y_grad.stride;
     T* const dx = x_grad.data + row * x_grad.stride;
     T const count = static_cast<T>(x.cols);
-    auto const [mean, scale] = statistics[row];
-    auto const normal = [&, mean = mean, scale = scale](index_t i) {
-      return (in[i] - mean) * scale;
-    };
+    T const mean = statistics.data[row * statistics.stride];
+    T const scale = statistics.data[row * statistics.stride + 1];
+    auto const normal = [&](index_t i) { return (in[i] - mean) * scale; };
     // With g = dy * weight: dx = scale * (g - mean(g) - normal * mean(g * normal)).
     T const g_mean =
         block.template sum<T>(x.cols, [&](index_t i) { return dy[i] * weight[i]; }) / count;
     T const gn_mean = block.template sum<T>(x.cols, [&](index_t i) {
       return dy[i] * weight[i] * normal(i);
     }) / count;
-    block.for_each(x.cols, [&, scale = scale](index_t i) {
+    block.for_each(x.cols, [&](index_t i) {
       dx[i] += scale * (dy[i] * weight[i] - g_mean - normal(i) * gn_mean);
     });
   }
@@ -87,11 +80,12 @@ struct layer_norm_row_grad {
 template <class T>
 struct layer_norm_weight_grad {
   matrix_view<T const> x;
-  norm_statistics<T> const* statistics;
+  matrix_view<T const> statistics;
   matrix_view<T const> y_grad;
 
   T operator()(index_t row, index_t col) const {
-    auto const [mean, scale] = statistics[row];
+    T const mean = statistics.data[row * statistics.stride];
+    T const scale = statistics.data[row * statistics.stride + 1];
     return y_grad.data[row * y_grad.stride + col] * (x.data[row * x.stride + col] - mean) * scale;
   }
 };
@@ -99,18 +93,19 @@ struct layer_norm_weight_grad {
 }  // namespace detail
 
 /// y = (x - mean) / sqrt(variance + epsilon) * weight + bias over each row (Ba, Kiros, Hinton 2016,
-/// arXiv 1607.06450; the variance is the biased one). x, y (rows, D); statistics (rows).
+/// arXiv 1607.06450; the variance is the biased one). x, y (rows, D); statistics (rows, 2): mean
+/// and inverse deviation, for the backward pass.
 template <Lane L, class T = scalar_of<L>>
 void layer_norm_forward(L const& lane,
                         matrix_view<scalar_of<L> const> x,
                         norm_weights<scalar_of<L> const> weights,
                         scalar_of<L> epsilon,
                         matrix_view<scalar_of<L>> y,
-                        std::span<norm_statistics<scalar_of<L>>> statistics) {
-  assert(x.rows == y.rows && x.cols == y.cols && static_cast<index_t>(statistics.size()) >= x.rows);
+                        matrix_view<scalar_of<L>> statistics) {
+  assert(x.rows == y.rows && x.cols == y.cols && statistics.rows == x.rows);
   lane.for_rows(x.rows,
                 detail::layer_norm_row<T>{
-                    x, weights.weight.data(), weights.bias.data(), epsilon, y, statistics.data()});
+                    x, weights.weight.data(), weights.bias.data(), epsilon, y, statistics});
 }
 
 /// Adds to x_grad, since a pre-norm block's input has the residual's gradient as well, and to the
@@ -119,15 +114,14 @@ template <Lane L, class T = scalar_of<L>>
 void layer_norm_backward(L const& lane,
                          matrix_view<scalar_of<L> const> x,
                          norm_weights<scalar_of<L> const> weights,
-                         std::span<norm_statistics<scalar_of<L>> const> statistics,
+                         matrix_view<scalar_of<L> const> statistics,
                          matrix_view<scalar_of<L> const> y_grad,
                          matrix_view<scalar_of<L>> x_grad,
                          norm_weights<scalar_of<L>> weights_grad) {
   lane.for_rows(
-      x.rows,
-      detail::layer_norm_row_grad<T>{x, statistics.data(), weights.weight.data(), y_grad, x_grad});
+      x.rows, detail::layer_norm_row_grad<T>{x, statistics, weights.weight.data(), y_grad, x_grad});
   lane.add_column_sums(
-      x.rows, detail::layer_norm_weight_grad<T>{x, statistics.data(), y_grad}, weights_grad.weight);
+      x.rows, detail::layer_norm_weight_grad<T>{x, statistics, y_grad}, weights_grad.weight);
   lane.add_column_sums(x.rows, detail::matrix_element<T>{y_grad}, weights_grad.bias);
 }
 

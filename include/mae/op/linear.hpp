@@ -4,6 +4,7 @@
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/op/set_zero.hpp>
 
 #include <cassert>
 #include <span>
@@ -43,17 +44,6 @@ struct fill_rows_with_bias_and_residual {
     T const* const in = residual.data + row * residual.stride;
     T* const out = y.data + row * y.stride;
     block.for_each(y.cols, [&](index_t i) { out[i] = in[i] + bias[i]; });
-  }
-};
-
-template <class T>
-struct fill_rows_with_zero {
-  matrix_view<T> y;
-
-  template <class Block>
-  void operator()(Block const& block, index_t row) const {
-    T* const out = y.data + row * y.stride;
-    block.for_each(y.cols, [&](index_t i) { out[i] = T{0}; });
   }
 };
 
@@ -108,7 +98,7 @@ void linear_backward(L const& lane,
                      matrix_view<scalar_of<L> const> y_grad,
                      matrix_view<scalar_of<L>> x_grad,
                      linear_weights<scalar_of<L>> weights_grad) {
-  lane.for_rows(x_grad.rows, detail::fill_rows_with_zero<T>{x_grad});
+  set_zero(lane, x_grad);
   lane.add_product(product_form::nn, y_grad, weights.weight, x_grad);
   linear_backward_weights(lane, x, y_grad, weights_grad);
 }

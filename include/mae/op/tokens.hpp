@@ -4,7 +4,7 @@
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/op/linear.hpp>
+#include <mae/op/set_zero.hpp>
 
 #include <cassert>
 #include <span>
@@ -130,7 +130,7 @@ void gather_rows_backward(L const& lane,
                           std::span<index_t const> from,
                           matrix_view<scalar_of<L>> x_grad) {
   assert(static_cast<index_t>(from.size()) == y_grad.rows && x_grad.cols == y_grad.cols);
-  lane.for_rows(x_grad.rows, detail::fill_rows_with_zero<T>{x_grad});
+  set_zero(lane, x_grad);
   lane.for_rows(y_grad.rows, detail::return_token_row_grad<T>{y_grad, from, x_grad});
 }
 

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/model/layout.hpp>
+
+#include <span>
+
+namespace mae {
+
+/// Cuts a flat array into matrices, one behind the other. Without an array it only counts, so that
+/// one description of a workspace gives first its size and then its parts.
+template <class T>
+class carver {
+ public:
+  carver() = default;
+  explicit carver(T* base) : base_(base) {}
+
+  matrix_view<T> matrix(index_t rows, index_t cols) {
+    index_t const offset = used_;
+    used_ += round_up(rows * cols, tensor_alignment);
+    return base_ == nullptr ? matrix_view<T>{} : matrix_view<T>{base_ + offset, rows, cols};
+  }
+  std::span<T> vector(index_t size) {
+    auto const row = matrix(1, size);
+    return {row.data, static_cast<std::size_t>(row.cols)};
+  }
+  /// Elements handed out so far.
+  index_t used() const { return used_; }
+
+ private:
+  T* base_ = nullptr;
+  index_t used_ = 0;
+};
+
+}  // namespace mae

@@ -1,0 +1,147 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/core/config.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/model/capacity.hpp>
+#include <mae/model/carver.hpp>
+#include <mae/model/encoder_pass.hpp>
+#include <mae/model/shard.hpp>
+#include <mae/model/transformer_block.hpp>
+#include <mae/model/weights.hpp>
+#include <mae/op/layer_norm.hpp>
+#include <mae/op/linear.hpp>
+#include <mae/op/set_zero.hpp>
+#include <mae/op/tokens.hpp>
+
+#include <span>
+#include <vector>
+
+namespace mae {
+
+/// What the decoder keeps. Re encoder rows, Rd decoder rows, M targets. The final norm and the head
+/// run on target rows alone: nothing else of their output is used.
+template <class T>
+struct decoder_activations {
+  matrix_view<T> embedded;  // (Re, d)
+  std::vector<block_activations<T>> blocks;
+  matrix_view<T> output;      // (Rd, d), of the last block
+  matrix_view<T> targets;     // (M, d), its target rows
+  matrix_view<T> statistics;  // (M, 2)
+  matrix_view<T> normalised;  // (M, d)
+  matrix_view<T> prediction;  // (M, target width)
+
+  static decoder_activations carve(carver<T>& memory,
+                                   model_config const& config,
+                                   index_t target_width,
+                                   shard_capacity const& room,
+                                   pass_kind kind) {
+    auto const& stack = config.decoder;
+    decoder_activations keep;
+    keep.embedded = memory.matrix(room.encoder_rows, stack.width);
+    for (index_t i = 0; i < (kind == pass_kind::training ? stack.depth : 1); ++i)
+      keep.blocks.push_back(block_activations<T>::carve(memory, stack, room.decoder_rows));
+    keep.output = memory.matrix(room.decoder_rows, stack.width);
+    keep.targets = memory.matrix(room.targets, stack.width);
+    keep.statistics = memory.matrix(room.targets, 2);
+    keep.normalised = memory.matrix(room.targets, stack.width);
+    keep.prediction = memory.matrix(room.targets, target_width);
+    return keep;
+  }
+};
+
+/// Predicts the targets of a shard from the encoder's tokens (Re, D): returns (M, target width), in
+/// the order of shard.target_patches().
+template <Lane L>
+matrix_view<scalar_of<L>> decoder_forward(L const& lane,
+                                          block_context<scalar_of<L>> const& context,
+                                          decoder_weights<scalar_of<L> const> const& weights,
+                                          shard_rows const& shard,
+                                          matrix_view<scalar_of<L> const> tokens,
+                                          decoder_activations<scalar_of<L>> const& keep) {
+  index_t const rows = shard.decoder_rows();
+  auto const embedded = keep.embedded.middle_rows(0, shard.encoder_rows());
+  linear_forward(lane, tokens, weights.embed, embedded);
+  place_tokens_forward(lane,
+                       embedded,
+                       weights.mask_token,
+                       weights.positions,
+                       shard.decoder_tokens(),
+                       keep.blocks.front().input.middle_rows(0, rows));
+
+  auto const output = keep.output.middle_rows(0, rows);
+  stack_forward(lane, context, weights.blocks, keep.blocks, rows, output);
+
+  auto const targets = keep.targets.middle_rows(0, shard.num_targets());
+  auto const normalised = keep.normalised.middle_rows(0, shard.num_targets());
+  auto const prediction = keep.prediction.middle_rows(0, shard.num_targets());
+  gather_rows_forward(lane, output, shard.target_rows(), targets);
+  layer_norm_forward(lane,
+                     targets,
+                     weights.norm,
+                     context.norm_epsilon,
+                     normalised,
+                     keep.statistics.middle_rows(0, shard.num_targets()));
+  linear_forward(lane, normalised, weights.head, prediction);
+  return prediction;
+}
+
+/// Gradients that live only while the decoder goes backward.
+template <class T>
+struct decoder_gradients {
+  matrix_view<T> rows;        // (Rd, d)
+  matrix_view<T> targets;     // (M, d)
+  matrix_view<T> normalised;  // (M, d)
+
+  static decoder_gradients carve(carver<T>& memory,
+                                 model_config const& config,
+                                 shard_capacity const& room) {
+    return {.rows = memory.matrix(room.decoder_rows, config.decoder.width),
+            .targets = memory.matrix(room.targets, config.decoder.width),
+            .normalised = memory.matrix(room.targets, config.decoder.width)};
+  }
+};
+
+/// From the gradient of the prediction (M, target width) to that of the encoder's tokens (Re, D),
+/// adding the gradients of all the decoder's weights. kept.embedded is overwritten.
+template <Lane L>
+void decoder_backward(L const& lane,
+                      block_context<scalar_of<L>> const& context,
+                      decoder_weights<scalar_of<L> const> const& weights,
+                      shard_rows const& shard,
+                      matrix_view<scalar_of<L> const> tokens,
+                      decoder_activations<scalar_of<L>> const& kept,
+                      block_gradients<scalar_of<L>> const& scratch,
+                      decoder_gradients<scalar_of<L>> const& grads,
+                      matrix_view<scalar_of<L> const> prediction_grad,
+                      matrix_view<scalar_of<L>> tokens_grad,
+                      decoder_weights<scalar_of<L>> const& weights_grad) {
+  index_t const count = shard.num_targets();
+  auto const grad = grads.rows.middle_rows(0, shard.decoder_rows());
+  auto const targets_grad = grads.targets.middle_rows(0, count);
+  auto const normalised_grad = grads.normalised.middle_rows(0, count);
+  linear_backward(lane,
+                  kept.normalised.middle_rows(0, count),
+                  weights.head,
+                  prediction_grad,
+                  normalised_grad,
+                  weights_grad.head);
+  set_zero(lane, targets_grad);
+  layer_norm_backward(lane,
+                      kept.targets.middle_rows(0, count),
+                      weights.norm,
+                      kept.statistics.middle_rows(0, count),
+                      normalised_grad,
+                      targets_grad,
+                      weights_grad.norm);
+  gather_rows_backward(lane, targets_grad, shard.target_rows(), grad);
+
+  stack_backward(lane, context, weights.blocks, kept.blocks, scratch, grad, weights_grad.blocks);
+
+  auto const embedded_grad = kept.embedded.middle_rows(0, shard.encoder_rows());
+  place_tokens_backward(lane, grad, shard.decoder_tokens(), embedded_grad, weights_grad.mask_token);
+  linear_backward(lane, tokens, weights.embed, embedded_grad, tokens_grad, weights_grad.embed);
+}
+
+}  // namespace mae

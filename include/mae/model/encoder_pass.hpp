@@ -1,0 +1,156 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/core/config.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/model/capacity.hpp>
+#include <mae/model/carver.hpp>
+#include <mae/model/shard.hpp>
+#include <mae/model/transformer_block.hpp>
+#include <mae/model/weights.hpp>
+#include <mae/op/layer_norm.hpp>
+#include <mae/op/linear.hpp>
+#include <mae/op/set_zero.hpp>
+#include <mae/op/tokens.hpp>
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace mae {
+
+/// What a pass is for: inference keeps one block's activations and uses them for every block.
+enum class pass_kind { training, inference };
+
+/// What the encoder keeps. V visible patches, R = V + images rows.
+template <class T>
+struct encoder_activations {
+  matrix_view<T> patches;   // (V, P)
+  matrix_view<T> embedded;  // (V, D)
+  std::vector<block_activations<T>> blocks;
+  matrix_view<T> output;      // (R, D), of the last block
+  matrix_view<T> statistics;  // (R, 2)
+  matrix_view<T> tokens;      // (R, D), after the final norm
+
+  static encoder_activations carve(carver<T>& memory,
+                                   model_config const& config,
+                                   shard_capacity const& room,
+                                   pass_kind kind) {
+    auto const& stack = config.encoder;
+    encoder_activations keep;
+    keep.patches = memory.matrix(room.visible, config.patch_values());
+    keep.embedded = memory.matrix(room.visible, stack.width);
+    for (index_t i = 0; i < (kind == pass_kind::training ? stack.depth : 1); ++i)
+      keep.blocks.push_back(block_activations<T>::carve(memory, stack, room.encoder_rows));
+    keep.output = memory.matrix(room.encoder_rows, stack.width);
+    keep.statistics = memory.matrix(room.encoder_rows, 2);
+    keep.tokens = memory.matrix(room.encoder_rows, stack.width);
+    return keep;
+  }
+};
+
+/// Runs a stack of blocks on `rows` rows; the input stands in keep.front().input. Block i writes
+/// the input of block i + 1, which is its own input where one block's activations serve all.
+template <Lane L>
+void stack_forward(L const& lane,
+                   block_context<scalar_of<L>> const& context,
+                   std::vector<block_weights<scalar_of<L> const>> const& weights,
+                   std::vector<block_activations<scalar_of<L>>> const& keep,
+                   index_t rows,
+                   matrix_view<scalar_of<L>> y) {
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    auto const& next = keep[(i + 1) % keep.size()].input;
+    bool const is_last = i + 1 == weights.size();
+    block_forward(lane,
+                  context,
+                  weights[i],
+                  keep[i % keep.size()].first_rows(rows),
+                  is_last ? y : next.middle_rows(0, rows));
+  }
+}
+
+/// Turns `grad` (rows, D), the gradient of the stack's output, into that of its input.
+template <Lane L>
+void stack_backward(L const& lane,
+                    block_context<scalar_of<L>> const& context,
+                    std::vector<block_weights<scalar_of<L> const>> const& weights,
+                    std::vector<block_activations<scalar_of<L>>> const& kept,
+                    block_gradients<scalar_of<L>> const& scratch,
+                    matrix_view<scalar_of<L>> grad,
+                    std::vector<block_weights<scalar_of<L>>> const& weights_grad) {
+  for (std::size_t i = weights.size(); i-- > 0;)
+    block_backward(lane,
+                   context,
+                   weights[i],
+                   kept[i].first_rows(grad.rows),
+                   scratch.first_rows(grad.rows),
+                   grad,
+                   weights_grad[i]);
+}
+
+/// Encodes the visible patches of a shard. patches (images * N, P), normalised; returns the tokens
+/// after the final norm (R, D): for each image its class token, then its visible patches.
+template <Lane L, class T = scalar_of<L>>
+matrix_view<scalar_of<L>> encoder_forward(L const& lane,
+                                          block_context<scalar_of<L>> const& context,
+                                          encoder_weights<scalar_of<L> const> const& weights,
+                                          shard_rows const& shard,
+                                          matrix_view<scalar_of<L> const> patches,
+                                          encoder_activations<scalar_of<L>> const& keep) {
+  index_t const rows = shard.encoder_rows();
+  auto const visible = keep.patches.middle_rows(0, shard.num_visible());
+  auto const embedded = keep.embedded.middle_rows(0, shard.num_visible());
+  gather_rows_forward(lane, patches, shard.visible_patches(), visible);
+  linear_forward(lane, visible, weights.patch_embed, embedded);
+  place_tokens_forward(lane,
+                       embedded,
+                       weights.class_token,
+                       weights.positions,
+                       shard.encoder_tokens(),
+                       keep.blocks.front().input.middle_rows(0, rows));
+
+  auto const output = keep.output.middle_rows(0, rows);
+  auto const tokens = keep.tokens.middle_rows(0, rows);
+  stack_forward(lane, context, weights.blocks, keep.blocks, rows, output);
+  layer_norm_forward(lane,
+                     output,
+                     weights.norm,
+                     context.norm_epsilon,
+                     tokens,
+                     keep.statistics.middle_rows(0, rows));
+  return tokens;
+}
+
+/// Adds the gradients of all the encoder's weights, given that of its tokens (R, D). `grad` (R, D)
+/// is scratch memory; so is keep.embedded, whose values the backward pass does not need.
+template <Lane L>
+void encoder_backward(L const& lane,
+                      block_context<scalar_of<L>> const& context,
+                      encoder_weights<scalar_of<L> const> const& weights,
+                      shard_rows const& shard,
+                      encoder_activations<scalar_of<L>> const& kept,
+                      block_gradients<scalar_of<L>> const& scratch,
+                      matrix_view<scalar_of<L> const> tokens_grad,
+                      matrix_view<scalar_of<L>> grad,
+                      encoder_weights<scalar_of<L>> const& weights_grad) {
+  set_zero(lane, grad);
+  layer_norm_backward(lane,
+                      kept.output.middle_rows(0, grad.rows),
+                      weights.norm,
+                      kept.statistics.middle_rows(0, grad.rows),
+                      tokens_grad,
+                      grad,
+                      weights_grad.norm);
+  stack_backward(lane, context, weights.blocks, kept.blocks, scratch, grad, weights_grad.blocks);
+
+  auto const embedded_grad = kept.embedded.middle_rows(0, shard.num_visible());
+  place_tokens_backward(
+      lane, grad, shard.encoder_tokens(), embedded_grad, weights_grad.class_token);
+  linear_backward_weights(lane,
+                          kept.patches.middle_rows(0, shard.num_visible()),
+                          embedded_grad,
+                          weights_grad.patch_embed);
+}
+
+}  // namespace mae

@@ -1,0 +1,207 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/core/config.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/model/capacity.hpp>
+#include <mae/model/carver.hpp>
+#include <mae/model/decoder_pass.hpp>
+#include <mae/model/encoder_pass.hpp>
+#include <mae/model/shard.hpp>
+#include <mae/model/weights.hpp>
+#include <mae/op/squared_error.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <cstddef>
+#include <span>
+
+namespace mae {
+
+/// Views of all of a model's tensors: of values (T const) or of gradients (T).
+template <class T>
+struct network_weights {
+  encoder_weights<T> encoder;
+  decoder_weights<T> decoder;
+};
+
+/// The sizes that a pass is built for. They are run-time values: no network is compiled anew for
+/// another configuration, mask or objective.
+struct network_sizes {
+  model_config config;
+  index_t target_width = 0;    // values predicted for a patch
+  double norm_epsilon = 1e-6;  // of every layer norm
+};
+
+/// Runs an encoder on one shard after the other, and owns the memory for it. Not for training.
+template <Backend B>
+class encoder_inference {
+  using T = typename B::scalar;
+
+ public:
+  explicit encoder_inference(network_sizes const& sizes) : sizes_(sizes) {}
+
+  /// patches (images * N, P), normalised; returns the tokens after the final norm (R, D), valid
+  /// until the next call. Allocates when the shard is larger than all before.
+  matrix_view<T> encode(typename B::lane const& lane,
+                        encoder_weights<T const> const& weights,
+                        shard_rows const& shard,
+                        matrix_view<T const> patches) {
+    fit(shard_capacity::of(shard));
+    block_context<T> const context{shard.encoder_offsets(),
+                                   sizes_.config.encoder.heads,
+                                   static_cast<T>(sizes_.norm_epsilon),
+                                   scratch_};
+    return encoder_forward(lane, context, weights, shard, patches, keep_);
+  }
+
+ private:
+  void fit(shard_capacity const& needed) {
+    if (room_.covers(needed)) return;
+    room_ = room_.larger(needed);
+    carver<T> counter;
+    carve(counter);
+    memory_ = typename B::buffer(counter.used());
+    carver<T> memory(memory_.data());
+    carve(memory);
+  }
+  void carve(carver<T>& memory) {
+    keep_ = encoder_activations<T>::carve(memory, sizes_.config, room_, pass_kind::inference);
+    scratch_ = memory.vector(attention_scratch_size(room_.longest_encoder_sequence));
+  }
+
+  network_sizes sizes_;
+  shard_capacity room_;
+  typename B::buffer memory_;
+  encoder_activations<T> keep_;
+  std::span<T> scratch_;
+};
+
+/// Runs encoder and decoder on one shard after the other, and owns the memory for it: activations,
+/// and, for training, the gradients that live within a pass.
+template <Backend B>
+class network_pass {
+  using T = typename B::scalar;
+  using lane_type = typename B::lane;
+
+ public:
+  network_pass(network_sizes const& sizes, pass_kind kind) : sizes_(sizes), kind_(kind) {}
+
+  /// Makes room, so that later passes of no larger shards allocate nothing.
+  void fit(shard_capacity const& needed) {
+    if (room_.covers(needed)) return;
+    room_ = room_.larger(needed);
+    carver<T> counter;
+    carve(counter);
+    memory_ = typename B::buffer(counter.used());
+    carver<T> memory(memory_.data());
+    carve(memory);
+  }
+
+  /// Predicts the targets of a shard: (M, target width) in the order of shard.target_patches(),
+  /// valid until the next call. patches (images * N, P), normalised.
+  matrix_view<T> reconstruct(lane_type const& lane,
+                             network_weights<T const> const& weights,
+                             shard_rows const& shard,
+                             matrix_view<T const> patches) {
+    fit(shard_capacity::of(shard));
+    auto const tokens =
+        encoder_forward(lane, encoder_context(shard), weights.encoder, shard, patches, encoder_);
+    return decoder_forward(lane, decoder_context(shard), weights.decoder, shard, tokens, decoder_);
+  }
+
+  /// The forward pass: the sum over the shard's targets of the mean squared error of a patch.
+  /// targets (M, target width).
+  double forward(lane_type const& lane,
+                 network_weights<T const> const& weights,
+                 shard_rows const& shard,
+                 matrix_view<T const> patches,
+                 matrix_view<T const> targets) {
+    auto const prediction = reconstruct(lane, weights, shard, patches);
+    auto const losses = losses_.first(static_cast<std::size_t>(prediction.rows));
+    squared_error_forward(lane, prediction, targets, losses);
+    double sum = 0;
+    for (T const loss : losses) sum += static_cast<double>(loss);
+    return sum;
+  }
+
+  /// The backward pass of the forward pass just done: adds the gradient of that sum.
+  void backward(lane_type const& lane,
+                network_weights<T const> const& weights,
+                shard_rows const& shard,
+                matrix_view<T const> targets,
+                network_weights<T> const& weights_grad) {
+    assert(kind_ == pass_kind::training);
+    auto const rows = shard.encoder_rows();
+    auto const tokens = encoder_.tokens.middle_rows(0, rows);
+    auto const tokens_grad = tokens_grad_.middle_rows(0, rows);
+    auto const prediction = decoder_.prediction.middle_rows(0, shard.num_targets());
+    squared_error_backward(lane, prediction, targets, prediction);
+    decoder_backward(lane,
+                     decoder_context(shard),
+                     weights.decoder,
+                     shard,
+                     tokens,
+                     decoder_,
+                     decoder_block_grads_,
+                     decoder_grads_,
+                     prediction,
+                     tokens_grad,
+                     weights_grad.decoder);
+    encoder_backward(lane,
+                     encoder_context(shard),
+                     weights.encoder,
+                     shard,
+                     encoder_,
+                     encoder_block_grads_,
+                     tokens_grad,
+                     encoder_rows_grad_.middle_rows(0, rows),
+                     weights_grad.encoder);
+  }
+
+ private:
+  block_context<T> encoder_context(shard_rows const& shard) const {
+    return {shard.encoder_offsets(),
+            sizes_.config.encoder.heads,
+            static_cast<T>(sizes_.norm_epsilon),
+            scratch_};
+  }
+  block_context<T> decoder_context(shard_rows const& shard) const {
+    return {shard.decoder_offsets(),
+            sizes_.config.decoder.heads,
+            static_cast<T>(sizes_.norm_epsilon),
+            scratch_};
+  }
+
+  void carve(carver<T>& memory) {
+    auto const& config = sizes_.config;
+    encoder_ = encoder_activations<T>::carve(memory, config, room_, kind_);
+    decoder_ = decoder_activations<T>::carve(memory, config, sizes_.target_width, room_, kind_);
+    losses_ = memory.vector(room_.targets);
+    scratch_ = memory.vector(attention_scratch_size(
+        std::max(room_.longest_encoder_sequence, room_.longest_decoder_sequence)));
+    if (kind_ == pass_kind::inference) return;
+    encoder_block_grads_ = block_gradients<T>::carve(memory, config.encoder, room_.encoder_rows);
+    decoder_block_grads_ = block_gradients<T>::carve(memory, config.decoder, room_.decoder_rows);
+    decoder_grads_ = decoder_gradients<T>::carve(memory, config, room_);
+    tokens_grad_ = memory.matrix(room_.encoder_rows, config.encoder.width);
+    encoder_rows_grad_ = memory.matrix(room_.encoder_rows, config.encoder.width);
+  }
+
+  network_sizes sizes_;
+  pass_kind kind_;
+  shard_capacity room_;
+  typename B::buffer memory_;
+  encoder_activations<T> encoder_;
+  decoder_activations<T> decoder_;
+  std::span<T> losses_;
+  std::span<T> scratch_;
+  block_gradients<T> encoder_block_grads_;
+  block_gradients<T> decoder_block_grads_;
+  decoder_gradients<T> decoder_grads_;
+  matrix_view<T> tokens_grad_;
+  matrix_view<T> encoder_rows_grad_;
+};
+
+}  // namespace mae

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <mae/core/types.hpp>
+#include <mae/mask/plan.hpp>
+#include <mae/op/attention.hpp>
+#include <mae/op/tokens.hpp>
+
+#include <algorithm>
+#include <span>
+#include <vector>
+
+namespace mae {
+
+/// The packed rows of a few images that the network works on at once: which patches enter, where
+/// every token comes from and goes to. Images may keep different numbers of patches. An encoder
+/// sequence is the class token, then the visible patches; a decoder sequence the class token, then
+/// all present patches in their order.
+class shard_rows {
+ public:
+  /// Lays out images [first, last) of the plan. Allocates only beyond the largest shard seen.
+  void assign(mask_plan const& plan, index_t first, index_t last) {
+    clear();
+    for (index_t image = first; image < last; ++image) {
+      index_t const base = (image - first) * plan.patches();
+      add_encoder_rows(plan.visible(image), base);
+      add_decoder_rows(plan.visible(image), plan.target(image), base);
+    }
+    images_ = last - first;
+  }
+
+  index_t images() const { return images_; }
+  index_t num_visible() const { return std::ssize(visible_patches_); }
+  index_t num_targets() const { return std::ssize(target_patches_); }
+  index_t encoder_rows() const { return encoder_offsets_.back(); }
+  index_t decoder_rows() const { return decoder_offsets_.back(); }
+
+  /// Rows of the shard's patches (images * N, P) that are visible, and that are to be predicted.
+  std::span<index_t const> visible_patches() const { return visible_patches_; }
+  std::span<index_t const> target_patches() const { return target_patches_; }
+  row_offsets encoder_offsets() const { return encoder_offsets_; }
+  row_offsets decoder_offsets() const { return decoder_offsets_; }
+  /// From embedded visible patches to encoder rows.
+  token_sources encoder_tokens() const { return {encoder_source_, encoder_position_}; }
+  /// From encoder rows to decoder rows.
+  token_sources decoder_tokens() const { return {decoder_source_, decoder_position_}; }
+  /// The decoder rows of the targets, in the order of target_patches().
+  std::span<index_t const> target_rows() const { return target_rows_; }
+  /// The longest sequence of the encoder and of the decoder, class token included.
+  index_t longest_encoder_sequence() const { return longest(encoder_offsets_); }
+  index_t longest_decoder_sequence() const { return longest(decoder_offsets_); }
+
+ private:
+  void clear() {
+    for (auto* rows : {&visible_patches_,
+                       &target_patches_,
+                       &encoder_source_,
+                       &encoder_position_,
+                       &decoder_source_,
+                       &decoder_position_,
+                       &target_rows_})
+      rows->clear();
+    encoder_offsets_.assign(1, 0);
+    decoder_offsets_.assign(1, 0);
+  }
+
+  void add_encoder_rows(std::span<patch_index const> visible, index_t base) {
+    encoder_source_.push_back(token_sources::shared_token);
+    encoder_position_.push_back(0);
+    for (index_t const patch : visible) {
+      encoder_source_.push_back(num_visible());
+      encoder_position_.push_back(patch + 1);
+      visible_patches_.push_back(base + patch);
+    }
+    encoder_offsets_.push_back(std::ssize(encoder_source_));
+  }
+
+  /// Merges the two ascending lists, so that present patches stand in their order.
+  void add_decoder_rows(std::span<patch_index const> visible,
+                        std::span<patch_index const> target,
+                        index_t base) {
+    index_t encoder_row = encoder_offsets_.end()[-2];
+    decoder_source_.push_back(encoder_row);
+    decoder_position_.push_back(0);
+    auto seen = visible.begin();
+    auto hidden = target.begin();
+    while (seen != visible.end() || hidden != target.end()) {
+      bool const is_visible = hidden == target.end() || (seen != visible.end() && *seen < *hidden);
+      index_t const patch = is_visible ? *seen++ : *hidden++;
+      if (!is_visible) {
+        target_patches_.push_back(base + patch);
+        target_rows_.push_back(std::ssize(decoder_source_));
+      }
+      decoder_source_.push_back(is_visible ? ++encoder_row : token_sources::shared_token);
+      decoder_position_.push_back(patch + 1);
+    }
+    decoder_offsets_.push_back(std::ssize(decoder_source_));
+  }
+
+  static index_t longest(std::vector<index_t> const& offsets) {
+    index_t most = 0;
+    for (std::size_t i = 1; i < offsets.size(); ++i)
+      most = std::max(most, offsets[i] - offsets[i - 1]);
+    return most;
+  }
+
+  index_t images_ = 0;
+  std::vector<index_t> visible_patches_, target_patches_;
+  std::vector<index_t> encoder_offsets_{0}, decoder_offsets_{0};
+  std::vector<index_t> encoder_source_, encoder_position_;
+  std::vector<index_t> decoder_source_, decoder_position_;
+  std::vector<index_t> target_rows_;
+};
+
+}  // namespace mae
