@@ -51,6 +51,7 @@ class thread_pool {
     }
     using body_type = std::remove_reference_t<Body>;
     run(count,
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): the call below restores it.
         const_cast<void*>(static_cast<void const*>(std::addressof(body))),
         [](void* erased, index_t index, int worker) {
           (*static_cast<body_type*>(erased))(index, worker);
