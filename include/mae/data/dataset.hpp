@@ -1,10 +1,12 @@
 #pragma once
 
 #include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 
 #include <concepts>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace mae {
@@ -31,5 +33,23 @@ struct pixel_statistics {
 
   friend bool operator==(pixel_statistics const&, pixel_statistics const&) = default;
 };
+
+/// An extent in words: "32x32x3".
+inline std::string to_string(image_extent const& extent) {
+  return std::to_string(extent.height) + "x" + std::to_string(extent.width) + "x" +
+         std::to_string(extent.channels);
+}
+
+/// Throws config_error for an extent that no image can have: a side or a channel count below 1, or
+/// more than 2^31 - 1 values.
+inline void require_valid(image_extent const& extent) {
+  constexpr index_t most_values = 0x7FFFFFFF;
+  if (extent.height < 1 || extent.width < 1 || extent.channels < 1)
+    throw config_error("an image of " + to_string(extent) +
+                       ": height, width and channels must be positive");
+  if (extent.height > most_values / extent.width || extent.pixels() > most_values / extent.channels)
+    throw config_error("an image of " + to_string(extent) + " is too large: at most " +
+                       std::to_string(most_values) + " values are possible");
+}
 
 }  // namespace mae
