@@ -1,0 +1,89 @@
+#pragma once
+
+#include <mae/core/parallel.hpp>
+#include <mae/core/types.hpp>
+#include <mae/data/dataset.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace mae {
+
+/// Of one channel: the count of its values, their mean and the sum of squared differences from it.
+struct channel_moments {
+  double count = 0;
+  double mean = 0;
+  double squares = 0;
+};
+
+/// The moments of both sets together (Chan, Golub, LeVeque 1983), free of the cancellation of
+/// E[x^2] - E[x]^2.
+constexpr channel_moments merge(channel_moments const& a, channel_moments const& b) {
+  if (a.count == 0) return b;
+  double const count = a.count + b.count;
+  double const difference = b.mean - a.mean;
+  return {count,
+          a.mean + difference * (b.count / count),
+          a.squares + b.squares + difference * difference * (a.count * b.count / count)};
+}
+
+/// The moments of one channel of an image, in two passes. `pixels` (H, W, C).
+inline channel_moments measure_channel(std::span<float const> pixels,
+                                       index_t channels,
+                                       index_t channel) {
+  auto const step = static_cast<std::size_t>(channels);
+  auto const first = static_cast<std::size_t>(channel);
+  // Relative to the first value, so that a constant channel has squares of exactly 0.
+  double const pivot = pixels[first];
+  double sum = 0;
+  for (std::size_t i = first; i < pixels.size(); i += step) sum += pixels[i] - pivot;
+  double const count = static_cast<double>(pixels.size() / step);
+  double const mean = pivot + sum / count;
+  double squares = 0;
+  for (std::size_t i = first; i < pixels.size(); i += step)
+    squares += (pixels[i] - mean) * (pixels[i] - mean);
+  return {count, mean, squares};
+}
+
+/// The mean and the (population) standard deviation of each channel over all images, without
+/// augmentation: in double, summed in an order that depends on the dataset alone, so that any
+/// number of threads gives the same bits. A channel that is constant, to a float's rounding, gets
+/// the deviation 1: normalised it is 0 everywhere, and nothing is divided by 0.
+template <Dataset D>
+pixel_statistics channel_statistics(D const& dataset, thread_pool& pool) {
+  constexpr index_t images_a_chunk = 256;
+  index_t const channels = dataset.extent().channels;
+  auto const values = static_cast<std::size_t>(dataset.extent().values());
+  std::vector<std::vector<float>> pixels(static_cast<std::size_t>(pool.size()),
+                                         std::vector<float>(values));
+  // (chunks, C)
+  std::vector<channel_moments> sums(
+      static_cast<std::size_t>(ceil_div(dataset.size(), images_a_chunk) * channels));
+
+  pool.for_ranges(dataset.size(), images_a_chunk, [&](index_t first, index_t last, int worker) {
+    std::span<float> const image = pixels[static_cast<std::size_t>(worker)];
+    channel_moments* const chunk = sums.data() + first / images_a_chunk * channels;
+    for (index_t i = first; i < last; ++i) {
+      dataset.read(i, image);
+      for (index_t c = 0; c < channels; ++c)
+        chunk[c] = merge(chunk[c], measure_channel(image, channels, c));
+    }
+  });
+
+  pixel_statistics statistics{.mean = {}, .deviation = {}, .scale = dataset.pixel_scale()};
+  for (index_t c = 0; c < channels; ++c) {
+    channel_moments all;
+    for (auto i = static_cast<std::size_t>(c); i < sums.size();
+         i += static_cast<std::size_t>(channels))
+      all = merge(all, sums[i]);
+    double const deviation = std::sqrt(all.squares / all.count);
+    bool const constant = deviation <= std::abs(all.mean) * 0x1p-22;
+    statistics.mean.push_back(all.mean);
+    statistics.deviation.push_back(constant ? 1.0 : deviation);
+  }
+  return statistics;
+}
+
+}  // namespace mae
