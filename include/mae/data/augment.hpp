@@ -1,0 +1,123 @@
+#pragma once
+
+#include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
+#include <mae/core/random.hpp>
+#include <mae/core/types.hpp>
+#include <mae/data/dataset.hpp>
+#include <mae/data/resize.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace mae {
+
+/// How training images vary. The defaults are the official code's: a random crop, resized to the
+/// whole image, and a flip.
+struct augmentation {
+  double crop_min = 0.2;  // the least share of the area that a crop keeps; 1: no crop
+  bool flip = true;       // mirrored or not with equal chance
+  interpolation kind = interpolation::bicubic;
+
+  friend constexpr bool operator==(augmentation const&, augmentation const&) = default;
+};
+
+/// Throws config_error unless 0 < crop_min <= 1.
+inline void require_valid(augmentation const& settings) {
+  if (!(settings.crop_min > 0 && settings.crop_min <= 1))
+    throw config_error("the least share of an image that a crop keeps must lie in (0, 1], it is " +
+                       std::to_string(settings.crop_min));
+}
+
+namespace detail {
+
+/// The widest and the narrowest crop, width / height.
+inline constexpr double crop_ratio_min = 3.0 / 4.0;
+inline constexpr double crop_ratio_max = 4.0 / 3.0;
+
+/// The largest centred crop of an allowed ratio.
+inline pixel_box centre_crop(image_extent const& image) {
+  auto const height = static_cast<double>(image.height);
+  auto const width = static_cast<double>(image.width);
+  pixel_box box{.height = image.height, .width = image.width};
+  if (width / height < crop_ratio_min) box.height = std::lrint(width / crop_ratio_min);
+  if (width / height > crop_ratio_max) box.width = std::lrint(height * crop_ratio_max);
+  box.top = (image.height - box.height) / 2;
+  box.left = (image.width - box.width) / 2;
+  return box;
+}
+
+}  // namespace detail
+
+/// A crop with an area uniform in [crop_min, 1] of the image's and a width-to-height ratio
+/// log-uniform in [3/4, 4/3]: ten tries, then the largest centred one, as torchvision's
+/// RandomResizedCrop.get_params. crop_min = 1 gives the whole image and draws nothing.
+inline pixel_box random_crop(image_extent const& image, double crop_min, random_stream& random) {
+  if (crop_min >= 1.0) return {.height = image.height, .width = image.width};
+  auto const uniform = [&random](double low, double high) {
+    return low + (high - low) * random.uniform_double();
+  };
+  auto const below = [&random](index_t bound) {
+    return static_cast<index_t>(random.below(static_cast<std::uint64_t>(bound)));
+  };
+  constexpr int tries = 10;
+  auto const area = static_cast<double>(image.pixels());
+  double const log_ratio = std::log(detail::crop_ratio_max);
+  for (int i = 0; i < tries; ++i) {
+    double const target = area * uniform(crop_min, 1.0);
+    double const aspect = std::exp(uniform(-log_ratio, log_ratio));
+    index_t const width = std::lrint(std::sqrt(target * aspect));
+    index_t const height = std::lrint(std::sqrt(target / aspect));
+    if (width > 0 && width <= image.width && height > 0 && height <= image.height) {
+      index_t const top = below(image.height - height + 1);
+      index_t const left = below(image.width - width + 1);
+      return {top, left, height, width};
+    }
+  }
+  return detail::centre_crop(image);
+}
+
+/// Varies images of one extent. Owns its scratch memory: one object for each worker; a warm call
+/// allocates nothing.
+class augmenter {
+ public:
+  /// Throws config_error for an extent or settings that cannot be.
+  augmenter(image_extent const& extent, augmentation const& settings)
+      : extent_(extent), settings_(settings) {
+    require_valid(extent);
+    require_valid(settings);
+  }
+
+  /// A random view of `source`, written to `result`; both (H, W, C), not overlapping. The bicubic
+  /// kernel overshoots at edges: its results are clamped to [0, 1], as 8-bit images are, or to the
+  /// source's own range where that is wider.
+  void operator()(std::span<float const> source, random_stream& random, std::span<float> result) {
+    assert(static_cast<index_t>(source.size()) == extent_.values());
+    assert(result.size() == source.size());
+    image_crop crop{.box = random_crop(extent_, settings_.crop_min, random)};
+    crop.mirrored = settings_.flip && random.below(2) == 1;
+    resizer_({source, extent_}, crop, settings_.kind, {result, extent_});
+    if (settings_.kind == interpolation::bicubic) clamp_to_range(source, result);
+  }
+
+ private:
+  static void clamp_to_range(std::span<float const> source, std::span<float> result) {
+    float low = 0;
+    float high = 1;
+    for (float const value : source) {
+      low = value < low ? value : low;
+      high = high < value ? value : high;
+    }
+    for (float& value : result) value = std::clamp(value, low, high);
+  }
+
+  image_extent extent_;
+  augmentation settings_;
+  image_resizer resizer_;
+};
+
+}  // namespace mae
