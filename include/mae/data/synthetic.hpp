@@ -1,0 +1,234 @@
+#pragma once
+
+#include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
+#include <mae/core/random.hpp>
+#include <mae/core/types.hpp>
+#include <mae/data/dataset.hpp>
+#include <mae/data/figures.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numbers>
+#include <span>
+#include <string>
+
+namespace mae {
+
+namespace detail {
+
+struct rgb {
+  float red = 0;
+  float green = 0;
+  float blue = 0;
+
+  friend constexpr rgb operator+(rgb const& a, rgb const& b) {
+    return {a.red + b.red, a.green + b.green, a.blue + b.blue};
+  }
+  friend constexpr rgb operator*(float factor, rgb const& a) {
+    return {factor * a.red, factor * a.green, factor * a.blue};
+  }
+};
+
+constexpr rgb mix(rgb const& a, rgb const& b, float share_of_b) {
+  return (1.0F - share_of_b) * a + share_of_b * b;
+}
+
+/// Everything drawn at random for one image, but for the grain.
+struct scene {
+  struct wave {
+    point frequency;
+    float phase = 0;
+  };
+
+  figure kind = figure::disc;
+  point centre;
+  point axis;        // the figure's own first axis
+  float radius = 1;  // in units of half the image's shorter side
+  float period = 1;  // of a texture, in units of the radius
+  rgb colour;
+  std::array<rgb, 2> ground;  // the background runs between the two
+  std::array<wave, 2> waves;  // along which it does
+  float grain = 0;            // the noise's amplitude
+};
+
+class scene_painter {
+ public:
+  scene_painter(scene const& content, float pixel) : scene_(content), pixel_(pixel) {}
+
+  /// The colour at a point, without grain.
+  rgb operator()(point p) const {
+    rgb const ground = background(p);
+    point const from_centre = p - scene_.centre;
+    rgb const shaded = (1.0F - 0.25F * light(from_centre)) * scene_.colour;
+    constexpr float shadow = 0.12F;
+    rgb const below =
+        (1.0F - 0.4F * coverage(from_centre - point{shadow, shadow}, 4.0F * pixel_)) * ground;
+    return mix(below, shaded, coverage(from_centre, pixel_));
+  }
+
+ private:
+  /// From -1 to 1 across the figure, brightest at its upper left.
+  float light(point from_centre) const {
+    return std::clamp((from_centre.x + from_centre.y) / (1.5F * scene_.radius), -1.0F, 1.0F);
+  }
+
+  rgb background(point p) const {
+    float share = 0.5F;
+    for (auto const& [frequency, phase] : scene_.waves)
+      share += 0.25F * std::sin(dot(frequency, p) + phase);
+    return mix(scene_.ground[0], scene_.ground[1], share);
+  }
+
+  /// How much of a pixel the figure covers, with an edge as wide as `softness`.
+  float coverage(point from_centre, float softness) const {
+    point const own{
+        dot(from_centre, scene_.axis) / scene_.radius,
+        (from_centre.y * scene_.axis.x - from_centre.x * scene_.axis.y) / scene_.radius};
+    float const distance = figure_distance(scene_.kind, own, scene_.period) * scene_.radius;
+    return std::clamp(0.5F - distance / softness, 0.0F, 1.0F);
+  }
+
+  scene const& scene_;
+  float pixel_;  // a pixel's side
+};
+
+/// A uniform number in [low, high).
+constexpr float uniform(random_stream& random, float low, float high) {
+  return low + (high - low) * random.uniform();
+}
+
+inline point direction(float turns) {
+  float const angle = 2.0F * std::numbers::pi_v<float> * turns;
+  return {std::cos(angle), std::sin(angle)};
+}
+
+/// A colour of the given hue, in turns; saturation and value in [0, 1].
+inline rgb tint(float hue, float saturation, float value) {
+  auto const part = [&](float shift) {
+    return value * (1.0F - saturation * (0.5F - 0.5F * direction(hue + shift).x));
+  };
+  return {part(0), part(1.0F / 3.0F), part(2.0F / 3.0F)};
+}
+
+/// Colours of figure and background that differ in hue and lightness, but tell nothing of the
+/// class.
+inline void draw_colours(scene& result, random_stream& random) {
+  float const hue = random.uniform();
+  float const value = uniform(random, 0.2F, 0.9F);
+  float const across = value + uniform(random, -0.25F, 0.25F);
+  result.ground[0] = tint(hue, uniform(random, 0.2F, 0.8F), value);
+  result.ground[1] = tint(hue + uniform(random, -0.2F, 0.2F), 0.5F, std::max(across, 0.05F));
+  float const contrast = uniform(random, 0.35F, 0.6F);
+  result.colour = tint(hue + uniform(random, 0.25F, 0.75F),
+                       uniform(random, 0.3F, 0.9F),
+                       value < 0.55F ? value + contrast : value - contrast);
+  result.colour = mix(result.colour, {0.5F, 0.5F, 0.5F}, 0.05F);
+}
+
+/// A scene with a figure that lies, but for a margin, within the image: `half` its half extents.
+inline scene draw_scene(figure kind, point half, random_stream& random) {
+  scene result;
+  result.kind = kind;
+  bool const textured = kind >= figure::stripes;
+  result.radius = textured ? uniform(random, 0.65F, 0.95F) : uniform(random, 0.45F, 0.85F);
+  result.period = uniform(random, 0.4F, 0.6F);
+  auto const place = [&](float side) {
+    float const room = std::max(side - 0.85F * result.radius, 0.0F);
+    return uniform(random, -room, room);
+  };
+  result.centre.x = place(half.x);
+  result.centre.y = place(half.y);
+  result.axis = direction(random.uniform());
+  for (auto& [frequency, phase] : result.waves) {
+    point const along = direction(random.uniform());
+    float const number = uniform(random, 0.8F, 5.0F);
+    frequency = {number * along.x, number * along.y};
+    phase = uniform(random, 0.0F, 2.0F * std::numbers::pi_v<float>);
+  }
+  draw_colours(result, random);
+  result.grain = uniform(random, 0.01F, 0.05F);
+  return result;
+}
+
+/// Channel `channel` of `channels`: lightness alone (Rec. 601), or red, green and blue spread
+/// evenly over the channels, which gives the three themselves for three.
+constexpr float channel_value(rgb const& colour, index_t channel, index_t channels) {
+  if (channels == 1) return 0.299F * colour.red + 0.587F * colour.green + 0.114F * colour.blue;
+  float const at = 2.0F * static_cast<float>(channel) / static_cast<float>(channels - 1);
+  return at <= 1.0F ? colour.red + at * (colour.green - colour.red)
+                    : colour.green + (at - 1.0F) * (colour.blue - colour.green);
+}
+
+}  // namespace detail
+
+/// Images made by the program, for a first run without any download: figures of ten classes, told
+/// apart by outline and texture, at random places, sizes, angles and colours, over a patterned,
+/// grainy background. Image i depends on seed, extent and i alone; its class is i mod 10.
+class synthetic_dataset {
+ public:
+  /// Throws config_error for an impossible extent or fewer than one image.
+  synthetic_dataset(index_t size,
+                    std::uint64_t seed,
+                    image_extent const& extent = {.height = 32, .width = 32, .channels = 3})
+      : size_(size), seed_(seed), extent_(extent) {
+    require_valid(extent);
+    if (size < 1)
+      throw config_error("a synthetic dataset of " + std::to_string(size) +
+                         " images: it needs at least one");
+  }
+
+  image_extent extent() const noexcept { return extent_; }
+  index_t size() const noexcept { return size_; }
+  double pixel_scale() const noexcept { return 1.0 / levels; }
+  index_t num_classes() const noexcept { return figure_count; }
+  index_t label(index_t index) const {
+    assert(index >= 0 && index < size_);
+    return index % figure_count;
+  }
+
+  /// Paints image `index`; `pixels` (H, W, C), multiples of 1/255 in [0, 1].
+  void read(index_t index, std::span<float> pixels) const {
+    assert(static_cast<index_t>(pixels.size()) == extent_.values());
+    random_stream random(
+        {.seed = seed_, .use = purpose::synthetic, .index = static_cast<std::uint64_t>(index)});
+    float const pixel = 2.0F / static_cast<float>(std::min(extent_.height, extent_.width));
+    detail::point const half{0.5F * pixel * static_cast<float>(extent_.width),
+                             0.5F * pixel * static_cast<float>(extent_.height)};
+    auto const scene = detail::draw_scene(static_cast<figure>(label(index)), half, random);
+    detail::scene_painter const colour_at(scene, pixel);
+    float* value = pixels.data();
+    for (index_t y = 0; y < extent_.height; ++y)
+      for (index_t x = 0; x < extent_.width; ++x) {
+        detail::rgb const colour = colour_at({pixel * (static_cast<float>(x) + 0.5F) - half.x,
+                                              pixel * (static_cast<float>(y) + 0.5F) - half.y});
+        float const grain = scene.grain * triangular(random.word());
+        for (index_t c = 0; c < extent_.channels; ++c)
+          *value++ = quantised(detail::channel_value(colour, c, extent_.channels) + grain);
+      }
+  }
+
+ private:
+  static constexpr float levels = 255.0F;
+
+  /// The sum of two uniform numbers of 16 bits, in [-1, 1).
+  static float triangular(std::uint32_t word) {
+    return static_cast<float>((word >> 16U) + (word & 0xFFFFU)) * 0x1p-16F - 1.0F;
+  }
+
+  static float quantised(float value) {
+    return std::floor(std::clamp(value, 0.0F, 1.0F) * levels + 0.5F) / levels;
+  }
+
+  index_t size_;
+  std::uint64_t seed_;
+  image_extent extent_;
+};
+
+static_assert(Dataset<synthetic_dataset>);
+
+}  // namespace mae
