@@ -3,7 +3,7 @@
 #include <mae/core/views.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
-#include <mae/mask/settings.hpp>
+#include <mae/core/settings.hpp>
 
 #include <doctest/doctest.h>
 
@@ -69,7 +69,7 @@ TEST_CASE("noise is drawn one number a patch, in order") {
 }
 
 TEST_CASE("settings come from the policy, or say that it has none") {
-  CHECK(mae::settings_of(every_second_column{}) == mae::mask_settings{{"mask", "custom"}});
+  CHECK(mae::settings_of("mask", every_second_column{}) == mae::settings_list{{"mask", "custom"}});
 }
 
 TEST_CASE("a number's text is the shortest that reads back as the same number") {

@@ -3,7 +3,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/mask/random_ratio.hpp>
-#include <mae/mask/settings.hpp>
+#include <mae/core/settings.hpp>
 
 #include <doctest/doctest.h>
 
@@ -63,6 +63,6 @@ TEST_CASE("a range that is none is refused") {
 }
 
 TEST_CASE("a random ratio mask states its settings") {
-  CHECK(mae::settings_of(random_ratio_mask{{.low = 0.5, .high = 0.75}}) ==
-        mae::mask_settings{{"mask", "random"}, {"mask_low", "0.5"}, {"mask_high", "0.75"}});
+  CHECK(mae::settings_of("mask", random_ratio_mask{{.low = 0.5, .high = 0.75}}) ==
+        mae::settings_list{{"mask", "random"}, {"mask_low", "0.5"}, {"mask_high", "0.75"}});
 }

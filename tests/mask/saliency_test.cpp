@@ -7,7 +7,7 @@
 #include <mae/core/types.hpp>
 #include <mae/mask/log_information.hpp>
 #include <mae/mask/saliency.hpp>
-#include <mae/mask/settings.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/patch/patchify.hpp>
 
@@ -270,8 +270,8 @@ TEST_CASE("options that cannot be used are refused") {
 }
 
 TEST_CASE("a saliency mask states its settings, the measured ones included") {
-  CHECK(mae::settings_of(saliency_mask{{.training = {-5.25, 0.5}}}) ==
-        mae::mask_settings{{"mask", "saliency"},
+  CHECK(mae::settings_of("mask", saliency_mask{{.training = {-5.25, 0.5}}}) ==
+        mae::settings_list{{"mask", "saliency"},
                            {"saliency_strength", "0.5"},
                            {"mask_ratio", "0.75"},
                            {"saliency_swing", "0.1"},

@@ -4,7 +4,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/mask/plan.hpp>
-#include <mae/mask/settings.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/mask/uniform.hpp>
 
 #include <doctest/doctest.h>
@@ -88,8 +88,8 @@ TEST_CASE("an image's mask depends on its stream alone, not on its place in the 
 }
 
 TEST_CASE("a uniform mask states its settings") {
-  CHECK(mae::settings_of(uniform_mask<ratio{3, 4}>{}) ==
-        mae::mask_settings{{"mask", "uniform"}, {"mask_ratio", "3/4"}});
-  CHECK(mae::settings_of(uniform_mask<>{0.6}) ==
-        mae::mask_settings{{"mask", "uniform"}, {"mask_ratio", "0.6"}});
+  CHECK(mae::settings_of("mask", uniform_mask<ratio{3, 4}>{}) ==
+        mae::settings_list{{"mask", "uniform"}, {"mask_ratio", "3/4"}});
+  CHECK(mae::settings_of("mask", uniform_mask<>{0.6}) ==
+        mae::settings_list{{"mask", "uniform"}, {"mask_ratio", "0.6"}});
 }

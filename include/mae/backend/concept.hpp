@@ -17,7 +17,7 @@ enum class product_form {
   tn,  // c (M, N) += a (K, M)^T * b (K, N)
 };
 
-namespace detail {
+namespace archetype {
 
 /// Functors of no use but to be named in the concepts below.
 struct any_row_functor {
@@ -31,7 +31,7 @@ struct any_matrix_functor {
   T operator()(index_t row, index_t col) const;
 };
 
-}  // namespace detail
+}  // namespace archetype
 
 /// A stream of work on one device, or on one core of the host. Ops are written against its verbs,
 /// which run in the order in which they are called.
@@ -42,9 +42,9 @@ concept Lane = requires(L const& lane,
                         matrix_view<typename L::scalar> c,
                         index_t n,
                         std::span<typename L::scalar> sums,
-                        detail::any_row_functor row_functor,
-                        detail::any_element_functor element_functor,
-                        detail::any_matrix_functor<typename L::scalar> matrix_functor) {
+                        archetype::any_row_functor row_functor,
+                        archetype::any_element_functor element_functor,
+                        archetype::any_matrix_functor<typename L::scalar> matrix_functor) {
   requires std::floating_point<typename L::scalar>;
   /// c += the product of a and b in the given form.
   { lane.add_product(form, a, a, c) } -> std::same_as<void>;

@@ -4,7 +4,7 @@
 #include <mae/core/types.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
-#include <mae/mask/settings.hpp>
+#include <mae/core/settings.hpp>
 
 #include <algorithm>
 #include <string>

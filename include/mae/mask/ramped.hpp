@@ -5,7 +5,7 @@
 #include <mae/mask/hidden_share.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
-#include <mae/mask/settings.hpp>
+#include <mae/core/settings.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -53,7 +53,7 @@ class ramped_mask {
   void score(mask_context const& /*image*/, random_stream& random, std::span<float> scores) const {
     score_noise(random, scores);
   }
-  mask_settings settings() const {
+  settings_list settings() const {
     return {{"mask", "ramped"},
             {"mask_from", decimal_text(ramp_.from)},
             {"mask_to", decimal_text(ramp_.to)},

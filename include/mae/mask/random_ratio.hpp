@@ -6,7 +6,7 @@
 #include <mae/mask/hidden_share.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
-#include <mae/mask/settings.hpp>
+#include <mae/core/settings.hpp>
 
 #include <cmath>
 #include <span>
@@ -41,7 +41,7 @@ class random_ratio_mask {
   void score(mask_context const& /*image*/, random_stream& random, std::span<float> scores) const {
     score_noise(random, scores);
   }
-  mask_settings settings() const {
+  settings_list settings() const {
     return {{"mask", "random"},
             {"mask_low", decimal_text(range_.low)},
             {"mask_high", decimal_text(range_.high)}};

@@ -7,7 +7,7 @@
 #include <mae/mask/log_information.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
-#include <mae/mask/settings.hpp>
+#include <mae/core/settings.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -77,7 +77,7 @@ class saliency_mask {
     }
   }
 
-  mask_settings settings() const {
+  settings_list settings() const {
     return {{"mask", "saliency"},
             {"saliency_strength", decimal_text(options_.strength)},
             {"mask_ratio", decimal_text(options_.ratio)},

@@ -6,7 +6,7 @@
 #include <mae/mask/hidden_share.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
-#include <mae/mask/settings.hpp>
+#include <mae/core/settings.hpp>
 
 #include <span>
 #include <string>
@@ -66,7 +66,7 @@ class uniform_mask {
   void score(mask_context const& /*image*/, random_stream& random, std::span<float> scores) const {
     score_noise(random, scores);
   }
-  mask_settings settings() const { return {{"mask", "uniform"}, {"mask_ratio", share_.text()}}; }
+  settings_list settings() const { return {{"mask", "uniform"}, {"mask_ratio", share_.text()}}; }
 
  private:
   [[no_unique_address]] detail::uniform_share<hidden> share_;

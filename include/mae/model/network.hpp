@@ -126,6 +126,12 @@ class network_pass {
     return sum;
   }
 
+  /// The prediction of the forward pass just done (M, target width); the backward pass overwrites
+  /// it.
+  matrix_view<T const> prediction(shard_rows const& shard) const {
+    return decoder_.prediction.middle_rows(0, shard.num_targets());
+  }
+
   /// The backward pass of the forward pass just done: adds the gradient of that sum.
   void backward(lane_type const& lane,
                 network_weights<T const> const& weights,

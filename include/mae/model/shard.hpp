@@ -11,6 +11,10 @@
 
 namespace mae {
 
+/// Which patches the decoder's head predicts: the targets, as training needs; or every present
+/// patch, as a picture of a whole reconstruction needs.
+enum class predicted_patches { targets, all_present };
+
 /// The packed rows of a few images that the network works on at once: which patches enter, where
 /// every token comes from and goes to. Images may keep different numbers of patches. An encoder
 /// sequence is the class token, then the visible patches; a decoder sequence the class token, then
@@ -18,12 +22,15 @@ namespace mae {
 class shard_rows {
  public:
   /// Lays out images [first, last) of the plan. Allocates only beyond the largest shard seen.
-  void assign(mask_plan const& plan, index_t first, index_t last) {
+  void assign(mask_plan const& plan,
+              index_t first,
+              index_t last,
+              predicted_patches predicted = predicted_patches::targets) {
     clear();
     for (index_t image = first; image < last; ++image) {
       index_t const base = (image - first) * plan.patches();
       add_encoder_rows(plan.visible(image), base);
-      add_decoder_rows(plan.visible(image), plan.target(image), base);
+      add_decoder_rows(plan.visible(image), plan.target(image), base, predicted);
     }
     images_ = last - first;
   }
@@ -34,7 +41,7 @@ class shard_rows {
   index_t encoder_rows() const { return encoder_offsets_.back(); }
   index_t decoder_rows() const { return decoder_offsets_.back(); }
 
-  /// Rows of the shard's patches (images * N, P) that are visible, and that are to be predicted.
+  /// Rows of the shard's patches (images * N, P) that are visible, and that are predicted.
   std::span<index_t const> visible_patches() const { return visible_patches_; }
   std::span<index_t const> target_patches() const { return target_patches_; }
   row_offsets encoder_offsets() const { return encoder_offsets_; }
@@ -77,7 +84,8 @@ class shard_rows {
   /// Merges the two ascending lists, so that present patches stand in their order.
   void add_decoder_rows(std::span<patch_index const> visible,
                         std::span<patch_index const> target,
-                        index_t base) {
+                        index_t base,
+                        predicted_patches predicted) {
     index_t encoder_row = encoder_offsets_.end()[-2];
     decoder_source_.push_back(encoder_row);
     decoder_position_.push_back(0);
@@ -86,7 +94,7 @@ class shard_rows {
     while (seen != visible.end() || hidden != target.end()) {
       bool const is_visible = hidden == target.end() || (seen != visible.end() && *seen < *hidden);
       index_t const patch = is_visible ? *seen++ : *hidden++;
-      if (!is_visible) {
+      if (!is_visible || predicted == predicted_patches::all_present) {
         target_patches_.push_back(base + patch);
         target_rows_.push_back(std::ssize(decoder_source_));
       }

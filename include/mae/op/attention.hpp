@@ -18,7 +18,7 @@ inline namespace MAE_ISA {
 /// [offsets[i], offsets[i + 1]). offsets (images + 1).
 using row_offsets = std::span<index_t const>;
 
-namespace detail {
+namespace kernel {
 
 /// Scores become probabilities in place; the log of the row's sum of exponentials is kept, since
 /// with it the backward pass rebuilds the row without a second reduction.
@@ -89,7 +89,7 @@ void attend_scores(L const& lane, head_slices<T const> const& head, matrix_view<
   lane.add_product(product_form::nt, head.query, head.key, scores);
 }
 
-}  // namespace detail
+}  // namespace kernel
 
 /// How many scalars of scratch memory attention needs for images of up to `tokens` tokens.
 constexpr index_t attention_scratch_size(index_t tokens) {
@@ -116,10 +116,10 @@ void attention_forward(L const& lane,
     assert(static_cast<index_t>(scratch.size()) >= attention_scratch_size(tokens));
     matrix_view<T> const scores(scratch.data(), tokens, tokens);
     for (index_t h = 0; h < heads; ++h) {
-      auto const head = detail::slice_head<T const>(qkv, first, tokens, h, head_width);
-      detail::attend_scores(lane, head, scores);
+      auto const head = kernel::slice_head<T const>(qkv, first, tokens, h, head_width);
+      kernel::attend_scores(lane, head, scores);
       lane.for_rows(tokens,
-                    detail::softmax_row<T>{scores, scale, &log_sums(first, h), log_sums.stride});
+                    kernel::softmax_row<T>{scores, scale, &log_sums(first, h), log_sums.stride});
       lane.add_product(product_form::nn,
                        scores,
                        head.value,
@@ -149,15 +149,15 @@ void attention_backward(L const& lane,
     matrix_view<T> const scores(scratch.data(), tokens, tokens);
     matrix_view<T> const scores_grad(scratch.data() + scores.size(), tokens, tokens);
     for (index_t h = 0; h < heads; ++h) {
-      auto const head = detail::slice_head<T const>(qkv, first, tokens, h, head_width);
-      auto const grad = detail::slice_head<T>(qkv_grad, first, tokens, h, head_width);
+      auto const head = kernel::slice_head<T const>(qkv, first, tokens, h, head_width);
+      auto const grad = kernel::slice_head<T>(qkv_grad, first, tokens, h, head_width);
       matrix_view<T const> const out_grad =
           y_grad.middle_rows(first, tokens).middle_cols(h * head_width, head_width);
-      detail::attend_scores(lane, head, scores);
+      kernel::attend_scores(lane, head, scores);
       set_zero(lane, scores_grad);
       lane.add_product(product_form::nt, out_grad, head.value, scores_grad);
       lane.for_rows(tokens,
-                    detail::softmax_row_grad<T>{
+                    kernel::softmax_row_grad<T>{
                         scores, scores_grad, scale, &log_sums(first, h), log_sums.stride});
       lane.add_product(product_form::tn, scores, out_grad, grad.value);
       lane.add_product(product_form::nn, scores_grad, head.key, grad.query);

@@ -11,7 +11,7 @@
 namespace mae {
 inline namespace MAE_ISA {
 
-namespace detail {
+namespace kernel {
 
 template <class T>
 struct gelu_row {
@@ -43,13 +43,13 @@ struct gelu_row_grad {
   }
 };
 
-}  // namespace detail
+}  // namespace kernel
 
 /// y = x Phi(x), the erf form (Hendrycks and Gimpel 2016, arXiv 1606.08415). x, y (rows, D).
 template <Lane L, class T = scalar_of<L>>
 void gelu_forward(L const& lane, matrix_view<scalar_of<L> const> x, matrix_view<scalar_of<L>> y) {
   assert(x.rows == y.rows && x.cols == y.cols);
-  lane.for_rows(x.rows, detail::gelu_row<T>{x, y});
+  lane.for_rows(x.rows, kernel::gelu_row<T>{x, y});
 }
 
 /// grad *= Phi(x) + x phi(x): the gradient of y becomes that of x, in place. x, grad (rows, D).
@@ -58,7 +58,7 @@ void gelu_backward(L const& lane,
                    matrix_view<scalar_of<L> const> x,
                    matrix_view<scalar_of<L>> grad) {
   assert(x.rows == grad.rows && x.cols == grad.cols);
-  lane.for_rows(x.rows, detail::gelu_row_grad<T>{x, grad});
+  lane.for_rows(x.rows, kernel::gelu_row_grad<T>{x, grad});
 }
 
 }  // namespace MAE_ISA

@@ -20,7 +20,7 @@ struct norm_weights {
   std::span<T> bias;    // (D)
 };
 
-namespace detail {
+namespace kernel {
 
 template <class T>
 struct layer_norm_row {
@@ -90,7 +90,7 @@ struct layer_norm_weight_grad {
   }
 };
 
-}  // namespace detail
+}  // namespace kernel
 
 /// y = (x - mean) / sqrt(variance + epsilon) * weight + bias over each row (Ba, Kiros, Hinton 2016,
 /// arXiv 1607.06450; the variance is the biased one). x, y (rows, D); statistics (rows, 2): mean
@@ -104,7 +104,7 @@ void layer_norm_forward(L const& lane,
                         matrix_view<scalar_of<L>> statistics) {
   assert(x.rows == y.rows && x.cols == y.cols && statistics.rows == x.rows);
   lane.for_rows(x.rows,
-                detail::layer_norm_row<T>{
+                kernel::layer_norm_row<T>{
                     x, weights.weight.data(), weights.bias.data(), epsilon, y, statistics});
 }
 
@@ -119,10 +119,10 @@ void layer_norm_backward(L const& lane,
                          matrix_view<scalar_of<L>> x_grad,
                          norm_weights<scalar_of<L>> weights_grad) {
   lane.for_rows(
-      x.rows, detail::layer_norm_row_grad<T>{x, statistics, weights.weight.data(), y_grad, x_grad});
+      x.rows, kernel::layer_norm_row_grad<T>{x, statistics, weights.weight.data(), y_grad, x_grad});
   lane.add_column_sums(
-      x.rows, detail::layer_norm_weight_grad<T>{x, statistics, y_grad}, weights_grad.weight);
-  lane.add_column_sums(x.rows, detail::matrix_element<T>{y_grad}, weights_grad.bias);
+      x.rows, kernel::layer_norm_weight_grad<T>{x, statistics, y_grad}, weights_grad.weight);
+  lane.add_column_sums(x.rows, kernel::matrix_element<T>{y_grad}, weights_grad.bias);
 }
 
 }  // namespace MAE_ISA

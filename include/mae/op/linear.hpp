@@ -19,7 +19,7 @@ struct linear_weights {
   std::span<T> bias;      // (out)
 };
 
-namespace detail {
+namespace kernel {
 
 template <class T>
 struct fill_rows_with_bias {
@@ -53,7 +53,7 @@ struct matrix_element {
   T operator()(index_t row, index_t col) const { return values.data[row * values.stride + col]; }
 };
 
-}  // namespace detail
+}  // namespace kernel
 
 /// y (rows, out) = x (rows, in) W^T + b.
 template <Lane L, class T = scalar_of<L>>
@@ -62,7 +62,7 @@ void linear_forward(L const& lane,
                     linear_weights<scalar_of<L> const> weights,
                     matrix_view<scalar_of<L>> y) {
   assert(x.rows == y.rows && x.cols == weights.weight.cols && y.cols == weights.weight.rows);
-  lane.for_rows(y.rows, detail::fill_rows_with_bias<T>{weights.bias.data(), y});
+  lane.for_rows(y.rows, kernel::fill_rows_with_bias<T>{weights.bias.data(), y});
   lane.add_product(product_form::nt, x, weights.weight, y);
 }
 
@@ -75,7 +75,7 @@ void linear_residual_forward(L const& lane,
                              matrix_view<scalar_of<L>> y) {
   assert(x.rows == y.rows && residual.rows == y.rows && residual.cols == y.cols);
   lane.for_rows(y.rows,
-                detail::fill_rows_with_bias_and_residual<T>{weights.bias.data(), residual, y});
+                kernel::fill_rows_with_bias_and_residual<T>{weights.bias.data(), residual, y});
   lane.add_product(product_form::nt, x, weights.weight, y);
 }
 
@@ -86,7 +86,7 @@ void linear_backward_weights(L const& lane,
                              matrix_view<scalar_of<L> const> y_grad,
                              linear_weights<scalar_of<L>> weights_grad) {
   lane.add_product(product_form::tn, y_grad, x, weights_grad.weight);
-  lane.add_column_sums(y_grad.rows, detail::matrix_element<T>{y_grad}, weights_grad.bias);
+  lane.add_column_sums(y_grad.rows, kernel::matrix_element<T>{y_grad}, weights_grad.bias);
 }
 
 /// The backward pass of linear_forward: x_grad = dy W, and the weights' gradients are added to. The

@@ -8,7 +8,7 @@
 namespace mae {
 inline namespace MAE_ISA {
 
-namespace detail {
+namespace kernel {
 
 template <class T>
 struct set_row_to_zero {
@@ -21,12 +21,12 @@ struct set_row_to_zero {
   }
 };
 
-}  // namespace detail
+}  // namespace kernel
 
 /// y = 0. Products add to their result, so a fresh one starts here.
 template <Lane L>
 void set_zero(L const& lane, matrix_view<scalar_of<L>> y) {
-  lane.for_rows(y.rows, detail::set_row_to_zero<scalar_of<L>>{y});
+  lane.for_rows(y.rows, kernel::set_row_to_zero<scalar_of<L>>{y});
 }
 
 }  // namespace MAE_ISA

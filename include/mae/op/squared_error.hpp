@@ -11,7 +11,7 @@
 namespace mae {
 inline namespace MAE_ISA {
 
-namespace detail {
+namespace kernel {
 
 template <class T>
 struct squared_error_row {
@@ -45,7 +45,7 @@ struct squared_error_row_grad {
   }
 };
 
-}  // namespace detail
+}  // namespace kernel
 
 /// losses[r] = the mean of (prediction - target)^2 over row r (He et al. 2021, section 3).
 /// prediction, target (rows, P); losses (rows).
@@ -56,7 +56,7 @@ void squared_error_forward(L const& lane,
                            std::span<scalar_of<L>> losses) {
   assert(prediction.rows == target.rows && prediction.cols == target.cols);
   assert(static_cast<index_t>(losses.size()) >= prediction.rows);
-  lane.for_rows(prediction.rows, detail::squared_error_row<T>{prediction, target, losses.data()});
+  lane.for_rows(prediction.rows, kernel::squared_error_row<T>{prediction, target, losses.data()});
 }
 
 /// The gradient of the *sum* of all losses; the optimizer divides by the number of rows once a
@@ -66,7 +66,7 @@ void squared_error_backward(L const& lane,
                             matrix_view<scalar_of<L> const> prediction,
                             matrix_view<scalar_of<L> const> target,
                             matrix_view<scalar_of<L>> grad) {
-  lane.for_rows(prediction.rows, detail::squared_error_row_grad<T>{prediction, target, grad});
+  lane.for_rows(prediction.rows, kernel::squared_error_row_grad<T>{prediction, target, grad});
 }
 
 }  // namespace MAE_ISA

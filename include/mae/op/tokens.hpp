@@ -22,7 +22,7 @@ struct token_sources {
   std::span<index_t const> position;  // (rows), a row of the table of positions
 };
 
-namespace detail {
+namespace kernel {
 
 template <class T>
 struct place_token_row {
@@ -84,7 +84,7 @@ struct copy_row {
   }
 };
 
-}  // namespace detail
+}  // namespace kernel
 
 /// Lays out a sequence: y[r] = (x[source[r]] or the shared token) + positions[position[r]].
 /// x (inputs, D); shared (D); positions (N + 1, D); y (rows, D). This is how the encoder puts its
@@ -98,7 +98,7 @@ void place_tokens_forward(L const& lane,
                           matrix_view<scalar_of<L>> y) {
   assert(static_cast<index_t>(from.source.size()) == y.rows &&
          static_cast<index_t>(shared.size()) == y.cols);
-  lane.for_rows(y.rows, detail::place_token_row<T>{x, shared.data(), positions, from, y});
+  lane.for_rows(y.rows, kernel::place_token_row<T>{x, shared.data(), positions, from, y});
 }
 
 /// Every row of x is the source of exactly one row of y, so that its gradient is a copy; the shared
@@ -109,8 +109,8 @@ void place_tokens_backward(L const& lane,
                            token_sources from,
                            matrix_view<scalar_of<L>> x_grad,
                            std::span<scalar_of<L>> shared_grad) {
-  lane.for_rows(y_grad.rows, detail::return_token_row_grad<T>{y_grad, from.source, x_grad});
-  lane.add_column_sums(y_grad.rows, detail::shared_token_grad<T>{y_grad, from.source}, shared_grad);
+  lane.for_rows(y_grad.rows, kernel::return_token_row_grad<T>{y_grad, from.source, x_grad});
+  lane.add_column_sums(y_grad.rows, kernel::shared_token_grad<T>{y_grad, from.source}, shared_grad);
 }
 
 /// y[r] = x[from[r]]. x (inputs, D), y (rows, D).
@@ -120,7 +120,7 @@ void gather_rows_forward(L const& lane,
                          std::span<index_t const> from,
                          matrix_view<scalar_of<L>> y) {
   assert(static_cast<index_t>(from.size()) == y.rows && x.cols == y.cols);
-  lane.for_rows(y.rows, detail::copy_row<T>{x, from, y});
+  lane.for_rows(y.rows, kernel::copy_row<T>{x, from, y});
 }
 
 /// x_grad[from[r]] = y_grad[r], zero elsewhere; `from` holds no row twice.
@@ -131,7 +131,7 @@ void gather_rows_backward(L const& lane,
                           matrix_view<scalar_of<L>> x_grad) {
   assert(static_cast<index_t>(from.size()) == y_grad.rows && x_grad.cols == y_grad.cols);
   set_zero(lane, x_grad);
-  lane.for_rows(y_grad.rows, detail::return_token_row_grad<T>{y_grad, from, x_grad});
+  lane.for_rows(y_grad.rows, kernel::return_token_row_grad<T>{y_grad, from, x_grad});
 }
 
 }  // namespace MAE_ISA

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/config.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/data/dataset.hpp>
+#include <mae/mask/plan.hpp>
+#include <mae/mask/policy.hpp>
+#include <mae/mask/uniform.hpp>
+#include <mae/model/initialise.hpp>
+#include <mae/model/layout.hpp>
+#include <mae/model/network.hpp>
+#include <mae/model/parameters.hpp>
+#include <mae/model/reconstruction.hpp>
+#include <mae/model/weights.hpp>
+#include <mae/objective/objective.hpp>
+#include <mae/objective/pixels.hpp>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mae {
+
+/// What a model is made of: `seed` decides its initial values.
+template <MaskPolicy Mask, Backend B, Objective Target>
+struct autoencoder_parts {
+  std::uint64_t seed = 0;
+  Mask mask = {};
+  Target objective = {};
+  B backend = B{};
+  double norm_epsilon = 1e-6;
+};
+
+/// A masked autoencoder (He et al. 2021, arXiv 2111.06377), composed at compile time: sizes, how to
+/// mask, where to compute, what to predict. Policies do not instantiate the network anew: this
+/// class composes them with it.
+template <model_config Config,
+          MaskPolicy Mask = uniform_mask<ratio{3, 4}>,
+          Backend B = eigen_backend<float>,
+          Objective Target = normalised_pixels>
+class autoencoder {
+ public:
+  static constexpr model_config config = validated_config<Config>::value;
+  static constexpr index_t num_patches = config.num_patches();
+  static constexpr index_t patch_values = config.patch_values();
+
+  using mask_type = Mask;
+  using backend_type = B;
+  using objective_type = Target;
+  using scalar = typename B::scalar;
+
+  using parts = autoencoder_parts<Mask, B, Target>;
+
+  explicit autoencoder(parts made_of = parts{})
+      : parts_(std::move(made_of)),
+        parameters_(make_layout(parts_.objective)),
+        values_{bind_encoder<scalar const>(layout(), config, parameters_.values().data()),
+                bind_decoder<scalar const>(layout(), config, parameters_.values().data())} {
+    initialise_parameters(layout(), config, parts_.seed, parameters_.values());
+  }
+
+  std::uint64_t seed() const { return parts_.seed; }
+  Mask const& mask() const { return parts_.mask; }
+  Target const& objective() const { return parts_.objective; }
+  B const& backend() const { return parts_.backend; }
+
+  parameter_layout const& layout() const { return parameters_.layout(); }
+  parameter_block<B>& parameters() { return parameters_; }
+  parameter_block<B> const& parameters() const { return parameters_; }
+  network_weights<scalar const> const& weights() const { return values_; }
+  network_sizes sizes() const {
+    return {config, parts_.objective.target_width(config), parts_.norm_epsilon};
+  }
+
+  /// What maps a dataset's values to the network's input; a trainer sets it, a checkpoint keeps it.
+  pixel_statistics const& statistics() const { return statistics_; }
+  void set_statistics(pixel_statistics statistics) { statistics_ = std::move(statistics); }
+
+  /// Masks images as the plan says and predicts the targets. `images` (B, H, W, C), already
+  /// normalised. Throws config_error when the plan has another number of images or patches.
+  forward_result<scalar> forward(std::span<float const> images, mask_plan const& plan) const {
+    return forward_images(parts_.backend, sizes(), values_, parts_.objective, images, plan);
+  }
+
+  /// Paints whole images: every present patch as the decoder predicts it, in the units of `images`.
+  /// Returns (B, H, W, C); what is absent from the plan stays as it is. For objectives that have
+  /// `to_pixels`.
+  std::vector<float> reconstruct(std::span<float const> images, mask_plan const& plan) const {
+    return reconstruct_images(parts_.backend, sizes(), values_, parts_.objective, images, plan);
+  }
+
+ private:
+  static parameter_layout make_layout(Target const& objective) {
+    parameter_layout layout;
+    add_encoder(layout, config);
+    add_decoder(layout, config, objective.target_width(config));
+    return layout;
+  }
+
+  parts parts_;
+  parameter_block<B> parameters_;
+  network_weights<scalar const> values_;
+  pixel_statistics statistics_;
+};
+
+}  // namespace mae

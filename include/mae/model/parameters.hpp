@@ -1,0 +1,41 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/model/layout.hpp>
+#include <mae/model/weights.hpp>
+
+#include <span>
+#include <string>
+#include <utility>
+
+namespace mae {
+
+/// Owns a model's parameters: one flat block of values, laid out by a table. Moving it moves the
+/// block, so that views of it stay valid.
+template <Backend B>
+class parameter_block {
+ public:
+  using scalar = typename B::scalar;
+
+  explicit parameter_block(parameter_layout layout)
+      : layout_(std::move(layout)), values_(layout_.size()) {}
+
+  parameter_layout const& layout() const { return layout_; }
+  /// The whole block, padding included.
+  std::span<scalar> values() { return values_.span(); }
+  std::span<scalar const> values() const { return values_.span(); }
+  /// One tensor by its official name, as it lies in memory. Throws config_error for an unknown
+  /// name.
+  std::span<scalar> tensor(std::string const& name) {
+    return tensor_binder<scalar>(layout_, values_.data()).vector(name);
+  }
+  std::span<scalar const> tensor(std::string const& name) const {
+    return tensor_binder<scalar const>(layout_, values_.data()).vector(name);
+  }
+
+ private:
+  parameter_layout layout_;
+  typename B::buffer values_;
+};
+
+}  // namespace mae

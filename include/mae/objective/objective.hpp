@@ -1,0 +1,25 @@
+#pragma once
+
+#include <mae/core/config.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+
+#include <concepts>
+#include <span>
+
+namespace mae {
+
+/// What the decoder is asked for. `target` sees a whole image, as patches (N, P) in the network's
+/// input units, and writes the target of each patch in `rows`: targets (rows, target width). Const
+/// members are called from several threads at once.
+template <class O>
+concept Objective = std::movable<O> && requires(O const& objective,
+                                                model_config const& config,
+                                                matrix_view<float const> patches,
+                                                std::span<patch_index const> rows,
+                                                matrix_view<float> targets) {
+  { objective.target_width(config) } -> std::same_as<index_t>;  // constexpr-callable
+  { objective.target(config, patches, rows, targets) } -> std::same_as<void>;
+};
+
+}  // namespace mae
