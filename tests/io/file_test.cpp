@@ -1,0 +1,218 @@
+#include "safetensors_bytes.hpp"
+#include "system_calls.hpp"
+#include "temporary_folder.hpp"
+
+#include <mae/core/error.hpp>
+#include <mae/io/file.hpp>
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace {
+
+using mae::read_file;
+
+std::span<std::byte const> bytes_of(std::string const& text) {
+  return std::as_bytes(std::span<char const>(text));
+}
+
+/// The errno of the io_error that `action` throws about `path`; 0 when it throws none.
+template <class Action>
+int error_of(Action action, std::string const& path) {
+  try {
+    action();
+  } catch (mae::io_error const& e) {
+    CHECK(e.file() == path);
+    return e.error_number();
+  }
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("read_file gives all bytes of a file") {
+  temporary_folder const folder;
+  std::string const path = folder.file("a");
+  for (std::string const& text :
+       {std::string(), std::string("a\0b\n", 4), std::string(70'000, 'x')}) {
+    write_text(path, text);
+    CHECK(text_of(read_file(path).span()) == text);
+    CHECK(text_of(read_file(path, text.size()).span()) == text);
+    if (!text.empty()) CHECK_THROWS_AS(read_file(path, text.size() - 1), mae::format_error);
+  }
+}
+
+TEST_CASE("read_file refuses what is no regular file, and never waits") {
+  temporary_folder const folder;
+  std::string const path = folder.file("a");
+  SUBCASE("missing") {
+    CHECK(error_of([&] { read_file(path); }, path) == ENOENT);
+  }
+  SUBCASE("in a missing folder") {
+    std::string const deep = folder.file("b/c");
+    CHECK(error_of([&] { read_file(deep); }, deep) == ENOENT);
+  }
+  SUBCASE("below a file") {
+    write_text(path, "x");
+    CHECK(error_of([&] { read_file(path + "/b"); }, path + "/b") == ENOTDIR);
+  }
+  SUBCASE("no permission") {
+    write_text(path, "x");
+    system_calls calls;  // root may read anything
+    calls.fail(system_call::open, 1, EACCES);
+    CHECK(error_of([&] { read_file(path); }, path) == EACCES);
+  }
+  SUBCASE("a folder") {
+    CHECK_THROWS_AS(read_file(folder.path()), mae::format_error);
+  }
+  SUBCASE("a FIFO without a writer") {
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    CHECK_THROWS_AS(read_file(path), mae::format_error);
+  }
+  SUBCASE("a device") {
+    CHECK_THROWS_AS(read_file("/dev/zero"), mae::format_error);
+  }
+  SUBCASE("a link that leads nowhere") {
+    std::filesystem::create_symlink("nowhere", path);
+    CHECK(error_of([&] { read_file(path); }, path) == ENOENT);
+  }
+  SUBCASE("a link to itself") {
+    std::filesystem::create_symlink("a", path);
+    CHECK(error_of([&] { read_file(path); }, path) == ELOOP);
+  }
+}
+
+TEST_CASE("read_file survives signals and short reads, and reports errors") {
+  temporary_folder const folder;
+  std::string const path = folder.file("a");
+  write_text(path, "0123456789");
+  auto const reads = [&] { return text_of(read_file(path).span()); };
+  for (int nth = 1; nth <= 2; ++nth) {
+    CAPTURE(nth);
+    {
+      system_calls calls;
+      calls.fail(system_call::read, nth, EINTR);
+      CHECK(reads() == "0123456789");
+      CHECK(calls.struck());
+    }
+    {
+      system_calls calls;
+      calls.fail(system_call::read, nth, EIO);
+      CHECK(error_of(reads, path) == EIO);
+    }
+  }
+  system_calls calls;
+  calls.shorten(system_call::read, 1);
+  CHECK(reads() == "0123456789");
+  CHECK(calls.struck());
+  calls.fail(system_call::open, 1, EINTR);
+  CHECK(reads() == "0123456789");
+}
+
+TEST_CASE("a file that changes while it is read is refused") {
+  temporary_folder const folder;
+  std::string const path = folder.file("a");
+  write_text(path, "0123456789");
+  std::vector<std::byte> bytes(10);
+  SUBCASE("it shrinks") {
+    mae::input_file file(path);
+    std::filesystem::resize_file(path, 9);
+    CHECK_THROWS_AS(file.read(bytes), mae::format_error);
+  }
+  SUBCASE("it grows") {
+    mae::input_file file(path);
+    std::filesystem::resize_file(path, 11);
+    file.read(bytes);
+    CHECK_THROWS_AS(file.expect_end(), mae::format_error);
+  }
+}
+
+TEST_CASE("atomic_file replaces a file on commit alone") {
+  temporary_folder const folder;
+  std::string const path = folder.file("a");
+  write_text(path, "old");
+  {
+    mae::atomic_file file(path);
+    file.write(bytes_of("new "));
+    file.write({});
+    file.write(bytes_of("text"));
+    CHECK(read_text(path) == "old");
+    CHECK(folder.entries() == 2);
+    SUBCASE("committed") {
+      file.commit();
+      CHECK(read_text(path) == "new text");
+    }
+    SUBCASE("not committed") {}
+  }
+  CHECK((read_text(path) == "old" || read_text(path) == "new text"));
+  CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("atomic_file leaves the old file when it is dropped") {
+  temporary_folder const folder;
+  std::string const path = folder.file("a");
+  write_text(path, "old");
+  { mae::atomic_file(path).write(bytes_of("new")); }
+  CHECK(read_text(path) == "old");
+  CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("two atomic_files of one path do not disturb each other") {
+  temporary_folder const folder;
+  std::string const path = folder.file("a");
+  mae::atomic_file first(path);
+  mae::atomic_file second(path);
+  first.write(bytes_of("first"));
+  second.write(bytes_of("second"));
+  first.commit();
+  CHECK(read_text(path) == "first");
+  second.commit();
+  CHECK(read_text(path) == "second");
+}
+
+TEST_CASE("a temporary that a killed process left is stepped over") {
+  temporary_folder const folder;
+  std::string const path = folder.file("a");
+  system_calls calls;
+  calls.fail(system_call::open, 1, EEXIST);
+  mae::atomic_file file(path);
+  file.commit();
+  CHECK(calls.struck());
+  CHECK(read_text(path).empty());
+}
+
+TEST_CASE("a new file has mode 0644 less the umask") {
+  temporary_folder const folder;
+  for (auto const& [mask, wanted] :
+       {std::pair<mode_t, mode_t>{0022, 0644}, {0077, 0600}, {0, 0644}}) {
+    mode_t const before = ::umask(mask);
+    mae::atomic_file file(folder.file("a"));
+    ::umask(before);
+    file.commit();
+    struct stat status = {};
+    REQUIRE(::stat(folder.file("a").c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == wanted);
+  }
+}
+
+TEST_CASE("atomic_file takes relative paths, and refuses folders") {
+  temporary_folder const folder;
+  auto const before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  mae::atomic_file("a").commit();
+  std::filesystem::current_path(before);
+  CHECK(folder.entries() == 1);
+  std::string const inner = folder.file("b");
+  std::filesystem::create_directory(inner);
+  CHECK(error_of([&] { mae::atomic_file(inner).commit(); }, inner) == EISDIR);
+  CHECK(folder.entries() == 2);
+  std::string const missing = folder.file("c/d");
+  CHECK(error_of([&] { mae::atomic_file file(missing); }, missing) == ENOENT);
+}
