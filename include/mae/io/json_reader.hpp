@@ -1,0 +1,208 @@
+#pragma once
+
+#include <mae/core/error.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace mae {
+
+/// The length of the UTF-8 sequence that `text` begins with: 1 to 4 bytes, 0 when it is not
+/// well-formed (Unicode 15, table 3-7: no overlong form, no surrogate, nothing above U+10FFFF).
+constexpr std::size_t utf8_sequence(std::string_view text) {
+  if (text.empty()) return 0;
+  auto const byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  unsigned const lead = byte(0);
+  if (lead < 0x80) return 1;
+  std::size_t const length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) return 0;
+  unsigned const lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+  unsigned const highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+  if (byte(1) < lowest || byte(1) > highest) return 0;
+  for (std::size_t i = 2; i < length; ++i)
+    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
+  return length;
+}
+
+/// A strict reader of the JSON (RFC 8259) that a safetensors header may hold: objects, arrays,
+/// strings and unsigned integers. The caller asks for what must come next and anything else is
+/// refused, so nothing recurses and no depth of nesting costs memory. Numbers have digits alone:
+/// no sign, point, exponent or leading zero. Strings are UTF-8 without U+0000. Every refusal is a
+/// format_error with the offset in the file.
+class json_reader {
+ public:
+  /// Reads `text`, which lies at byte `offset` of `file` and outlives the reader.
+  json_reader(std::string file, std::string_view text, std::uint64_t offset)
+      : file_(std::move(file)), text_(text), offset_(offset) {}
+
+  /// Skips white space; the offset in the file of what follows.
+  std::uint64_t next() {
+    while (position_ < text_.size() && is_space(text_[position_])) ++position_;
+    return offset_ + position_;
+  }
+  [[noreturn]] void refuse(std::uint64_t offset, std::string const& what) const {
+    throw format_error(file_, offset, what);
+  }
+
+  /// Reads an object; calls member(key, offset of the key), which must read the value. Equal keys
+  /// are the caller's to find.
+  template <class Member>
+  void object(Member&& member) {
+    take('{');
+    if (accept('}')) return;
+    do {
+      std::uint64_t const at = next();
+      std::string key = string();
+      take(':');
+      member(std::move(key), at);
+    } while (accept(','));
+    take('}');
+  }
+
+  /// Reads an array; calls element(), which must read one.
+  template <class Element>
+  void array(Element&& element) {
+    take('[');
+    if (accept(']')) return;
+    do element();
+    while (accept(','));
+    take(']');
+  }
+
+  std::string string() {
+    take('"');
+    std::string content;
+    while (peek() != '"') {
+      std::size_t const plain = plain_run();
+      content.append(text_, position_, plain);
+      position_ += plain;
+      if (plain == 0) content += special();
+    }
+    ++position_;
+    return content;
+  }
+
+  std::uint64_t unsigned_integer() {
+    constexpr auto max = std::numeric_limits<std::uint64_t>::max();
+    std::uint64_t const at = next();
+    if (!is_digit(peek())) refuse(at, "expected an unsigned integer");
+    std::size_t const first = position_;
+    std::uint64_t value = 0;
+    for (; position_ < text_.size() && is_digit(text_[position_]); ++position_) {
+      auto const digit = static_cast<std::uint64_t>(text_[position_] - '0');
+      if (value > (max - digit) / 10) refuse(at, "the number exceeds 64 bits");
+      value = value * 10 + digit;
+    }
+    if (text_[first] == '0' && position_ - first > 1) refuse(at, "the number has a leading zero");
+    return value;
+  }
+
+  /// Refuses anything but spaces (0x20) after the value: the format pads with them alone.
+  void finish() {
+    for (; position_ < text_.size(); ++position_)
+      if (text_[position_] != ' ')
+        refuse(offset_ + position_, "only spaces may follow the header's closing brace");
+  }
+
+ private:
+  static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+  static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+  static bool is_plain(char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
+
+  char peek() const {
+    if (position_ == text_.size()) refuse(offset_ + position_, "the header ends in the middle");
+    return text_[position_];
+  }
+  bool accept(char wanted) {
+    next();
+    if (peek() != wanted) return false;
+    ++position_;
+    return true;
+  }
+  void take(char wanted) {
+    if (!accept(wanted)) refuse(offset_ + position_, std::string("expected '") + wanted + "'");
+  }
+
+  std::size_t plain_run() const {
+    std::size_t end = position_;
+    while (end < text_.size() && is_plain(text_[end])) ++end;
+    return end - position_;
+  }
+
+  /// Reads one character that is not plain ASCII: an escape, or a UTF-8 sequence.
+  std::string special() {
+    if (text_[position_] == '\\') return escape();
+    std::uint64_t const at = offset_ + position_;
+    if (static_cast<unsigned char>(text_[position_]) < 0x20)
+      refuse(at, "a control character in a string");
+    std::string_view const rest = text_.substr(position_);
+    std::size_t const length = utf8_sequence(rest);
+    if (length == 0) refuse(at, "a string is not UTF-8");
+    position_ += length;
+    return std::string(rest.substr(0, length));
+  }
+
+  std::string escape() {
+    constexpr std::string_view letters = "\"\\/bfnrt";
+    constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
+    std::uint64_t const at = offset_ + position_;
+    ++position_;
+    char const letter = peek();
+    ++position_;
+    if (letter == 'u') return utf8(code_point(at));
+    std::size_t const which = letters.find(letter);
+    if (which == std::string_view::npos) refuse(at, "an unknown escape in a string");
+    return {meanings[which]};
+  }
+
+  /// Reads what follows `\u`, and the low half of a surrogate pair after its high half.
+  std::uint32_t code_point(std::uint64_t at) {
+    std::uint32_t const unit = hexadecimal(at);
+    if (unit == 0) refuse(at, "U+0000 in a string");
+    if (unit < 0xD800 || unit > 0xDFFF) return unit;
+    if (unit > 0xDBFF || text_.substr(position_, 2) != "\\u") refuse(at, "half a surrogate pair");
+    position_ += 2;
+    std::uint32_t const low = hexadecimal(at);
+    if (low < 0xDC00 || low > 0xDFFF) refuse(at, "half a surrogate pair");
+    return 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+  }
+
+  std::uint32_t hexadecimal(std::uint64_t at) {
+    std::uint32_t value = 0;
+    for (int i = 0; i < 4; ++i) {
+      char const digit = peek();
+      ++position_;
+      value <<= 4;
+      if (is_digit(digit))
+        value += static_cast<std::uint32_t>(digit - '0');
+      else if (digit >= 'a' && digit <= 'f')
+        value += static_cast<std::uint32_t>(digit - 'a' + 10);
+      else if (digit >= 'A' && digit <= 'F')
+        value += static_cast<std::uint32_t>(digit - 'A' + 10);
+      else
+        refuse(at, "four hexadecimal digits must follow \\u");
+    }
+    return value;
+  }
+
+  static std::string utf8(std::uint32_t point) {
+    auto const tail = [point](int shift) {
+      return static_cast<char>(0x80 | (point >> shift & 0x3F));
+    };
+    if (point < 0x80) return {static_cast<char>(point)};
+    if (point < 0x800) return {static_cast<char>(0xC0 | point >> 6), tail(0)};
+    if (point < 0x10000) return {static_cast<char>(0xE0 | point >> 12), tail(6), tail(0)};
+    return {static_cast<char>(0xF0 | point >> 18), tail(12), tail(6), tail(0)};
+  }
+
+  std::string file_;
+  std::string_view text_;
+  std::uint64_t offset_;
+  std::size_t position_ = 0;
+};
+
+}  // namespace mae
