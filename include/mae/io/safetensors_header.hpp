@@ -1,0 +1,243 @@
+#pragma once
+
+#include <mae/core/error.hpp>
+#include <mae/core/types.hpp>
+#include <mae/io/dtype.hpp>
+#include <mae/io/hash.hpp>
+#include <mae/io/json_reader.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace mae {
+
+/// A named tensor: row-major, its last extent fastest, little-endian. Somebody else owns the bytes,
+/// which need not be aligned.
+struct tensor_entry {
+  std::string name;
+  dtype type = dtype::f32;
+  std::vector<index_t> shape;        // empty for a scalar
+  std::span<std::byte const> bytes;  // the product of `shape` times dtype_bytes(type)
+};
+
+/// The free text that a file carries beside its tensors.
+using safetensors_metadata = std::map<std::string, std::string>;
+
+namespace detail::safetensors {
+
+inline constexpr std::uint64_t prefix_bytes = 8;          // the header's length comes first
+inline constexpr std::uint64_t format_cap = 100'000'000;  // bytes of header; the format's own rule
+inline constexpr std::uint64_t default_cap = 16'000'000;  // bytes of header; ours
+inline constexpr std::size_t max_rank = 16;               // bounds the memory of a small header
+inline constexpr std::size_t max_metadata = 65'536;       // entries; for the same reason
+inline constexpr std::string_view metadata_name = "__metadata__";
+
+/// Metadata of our own files. One entry of the two makes the hash compulsory, so that a flipped bit
+/// in the name of the other does not pass for a foreign file.
+inline constexpr std::string_view format_key = "mae.format";
+inline constexpr std::string_view format_value = "1";
+inline constexpr std::string_view hash_key = "mae.hash";
+inline constexpr std::string_view blank_hash = "0000000000000000";
+
+/// XXH64 as it stands in a file: 16 lower-case hexadecimal digits.
+inline std::string hash_digits(std::uint64_t hash) {
+  std::string digits(blank_hash);
+  for (std::size_t i = digits.size(); i-- > 0; hash >>= 4)
+    digits[i] = "0123456789abcdef"[hash & 0xF];
+  return digits;
+}
+
+/// A name for a message: short, and safe for a terminal.
+inline std::string shown(std::string_view name) {
+  std::string text(name.substr(0, 64));
+  for (char& c : text)
+    if (c < 0x20 || c > 0x7E) c = '?';
+  return '\'' + text + (text.size() < name.size() ? "...'" : "'");
+}
+
+/// What a header says. The spans of `tensors` look into the data that it was checked against.
+struct header {
+  std::vector<tensor_entry> tensors;   // as they stand in the header
+  std::vector<std::uint32_t> by_name;  // the tensors' numbers, sorted by name
+  safetensors_metadata metadata;
+  std::optional<std::uint64_t> hash_offset;  // of the hash's first digit in the file
+};
+
+/// Reads the header of a file and checks it against `data`, the bytes that follow it: the tensors
+/// must cover them without gap or overlap.
+class header_parser {
+ public:
+  header_parser(std::string const& file, std::string_view text, std::span<std::byte const> data)
+      : reader_(file, text, prefix_bytes), data_(data) {
+    // Room for the greatest number of tensors, so that no growing vector doubles its memory.
+    constexpr std::string_view least = R"("a":{"dtype":"U8","shape":[],"data_offsets":[0,0]},)";
+    result_.tensors.reserve(text.size() / least.size());
+    name_offsets_.reserve(text.size() / least.size());
+    if (!text.starts_with('{')) reader_.refuse(prefix_bytes, "the header must begin with '{'");
+  }
+
+  header parse() && {
+    reader_.object([this](std::string name, std::uint64_t at) {
+      if (name == metadata_name)
+        metadata(at);
+      else
+        tensor(std::move(name), at);
+    });
+    reader_.finish();
+    check_names();
+    check_layout();
+    return std::move(result_);
+  }
+
+ private:
+  void metadata(std::uint64_t at) {
+    if (std::exchange(has_metadata_, true)) reader_.refuse(at, "__metadata__ stands here twice");
+    reader_.object([this](std::string key, std::uint64_t key_at) {
+      std::uint64_t const value_at = reader_.next();
+      if (key == hash_key) result_.hash_offset = value_at + 1;
+      auto const [entry, added] = result_.metadata.emplace(std::move(key), reader_.string());
+      if (!added) reader_.refuse(key_at, "the metadata has two entries " + shown(entry->first));
+      if (result_.metadata.size() > max_metadata)
+        reader_.refuse(key_at, "the metadata has too many entries");
+    });
+  }
+
+  void tensor(std::string name, std::uint64_t at) {
+    if (name.empty()) reader_.refuse(at, "a tensor has an empty name");
+    enum field : unsigned { type_field = 1, shape_field = 2, offsets_field = 4 };
+    unsigned seen = 0;
+    tensor_entry entry;
+    std::array<std::uint64_t, 2> offsets{};
+    reader_.object([&](std::string const& key, std::uint64_t key_at) {
+      unsigned const which = key == "dtype"          ? type_field
+                             : key == "shape"        ? shape_field
+                             : key == "data_offsets" ? offsets_field
+                                                     : 0U;
+      if (which == 0) reader_.refuse(key_at, "a tensor has an unknown field " + shown(key));
+      if ((seen & which) != 0) reader_.refuse(key_at, "a tensor has two fields " + shown(key));
+      seen |= which;
+      if (which == type_field) entry.type = type();
+      if (which == shape_field) entry.shape = shape();
+      if (which == offsets_field) offsets = data_offsets();
+    });
+    if (seen != (type_field | shape_field | offsets_field))
+      reader_.refuse(at, "tensor " + shown(name) + " lacks dtype, shape or data_offsets");
+    entry.name = std::move(name);
+    entry.bytes = bytes_of(entry, offsets, at);
+    result_.tensors.push_back(std::move(entry));
+    name_offsets_.push_back(static_cast<std::uint32_t>(at));
+  }
+
+  dtype type() {
+    std::uint64_t const at = reader_.next();
+    std::string const name = reader_.string();
+    std::optional<dtype> const found = dtype_of(name);
+    if (!found) reader_.refuse(at, "unknown dtype " + shown(name));
+    return *found;
+  }
+
+  std::vector<index_t> shape() {
+    std::array<index_t, max_rank> extents{};
+    std::size_t rank = 0;
+    reader_.array([&] {
+      std::uint64_t const at = reader_.next();
+      std::uint64_t const extent = reader_.unsigned_integer();
+      if (extent > static_cast<std::uint64_t>(std::numeric_limits<index_t>::max()))
+        reader_.refuse(at, "an extent exceeds 63 bits");
+      if (rank == max_rank) reader_.refuse(at, "a tensor has more than 16 extents");
+      extents[rank++] = static_cast<index_t>(extent);
+    });
+    return {extents.begin(), extents.begin() + static_cast<index_t>(rank)};
+  }
+
+  std::array<std::uint64_t, 2> data_offsets() {
+    std::array<std::uint64_t, 2> offsets{};
+    std::size_t count = 0;
+    std::uint64_t const at = reader_.next();
+    reader_.array([&] {
+      std::uint64_t const offset = reader_.unsigned_integer();
+      if (count == 2) reader_.refuse(at, "data_offsets must hold two numbers");
+      offsets[count++] = offset;
+    });
+    if (count != 2) reader_.refuse(at, "data_offsets must hold two numbers");
+    return offsets;
+  }
+
+  std::span<std::byte const> bytes_of(tensor_entry const& entry,
+                                      std::array<std::uint64_t, 2> const& offsets,
+                                      std::uint64_t at) const {
+    auto const [begin, end] = offsets;
+    auto const refuse = [&](char const* what) {
+      reader_.refuse(at, "tensor " + shown(entry.name) + ": " + what);
+    };
+    std::optional<std::uint64_t> const size = tensor_bytes(entry.type, entry.shape);
+    if (!size) refuse("its size exceeds 64 bits");
+    if (begin > end) refuse("its data end before they begin");
+    if (end > data_.size()) refuse("its data lie beyond the end of the file");
+    if (end - begin != *size) refuse("its shape and dtype do not fit its data_offsets");
+    return data_.subspan(begin, end - begin);
+  }
+
+  void check_names() {
+    auto& order = result_.by_name;
+    order.resize(result_.tensors.size());
+    std::iota(order.begin(), order.end(), 0U);
+    auto const name = [this](std::uint32_t i) -> std::string const& {
+      return result_.tensors[i].name;
+    };
+    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+      int const sign = name(a).compare(name(b));
+      return sign != 0 ? sign < 0 : a < b;
+    });
+    auto const equal = [&](std::uint32_t a, std::uint32_t b) { return name(a) == name(b); };
+    auto const twin = std::adjacent_find(order.begin(), order.end(), equal);
+    if (twin != order.end())
+      reader_.refuse(name_offsets_[twin[1]], "two tensors are named " + shown(name(*twin)));
+  }
+
+  /// Every byte of the data belongs to one tensor.
+  void check_layout() {
+    std::vector<std::uint32_t> order(result_.tensors.size());
+    std::iota(order.begin(), order.end(), 0U);
+    auto const begin = [this](std::uint32_t i) { return offset_of(result_.tensors[i]); };
+    auto const size = [this](std::uint32_t i) { return result_.tensors[i].bytes.size(); };
+    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return std::pair(begin(a), size(a)) < std::pair(begin(b), size(b));
+    });
+    std::size_t covered = 0;
+    for (std::uint32_t const i : order) {
+      if (begin(i) != covered)
+        reader_.refuse(name_offsets_[i],
+                       "the data of tensor " + shown(result_.tensors[i].name) +
+                           (begin(i) < covered ? " overlap another's" : " come after a hole"));
+      covered += size(i);
+    }
+    if (covered != data_.size())
+      reader_.refuse(reader_.next() + covered, "bytes that belong to no tensor");
+  }
+
+  std::size_t offset_of(tensor_entry const& entry) const {
+    return static_cast<std::size_t>(entry.bytes.data() - data_.data());
+  }
+
+  json_reader reader_;
+  std::span<std::byte const> data_;
+  header result_;
+  std::vector<std::uint32_t> name_offsets_;  // in the file, for messages
+  bool has_metadata_ = false;
+};
+
+}  // namespace detail::safetensors
+
+}  // namespace mae
