@@ -1,0 +1,78 @@
+#include <mae/backend/concept.hpp>
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/parallel.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+
+#include <doctest/doctest.h>
+
+#include <concepts>
+#include <span>
+
+namespace {
+
+using mae::index_t;
+using mae::matrix_view;
+
+/// The least that is a lane; what is wrong with the ones below differs in one member each.
+template <class T>
+struct smallest_lane {
+  using scalar = T;
+  void add_product(mae::product_form,
+                   matrix_view<T const>,
+                   matrix_view<T const>,
+                   matrix_view<T>) const;
+  template <class F>
+  void for_rows(index_t, F const&) const;
+  template <class F>
+  void for_each(index_t, F const&) const;
+  template <class F>
+  void add_column_sums(index_t, F const&, std::span<T>) const;
+};
+static_assert(mae::Lane<smallest_lane<float>>);
+static_assert(mae::Lane<mae::eigen_lane<float>> && mae::Lane<mae::eigen_lane<double>>);
+
+struct lane_of_integers : smallest_lane<int> {};
+struct lane_without_products : smallest_lane<float> {
+  void add_product() const;
+};
+struct lane_that_changes : smallest_lane<float> {
+  template <class F>
+  void for_rows(index_t, F const&);
+};
+struct lane_that_returns : smallest_lane<float> {
+  template <class F>
+  bool for_each(index_t, F const&) const;
+};
+struct lane_without_sums : smallest_lane<float> {
+  void add_column_sums() const;
+};
+static_assert(!mae::Lane<int>);
+static_assert(!mae::Lane<lane_of_integers>);
+static_assert(!mae::Lane<lane_without_products>);
+static_assert(!mae::Lane<lane_that_changes>);
+static_assert(!mae::Lane<lane_that_returns>);
+static_assert(!mae::Lane<lane_without_sums>);
+
+struct backend_of_other_lanes : mae::eigen_backend<float> {
+  using lane = mae::eigen_lane<double>;
+};
+struct backend_without_memory : mae::eigen_backend<float> {
+  struct buffer {};
+};
+static_assert(mae::Backend<mae::eigen_backend<float>> && mae::Backend<mae::eigen_backend<double>>);
+static_assert(!mae::Backend<mae::eigen_lane<float>>);
+static_assert(!mae::Backend<backend_of_other_lanes>);
+static_assert(!mae::Backend<backend_without_memory>);
+
+static_assert(std::same_as<mae::scalar_of<mae::eigen_lane<double>>, double>);
+
+}  // namespace
+
+TEST_CASE("copies of a backend share one set of threads") {
+  mae::eigen_backend<float> const backend(3);
+  mae::eigen_backend<float> const copy = backend;
+  CHECK(backend.threads().size() == 3);
+  CHECK(&copy.threads() == &backend.threads());
+  CHECK(&mae::eigen_backend<float>(3).threads() != &backend.threads());
+}
