@@ -1,0 +1,91 @@
+#pragma once
+
+#include "gradient_check.hpp"
+#include "padded_matrix.hpp"
+
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/random.hpp>
+#include <mae/core/types.hpp>
+#include <mae/op/linear.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+namespace mae_test {
+
+struct linear_shape {
+  index_t rows;
+  index_t in;
+  index_t out;
+};
+inline constexpr std::array<linear_shape, 3> linear_shapes{{{1, 5, 3}, {7, 4, 9}, {33, 20, 17}}};
+
+/// A linear layer and the gradients that a backward pass adds to.
+struct linear_case {
+  linear_case(linear_shape shape, mae::random_stream& random)
+      : x(shape.rows, shape.in, random),
+        weight(shape.out, shape.in, random),
+        bias(1, shape.out, random),
+        y_grad(shape.rows, shape.out, random),
+        weight_grad(shape.out, shape.in, random),
+        bias_grad(1, shape.out, random) {}
+
+  mae::linear_weights<double const> weights() const { return {weight.view(), bias.vector()}; }
+  mae::linear_weights<double> weights_grad() { return {weight_grad.view(), bias_grad.vector()}; }
+
+  template <class Forward>
+  void check_weights(Forward const& forward) {
+    check_gradient("weight", forward, y_grad, weight.view(), weight_grad.added());
+    check_gradient("bias", forward, y_grad, bias.view(), bias_grad.added());
+  }
+
+  padded_matrix<double> x;
+  padded_matrix<double> weight;
+  padded_matrix<double> bias;
+  padded_matrix<double> y_grad;
+  added_gradient weight_grad;
+  added_gradient bias_grad;
+};
+
+inline void check_linear(std::size_t shape, std::uint64_t seed) {
+  auto const [rows, in, out] = linear_shapes[shape];
+  auto random = stream_of(seed);
+  linear_case layer({rows, in, out}, random);
+  mae::eigen_lane<double> const lane;
+  auto const forward = [&, rows = rows, out = out] {
+    padded_matrix<double> y(rows, out, std::numeric_limits<double>::quiet_NaN());
+    mae::linear_forward(lane, layer.x.view(), layer.weights(), y.view());
+    return y;
+  };
+  padded_matrix<double> x_grad(rows, in, std::numeric_limits<double>::quiet_NaN());
+  mae::linear_backward(lane,
+                       layer.x.view(),
+                       layer.weights(),
+                       layer.y_grad.view(),
+                       x_grad.view(),
+                       layer.weights_grad());
+  check_gradient("x", forward, layer.y_grad, layer.x.view(), x_grad);
+  layer.check_weights(forward);
+}
+
+/// The residual's gradient is the output's own; the weights' come from the part of the backward
+/// pass that leaves x out.
+inline void check_linear_residual(std::size_t shape, std::uint64_t seed) {
+  auto const [rows, in, out] = linear_shapes[shape];
+  auto random = stream_of(seed);
+  linear_case layer({rows, in, out}, random);
+  padded_matrix<double> residual(rows, out, random);
+  mae::eigen_lane<double> const lane;
+  auto const forward = [&, rows = rows, out = out] {
+    padded_matrix<double> y(rows, out, std::numeric_limits<double>::quiet_NaN());
+    mae::linear_residual_forward(lane, layer.x.view(), layer.weights(), residual.view(), y.view());
+    return y;
+  };
+  mae::linear_backward_weights(lane, layer.x.view(), layer.y_grad.view(), layer.weights_grad());
+  check_gradient("residual", forward, layer.y_grad, residual.view(), layer.y_grad);
+  layer.check_weights(forward);
+}
+
+}  // namespace mae_test

@@ -1,0 +1,84 @@
+#include "linear_checks.hpp"
+#include "row_op_checks.hpp"
+#include "sequence_op_checks.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace {
+
+/// One gradient check, for shapes 0 to 2 and any seed, and the functions whose gradient it proves.
+struct op_check {
+  std::vector<std::string> covers;
+  void (*check)(std::size_t shape, std::uint64_t seed);
+};
+
+std::vector<op_check> op_checks() {
+  return {
+      {{"linear_forward", "linear_backward"}, mae_test::check_linear},
+      {{"linear_residual_forward", "linear_backward_weights"}, mae_test::check_linear_residual},
+      {{"layer_norm_forward", "layer_norm_backward"}, mae_test::check_layer_norm},
+      {{"gelu_forward", "gelu_backward"}, mae_test::check_gelu},
+      {{"attention_forward", "attention_backward"}, mae_test::check_attention},
+      {{"place_tokens_forward", "place_tokens_backward"}, mae_test::check_place_tokens},
+      {{"gather_rows_forward", "gather_rows_backward"}, mae_test::check_gather_rows},
+      {{"squared_error_forward", "squared_error_backward"}, mae_test::check_squared_error},
+  };
+}
+
+/// Functions that take a lane and have nothing to differentiate: a constant, a part of attention,
+/// the optimizer.
+std::set<std::string> const without_gradient{"set_zero", "attend_scores", "adamw_step"};
+
+/// The names of all function templates in include/mae/op whose first parameter is a lane.
+std::set<std::string> functions_of_ops() {
+  std::set<std::string> names;
+  std::filesystem::path const folder = std::filesystem::path(MAE_TESTS_DIR) / "../include/mae/op";
+  std::regex const declaration(R"((\w+)\(\s*L const& lane\b)");
+  for (auto const& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() != ".hpp") continue;
+    std::ifstream file(entry.path());
+    std::string const text{std::istreambuf_iterator<char>(file), {}};
+    for (std::sregex_iterator match(text.begin(), text.end(), declaration), end; match != end;
+         ++match)
+      names.insert(match->str(1));
+  }
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("R1: the gradients of every op equal central differences") {
+  for (auto const& op : op_checks())
+    for (std::size_t shape = 0; shape < 3; ++shape)
+      for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        CAPTURE(op.covers.back());
+        CAPTURE(shape);
+        CAPTURE(seed);
+        op.check(shape, seed);
+      }
+}
+
+TEST_CASE("R1: no op is left out") {
+  std::set<std::string> checked = without_gradient;
+  for (auto const& op : op_checks()) checked.insert(op.covers.begin(), op.covers.end());
+  std::set<std::string> const existing = functions_of_ops();
+
+  std::vector<std::string> unchecked;
+  std::ranges::set_difference(existing, checked, std::back_inserter(unchecked));
+  for (auto const& name : unchecked) FAIL_CHECK(name << " has no gradient check");
+  std::vector<std::string> vanished;
+  std::ranges::set_difference(checked, existing, std::back_inserter(vanished));
+  for (auto const& name : vanished) FAIL_CHECK(name << " is checked but does not exist");
+  CHECK(existing.size() > without_gradient.size());
+}

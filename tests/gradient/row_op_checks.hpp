@@ -1,0 +1,101 @@
+#pragma once
+
+#include "gradient_check.hpp"
+#include "padded_matrix.hpp"
+
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/types.hpp>
+#include <mae/op/gelu.hpp>
+#include <mae/op/layer_norm.hpp>
+#include <mae/op/squared_error.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+namespace mae_test {
+
+/// What an op must overwrite begins as NaN.
+inline constexpr double unset = std::numeric_limits<double>::quiet_NaN();
+
+struct layer_norm_shape {
+  index_t rows;
+  index_t width;
+  double epsilon;
+};
+
+inline void check_layer_norm(std::size_t shape, std::uint64_t seed) {
+  constexpr std::array<layer_norm_shape, 3> shapes{{{1, 3, 1e-6}, {5, 17, 0.1}, {9, 20, 1e-6}}};
+  auto const [rows, width, epsilon] = shapes[shape];
+  auto random = stream_of(seed);
+  padded_matrix<double> x(rows, width, random);
+  padded_matrix<double> weight(1, width, random);
+  padded_matrix<double> bias(1, width, random);
+  padded_matrix<double> const y_grad(rows, width, random);
+  padded_matrix<double> statistics(rows, 2, unset);
+  mae::norm_weights<double const> const weights{weight.vector(), bias.vector()};
+  mae::eigen_lane<double> const lane;
+  auto const forward = [&] {
+    padded_matrix<double> y(rows, width, unset);
+    mae::layer_norm_forward(lane, x.view(), weights, epsilon, y.view(), statistics.view());
+    return y;
+  };
+  forward();
+  added_gradient x_grad(rows, width, random);
+  added_gradient weight_grad(1, width, random);
+  added_gradient bias_grad(1, width, random);
+  mae::layer_norm_backward(lane,
+                           x.view(),
+                           weights,
+                           statistics.view(),
+                           y_grad.view(),
+                           x_grad.view(),
+                           {weight_grad.vector(), bias_grad.vector()});
+  check_gradient("x", forward, y_grad, x.view(), x_grad.added());
+  check_gradient("weight", forward, y_grad, weight.view(), weight_grad.added());
+  check_gradient("bias", forward, y_grad, bias.view(), bias_grad.added());
+}
+
+struct row_shape {
+  index_t rows;
+  index_t width;
+};
+
+inline void check_gelu(std::size_t shape, std::uint64_t seed) {
+  constexpr std::array<row_shape, 3> shapes{{{1, 1}, {5, 7}, {3, 33}}};
+  auto const [rows, width] = shapes[shape];
+  auto random = stream_of(seed);
+  padded_matrix<double> x(rows, width, random);
+  padded_matrix<double> const y_grad(rows, width, random);
+  mae::eigen_lane<double> const lane;
+  auto const forward = [&] {
+    padded_matrix<double> y(rows, width, unset);
+    mae::gelu_forward(lane, x.view(), y.view());
+    return y;
+  };
+  padded_matrix<double> grad = y_grad;
+  mae::gelu_backward(lane, x.view(), grad.view());
+  check_gradient("x", forward, y_grad, x.view(), grad);
+}
+
+/// The gradient is that of the sum of the losses: the cotangent is one.
+inline void check_squared_error(std::size_t shape, std::uint64_t seed) {
+  constexpr std::array<row_shape, 3> shapes{{{1, 1}, {4, 140}, {7, 18}}};
+  auto const [rows, width] = shapes[shape];
+  auto random = stream_of(seed);
+  padded_matrix<double> prediction(rows, width, random);
+  padded_matrix<double> const target(rows, width, random);
+  padded_matrix<double> const cotangent(1, rows, 1.0);
+  mae::eigen_lane<double> const lane;
+  auto const forward = [&] {
+    padded_matrix<double> losses(1, rows, unset);
+    mae::squared_error_forward(lane, prediction.view(), target.view(), losses.vector());
+    return losses;
+  };
+  padded_matrix<double> grad(rows, width, unset);
+  mae::squared_error_backward(lane, prediction.view(), target.view(), grad.view());
+  check_gradient("prediction", forward, cotangent, prediction.view(), grad);
+}
+
+}  // namespace mae_test
