@@ -9,7 +9,7 @@ package_is_there() {
     g++) command -v g++ ;;
     ninja-build) command -v ninja ;;
     clang) command -v clang++ ;;
-    libclang-rt-14-dev) compiles_with clang++ -fsanitize=fuzzer -x c++ - <<< \
+    libclang-rt-dev) compiles_with clang++ -fsanitize=fuzzer -x c++ - <<< \
       'extern "C" int LLVMFuzzerTestOneInput(unsigned char const*, unsigned long) { return 0; }' ;;
     libeigen3-dev) includes_with g++ Eigen/Core ;;
     doctest-dev) includes_with g++ doctest/doctest.h ;;

@@ -75,7 +75,7 @@ else
   run_preset clang
 fi
 if $fuzz; then
-  install_packages clang libclang-rt-14-dev
+  install_packages clang libclang-rt-dev
   run_preset fuzz
 fi
 
