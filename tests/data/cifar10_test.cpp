@@ -148,7 +148,7 @@ TEST_CASE("labels beyond 9 are refused with record and offset") {
 }
 
 TEST_CASE("other files that are often found instead are recognised") {
-  for (std::size_t const records : {10'000, 50'000})
+  for (std::size_t const records : {std::size_t{10'000}, std::size_t{50'000}})
     CHECK(refused(std::vector<std::byte>(records * (record + 1))) ==
           refusal{0, "record 0: this looks like CIFAR-100, whose records have 2 labels"});
   auto bytes = some_records(batch);

@@ -97,7 +97,7 @@ TEST_CASE("arrays that do not fit are refused in a sentence") {
   constexpr mae::index_t huge = std::numeric_limits<mae::index_t>::max();
   CHECK(refusal(count_up(24), {.extent = {.height = huge, .width = huge, .channels = huge}})
             .find("is too large") != std::string::npos);
-  CHECK(refusal(count_up(24), {.extent = extent, .pixel_scale = 0.0})
+  CHECK(refusal(count_up(24), {.extent = extent, .pixel_scale = -1.0})
             .starts_with("the pixel scale must be positive and finite"));
   CHECK(refusal(count_up(24), format, {{1}, 0}) == "1 labels for 2 images: each image needs one");
   CHECK(refusal(count_up(24), format, {{1, 3}, 3}) == "image 1 has the label 3, of 3 classes");

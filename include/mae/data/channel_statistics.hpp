@@ -39,7 +39,8 @@ inline channel_moments measure_channel(std::span<float const> pixels,
   double const pivot = pixels[first];
   double sum = 0;
   for (std::size_t i = first; i < pixels.size(); i += step) sum += pixels[i] - pivot;
-  double const count = static_cast<double>(pixels.size() / step);
+  auto const pixel_count = static_cast<index_t>(pixels.size()) / channels;
+  auto const count = static_cast<double>(pixel_count);
   double const mean = pivot + sum / count;
   double squares = 0;
   for (std::size_t i = first; i < pixels.size(); i += step)

@@ -5,10 +5,12 @@
 #include <mae/core/types.hpp>
 #include <mae/data/memory_dataset.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <span>
 #include <string>
 #include <system_error>
@@ -111,8 +113,11 @@ inline void append_cifar10_batch(std::span<std::byte const> bytes,
   }
   for (; !bytes.empty(); bytes = bytes.subspan(record_bytes)) {
     result.labels.push_back(std::to_integer<std::int32_t>(bytes[0]));
-    auto const* const first = reinterpret_cast<std::uint8_t const*>(bytes.data());
-    result.pixels.insert(result.pixels.end(), first + 1, first + record_bytes);
+    auto const pixels = bytes.subspan(1, record_bytes - 1);
+    std::transform(
+        pixels.begin(), pixels.end(), std::back_inserter(result.pixels), [](std::byte value) {
+          return std::to_integer<std::uint8_t>(value);
+        });
   }
 }
 

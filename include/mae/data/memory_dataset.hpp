@@ -12,7 +12,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -28,8 +27,7 @@ enum class pixel_order : std::uint8_t { channels_last, planar };
 struct image_format {
   image_extent extent;
   pixel_order order = pixel_order::channels_last;
-  /// By default 1/255 for 8-bit values, 1 for floats.
-  std::optional<double> pixel_scale = std::nullopt;
+  double pixel_scale = 0;  // of a stored value; 0: 1/255 for 8-bit values, 1 for floats
 };
 
 /// What the images show: one class in [0, num_classes) for each image, or nothing at all.
@@ -83,6 +81,8 @@ class memory_dataset {
   }
 
  private:
+  static constexpr double default_scale = std::same_as<T, float> ? 1.0 : 1.0 / 255.0;
+
   memory_dataset(std::shared_ptr<std::vector<T> const> owner,
                  image_format const& format,
                  image_labels labels)
@@ -96,7 +96,7 @@ class memory_dataset {
         pixels_(pixels),
         extent_(format.extent),
         order_(format.order),
-        scale_(format.pixel_scale.value_or(std::same_as<T, float> ? 1.0 : 1.0 / 255.0)),
+        scale_(format.pixel_scale == 0 ? default_scale : format.pixel_scale),
         labels_(std::move(labels)) {
     require_valid(extent_);
     check_pixels();
@@ -147,8 +147,8 @@ class memory_dataset {
   std::shared_ptr<std::vector<T> const> owner_;  // null in a view
   std::span<T const> pixels_;
   image_extent extent_;
-  pixel_order order_;
-  double scale_;
+  pixel_order order_ = pixel_order::channels_last;
+  double scale_ = 1;
   index_t size_ = 0;
   image_labels labels_;
 };

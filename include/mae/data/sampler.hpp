@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <limits>
 #include <numeric>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -34,7 +33,9 @@ class epoch_sampler {
   epoch_sampler(index_t dataset_size, index_t batch_size, std::uint64_t seed)
       : batch_size_(checked(batch_size, dataset_size)),
         seed_(seed),
-        order_(static_cast<std::size_t>(dataset_size)) {}
+        order_(static_cast<std::size_t>(dataset_size)) {
+    order_epoch(0);
+  }
 
   index_t batch_size() const noexcept { return batch_size_; }
   /// How many whole batches an epoch has.
@@ -46,12 +47,7 @@ class epoch_sampler {
   /// with another epoch, which takes time proportional to the dataset and allocates nothing.
   std::span<patch_index const> indices(std::uint32_t epoch, index_t step) {
     assert(step >= 0 && step < steps_per_epoch());
-    if (epoch_ != epoch) {
-      random_stream random({.seed = seed_, .use = purpose::shuffle, .epoch = epoch});
-      std::iota(order_.begin(), order_.end(), patch_index{0});
-      shuffle(std::span(order_), random);
-      epoch_ = epoch;
-    }
+    if (epoch_ != epoch) order_epoch(epoch);
     return {order_.data() + step * batch_size_, static_cast<std::size_t>(batch_size_)};
   }
 
@@ -68,10 +64,17 @@ class epoch_sampler {
     return batch_size;
   }
 
+  void order_epoch(std::uint32_t epoch) {
+    random_stream random({.seed = seed_, .use = purpose::shuffle, .epoch = epoch});
+    std::iota(order_.begin(), order_.end(), patch_index{0});
+    shuffle(std::span(order_), random);
+    epoch_ = epoch;
+  }
+
   index_t batch_size_;
   std::uint64_t seed_;
-  std::vector<patch_index> order_;      // a permutation of the dataset, of epoch_
-  std::optional<std::uint32_t> epoch_;  // none before the first call
+  std::uint32_t epoch_ = 0;
+  std::vector<patch_index> order_;  // a permutation of the dataset, of epoch_
 };
 
 }  // namespace mae

@@ -58,20 +58,23 @@ struct scene {
 
 class scene_painter {
  public:
-  scene_painter(scene const& content, float pixel) : scene_(content), pixel_(pixel) {}
+  scene_painter(scene const& content, float pixel)
+      : scene_(content), pixel_(pixel), reach_(1.2F * content.radius + 2.0F * (shadow + pixel)) {}
 
   /// The colour at a point, without grain.
   rgb operator()(point p) const {
     rgb const ground = background(p);
     point const from_centre = p - scene_.centre;
+    if (dot(from_centre, from_centre) > reach_ * reach_) return ground;
     rgb const shaded = (1.0F - 0.25F * light(from_centre)) * scene_.colour;
-    constexpr float shadow = 0.12F;
     rgb const below =
         (1.0F - 0.4F * coverage(from_centre - point{shadow, shadow}, 4.0F * pixel_)) * ground;
     return mix(below, shaded, coverage(from_centre, pixel_));
   }
 
  private:
+  static constexpr float shadow = 0.12F;  // its distance from the figure, both ways
+
   /// From -1 to 1 across the figure, brightest at its upper left.
   float light(point from_centre) const {
     return std::clamp((from_centre.x + from_centre.y) / (1.5F * scene_.radius), -1.0F, 1.0F);
@@ -95,6 +98,7 @@ class scene_painter {
 
   scene const& scene_;
   float pixel_;  // a pixel's side
+  float reach_;  // how far from the centre figure and shadow can be seen
 };
 
 /// A uniform number in [low, high).
