@@ -56,10 +56,9 @@ struct normalised_pixels {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       auto const patch = patches.row(rows[i]);
       auto const [mean, deviation] = moments(patch);
-      std::ranges::transform(
-          patch, targets.row(static_cast<index_t>(i)).begin(), [mean, deviation](T x) {
-            return static_cast<T>((static_cast<double>(x) - mean) / deviation);
-          });
+      auto const out = targets.row(static_cast<index_t>(i));
+      for (std::size_t k = 0; k < patch.size(); ++k)
+        out[k] = static_cast<T>((static_cast<double>(patch[k]) - mean) / deviation);
     }
   }
 

@@ -1,0 +1,22 @@
+#pragma once
+
+/// Masked autoencoders for C++: everything that runs on the processor.
+
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
+#include <mae/core/parallel.hpp>
+#include <mae/core/random.hpp>
+#include <mae/data/augment.hpp>
+#include <mae/data/channel_statistics.hpp>
+#include <mae/data/cifar10.hpp>
+#include <mae/data/memory_dataset.hpp>
+#include <mae/data/synthetic.hpp>
+#include <mae/mask/ramped.hpp>
+#include <mae/mask/random_ratio.hpp>
+#include <mae/mask/saliency.hpp>
+#include <mae/mask/uniform.hpp>
+#include <mae/model/autoencoder.hpp>
+#include <mae/objective/pixels.hpp>
+#include <mae/train/heldout.hpp>
+#include <mae/train/trainer.hpp>

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/core/parallel.hpp>
+#include <mae/core/random.hpp>
+#include <mae/core/types.hpp>
+#include <mae/data/dataset.hpp>
+#include <mae/mask/uniform.hpp>
+#include <mae/model/network.hpp>
+#include <mae/model/reconstruction.hpp>
+#include <mae/model/shard.hpp>
+#include <mae/train/batch_loader.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <optional>
+#include <vector>
+
+namespace mae {
+
+/// A loss, and that of predicting zero for the same patches: what has learned nothing does not fall
+/// below it.
+struct heldout_loss {
+  double loss = 0;
+  double baseline = 0;
+};
+
+/// Runs batches forward only, shards in parallel.
+template <Backend B>
+class shard_loss {
+  using T = typename B::scalar;
+
+ public:
+  shard_loss(network_sizes const& sizes, thread_pool& threads, index_t tokens)
+      : threads_(threads), per_shard_(images_per_shard(tokens)) {
+    for (int worker = 0; worker < threads.size(); ++worker) {
+      passes_.emplace_back(sizes, pass_kind::inference);
+      shards_.emplace_back();
+    }
+  }
+
+  /// The summed loss of a batch, in the order of its shards.
+  double operator()(network_weights<T const> const& weights, training_batch<T> const& batch) {
+    losses_.assign(static_cast<std::size_t>(ceil_div(batch.images(), per_shard_)), 0.0);
+    threads_.for_ranges(batch.images(), per_shard_, [&](index_t first, index_t last, int worker) {
+      auto& shard = shards_[static_cast<std::size_t>(worker)];
+      shard.assign(batch.plan, first, last);
+      losses_[static_cast<std::size_t>(first / per_shard_)] =
+          passes_[static_cast<std::size_t>(worker)].forward(typename B::lane{},
+                                                            weights,
+                                                            shard,
+                                                            batch.patches_of(first, last),
+                                                            batch.targets_of(first, last));
+    });
+    return std::accumulate(losses_.begin(), losses_.end(), 0.0);
+  }
+
+ private:
+  thread_pool& threads_;
+  index_t per_shard_;
+  std::vector<network_pass<B>> passes_;  // one for each worker
+  std::vector<shard_rows> shards_;       // likewise
+  std::vector<double> losses_;
+};
+
+/// The loss on the first `images` images of a dataset (0: all of them). Each image has one fixed
+/// uniform 75% mask, whatever the training's policy, and no augmentation, so that trainings with
+/// different masks can be compared. The same bits for any number of threads.
+template <class Model, Dataset D>
+heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t images = 0) {
+  using T = typename Model::scalar;
+  using B = typename Model::backend_type;
+  constexpr index_t chunk = 512;  // images in memory at once
+  uniform_mask<ratio{3, 4}> const mask;
+  auto& threads = model.backend().threads();
+  batch_loader<D, uniform_mask<ratio{3, 4}>, typename Model::objective_type, T> loader(
+      dataset,
+      mask,
+      model.objective(),
+      Model::config,
+      model.statistics(),
+      {.mask_purpose = purpose::heldout_mask, .augment = std::nullopt},
+      threads);
+  shard_loss<B> shards(model.sizes(), threads, mask.max_visible(Model::num_patches) + 1);
+
+  index_t const count = images > 0 ? std::min(images, dataset.size()) : dataset.size();
+  std::vector<patch_index> numbers;
+  training_batch<T> batch;
+  heldout_loss sum;
+  double targets = 0;
+  for (index_t first = 0; first < count; first += chunk) {
+    numbers.resize(static_cast<std::size_t>(std::min(chunk, count - first)));
+    std::iota(numbers.begin(), numbers.end(), static_cast<patch_index>(first));
+    loader.load(numbers, {}, batch);
+    sum.loss += shards(model.weights(), batch);
+    sum.baseline += batch.zero_loss;
+    targets += static_cast<double>(batch.num_targets());
+  }
+  return {sum.loss / targets, sum.baseline / targets};
+}
+
+}  // namespace mae

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <mae/core/error.hpp>
+#include <mae/core/types.hpp>
+#include <mae/data/augment.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace mae {
+
+/// What a training does when a loss or a gradient is not finite: nothing of that step is applied,
+/// and the step either ends the training with a numeric_error or is left out.
+enum class non_finite_policy : std::uint8_t { stop, skip };
+
+/// How to train. The defaults are those of He et al. 2021 for pre-training, but for the learning
+/// rate's scale, which fits small models and few epochs.
+struct training_options {
+  std::uint64_t seed = 0;    // of order, augmentation and masks
+  index_t batch_size = 256;  // images of one pass
+  index_t accumulate = 1;    // passes of one optimizer step
+  index_t epochs = 20;
+  std::optional<index_t> steps;  // instead of epochs: optimizer steps in all
+  double lr = 1e-3;              // of the whole optimizer step; see scaled_lr
+  double warmup_epochs = 1;
+  double weight_decay = 0.05;
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double epsilon = 1e-8;
+  double clip = 0;  // largest norm of the gradient; 0: no clipping
+  augmentation augment = {};
+  non_finite_policy non_finite = non_finite_policy::stop;
+
+  friend bool operator==(training_options const&, training_options const&) = default;
+};
+
+/// The learning rate of a batch by the linear rule (Goyal et al. 2017): base * images / 256.
+constexpr double scaled_lr(double base, index_t images) {
+  return base * static_cast<double>(images) / 256.0;
+}
+
+/// Throws config_error for the first setting that cannot be used.
+inline void require_valid(training_options const& options) {
+  auto const require = [](bool holds, char const* sentence) {
+    if (!holds) throw config_error(sentence);
+  };
+  require(options.batch_size > 0, "the batch size must be positive");
+  require(options.accumulate > 0, "the number of accumulated batches must be positive");
+  require(options.epochs > 0, "the number of epochs must be positive");
+  require(!options.steps || *options.steps > 0, "the number of steps must be positive");
+  require(options.lr > 0, "the learning rate must be positive");
+  require(options.warmup_epochs >= 0, "the warm-up must not be negative");
+  require(options.weight_decay >= 0, "the weight decay must not be negative");
+  require(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1,
+          "AdamW's betas must lie in [0, 1)");
+  require(options.epsilon > 0, "AdamW's epsilon must be positive");
+  require(options.clip >= 0, "the gradient's largest norm must not be negative");
+  require_valid(options.augment);
+}
+
+}  // namespace mae

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <mae/core/types.hpp>
+
+#include <cstdint>
+#include <functional>
+
+namespace mae {
+
+/// What one optimizer step says of itself.
+struct step_report {
+  std::int64_t step = 0;         // steps done, this one included
+  std::int64_t total_steps = 0;  // of the whole training
+  index_t epoch = 0;             // the epoch that this step belongs to, from 0
+  bool ends_epoch = false;
+  index_t images = 0;
+  double loss = 0;           // the mean over the step's targets
+  double baseline = 0;       // the same for predicting zero
+  double gradient_norm = 0;  // of that mean, before clipping
+  double lr = 0;
+  double seconds = 0;
+  bool skipped = false;  // not finite, and left out
+};
+
+/// The means of an epoch's steps, skipped ones left out.
+struct epoch_report {
+  index_t epoch = 0;  // from 0
+  index_t steps = 0;
+  double loss = 0;
+  double baseline = 0;
+};
+
+/// What a training calls, each from the training's own thread; any may be empty.
+struct training_callbacks {
+  std::function<void(step_report const&)> on_step = {};
+  std::function<void(epoch_report const&)> on_epoch = {};
+  std::function<bool()> should_stop = {};  // asked after every step
+};
+
+/// Where a training stands: with parameters and moments, all that an exact resume needs. Order,
+/// augmentation and masks follow from the step.
+struct training_progress {
+  std::int64_t step = 0;             // steps done
+  std::int64_t optimizer_steps = 0;  // without the skipped ones
+  index_t epoch_steps = 0;           // since the epoch began, without the skipped ones
+  double epoch_loss = 0;             // summed over those steps
+  double epoch_baseline = 0;
+
+  friend bool operator==(training_progress const&, training_progress const&) = default;
+};
+
+}  // namespace mae

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <mae/core/types.hpp>
+#include <mae/model/reconstruction.hpp>
+
+#include <algorithm>
+
+namespace mae {
+
+/// How a batch is cut: into shards of some images, and the shards into lanes, each of which sums
+/// its gradients in order. Depends on configuration and batch, never on the number of threads: it
+/// decides the bits of the result.
+struct shard_schedule {
+  index_t images = 0;     // B
+  index_t per_shard = 1;  // images
+  index_t lanes = 1;
+
+  index_t num_shards() const { return ceil_div(images, per_shard); }
+  /// The shards of a lane: [first_shard(lane), first_shard(lane + 1)).
+  index_t first_shard(index_t lane) const { return lane * num_shards() / lanes; }
+  index_t first_image(index_t shard) const { return std::min(shard * per_shard, images); }
+
+  friend constexpr bool operator==(shard_schedule const&, shard_schedule const&) = default;
+};
+
+/// The schedule of a batch of `images` of at most `tokens` encoder rows each, for gradients of
+/// `gradient_bytes`: at most 8 lanes, and at most 1 GiB of gradients.
+constexpr shard_schedule schedule_shards(index_t images, index_t tokens, index_t gradient_bytes) {
+  constexpr index_t most_lanes = 8;
+  constexpr index_t most_bytes = index_t{1} << 30;
+  index_t const per_shard = std::min(images, images_per_shard(tokens));
+  index_t const lanes = std::min(
+      {most_lanes, ceil_div(images, per_shard), std::max<index_t>(1, most_bytes / gradient_bytes)});
+  return {.images = images, .per_shard = per_shard, .lanes = lanes};
+}
+
+}  // namespace mae

@@ -1,0 +1,226 @@
+#pragma once
+
+#include <mae/core/error.hpp>
+#include <mae/core/types.hpp>
+#include <mae/data/channel_statistics.hpp>
+#include <mae/data/dataset.hpp>
+#include <mae/data/sampler.hpp>
+#include <mae/model/layout.hpp>
+#include <mae/train/adamw.hpp>
+#include <mae/train/batch_loader.hpp>
+#include <mae/train/gradients.hpp>
+#include <mae/train/options.hpp>
+#include <mae/train/report.hpp>
+#include <mae/train/schedule.hpp>
+#include <mae/train/shard_schedule.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace mae {
+
+/// Pre-trains an autoencoder on a dataset. Owns the loop, the optimizer and the order of the data;
+/// the model and the dataset are the caller's and outlive it. The same seed gives the same
+/// parameters, bit for bit, for any number of threads.
+template <class Model, Dataset D>
+class trainer {
+  using T = typename Model::scalar;
+  using backend_type = typename Model::backend_type;
+
+ public:
+  /// Sets the model's pixel statistics to the dataset's, unless it has some. Throws config_error
+  /// for options that cannot be used or a dataset of another extent than the model's images.
+  trainer(Model& model, D const& dataset, training_options const& options)
+      : options_(checked(options)),
+        model_(prepared(model, dataset)),
+        sampler_(dataset.size(), options.batch_size * options.accumulate, options.seed),
+        loader_(dataset,
+                model.mask(),
+                model.objective(),
+                Model::config,
+                model.statistics(),
+                {.seed = options.seed, .augment = options.augment},
+                model.backend().threads()),
+        gradients_(model.sizes(),
+                   model.layout(),
+                   schedule_for(model, options.batch_size),
+                   max_visible(model),
+                   model.backend()),
+        optimizer_(model.layout(),
+                   {.beta1 = options.beta1,
+                    .beta2 = options.beta2,
+                    .epsilon = options.epsilon,
+                    .weight_decay = options.weight_decay},
+                   model.backend()) {
+    auto const per_epoch = static_cast<double>(sampler_.steps_per_epoch());
+    schedule_ = {.peak = options.lr,
+                 .warmup_steps = options.warmup_epochs * per_epoch,
+                 .total_steps = static_cast<double>(total_steps())};
+    require(schedule_.warmup_steps < schedule_.total_steps,
+            "the warm-up is as long as the whole training");
+  }
+
+  training_options const& options() const { return options_; }
+  Model& model() { return model_; }
+  Model const& model() const { return model_; }
+  training_progress const& progress() const { return progress_; }
+  adamw<backend_type> const& optimizer() const { return optimizer_; }
+  shard_schedule const& shards() const { return gradients_.schedule(); }
+  index_t steps_per_epoch() const { return sampler_.steps_per_epoch(); }
+  std::int64_t total_steps() const {
+    return options_.steps.value_or(options_.epochs * sampler_.steps_per_epoch());
+  }
+  bool is_done() const { return progress_.step >= total_steps(); }
+
+  /// Trains until the last step or until a callback stops it; true when the last step is done.
+  /// Throws numeric_error in the step in which a loss or gradient is not finite, if so chosen.
+  bool run(training_callbacks const& callbacks = {}) {
+    while (!is_done()) {
+      step_report const report = step();
+      if (callbacks.on_step) callbacks.on_step(report);
+      if (callbacks.on_epoch && (report.ends_epoch || is_done()))
+        callbacks.on_epoch(describe_epoch(report.epoch));
+      if (!is_done() && callbacks.should_stop && callbacks.should_stop()) return false;
+    }
+    return true;
+  }
+
+  /// One optimizer step: load, forward and backward of each accumulated batch, update.
+  step_report step() {
+    auto const start = std::chrono::steady_clock::now();
+    step_report report = describe_step();
+    if (step_of_epoch() == 0) begin_epoch();
+    gradients_.clear();
+    auto const indices =
+        sampler_.indices(static_cast<std::uint32_t>(report.epoch), step_of_epoch());
+    double loss = 0;
+    double zero_loss = 0;
+    for (index_t i = 0; i < options_.accumulate; ++i) {
+      loader_.load(indices.subspan(static_cast<std::size_t>(i * options_.batch_size),
+                                   static_cast<std::size_t>(options_.batch_size)),
+                   moment(report.epoch),
+                   batch_);
+      loss += gradients_.add(model_.weights(), batch_);
+      zero_loss += batch_.zero_loss;
+    }
+    auto const targets = static_cast<double>(gradients_.num_targets());
+    report.loss = loss / targets;
+    report.baseline = zero_loss / targets;
+    report.gradient_norm = std::sqrt(gradients_.reduce()) / targets;
+    apply(report, targets);
+    report.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return report;
+  }
+
+  /// Continues where a saved training stood. The caller has put the parameters back.
+  void resume(training_progress const& progress,
+              std::span<T const> first_moments,
+              std::span<T const> second_moments) {
+    std::ranges::copy(first_moments, optimizer_.first_moments().begin());
+    std::ranges::copy(second_moments, optimizer_.second_moments().begin());
+    optimizer_.resume(progress.optimizer_steps);
+    progress_ = progress;
+  }
+
+ private:
+  static void require(bool holds, char const* sentence) {
+    if (!holds) throw config_error(sentence);
+  }
+  static training_options const& checked(training_options const& options) {
+    require_valid(options);
+    return options;
+  }
+  static Model& prepared(Model& model, D const& dataset) {
+    require(
+        dataset.extent() == Model::config.image,
+        "the dataset's images have another height, width or number of channels than the model's");
+    if (model.statistics().mean.empty())
+      model.set_statistics(channel_statistics(dataset, model.backend().threads()));
+    return model;
+  }
+  static index_t max_visible(Model const& model) {
+    return model.mask().max_visible(Model::num_patches);
+  }
+  static shard_schedule schedule_for(Model const& model, index_t batch_size) {
+    return schedule_shards(batch_size,
+                           max_visible(model) + 1,
+                           model.layout().size() * static_cast<index_t>(sizeof(T)));
+  }
+
+  index_t step_of_epoch() const { return progress_.step % sampler_.steps_per_epoch(); }
+
+  training_moment moment(index_t epoch) const {
+    return {.step = progress_.step,
+            .epoch = epoch,
+            .progress = static_cast<double>(progress_.step) / static_cast<double>(total_steps())};
+  }
+
+  step_report describe_step() const {
+    return {.step = progress_.step + 1,
+            .total_steps = total_steps(),
+            .epoch = progress_.step / sampler_.steps_per_epoch(),
+            .ends_epoch = step_of_epoch() + 1 == sampler_.steps_per_epoch(),
+            .images = sampler_.batch_size(),
+            .lr = schedule_(progress_.step)};
+  }
+
+  void begin_epoch() {
+    progress_.epoch_steps = 0;
+    progress_.epoch_loss = 0;
+    progress_.epoch_baseline = 0;
+  }
+
+  /// Updates the parameters, or leaves the step out where something is not finite.
+  void apply(step_report& report, double targets) {
+    bool const finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
+    if (!finite && options_.non_finite == non_finite_policy::stop)
+      throw numeric_error(report.step, non_finite_tensor(report));
+    ++progress_.step;
+    report.skipped = !finite;
+    if (!finite) return;
+    double const clip =
+        options_.clip > 0 ? std::min(1.0, options_.clip / (report.gradient_norm + 1e-6)) : 1.0;
+    optimizer_.step(model_.parameters().values(), gradients_.values(), report.lr, clip / targets);
+    progress_.optimizer_steps = optimizer_.steps();
+    ++progress_.epoch_steps;
+    progress_.epoch_loss += report.loss;
+    progress_.epoch_baseline += report.baseline;
+  }
+
+  std::string non_finite_tensor(step_report const& report) const {
+    if (!std::isfinite(report.loss)) return "the loss";
+    for (auto const& tensor : model_.layout().tensors()) {
+      auto const values = gradients_.values().subspan(static_cast<std::size_t>(tensor.offset),
+                                                      static_cast<std::size_t>(tensor.size()));
+      if (!std::ranges::all_of(values, [](T value) { return std::isfinite(value); }))
+        return "the gradient of " + tensor.name;
+    }
+    return "the gradient's norm";
+  }
+
+  epoch_report describe_epoch(index_t epoch) const {
+    auto const steps = static_cast<double>(std::max<index_t>(1, progress_.epoch_steps));
+    return {.epoch = epoch,
+            .steps = progress_.epoch_steps,
+            .loss = progress_.epoch_loss / steps,
+            .baseline = progress_.epoch_baseline / steps};
+  }
+
+  training_options options_;
+  Model& model_;
+  epoch_sampler sampler_;
+  batch_loader<D, typename Model::mask_type, typename Model::objective_type, T> loader_;
+  gradient_sum<backend_type> gradients_;
+  adamw<backend_type> optimizer_;
+  cosine_schedule schedule_;
+  training_batch<T> batch_;
+  training_progress progress_;
+};
+
+}  // namespace mae
