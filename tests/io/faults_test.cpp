@@ -10,9 +10,9 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <map>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 // Failing calls while a file is saved: requirements R8, R9 and R10.
@@ -61,6 +61,25 @@ outcome save_with(old_file const& file, Arm arm) {
   return result;
 }
 
+/// Saves while the `nth` such call fails; `strikes` says whether there are so many.
+void check_fault(system_call call, int nth, int error_number, bool strikes) {
+  CAPTURE(static_cast<int>(call));
+  CAPTURE(error_number);
+  CAPTURE(nth);
+  old_file const file;
+  auto const result =
+      save_with(file, [&](system_calls& calls) { calls.fail(call, nth, error_number); });
+  CHECK(result.struck == strikes);
+  bool const interrupted = error_number == EINTR && call != system_call::rename;
+  // The folder is opened to be read: that its close fails loses nothing.
+  bool const harmless = !strikes || interrupted || (call == system_call::close && nth == 2);
+  // Only the folder's fsync comes after the rename.
+  bool const replaced = harmless || (call == system_call::fsync && nth == 2);
+  CHECK(result.error_number == (harmless ? 0 : error_number));
+  CHECK(loaded(file.path) == (replaced ? "new" : "old"));
+  CHECK(file.folder.entries() == 1);
+}
+
 /// The order in which the calls stand in `log` for a save without faults.
 std::vector<std::string> const expected_log{"open a.safetensors.#.partial",
                                             "write a.safetensors.#.partial",
@@ -82,37 +101,16 @@ std::string with_folder(std::string line, std::string const& folder) {
 }  // namespace
 
 TEST_CASE("each failing call of a save leaves the old file or the new one, and no temporary") {
-  struct kind {
-    system_call call;
-    int count;  // in one save
-  };
-  for (auto const& [call, count] : {kind{system_call::open, 2},
-                                    {system_call::write, 3},
-                                    {system_call::fsync, 2},
-                                    {system_call::rename, 1},
-                                    {system_call::close, 2}}) {
-    for (int const error_number : {EIO, ENOSPC, EINTR}) {
-      bool struck = true;
-      for (int nth = 1; struck; ++nth) {
-        CAPTURE(static_cast<int>(call));
-        CAPTURE(error_number);
-        CAPTURE(nth);
-        old_file const file;
-        auto const result =
-            save_with(file, [&](system_calls& calls) { calls.fail(call, nth, error_number); });
-        struck = result.struck;
-        CHECK(struck == (nth <= count));
-        bool const interrupted = error_number == EINTR && call != system_call::rename;
-        // The folder is opened to be read: that its close fails loses nothing.
-        bool const harmless = !struck || interrupted || (call == system_call::close && nth == 2);
-        // Only the folder's fsync comes after the rename.
-        bool const replaced = harmless || (call == system_call::fsync && nth == 2);
-        CHECK(result.error_number == (harmless ? 0 : error_number));
-        CHECK(loaded(file.path) == (replaced ? "new" : "old"));
-        CHECK(file.folder.entries() == 1);
-      }
-    }
-  }
+  // How often a save makes each call.
+  std::map<system_call, int> const counts{{system_call::open, 2},
+                                          {system_call::write, 3},
+                                          {system_call::fsync, 2},
+                                          {system_call::rename, 1},
+                                          {system_call::close, 2}};
+  for (auto const& count : counts)
+    for (int const error_number : {EIO, ENOSPC, EINTR})
+      for (int nth = 1; nth <= count.second + 1; ++nth)
+        check_fault(count.first, nth, error_number, nth <= count.second);
 }
 
 TEST_CASE("a short write goes on where it stopped") {

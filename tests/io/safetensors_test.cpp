@@ -108,12 +108,12 @@ TEST_CASE("every dtype of the format is known by name and size") {
                                                                  {"F64", 8},
                                                                  {"I64", 8},
                                                                  {"U64", 8}}};
-  for (auto const& [name, bytes] : all) {
-    CAPTURE(name);
-    auto const type = mae::dtype_of(name);
+  for (auto const& known : all) {
+    CAPTURE(known.first);
+    auto const type = mae::dtype_of(known.first);
     REQUIRE(type.has_value());
-    CHECK(mae::dtype_name(*type) == name);
-    CHECK(mae::dtype_bytes(*type) == bytes);
+    CHECK(mae::dtype_name(*type) == known.first);
+    CHECK(mae::dtype_bytes(*type) == known.second);
   }
   CHECK_FALSE(mae::dtype_of("f32").has_value());
   CHECK_FALSE(mae::dtype_of("").has_value());

@@ -35,8 +35,8 @@ struct safetensors_options {
 /// checked before a tensor can be seen, also the hash where there is one (save_safetensors).
 class safetensors_file {
  public:
-  /// Throws io_error when the file cannot be read, format_error (file, offset, reason) when it is
-  /// not a well-formed safetensors file or has changed since its hash was taken.
+  /// Throws io_error when the file cannot be opened or read, format_error (file, offset, reason)
+  /// when it is not a well-formed safetensors file or has changed since its hash was taken.
   static safetensors_file load(std::string const& path, safetensors_options options = {}) {
     input_file file(path);
     std::array<std::byte, detail::safetensors::prefix_bytes> prefix{};
