@@ -1,0 +1,66 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace pretrain {
+
+enum class model_choice { tiny4, tiny2, quick4 };
+enum class mask_choice { uniform, ramped, random, saliency };
+enum class objective_choice { normalised, pixels };
+enum class probe_choice { none, knn, linear, both };
+
+/// The words of the command line for the values of an enumeration.
+template <class Choice, std::size_t count>
+using choice_words = std::array<std::pair<std::string_view, Choice>, count>;
+
+inline constexpr choice_words<model_choice, 3> model_words{{{"tiny4", model_choice::tiny4},
+                                                            {"tiny2", model_choice::tiny2},
+                                                            {"quick4", model_choice::quick4}}};
+inline constexpr choice_words<mask_choice, 4> mask_words{{{"uniform", mask_choice::uniform},
+                                                          {"ramped", mask_choice::ramped},
+                                                          {"random", mask_choice::random},
+                                                          {"saliency", mask_choice::saliency}}};
+inline constexpr choice_words<objective_choice, 2> objective_words{
+    {{"normalised", objective_choice::normalised}, {"pixels", objective_choice::pixels}}};
+inline constexpr choice_words<probe_choice, 4> probe_words{{{"none", probe_choice::none},
+                                                            {"knn", probe_choice::knn},
+                                                            {"linear", probe_choice::linear},
+                                                            {"both", probe_choice::both}}};
+
+/// The word for `choice`; empty for a value that the table lacks.
+template <class Choice, std::size_t count>
+constexpr std::string_view word_of(choice_words<Choice, count> const& words, Choice choice) {
+  for (auto const& [word, value] : words)
+    if (value == choice) return word;
+  return {};
+}
+
+/// All words, for a help or an error: "uniform, ramped, random".
+template <class Choice, std::size_t count>
+std::string list_of(choice_words<Choice, count> const& words, std::string_view separator) {
+  std::string list;
+  for (auto const& [word, value] : words) {
+    if (!list.empty()) list += separator;
+    list += word;
+  }
+  return list;
+}
+
+constexpr std::string_view name(model_choice choice) {
+  return word_of(model_words, choice);
+}
+constexpr std::string_view name(mask_choice choice) {
+  return word_of(mask_words, choice);
+}
+constexpr std::string_view name(objective_choice choice) {
+  return word_of(objective_words, choice);
+}
+constexpr std::string_view name(probe_choice choice) {
+  return word_of(probe_words, choice);
+}
+
+}  // namespace pretrain

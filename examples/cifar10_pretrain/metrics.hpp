@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pretrain {
+
+/// What one optimizer step, or the mean of several, reports. `epoch` counts passes done, with its
+/// fraction.
+struct training_record {
+  std::int64_t step = 0;
+  double epoch = 0;
+  double loss = 0;
+  double baseline = 0;  // the loss of predicting zero, on the same patches
+  double lr = 0;
+  double gradient_norm = 0;
+  double images_per_second = 0;
+};
+
+/// The loss on held-out images under one fixed mask, and of predicting zero there.
+struct heldout_record {
+  std::int64_t step = 0;
+  double epoch = 0;
+  double loss = 0;
+  double baseline = 0;
+};
+
+/// What the frozen encoder is worth with labels; top-1 in percent, absent where not measured.
+struct probe_record {
+  std::int64_t step = 0;
+  double epoch = 0;
+  std::optional<double> linear_top1;
+  std::optional<double> knn_top1;
+};
+
+/// All records of a training, in the order of their steps.
+struct training_history {
+  std::vector<training_record> training;
+  std::vector<heldout_record> heldout;
+  std::vector<probe_record> probes;
+};
+
+/// metrics.jsonl: one JSON object a line, told apart by "kind" (training, heldout, probe), flushed
+/// at once so that a running training can be watched. A value that is not finite is null.
+class metrics_log {
+ public:
+  /// Begins a file, or replaces it. Throws mae::io_error, as every member here.
+  explicit metrics_log(std::filesystem::path path);
+  /// Goes on with a file from step `step`: what an interrupted training wrote after the checkpoint
+  /// is cut off, as is a torn last line. A missing file is begun.
+  metrics_log(std::filesystem::path path, std::int64_t step);
+
+  void add(training_record const& record);
+  void add(heldout_record const& record);
+  void add(probe_record const& record);
+
+  /// What the file holds, the part before a resume included.
+  training_history const& history() const noexcept { return history_; }
+
+ private:
+  void open();
+  void append(std::string const& line);
+
+  std::filesystem::path path_;
+  std::ofstream file_;
+  training_history history_;
+};
+
+}  // namespace pretrain

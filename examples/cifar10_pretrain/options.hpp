@@ -1,0 +1,75 @@
+#pragma once
+
+#include "choices.hpp"
+
+#include <mae/core/types.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <iosfwd>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+namespace pretrain {
+
+/// The command line cannot be understood or contradicts itself; the message is one sentence.
+/// The program answers with exit status 2.
+class usage_error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Everything the command line decides. `parse` leaves no field to be guessed later; a field is
+/// optional only where its absence has a meaning of its own.
+struct options {
+  std::string data;  // a folder, "synthetic", or empty: see find_data
+  std::filesystem::path out = "runs/cifar10";
+  bool resume = false;
+  std::int64_t save_every = 1;  // epochs; 0 saves at the end alone
+
+  model_choice config = model_choice::quick4;
+  int decoder_depth = 0;  // blocks
+  objective_choice objective = objective_choice::normalised;
+  mask_choice mask = mask_choice::uniform;
+  double mask_ratio = 0.75;        // share of patches hidden: uniform, or saliency's average image
+  double mask_from = 0.60;         // first ratio of a ramp, least of a random ratio
+  double mask_to = 0.85;           // last ratio of a ramp, greatest of a random ratio
+  double saliency_strength = 0.5;  // beta; 0 masks uniformly, below 0 hides busy patches more often
+
+  std::optional<std::int64_t> epochs;  // of the whole training, a resumed part included
+  std::optional<std::int64_t> steps;   // likewise
+  std::optional<double> minutes;       // of this run
+
+  mae::index_t batch_size = 0;    // images of one micro-batch
+  mae::index_t accumulate = 1;    // micro-batches of one optimizer step
+  double lr = 1e-3;               // absolute; without meaning where base_lr is given
+  std::optional<double> base_lr;  // for 256 images a step
+  double weight_decay = 0.05;
+  double clip = 1.0;                    // greatest global norm of the gradient; 0 clips nothing
+  std::optional<double> warmup_epochs;  // absent: 5% of the training
+  double crop_min = 0;                  // least share of an image's area that a crop keeps
+
+  probe_choice probe = probe_choice::both;
+  std::int64_t probe_every = 0;  // epochs; 0 probes at the end alone
+  std::uint64_t seed = 0;
+  int threads = 0;  // 0: one for every processor
+  bool preview = false;
+  bool quiet = false;
+};
+
+/// Reads the command line. Returns nothing when it asks for help, which is then written to `out`.
+/// Throws usage_error.
+std::optional<options> parse(int argc, char const* const* argv, std::ostream& out);
+
+/// The learning rate after warm-up: `lr`, or `base_lr` times the images of a step over 256.
+double peak_learning_rate(options const& settings);
+
+/// The model's name in reports: the configuration, and the decoder's depth where it is not the
+/// configuration's own ("tiny4-decoder6").
+std::string model_name(options const& settings);
+
+/// Whether the clock alone ends the training, so that the schedule must follow the time.
+bool limited_by_time_alone(options const& settings);
+
+}  // namespace pretrain

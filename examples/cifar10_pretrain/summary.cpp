@@ -1,0 +1,118 @@
+#include "summary.hpp"
+
+#include "terminal.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <cmath>
+#include <iomanip>
+#include <sstream>
+#include <string_view>
+#include <utility>
+
+namespace pretrain {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+json number(std::optional<double> const& value) {
+  return value && std::isfinite(*value) ? json(*value) : json(nullptr);
+}
+
+json to_object(probe_scores const& scores) {
+  return {{"linear_probe_top1", number(scores.linear)}, {"knn_top1", number(scores.knn)}};
+}
+
+/// One measured figure with what it is to be compared with.
+class figure_line {
+ public:
+  figure_line(std::string_view label, int decimals, std::string_view unit)
+      : decimals_(decimals), unit_(unit) {
+    line_ << "  " << std::left << std::setw(20) << label << std::fixed;
+  }
+
+  void value(double value) { write(value); }
+  void compare(std::string_view with, std::optional<double> const& value) {
+    if (!value) return;
+    line_ << (std::exchange(compared_, true) ? ", " : "   (") << with << ": ";
+    write(*value);
+  }
+  std::string text() const { return line_.str() + (compared_ ? ")\n" : "\n"); }
+
+ private:
+  void write(double value) { line_ << std::setprecision(decimals_) << value << unit_; }
+
+  std::ostringstream line_;
+  int decimals_;
+  std::string_view unit_;
+  bool compared_ = false;
+};
+
+std::string loss_line(run_summary const& summary) {
+  if (!summary.heldout_loss) return {};
+  figure_line line("held-out loss", 4, "");
+  line.value(*summary.heldout_loss);
+  line.compare("predicting zero", summary.baseline_loss);
+  line.compare("last epoch's training", summary.final_loss);
+  return line.text();
+}
+
+std::string score_line(std::string_view label,
+                       run_summary const& summary,
+                       std::optional<double> probe_scores::*score) {
+  if (!(summary.trained.*score)) return {};
+  figure_line line(label, 1, " %");
+  line.value(*(summary.trained.*score));
+  line.compare("untrained encoder", summary.untrained.*score);
+  line.compare("raw pixels", summary.pixels.*score);
+  return line.text();
+}
+
+}  // namespace
+
+std::string to_json(run_summary const& summary) {
+  json const object = {{"status", summary.status},
+                       {"data", summary.data},
+                       {"config", summary.config},
+                       {"mask", summary.mask},
+                       {"objective", summary.objective},
+                       {"precision", summary.precision},
+                       {"backend", summary.backend},
+                       {"threads", summary.threads},
+                       {"seed", summary.seed},
+                       {"steps", summary.steps},
+                       {"epochs", number(summary.epochs)},
+                       {"batch_size", summary.batch_size},
+                       {"parameters", summary.parameters},
+                       {"images_per_second", number(summary.images_per_second)},
+                       {"final_loss", number(summary.final_loss)},
+                       {"heldout_loss", number(summary.heldout_loss)},
+                       {"baseline_loss", number(summary.baseline_loss)},
+                       {"linear_probe_top1", number(summary.trained.linear)},
+                       {"knn_top1", number(summary.trained.knn)},
+                       {"untrained_encoder", to_object(summary.untrained)},
+                       {"raw_pixels", to_object(summary.pixels)},
+                       {"wall_seconds", number(summary.wall_seconds)},
+                       {"build", summary.build}};
+  return object.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+std::string to_text(run_summary const& summary, std::filesystem::path const& folder) {
+  std::ostringstream text;
+  text << summary.status << ": " << summary.config << " on " << summary.data << ", " << summary.mask
+       << " mask, " << summary.objective << " targets\n"
+       << "  " << std::left << std::setw(20) << "trained" << summary.steps << " steps, "
+       << std::fixed << std::setprecision(2) << summary.epochs << " epochs, "
+       << format_duration(summary.wall_seconds);
+  if (summary.images_per_second)
+    text << ", " << std::setprecision(0) << *summary.images_per_second << " images/s";
+  text << '\n'
+       << loss_line(summary) << score_line("linear probe", summary, &probe_scores::linear)
+       << score_line("nearest neighbours", summary, &probe_scores::knn) << "  " << std::setw(20)
+       << "see" << (folder / "reconstructions.png").string() << "\n  " << std::setw(20) << ""
+       << (folder / "loss.svg").string() << '\n';
+  return text.str();
+}
+
+}  // namespace pretrain

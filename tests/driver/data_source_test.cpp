@@ -1,0 +1,44 @@
+#include "data_source.hpp"
+
+#include "scratch_folder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace {
+
+using pretrain::find_data;
+
+void make_batch(std::filesystem::path const& folder) {
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "data_batch_1.bin") << "images";
+}
+
+TEST_CASE("what --data asks for is taken, there or not") {
+  CHECK_FALSE(find_data("synthetic", nullptr).cifar10.has_value());
+  CHECK(find_data("no/such/folder", nullptr).cifar10 == "no/such/folder");
+}
+
+TEST_CASE("MAE_CIFAR10_DIR comes first, then the usual folder, then synthetic images") {
+  scratch_folder const scratch;
+  make_batch(scratch / "named" / "cifar-10-batches-bin");
+  make_batch(scratch / "usual");
+  std::string const named = (scratch / "named").string();
+  std::string const empty = (scratch / "empty").string();
+
+  CHECK(find_data("", named.c_str(), scratch / "usual").cifar10 == named);
+  CHECK(find_data("", empty.c_str(), scratch / "usual").cifar10 == scratch / "usual");
+  CHECK(find_data("", nullptr, scratch / "usual").cifar10 == scratch / "usual");
+
+  auto const nothing = find_data("", empty.c_str(), scratch / "none");
+  CHECK_FALSE(nothing.cifar10.has_value());
+  CHECK(nothing.reason.find(empty) != std::string::npos);
+  CHECK(nothing.reason.find("synthetic") != std::string::npos);
+  auto const unset = find_data("", nullptr, scratch / "none");
+  CHECK(unset.reason.find("MAE_CIFAR10_DIR is not set") != std::string::npos);
+}
+
+}  // namespace

@@ -1,0 +1,156 @@
+#include "metrics.hpp"
+
+#include "save_file.hpp"
+#include "scratch_folder.hpp"
+#include "summary.hpp"
+
+#include <mae/core/error.hpp>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+using nlohmann::json;
+using pretrain::heldout_record;
+using pretrain::metrics_log;
+using pretrain::probe_record;
+using pretrain::run_summary;
+using pretrain::training_record;
+
+std::vector<std::string> lines_of(std::filesystem::path const& path) {
+  std::ifstream file(path);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  return lines;
+}
+
+training_record at_step(std::int64_t step) {
+  return {.step = step, .epoch = 0.5, .loss = 0.75, .baseline = 1.0, .lr = 1e-3};
+}
+
+TEST_CASE("each record is a JSON line, there at once, null where nothing is known") {
+  scratch_folder const scratch;
+  auto const path = scratch / "metrics.jsonl";
+  metrics_log log(path);
+  training_record record = at_step(3);
+  record.gradient_norm = std::nan("");
+  log.add(record);
+  log.add(heldout_record{.step = 3, .epoch = 0.5, .loss = 0.8, .baseline = 0.99});
+  log.add(probe_record{.step = 3, .epoch = 0.5, .linear_top1 = {}, .knn_top1 = 48.5});
+
+  auto const lines = lines_of(path);  // while the log is still open
+  REQUIRE(lines.size() == 3);
+  json const training = json::parse(lines[0]);
+  CHECK(training["kind"] == "training");
+  CHECK(training["step"] == 3);
+  CHECK(training["loss"] == 0.75);
+  CHECK(training["gradient_norm"].is_null());
+  CHECK(json::parse(lines[1])["baseline"] == 0.99);
+  CHECK(json::parse(lines[2])["linear_top1"].is_null());
+  CHECK(json::parse(lines[2])["knn_top1"] == 48.5);
+}
+
+TEST_CASE("a log that begins replaces the old one") {
+  scratch_folder const scratch;
+  auto const path = scratch / "metrics.jsonl";
+  { metrics_log(path).add(at_step(1)); }
+  metrics_log const again(path);
+  CHECK(lines_of(path).empty());
+  CHECK(again.history().training.empty());
+}
+
+TEST_CASE("a resumed log keeps what came up to its step, drops the rest and torn lines") {
+  scratch_folder const scratch;
+  auto const path = scratch / "metrics.jsonl";
+  {
+    metrics_log log(path);
+    for (std::int64_t step = 1; step <= 4; ++step) log.add(at_step(step));
+    log.add(heldout_record{.step = 2, .epoch = 1, .loss = std::nan(""), .baseline = 0.99});
+    log.add(probe_record{.step = 2, .epoch = 1, .linear_top1 = 40.0, .knn_top1 = {}});
+  }
+  { std::ofstream(path, std::ios::app) << R"({"kind":"training","step":2,"epo)"; }
+
+  metrics_log log(path, 2);
+  log.add(at_step(3));
+  CHECK(lines_of(path).size() == 5);
+  auto const& history = log.history();
+  REQUIRE(history.training.size() == 3);
+  CHECK(history.training[1].step == 2);
+  CHECK(history.training[1].lr == 1e-3);
+  CHECK(history.training[2].step == 3);
+  REQUIRE(history.heldout.size() == 1);
+  CHECK(std::isnan(history.heldout[0].loss));
+  REQUIRE(history.probes.size() == 1);
+  CHECK(history.probes[0].linear_top1 == 40.0);
+  CHECK_FALSE(history.probes[0].knn_top1.has_value());
+}
+
+TEST_CASE("a log resumed without its file begins one") {
+  scratch_folder const scratch;
+  metrics_log log(scratch / "metrics.jsonl", 7);
+  log.add(at_step(8));
+  CHECK(lines_of(scratch / "metrics.jsonl").size() == 1);
+}
+
+TEST_CASE("a log in a folder that is missing is a typed error") {
+  scratch_folder const scratch;
+  CHECK_THROWS_AS(metrics_log(scratch / "none" / "metrics.jsonl"), mae::io_error);
+}
+
+TEST_CASE("the summary holds every field that scripts rely on") {
+  run_summary summary;
+  summary.config = "quick4";
+  summary.heldout_loss = 0.41;
+  summary.final_loss = std::nan("");
+  summary.trained.linear = 56.1;
+  json const object = json::parse(to_json(summary));
+  for (char const* key : {"config",
+                          "mask",
+                          "objective",
+                          "precision",
+                          "backend",
+                          "threads",
+                          "seed",
+                          "steps",
+                          "epochs",
+                          "batch_size",
+                          "parameters",
+                          "images_per_second",
+                          "final_loss",
+                          "heldout_loss",
+                          "baseline_loss",
+                          "linear_probe_top1",
+                          "knn_top1",
+                          "wall_seconds",
+                          "build"}) {
+    CAPTURE(key);
+    CHECK(object.contains(key));
+  }
+  CHECK(object["config"] == "quick4");
+  CHECK(object["heldout_loss"] == 0.41);
+  CHECK(object["linear_probe_top1"] == 56.1);
+  CHECK(object["final_loss"].is_null());
+  CHECK(object["knn_top1"].is_null());
+}
+
+TEST_CASE("the summary for people sets figures beside what to compare them with") {
+  run_summary summary;
+  summary.heldout_loss = 0.41;
+  summary.baseline_loss = 0.9962;
+  summary.trained = {.linear = 56.12, .knn = {}};
+  summary.pixels.linear = 36.6;
+  std::string const text = to_text(summary, "out");
+  CHECK(text.find("0.4100   (predicting zero: 0.9962)") != std::string::npos);
+  CHECK(text.find("56.1 %   (raw pixels: 36.6 %)") != std::string::npos);
+  CHECK(text.find("nearest") == std::string::npos);
+  CHECK(text.find("out/reconstructions.png") != std::string::npos);
+}
+
+}  // namespace

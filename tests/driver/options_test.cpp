@@ -1,0 +1,214 @@
+#include "options.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+using pretrain::options;
+using pretrain::usage_error;
+
+std::optional<options> parse_words(std::vector<std::string> words, std::ostream& out) {
+  words.insert(words.begin(), "cifar10_pretrain");
+  std::vector<char const*> arguments;
+  for (std::string const& word : words) arguments.push_back(word.c_str());
+  return pretrain::parse(static_cast<int>(arguments.size()), arguments.data(), out);
+}
+
+/// Splits at spaces.
+std::vector<std::string> words_of(std::string const& line) {
+  std::istringstream in(line);
+  std::vector<std::string> words;
+  for (std::string word; in >> word;) words.push_back(word);
+  return words;
+}
+
+options parsed(std::string const& line) {
+  std::ostringstream out;
+  auto const settings = parse_words(words_of(line), out);
+  REQUIRE(settings.has_value());
+  CHECK(out.str().empty());
+  return *settings;
+}
+
+std::string complaint(std::string const& line) {
+  std::ostringstream out;
+  try {
+    parse_words(words_of(line), out);
+  } catch (usage_error const& wrong) {
+    return wrong.what();
+  }
+  return "accepted";
+}
+
+TEST_CASE("without a flag the settings of a 20-epoch run of quick4 hold") {
+  options const o = parsed("");
+  CHECK(o.config == pretrain::model_choice::quick4);
+  CHECK(o.decoder_depth == 2);
+  CHECK(o.mask == pretrain::mask_choice::uniform);
+  CHECK(o.mask_ratio == 0.75);
+  CHECK(o.batch_size == 128);
+  CHECK(o.crop_min == 0.6);
+  CHECK(pretrain::peak_learning_rate(o) == 1e-3);
+  CHECK(o.weight_decay == 0.05);
+  CHECK(o.clip == 1.0);
+  CHECK_FALSE(o.warmup_epochs.has_value());
+  CHECK(o.epochs == 20);
+  CHECK_FALSE(o.steps.has_value());
+  CHECK_FALSE(o.minutes.has_value());
+  CHECK(o.data.empty());
+  CHECK(o.threads == 0);
+}
+
+TEST_CASE("every flag reaches its field") {
+  options const o = parsed(
+      "--data DIR --config tiny4 --decoder-depth 6 --mask ramped --mask-from 0.5 --mask-to 0.9 "
+      "--objective pixels --epochs 3 --steps 40 --minutes 1.5 --batch-size 64 --accumulate 2 "
+      "--base-lr 1e-4 --weight-decay 0.1 --clip 2 --warmup-epochs 0.5 --crop-min 0.2 --seed 11 "
+      "--threads 2 --precision fp32 --out OUT --resume --save-every 5 --probe knn --probe-every 4 "
+      "--preview");
+  CHECK(o.data == "DIR");
+  CHECK(o.config == pretrain::model_choice::tiny4);
+  CHECK(o.decoder_depth == 6);
+  CHECK(o.mask == pretrain::mask_choice::ramped);
+  CHECK(o.mask_from == 0.5);
+  CHECK(o.mask_to == 0.9);
+  CHECK(o.objective == pretrain::objective_choice::pixels);
+  CHECK(o.epochs == 3);
+  CHECK(o.steps == 40);
+  CHECK(o.minutes == 1.5);
+  CHECK(o.batch_size == 64);
+  CHECK(o.accumulate == 2);
+  CHECK(o.base_lr == 1e-4);
+  CHECK(o.weight_decay == 0.1);
+  CHECK(o.clip == 2);
+  CHECK(o.warmup_epochs == 0.5);
+  CHECK(o.crop_min == 0.2);
+  CHECK(o.seed == 11);
+  CHECK(o.threads == 2);
+  CHECK(o.out == "OUT");
+  CHECK(o.resume);
+  CHECK(o.save_every == 5);
+  CHECK(o.probe == pretrain::probe_choice::knn);
+  CHECK(o.probe_every == 4);
+  CHECK(o.preview);
+  CHECK_FALSE(o.quiet);
+  CHECK(parsed("--mask saliency --saliency-strength -0.5").saliency_strength == -0.5);
+  CHECK(parsed("--lr 5e-4").lr == 5e-4);
+  CHECK(parsed("--quiet").quiet);
+}
+
+TEST_CASE("a configuration proposes its own decoder, batch and crop") {
+  options const tiny2 = parsed("--config tiny2");
+  CHECK(tiny2.decoder_depth == 4);
+  CHECK(tiny2.batch_size == 256);
+  CHECK(tiny2.crop_min == 0.3);
+  CHECK(parsed("--config tiny2 --batch-size 32").batch_size == 32);
+}
+
+TEST_CASE("a limit that is given takes the place of the epochs") {
+  CHECK_FALSE(parsed("--steps 10").epochs.has_value());
+  CHECK_FALSE(parsed("--minutes 2").epochs.has_value());
+  CHECK(pretrain::limited_by_time_alone(parsed("--minutes 2")));
+  CHECK_FALSE(pretrain::limited_by_time_alone(parsed("--minutes 2 --epochs 3")));
+  CHECK_FALSE(pretrain::limited_by_time_alone(parsed("--steps 3")));
+}
+
+TEST_CASE("base_lr is scaled by the images of a step over 256") {
+  options const o = parsed("--base-lr 1e-3 --batch-size 128 --accumulate 6");
+  CHECK(pretrain::peak_learning_rate(o) == doctest::Approx(3e-3));
+}
+
+TEST_CASE("a model's name tells a decoder that is not its own") {
+  CHECK(pretrain::model_name(parsed("--config tiny4")) == "tiny4");
+  CHECK(pretrain::model_name(parsed("--config tiny4 --decoder-depth 2")) == "tiny4");
+  CHECK(pretrain::model_name(parsed("--config tiny4 --decoder-depth 6")) == "tiny4-decoder6");
+  CHECK(pretrain::model_name(parsed("")) == "quick4");
+}
+
+TEST_CASE("wrong usage is refused in one sentence that names the flag") {
+  struct wrong {
+    char const* line;
+    char const* words;
+  };
+  wrong const lines[] = {
+      {"--mask ramped --mask-ratio 0.5", "give --mask-from and --mask-to"},
+      {"--mask random --mask-ratio 0.5", "--mask-ratio has no meaning with --mask random"},
+      {"--mask saliency --mask-ratio 0.9", "between 0.1 and 0.9"},
+      {"--mask-from 0.5", "need --mask ramped"},
+      {"--mask saliency --mask-to 0.5", "need --mask ramped"},
+      {"--saliency-strength 1", "needs --mask saliency"},
+      {"--mask random --mask-from 0.9 --mask-to 0.5", "not above --mask-to"},
+      {"--mask-ratio 0", "--mask-ratio: must be a number between 0 and 1"},
+      {"--mask-ratio 1", "--mask-ratio: must be a number between 0 and 1"},
+      {"--mask checkerboard", "'checkerboard' is not one of uniform, ramped, random, saliency"},
+      {"--decoder-depth 2", "--decoder-depth belongs to --config tiny4"},
+      {"--config tiny4 --decoder-depth 3", "--decoder-depth: must be 2 or 6, not 3"},
+      {"--lr 1e-3 --base-lr 1e-3", "not both"},
+      {"--lr 0", "--lr: must be a number above 0"},
+      {"--lr nan", "--lr: must be a number above 0"},
+      {"--lr inf", "--lr: must be a number above 0"},
+      {"--lr much", "--lr: must be a number above 0, not much"},
+      {"--weight-decay -1", "--weight-decay: must be a number not below 0"},
+      {"--clip -1", "--clip: must be a number not below 0"},
+      {"--crop-min 0", "--crop-min: must be a number above 0 and at most 1"},
+      {"--crop-min 1.1", "--crop-min: must be a number above 0 and at most 1"},
+      {"--minutes 0", "--minutes: must be a number above 0"},
+      {"--epochs 0", "--epochs: must be a whole number from 1"},
+      {"--epochs 1.5", "--epochs: must be a whole number from 1"},
+      {"--steps 99999999999999999999", "--steps: must be a whole number"},
+      {"--batch-size 0", "--batch-size: must be a whole number from 1 to 50000"},
+      {"--accumulate 0", "--accumulate: must be a whole number"},
+      {"--seed -1", "--seed: must be a whole number from 0"},
+      {"--seed 18446744073709551616", "--seed: must be a whole number from 0"},
+      {"--threads -1", "--threads: must be a whole number from 0"},
+      {"--precision bf16", "fp32 is the only one"},
+      {"--probe none --probe-every 2", "no meaning with --probe none"},
+      {"--preview --quiet", "give one of the two"},
+      {"--epochs", "--epochs needs exactly one value"},
+      {"--epochs 1 --epochs 2", "--epochs needs exactly one value"},
+      {"--nonsense", "--nonsense"},
+      {"nonsense", "nonsense"},
+  };
+  for (auto const& [line, words] : lines) {
+    CAPTURE(line);
+    std::string const said = complaint(line);
+    CAPTURE(said);
+    CHECK(said.find(words) != std::string::npos);
+    CHECK(said.find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("whole numbers are decimal and complete") {
+  CHECK(parsed("--epochs 010").epochs == 10);
+  CHECK(parsed("--seed 18446744073709551615").seed == 18446744073709551615U);
+}
+
+TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
+  std::ostringstream out;
+  CHECK_FALSE(parse_words({"--help"}, out).has_value());
+  std::string const help = out.str();
+  for (char const* flag :
+       {"--data",         "--config",     "--decoder-depth", "--mask",
+        "--mask-ratio",   "--mask-from",  "--mask-to",       "--saliency-strength",
+        "--objective",    "--epochs",     "--steps",         "--minutes",
+        "--batch-size",   "--accumulate", "--base-lr",       "--lr",
+        "--weight-decay", "--clip",       "--warmup-epochs", "--crop-min",
+        "--seed",         "--threads",    "--precision",     "--out",
+        "--resume",       "--save-every", "--probe",         "--probe-every",
+        "--preview",      "--quiet"}) {
+    CAPTURE(flag);
+    CHECK(help.find(std::string("\n  ") + flag + " ") != std::string::npos);
+  }
+  std::istringstream lines(help);
+  for (std::string line; std::getline(lines, line);) {
+    CAPTURE(line);
+    CHECK(line.size() <= 100);
+  }
+}
+
+}  // namespace
