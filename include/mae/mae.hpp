@@ -12,11 +12,16 @@
 #include <mae/data/cifar10.hpp>
 #include <mae/data/memory_dataset.hpp>
 #include <mae/data/synthetic.hpp>
+#include <mae/eval/knn.hpp>
+#include <mae/eval/linear_probe.hpp>
+#include <mae/io/checkpoint.hpp>
+#include <mae/io/model_file.hpp>
 #include <mae/mask/ramped.hpp>
 #include <mae/mask/random_ratio.hpp>
 #include <mae/mask/saliency.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/model/autoencoder.hpp>
+#include <mae/model/encoder.hpp>
 #include <mae/objective/pixels.hpp>
 #include <mae/train/heldout.hpp>
 #include <mae/train/trainer.hpp>

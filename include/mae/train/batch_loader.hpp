@@ -61,7 +61,7 @@ struct training_moment {
 struct batch_options {
   std::uint64_t seed = 0;
   purpose mask_purpose = purpose::mask;
-  std::optional<augmentation> augment;  // none: images as they are
+  std::optional<augmentation> augment = {};  // none: images as they are
 };
 
 /// Reads, varies, cuts, masks and normalises images, all cores at once. Every image's randomness

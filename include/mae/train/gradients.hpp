@@ -35,8 +35,8 @@ class gradient_sum {
                B const& backend)
       : schedule_(schedule), backend_(backend), size_(layout.size()) {
     auto const room = shard_capacity::bound(sizes.config, schedule.per_shard, max_visible);
-    auto const workers = std::min<index_t>(backend.threads().size(), schedule.lanes);
-    for (index_t worker = 0; worker < workers; ++worker) {
+    auto const passes = std::min<index_t>(backend.threads().size(), schedule.lanes);
+    for (index_t pass = 0; pass < passes; ++pass) {
       passes_.emplace_back(sizes, pass_kind::training).fit(room);
       shards_.emplace_back();
     }
@@ -52,10 +52,11 @@ class gradient_sum {
   /// Adds the gradient of a batch's summed loss; returns that sum. The batch has the schedule's
   /// images.
   double add(network_weights<T const> const& weights, training_batch<T> const& batch) {
+    bool const pass_for_each_lane = passes_.size() == lanes_.size();
     backend_.threads().for_each(schedule_.lanes, [&](index_t lane, int worker) {
       add_lane(lanes_[static_cast<std::size_t>(lane)],
                lane,
-               static_cast<std::size_t>(worker),
+               static_cast<std::size_t>(pass_for_each_lane ? lane : worker),
                weights,
                batch);
     });
@@ -107,14 +108,14 @@ class gradient_sum {
 
   void add_lane(gradient_lane& lane,
                 index_t number,
-                std::size_t worker,
+                std::size_t pass_number,
                 network_weights<T const> const& weights,
                 training_batch<T> const& batch) {
     if (lane.is_empty) std::ranges::fill(lane.values.span(), T{0});
     lane.is_empty = false;
     lane.loss = 0;
-    auto& pass = passes_[worker];
-    auto& shard = shards_[worker];
+    auto& pass = passes_[pass_number];
+    auto& shard = shards_[pass_number];
     typename B::lane const stream{};
     for (index_t i = schedule_.first_shard(number); i < schedule_.first_shard(number + 1); ++i) {
       index_t const first = schedule_.first_image(i);
@@ -134,7 +135,7 @@ class gradient_sum {
   shard_schedule schedule_;
   B backend_;
   index_t size_;
-  std::vector<network_pass<B>> passes_;  // one for each worker
+  std::vector<network_pass<B>> passes_;  // one for each worker or each lane, whichever are fewer
   std::vector<shard_rows> shards_;       // likewise
   std::vector<gradient_lane> lanes_;
   std::vector<double> squares_;

@@ -21,8 +21,8 @@ struct training_options {
   index_t batch_size = 256;  // images of one pass
   index_t accumulate = 1;    // passes of one optimizer step
   index_t epochs = 20;
-  std::optional<index_t> steps;  // instead of epochs: optimizer steps in all
-  double lr = 1e-3;              // of the whole optimizer step; see scaled_lr
+  std::optional<index_t> steps = {};  // instead of epochs: optimizer steps in all
+  double lr = 1e-3;                   // of the whole optimizer step; see scaled_lr
   double warmup_epochs = 1;
   double weight_decay = 0.05;
   double beta1 = 0.9;

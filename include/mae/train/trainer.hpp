@@ -94,7 +94,6 @@ class trainer {
   step_report step() {
     auto const start = std::chrono::steady_clock::now();
     step_report report = describe_step();
-    if (step_of_epoch() == 0) begin_epoch();
     gradients_.clear();
     auto const indices =
         sampler_.indices(static_cast<std::uint32_t>(report.epoch), step_of_epoch());
@@ -181,6 +180,7 @@ class trainer {
     bool const finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
     if (!finite && options_.non_finite == non_finite_policy::stop)
       throw numeric_error(report.step, non_finite_tensor(report));
+    if (step_of_epoch() == 0) begin_epoch();
     ++progress_.step;
     report.skipped = !finite;
     if (!finite) return;

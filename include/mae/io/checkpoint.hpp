@@ -1,0 +1,171 @@
+#pragma once
+
+#include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
+#include <mae/core/types.hpp>
+#include <mae/io/description.hpp>
+#include <mae/io/model_file.hpp>
+#include <mae/io/parameter_file.hpp>
+#include <mae/io/safetensors.hpp>
+#include <mae/train/options.hpp>
+#include <mae/train/report.hpp>
+#include <mae/train/trainer.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <string>
+#include <system_error>
+#include <type_traits>
+
+namespace mae {
+
+/// The settings of a training that decide its result, but for its length: a resume refuses any
+/// other value, by name.
+inline settings_list describe(training_options const& options) {
+  return {
+      {"seed", std::to_string(options.seed)},
+      {"batch_size", std::to_string(options.batch_size)},
+      {"accumulate", std::to_string(options.accumulate)},
+      {"lr", decimal_text(options.lr)},
+      {"warmup_epochs", decimal_text(options.warmup_epochs)},
+      {"weight_decay", decimal_text(options.weight_decay)},
+      {"beta1", decimal_text(options.beta1)},
+      {"beta2", decimal_text(options.beta2)},
+      {"adam_epsilon", decimal_text(options.epsilon)},
+      {"clip", decimal_text(options.clip)},
+      {"crop_min", decimal_text(options.augment.crop_min)},
+      {"flip", options.augment.flip ? "yes" : "no"},
+      {"interpolation", options.augment.kind == interpolation::bicubic ? "bicubic" : "bilinear"},
+      {"non_finite", options.non_finite == non_finite_policy::stop ? "stop" : "skip"}};
+}
+
+namespace detail {
+
+inline constexpr char const* first_moment_prefix = "optimizer.first_moment.";
+inline constexpr char const* second_moment_prefix = "optimizer.second_moment.";
+
+/// All that a resume compares: the whole description of model and training, but for lengths.
+template <class Trainer>
+settings_list resume_settings(Trainer const& training) {
+  settings_list all = describe(training.options());
+  auto const& shards = training.shards();
+  all.emplace_back("images_per_shard", std::to_string(shards.per_shard));
+  all.emplace_back("lanes", std::to_string(shards.lanes));
+  all.emplace_back("steps_per_epoch", std::to_string(training.steps_per_epoch()));
+  for (auto const& [name, value] : describe_model(training.model(), contents::training))
+    all.emplace_back(name, value);
+  return all;
+}
+
+/// Reads one entry of a training's metadata back.
+class progress_reader {
+ public:
+  progress_reader(std::string const& path, safetensors_metadata const& description)
+      : path_(path), description_(description) {}
+
+  std::int64_t count(std::string const& name) const {
+    std::string const& text = entry(name);
+    std::int64_t value = -1;
+    auto const read = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (read.ec != std::errc{} || read.ptr != text.data() + text.size() || value < 0)
+      throw format_error(path_, 8, "metadata: " + name + " is no count: " + text);
+    return value;
+  }
+  double number(std::string const& name) const {
+    auto const numbers = parse_numbers(path_, entry(name));
+    if (numbers.size() != 1)
+      throw format_error(path_, 8, "metadata: " + name + " is no number: " + entry(name));
+    return numbers.front();
+  }
+
+ private:
+  std::string const& entry(std::string const& name) const {
+    auto const found = description_.find(name);
+    if (found == description_.end())
+      throw format_error(path_, 8, "metadata: " + name + " is missing: no training's checkpoint");
+    return found->second;
+  }
+
+  std::string const& path_;
+  safetensors_metadata const& description_;
+};
+
+inline training_progress parse_progress(progress_reader const& read) {
+  return {.step = read.count("step"),
+          .optimizer_steps = read.count("optimizer_steps"),
+          .epoch_steps = read.count("epoch_steps"),
+          .epoch_loss = read.number("epoch_loss"),
+          .epoch_baseline = read.number("epoch_baseline")};
+}
+
+}  // namespace detail
+
+/// Writes all that an exact resume needs: parameters, moments, where the training stands, and the
+/// settings that it must be resumed with. As a whole or not at all; throws io_error.
+template <class Trainer>
+void save_training(std::string const& path, Trainer const& training) {
+  auto const& model = training.model();
+  tensor_collector<typename std::remove_cvref_t<decltype(model)>::scalar> tensors;
+  tensors.add(model.layout(), model.parameters().values());
+  for (auto const& tensor : model.layout().tensors()) {
+    if (tensor.kind != tensor_kind::parameter) continue;
+    tensors.add(tensor, training.optimizer().first_moments(), detail::first_moment_prefix);
+    tensors.add(tensor, training.optimizer().second_moments(), detail::second_moment_prefix);
+  }
+  safetensors_metadata description;
+  for (auto const& [name, value] : detail::resume_settings(training)) description[name] = value;
+  auto const& progress = training.progress();
+  description["total_steps"] = std::to_string(training.total_steps());
+  description["step"] = std::to_string(progress.step);
+  description["optimizer_steps"] = std::to_string(progress.optimizer_steps);
+  description["epoch_steps"] = std::to_string(progress.epoch_steps);
+  description["epoch_loss"] = decimal_text(progress.epoch_loss);
+  description["epoch_baseline"] = decimal_text(progress.epoch_baseline);
+  save_safetensors(path, tensors.entries(), description);
+}
+
+/// What a resume changed: the length of the training, when it was raised.
+struct resume_report {
+  std::int64_t step = 0;                  // steps already done
+  std::int64_t total_steps = 0;           // of the resumed training
+  std::int64_t previous_total_steps = 0;  // of the saved one
+
+  /// The schedule was computed anew for a longer training: it will not repeat an uninterrupted run.
+  bool schedule_changed() const { return total_steps != previous_total_steps; }
+};
+
+/// Continues a saved training, bit for bit as if it had not been interrupted. The length may be
+/// raised; any other difference is a config_error that names it. Model and trainer are as they were
+/// when anything is wrong; throws as load_model.
+template <class Trainer>
+resume_report load_training(std::string const& path, Trainer& training) {
+  using scalar = typename std::remove_cvref_t<decltype(training.model())>::scalar;
+  auto const& layout = training.model().layout();
+  auto const file = safetensors_file::load(path);
+  detail::progress_reader const read(path, file.metadata());
+  auto const progress = detail::parse_progress(read);
+  resume_report const report{.step = progress.step,
+                             .total_steps = training.total_steps(),
+                             .previous_total_steps = read.count("total_steps")};
+  require_equal(path, file.metadata(), detail::resume_settings(training));
+  if (report.total_steps < report.previous_total_steps)
+    throw config_error(
+        path + ": the training was to take " + std::to_string(report.previous_total_steps) +
+        " steps; it can be resumed for more, but not for " + std::to_string(report.total_steps));
+  reject_unknown_tensors(
+      file, path, layout, {detail::first_moment_prefix, detail::second_moment_prefix});
+  auto const values = read_tensors<scalar>(file, path, layout);
+  host_buffer<scalar> first(layout.size());
+  host_buffer<scalar> second(layout.size());
+  for (auto const& tensor : layout.tensors()) {
+    if (tensor.kind != tensor_kind::parameter) continue;
+    read_tensor(file, path, tensor, first.span(), detail::first_moment_prefix);
+    read_tensor(file, path, tensor, second.span(), detail::second_moment_prefix);
+  }
+  std::ranges::copy(values.span(), training.model().parameters().values().begin());
+  training.resume(progress, first.span(), second.span());
+  return report;
+}
+
+}  // namespace mae

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
+#include <mae/core/types.hpp>
+#include <mae/io/description.hpp>
+#include <mae/io/parameter_file.hpp>
+#include <mae/io/safetensors.hpp>
+#include <mae/io/safetensors_writer.hpp>
+#include <mae/model/autoencoder.hpp>
+#include <mae/model/encoder.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace mae {
+
+/// What a file of ours holds: the entry "contents" of its metadata.
+namespace contents {
+inline constexpr char const* encoder = "encoder";
+inline constexpr char const* model = "model";
+inline constexpr char const* training = "training";
+}  // namespace contents
+
+/// Everything that a model's file says about it: sizes, parts and pixel statistics.
+template <class Model>
+safetensors_metadata describe_model(Model const& model, char const* held) {
+  safetensors_metadata description{{"contents", held},
+                                   {"norm_epsilon", decimal_text(model.sizes().norm_epsilon)}};
+  for (auto const& list : {describe(Model::config),
+                           describe(model.statistics()),
+                           settings_of("mask", model.mask()),
+                           settings_of("objective", model.objective())})
+    description.insert(list.begin(), list.end());
+  return description;
+}
+
+/// Writes a model under the official parameter names, with its sizes, parts and pixel statistics,
+/// as a whole or not at all. Throws io_error when the system refuses.
+template <class Model>
+void save_model(std::string const& path, Model const& model) {
+  tensor_collector<typename Model::scalar> tensors;
+  tensors.add(model.layout(), model.parameters().values());
+  save_safetensors(path, tensors.entries(), describe_model(model, contents::model));
+}
+
+/// Writes what users keep of a model: the encoder alone. Its file has the names of timm's encoder.
+template <class Model>
+void save_encoder(std::string const& path, Model const& model) {
+  parameter_layout layout;
+  add_encoder(layout, Model::config);
+  tensor_collector<typename Model::scalar> tensors;
+  for (auto const& tensor : layout.tensors())
+    tensors.add(model.layout().find(tensor.name), model.parameters().values());
+  save_safetensors(path, tensors.entries(), describe_model(model, contents::encoder));
+}
+
+/// The layer norms' epsilon that a file names; `otherwise` in a file that names none.
+inline double parse_norm_epsilon(std::string const& path,
+                                 safetensors_metadata const& description,
+                                 double otherwise) {
+  auto const found = description.find("norm_epsilon");
+  if (found == description.end()) return otherwise;
+  auto const numbers = parse_numbers(path, found->second);
+  if (numbers.size() != 1 || !(numbers.front() > 0))
+    throw format_error(path, 8, "metadata: the layer norms' epsilon must be one positive number");
+  return numbers.front();
+}
+
+/// Puts a model file's parameters and pixel statistics into a model of the same sizes; the model is
+/// as it was when anything is wrong. Throws io_error, format_error (a damaged file; a missing,
+/// extra or differently shaped tensor), config_error (a file of other sizes or another objective,
+/// by name).
+template <class Model>
+void load_model(std::string const& path, Model& model) {
+  auto const file = safetensors_file::load(path);
+  require_equal(path, file.metadata(), describe(Model::config));
+  require_equal(path, file.metadata(), settings_of("objective", model.objective()));
+  require_equal(
+      path, file.metadata(), {{"norm_epsilon", decimal_text(model.sizes().norm_epsilon)}});
+  reject_unknown_tensors(file, path, model.layout(), {"optimizer."});
+  auto const values = read_tensors<typename Model::scalar>(file, path, model.layout());
+  auto statistics = parse_statistics(path, file.metadata(), Model::config.image.channels);
+  std::ranges::copy(values.span(), model.parameters().values().begin());
+  if (!statistics.mean.empty()) model.set_statistics(std::move(statistics));
+}
+
+/// Loads the encoder of an encoder's or a whole model's file. Throws as load_model.
+template <model_config Config, Backend B = eigen_backend<float>>
+encoder<Config, B> load_encoder(std::string const& path, B backend = B{}) {
+  auto const file = safetensors_file::load(path);
+  require_equal(path, file.metadata(), describe(Config));
+  encoder<Config, B> loaded(0, std::move(backend), parse_norm_epsilon(path, file.metadata(), 1e-6));
+  reject_unknown_tensors(file, path, loaded.layout(), {"decoder_", "mask_token", "optimizer."});
+  auto const values = read_tensors<typename B::scalar>(file, path, loaded.layout());
+  std::ranges::copy(values.span(), loaded.parameters().values().begin());
+  loaded.set_statistics(parse_statistics(path, file.metadata(), Config.image.channels));
+  return loaded;
+}
+
+}  // namespace mae
