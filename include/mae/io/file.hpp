@@ -4,6 +4,7 @@
 #include <mae/core/file_reading.hpp>
 
 #include <fcntl.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -31,12 +32,18 @@ auto uninterrupted(Call call) {
   }
 }
 
+/// Opens a file; -1 when that fails.
+inline int open_file(std::string const& path, int flags, mode_t mode = 0) {
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): POSIX declares it so.
+  return uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
+}
+
 }  // namespace detail
 
 /// A regular file that is read from front to back, in pieces.
 class input_file {
  public:
-  /// Throws io_error when there is no such file, or something else that could block.
+  /// Throws io_error when it cannot be opened, or is a folder, a pipe or a device.
   explicit input_file(std::string path) : path_(std::move(path)), file_(open_for_reading(path_)) {}
 
   /// Bytes, when the file was opened.
@@ -108,8 +115,7 @@ class atomic_file {
     if (::close(std::exchange(number_, -1)) < 0 && errno != EINTR)
       throw io_error(path_, "close", errno);
     auto const folder_path = folder();
-    file_descriptor const opened_folder(detail::uninterrupted(
-        [&] { return ::open(folder_path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY); }));
+    file_descriptor const opened_folder(detail::open_file(folder_path, O_RDONLY | O_DIRECTORY));
     if (opened_folder.number() < 0) throw io_error(folder_path, "open", errno);
     if (std::rename(temporary_.c_str(), path_.c_str()) != 0) throw io_error(path_, "rename", errno);
     committed_ = true;
@@ -126,9 +132,7 @@ class atomic_file {
     for (;;) {
       temporary_ =
           path_ + '.' + std::to_string(::getpid()) + '-' + std::to_string(count++) + ".partial";
-      int const number = detail::uninterrupted([this] {
-        return ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-      });
+      int const number = detail::open_file(temporary_, O_WRONLY | O_CREAT | O_EXCL, 0644);
       if (number >= 0 || errno != EEXIST) return number;
     }
   }

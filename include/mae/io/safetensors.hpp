@@ -58,11 +58,10 @@ class safetensors_file {
     std::uint64_t const length = header_bytes(file, all, all.size(), options);
     auto const after_prefix = all.subspan(detail::safetensors::prefix_bytes);
     auto const text = after_prefix.first(length);
-    auto header = detail::safetensors::header_parser(
-                      file,
-                      {reinterpret_cast<char const*>(text.data()), text.size()},
-                      after_prefix.subspan(length))
-                      .parse();
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes read as characters
+    std::string_view const characters(reinterpret_cast<char const*>(text.data()), text.size());
+    auto header =
+        detail::safetensors::header_parser(file, characters, after_prefix.subspan(length)).parse();
     check_hash(file, all, header);
     return {std::move(bytes), std::move(header)};
   }

@@ -28,10 +28,7 @@ class header_builder {
     check(tensors, metadata);
     text_.assign(prefix_bytes, '\0');
     text_ += "{\"__metadata__\":{";
-    member(format_key, format_value);
-    text_ += ',';
-    member(hash_key, blank_hash);
-    hash_offset_ = text_.size() - blank_hash.size() - 1;
+    add_own_metadata();
     for (auto const& [key, value] : metadata) {
       text_ += ',';
       member(key, value);
@@ -41,12 +38,7 @@ class header_builder {
     for (tensor_entry const& tensor : tensors) begin = add(tensor, begin);
     text_ += '}';
     text_.resize((text_.size() + 7) / 8 * 8, ' ');
-    std::uint64_t length = text_.size() - prefix_bytes;
-    if (length > default_cap)
-      throw config_error("a safetensors header of " + std::to_string(length) +
-                         " bytes is too long");
-    for (std::size_t i = 0; i < prefix_bytes; ++i, length >>= 8)
-      text_[i] = static_cast<char>(length & 0xFF);
+    set_length();
   }
 
   std::span<std::byte const> bytes() const { return std::as_bytes(std::span(text_)); }
@@ -75,6 +67,23 @@ class header_builder {
     if (twin != names.end()) throw config_error("two tensors are named " + shown(*twin));
   }
 
+  void set_length() {
+    std::uint64_t length = text_.size() - prefix_bytes;
+    if (length > default_cap)
+      throw config_error("a safetensors header of " + std::to_string(length) +
+                         " bytes is too long");
+    for (std::size_t i = 0; i < prefix_bytes; ++i, length >>= 8)
+      text_[i] = static_cast<char>(length & 0xFF);
+  }
+
+  void add_own_metadata() {
+    member(format_key, format_value);
+    text_ += ',';
+    member(hash_key, blank_hash);
+    hash_offset_ = text_.size() - blank_hash.size() - 1;
+  }
+
+  /// Adds a tensor whose data begin at `begin`; where they end.
   std::uint64_t add(tensor_entry const& tensor, std::uint64_t begin) {
     std::uint64_t const end = begin + tensor.bytes.size();
     text_ += ',';
