@@ -47,7 +47,7 @@ install_packages() {
     fi
     as_root=(sudo)
   fi
-  echo "Installing them: ${as_root[*]} apt-get install ${missing[*]}"
+  echo "Installing them with apt-get"
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -qq -y --no-install-recommends "${missing[@]}"
