@@ -11,7 +11,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 
 namespace mae_test {
 
@@ -50,16 +49,16 @@ struct linear_case {
 };
 
 inline void check_linear(std::size_t shape, std::uint64_t seed) {
-  auto const [rows, in, out] = linear_shapes[shape];
+  auto const s = linear_shapes[shape];
   auto random = stream_of(seed);
-  linear_case layer({rows, in, out}, random);
+  linear_case layer(s, random);
   mae::eigen_lane<double> const lane;
-  auto const forward = [&, rows = rows, out = out] {
-    padded_matrix<double> y(rows, out, std::numeric_limits<double>::quiet_NaN());
+  auto const forward = [&] {
+    padded_matrix<double> y(s.rows, s.out, unset);
     mae::linear_forward(lane, layer.x.view(), layer.weights(), y.view());
     return y;
   };
-  padded_matrix<double> x_grad(rows, in, std::numeric_limits<double>::quiet_NaN());
+  padded_matrix<double> x_grad(s.rows, s.in, unset);
   mae::linear_backward(lane,
                        layer.x.view(),
                        layer.weights(),
@@ -73,13 +72,13 @@ inline void check_linear(std::size_t shape, std::uint64_t seed) {
 /// The residual's gradient is the output's own; the weights' come from the part of the backward
 /// pass that leaves x out.
 inline void check_linear_residual(std::size_t shape, std::uint64_t seed) {
-  auto const [rows, in, out] = linear_shapes[shape];
+  auto const s = linear_shapes[shape];
   auto random = stream_of(seed);
-  linear_case layer({rows, in, out}, random);
-  padded_matrix<double> residual(rows, out, random);
+  linear_case layer(s, random);
+  padded_matrix<double> residual(s.rows, s.out, random);
   mae::eigen_lane<double> const lane;
-  auto const forward = [&, rows = rows, out = out] {
-    padded_matrix<double> y(rows, out, std::numeric_limits<double>::quiet_NaN());
+  auto const forward = [&] {
+    padded_matrix<double> y(s.rows, s.out, unset);
     mae::linear_residual_forward(lane, layer.x.view(), layer.weights(), residual.view(), y.view());
     return y;
   };

@@ -12,12 +12,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 
 namespace mae_test {
-
-/// What an op must overwrite begins as NaN.
-inline constexpr double unset = std::numeric_limits<double>::quiet_NaN();
 
 struct layer_norm_shape {
   index_t rows;
@@ -27,24 +23,24 @@ struct layer_norm_shape {
 
 inline void check_layer_norm(std::size_t shape, std::uint64_t seed) {
   constexpr std::array<layer_norm_shape, 3> shapes{{{1, 3, 1e-6}, {5, 17, 0.1}, {9, 20, 1e-6}}};
-  auto const [rows, width, epsilon] = shapes[shape];
+  auto const s = shapes[shape];
   auto random = stream_of(seed);
-  padded_matrix<double> x(rows, width, random);
-  padded_matrix<double> weight(1, width, random);
-  padded_matrix<double> bias(1, width, random);
-  padded_matrix<double> const y_grad(rows, width, random);
-  padded_matrix<double> statistics(rows, 2, unset);
+  padded_matrix<double> x(s.rows, s.width, random);
+  padded_matrix<double> weight(1, s.width, random);
+  padded_matrix<double> bias(1, s.width, random);
+  padded_matrix<double> const y_grad(s.rows, s.width, random);
+  padded_matrix<double> statistics(s.rows, 2, unset);
   mae::norm_weights<double const> const weights{weight.vector(), bias.vector()};
   mae::eigen_lane<double> const lane;
   auto const forward = [&] {
-    padded_matrix<double> y(rows, width, unset);
-    mae::layer_norm_forward(lane, x.view(), weights, epsilon, y.view(), statistics.view());
+    padded_matrix<double> y(s.rows, s.width, unset);
+    mae::layer_norm_forward(lane, x.view(), weights, s.epsilon, y.view(), statistics.view());
     return y;
   };
   forward();
-  added_gradient x_grad(rows, width, random);
-  added_gradient weight_grad(1, width, random);
-  added_gradient bias_grad(1, width, random);
+  added_gradient x_grad(s.rows, s.width, random);
+  added_gradient weight_grad(1, s.width, random);
+  added_gradient bias_grad(1, s.width, random);
   mae::layer_norm_backward(lane,
                            x.view(),
                            weights,
@@ -64,13 +60,13 @@ struct row_shape {
 
 inline void check_gelu(std::size_t shape, std::uint64_t seed) {
   constexpr std::array<row_shape, 3> shapes{{{1, 1}, {5, 7}, {3, 33}}};
-  auto const [rows, width] = shapes[shape];
+  auto const s = shapes[shape];
   auto random = stream_of(seed);
-  padded_matrix<double> x(rows, width, random);
-  padded_matrix<double> const y_grad(rows, width, random);
+  padded_matrix<double> x(s.rows, s.width, random);
+  padded_matrix<double> const y_grad(s.rows, s.width, random);
   mae::eigen_lane<double> const lane;
   auto const forward = [&] {
-    padded_matrix<double> y(rows, width, unset);
+    padded_matrix<double> y(s.rows, s.width, unset);
     mae::gelu_forward(lane, x.view(), y.view());
     return y;
   };
@@ -82,18 +78,18 @@ inline void check_gelu(std::size_t shape, std::uint64_t seed) {
 /// The gradient is that of the sum of the losses: the cotangent is one.
 inline void check_squared_error(std::size_t shape, std::uint64_t seed) {
   constexpr std::array<row_shape, 3> shapes{{{1, 1}, {4, 140}, {7, 18}}};
-  auto const [rows, width] = shapes[shape];
+  auto const s = shapes[shape];
   auto random = stream_of(seed);
-  padded_matrix<double> prediction(rows, width, random);
-  padded_matrix<double> const target(rows, width, random);
-  padded_matrix<double> const cotangent(1, rows, 1.0);
+  padded_matrix<double> prediction(s.rows, s.width, random);
+  padded_matrix<double> const target(s.rows, s.width, random);
+  padded_matrix<double> const cotangent(1, s.rows, 1.0);
   mae::eigen_lane<double> const lane;
   auto const forward = [&] {
-    padded_matrix<double> losses(1, rows, unset);
+    padded_matrix<double> losses(1, s.rows, unset);
     mae::squared_error_forward(lane, prediction.view(), target.view(), losses.vector());
     return losses;
   };
-  padded_matrix<double> grad(rows, width, unset);
+  padded_matrix<double> grad(s.rows, s.width, unset);
   mae::squared_error_backward(lane, prediction.view(), target.view(), grad.view());
   check_gradient("prediction", forward, cotangent, prediction.view(), grad);
 }

@@ -13,7 +13,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -39,27 +38,27 @@ inline attention_shape shape_of_attention(std::size_t shape) {
 }
 
 inline void check_attention(std::size_t shape, std::uint64_t seed) {
-  auto const [heads, head_width, lengths] = shape_of_attention(shape);
-  index_t const width = heads * head_width;
-  std::vector<index_t> offsets(lengths.size() + 1, 0);
-  std::partial_sum(lengths.begin(), lengths.end(), offsets.begin() + 1);
+  auto const s = shape_of_attention(shape);
+  index_t const width = s.heads * s.head_width;
+  std::vector<index_t> offsets(s.lengths.size() + 1, 0);
+  std::partial_sum(s.lengths.begin(), s.lengths.end(), offsets.begin() + 1);
   index_t const rows = offsets.back();
   auto random = stream_of(seed);
   padded_matrix<double> qkv(rows, 3 * width, random);
   padded_matrix<double> const y_grad(rows, width, random);
-  padded_matrix<double> log_sums(rows, heads, std::numeric_limits<double>::quiet_NaN());
+  padded_matrix<double> log_sums(rows, s.heads, unset);
   std::vector<double> scratch(static_cast<std::size_t>(
-      mae::attention_scratch_size(*std::max_element(lengths.begin(), lengths.end()))));
+      mae::attention_scratch_size(*std::max_element(s.lengths.begin(), s.lengths.end()))));
   mae::eigen_lane<double> const lane;
-  auto const forward = [&, heads = heads] {
-    padded_matrix<double> y(rows, width, std::numeric_limits<double>::quiet_NaN());
-    mae::attention_forward(lane, qkv.view(), offsets, heads, y.view(), log_sums.view(), scratch);
+  auto const forward = [&] {
+    padded_matrix<double> y(rows, width, unset);
+    mae::attention_forward(lane, qkv.view(), offsets, s.heads, y.view(), log_sums.view(), scratch);
     return y;
   };
   forward();
-  padded_matrix<double> qkv_grad(rows, 3 * width, std::numeric_limits<double>::quiet_NaN());
+  padded_matrix<double> qkv_grad(rows, 3 * width, unset);
   mae::attention_backward(
-      lane, qkv.view(), offsets, heads, log_sums.view(), y_grad.view(), qkv_grad.view(), scratch);
+      lane, qkv.view(), offsets, s.heads, log_sums.view(), y_grad.view(), qkv_grad.view(), scratch);
   check_gradient("qkv", forward, y_grad, qkv.view(), qkv_grad);
 }
 
@@ -81,29 +80,29 @@ struct placement_shape {
 
 inline void check_place_tokens(std::size_t shape, std::uint64_t seed) {
   constexpr std::array<placement_shape, 3> shapes{{{1, 1, 3, 2}, {5, 3, 17, 9}, {4, 9, 8, 5}}};
-  auto const [inputs, shared_rows, width, places] = shapes[shape];
-  index_t const rows = inputs + shared_rows;
+  auto const s = shapes[shape];
+  index_t const rows = s.inputs + s.shared;
   auto random = stream_of(seed);
-  padded_matrix<double> x(inputs, width, random);
-  padded_matrix<double> shared(1, width, random);
-  padded_matrix<double> const positions(places, width, random);
-  padded_matrix<double> const y_grad(rows, width, random);
+  padded_matrix<double> x(s.inputs, s.width, random);
+  padded_matrix<double> shared(1, s.width, random);
+  padded_matrix<double> const positions(s.positions, s.width, random);
+  padded_matrix<double> const y_grad(rows, s.width, random);
   std::vector<index_t> source = permutation(rows, random);
   for (index_t& row : source)
-    if (row >= inputs) row = mae::token_sources::shared_token;
+    if (row >= s.inputs) row = mae::token_sources::shared_token;
   std::vector<index_t> position;
   for (index_t row = 0; row < rows; ++row)
-    position.push_back(random.below(static_cast<std::uint64_t>(places)));
+    position.push_back(random.below(static_cast<std::uint64_t>(s.positions)));
   mae::token_sources const from{source, position};
   mae::eigen_lane<double> const lane;
-  auto const forward = [&, width = width] {
-    padded_matrix<double> y(rows, width, std::numeric_limits<double>::quiet_NaN());
+  auto const forward = [&] {
+    padded_matrix<double> y(rows, s.width, unset);
     mae::place_tokens_forward(
         lane, x.view(), std::as_const(shared).vector(), positions.view(), from, y.view());
     return y;
   };
-  padded_matrix<double> x_grad(inputs, width, std::numeric_limits<double>::quiet_NaN());
-  added_gradient shared_grad(1, width, random);
+  padded_matrix<double> x_grad(s.inputs, s.width, unset);
+  added_gradient shared_grad(1, s.width, random);
   mae::place_tokens_backward(lane, y_grad.view(), from, x_grad.view(), shared_grad.vector());
   check_gradient("x", forward, y_grad, x.view(), x_grad);
   check_gradient("shared", forward, y_grad, shared.view(), shared_grad.added());
@@ -117,19 +116,19 @@ struct gather_shape {
 
 inline void check_gather_rows(std::size_t shape, std::uint64_t seed) {
   constexpr std::array<gather_shape, 3> shapes{{{1, 1, 1}, {12, 5, 17}, {7, 7, 4}}};
-  auto const [inputs, rows, width] = shapes[shape];
+  auto const s = shapes[shape];
   auto random = stream_of(seed);
-  padded_matrix<double> x(inputs, width, random);
-  padded_matrix<double> const y_grad(rows, width, random);
-  auto from = permutation(inputs, random);
-  from.resize(static_cast<std::size_t>(rows));
+  padded_matrix<double> x(s.inputs, s.width, random);
+  padded_matrix<double> const y_grad(s.rows, s.width, random);
+  auto from = permutation(s.inputs, random);
+  from.resize(static_cast<std::size_t>(s.rows));
   mae::eigen_lane<double> const lane;
-  auto const forward = [&, rows = rows, width = width] {
-    padded_matrix<double> y(rows, width, std::numeric_limits<double>::quiet_NaN());
+  auto const forward = [&] {
+    padded_matrix<double> y(s.rows, s.width, unset);
     mae::gather_rows_forward(lane, x.view(), from, y.view());
     return y;
   };
-  padded_matrix<double> x_grad(inputs, width, std::numeric_limits<double>::quiet_NaN());
+  padded_matrix<double> x_grad(s.inputs, s.width, unset);
   mae::gather_rows_backward(lane, y_grad.view(), from, x_grad.view());
   check_gradient("x", forward, y_grad, x.view(), x_grad);
 }

@@ -10,6 +10,7 @@
 
 #include <cmath>
 #include <concepts>
+#include <limits>
 #include <span>
 #include <string>
 
@@ -18,6 +19,9 @@ namespace mae_test {
 /// Gradients in double by central differences: what must hold, R1.
 inline constexpr double difference_step = 1e-6;
 inline constexpr double gradient_tolerance = 1e-6;
+
+/// What an op must overwrite begins as NaN.
+inline constexpr double unset = std::numeric_limits<double>::quiet_NaN();
 
 /// A gradient that a backward pass adds to: what it held before is random, so that an assignment in
 /// place of an addition is found.
