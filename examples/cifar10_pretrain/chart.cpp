@@ -82,32 +82,31 @@ std::string escaped(std::string_view text) {
 class svg_page {
  public:
   svg_page() {
-    out_ << "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " << page_width << ' '
-         << page_height << "\" width=\"" << page_width << "\" height=\"" << page_height
-         << "\" font-family=\"sans-serif\" font-size=\"13\" fill=\"#333\">\n"
-         << "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
+    out_ << "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 " << page_width << ' '
+         << page_height << "' width='" << page_width << "' height='" << page_height
+         << "' font-family='sans-serif' font-size='13' fill='#333'>\n"
+         << "<rect width='100%' height='100%' fill='#fff'/>\n"
          << std::fixed << std::setprecision(1);
   }
 
   void line(chart_point from, chart_point to, std::string_view look) {
-    out_ << "<line x1=\"" << from.x << "\" y1=\"" << from.y << "\" x2=\"" << to.x << "\" y2=\""
-         << to.y << "\" " << look << "/>\n";
+    out_ << "<line x1='" << from.x << "' y1='" << from.y << "' x2='" << to.x << "' y2='" << to.y
+         << "' " << look << "/>\n";
   }
   void text(chart_point at,
             std::string_view anchor,
             std::string_view words,
             std::string_view look) {
-    out_ << "<text x=\"" << at.x << "\" y=\"" << at.y << "\" text-anchor=\"" << anchor << "\" "
-         << look << ">" << escaped(words) << "</text>\n";
+    out_ << "<text x='" << at.x << "' y='" << at.y << "' text-anchor='" << anchor << "' " << look
+         << '>' << escaped(words) << "</text>\n";
   }
   void polyline(std::vector<chart_point> const& points, std::string_view look) {
-    out_ << "<polyline points=\"";
+    out_ << "<polyline points='";
     for (chart_point const& point : points) out_ << point.x << ',' << point.y << ' ';
-    out_ << "\" fill=\"none\" " << look << "/>\n";
+    out_ << "' fill='none' " << look << "/>\n";
   }
   void dot(chart_point at, std::string_view colour) {
-    out_ << "<circle cx=\"" << at.x << "\" cy=\"" << at.y << "\" r=\"3.5\" fill=\"" << colour
-         << "\"/>\n";
+    out_ << "<circle cx='" << at.x << "' cy='" << at.y << "' r='3.5' fill='" << colour << "'/>\n";
   }
   std::string finish() { return out_.str() + "</svg>\n"; }
 
@@ -125,28 +124,28 @@ std::string tick_text(double value) {
 void draw_axes(svg_page& page, chart const& drawn, axis const& x, axis const& y) {
   for (double const tick : y.ticks) {
     double const height = y.place(tick);
-    page.line({x.from, height}, {x.to, height}, "stroke=\"#ddd\"");
+    page.line({x.from, height}, {x.to, height}, "stroke='#ddd'");
     page.text({x.from - 8, height + 4}, "end", tick_text(tick), "");
   }
   for (double const tick : x.ticks) {
     double const place = x.place(tick);
-    page.line({place, y.from}, {place, y.from + 5}, "stroke=\"#333\"");
+    page.line({place, y.from}, {place, y.from + 5}, "stroke='#333'");
     page.text({place, y.from + 20}, "middle", tick_text(tick), "");
   }
-  page.line({x.from, y.from}, {x.to, y.from}, "stroke=\"#333\"");
-  page.line({x.from, y.from}, {x.from, y.to}, "stroke=\"#333\"");
+  page.line({x.from, y.from}, {x.to, y.from}, "stroke='#333'");
+  page.line({x.from, y.from}, {x.from, y.to}, "stroke='#333'");
   double const middle = (x.from + x.to) / 2;
-  page.text({middle, title_line}, "middle", drawn.title, "font-size=\"16\" font-weight=\"bold\"");
+  page.text({middle, title_line}, "middle", drawn.title, "font-size='16' font-weight='bold'");
   page.text({middle, y.from + 44}, "middle", drawn.x_label, "");
   page.text({0, 0},
             "middle",
             drawn.y_label,
-            "transform=\"translate(20 " + std::to_string((y.from + y.to) / 2) + ") rotate(-90)\"");
+            "transform='translate(20 " + std::to_string((y.from + y.to) / 2) + ") rotate(-90)'");
 }
 
 std::string stroke_of(chart_series const& series) {
-  std::string look = "stroke=\"" + series.colour + "\" stroke-width=\"2\"";
-  if (series.style == series_style::dashed) look += " stroke-dasharray=\"7 5\"";
+  std::string look = "stroke='" + series.colour + "' stroke-width='2'";
+  if (series.style == series_style::dashed) look += " stroke-dasharray='7 5'";
   return look;
 }
 

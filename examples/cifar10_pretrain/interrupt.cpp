@@ -9,6 +9,7 @@ namespace pretrain {
 namespace {
 
 // Lock-free, so that the handler may write it and another thread than the handler's may read it.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): a handler has no arguments.
 std::atomic<bool> noted = false;
 static_assert(std::atomic<bool>::is_always_lock_free);
 

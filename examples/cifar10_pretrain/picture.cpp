@@ -3,6 +3,7 @@
 #include <mae/core/error.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <utility>
@@ -38,13 +39,13 @@ pixel_range under(index_t position, index_t target_size, index_t source_size) {
 
 /// The average colour of a rectangle of pixels.
 rgb average(float_image const& image, pixel_range rows, pixel_range columns) {
-  index_t const channels = image.extent.channels;
-  float sums[3] = {};
+  auto const shown = static_cast<std::size_t>(std::min<index_t>(image.extent.channels, 3));
+  std::array<float, 3> sums{};
   for (index_t row = rows.first; row < rows.last; ++row)
     for (index_t column = columns.first; column < columns.last; ++column)
-      for (index_t c = 0; c < std::min<index_t>(channels, 3); ++c)
-        sums[c] += image.values[offset(image.extent, row, column) + static_cast<std::size_t>(c)];
-  if (channels == 1) sums[1] = sums[2] = sums[0];
+      for (std::size_t c = 0; c < shown; ++c)
+        sums[c] += image.values[offset(image.extent, row, column) + c];
+  if (shown == 1) sums[1] = sums[2] = sums[0];
   auto const count = static_cast<float>((rows.last - rows.first) * (columns.last - columns.first));
   return {to_byte(sums[0] / count), to_byte(sums[1] / count), to_byte(sums[2] / count)};
 }

@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
+#include <iomanip>
 #include <ostream>
+#include <sstream>
 #include <utility>
 
 namespace pretrain {
@@ -19,11 +19,16 @@ constexpr int bar_width = 16;
 constexpr auto rewrite_pause = 100ms;
 constexpr auto line_pause = 10s;
 
-/// printf's formatting of one number.
-std::string formatted(char const* format, double value) {
-  std::array<char, 64> text{};
-  int const length = std::snprintf(text.data(), text.size(), format, value);
-  return {text.data(), static_cast<std::size_t>(std::clamp<int>(length, 0, 63))};
+std::string fixed_text(double value, int decimals) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(decimals) << value;
+  return std::move(text).str();
+}
+
+std::string scientific_text(double value) {
+  std::ostringstream text;
+  text << std::scientific << std::setprecision(2) << value;
+  return std::move(text).str();
 }
 
 std::string count_of(std::int64_t now, std::optional<std::int64_t> const& limit) {
@@ -54,17 +59,17 @@ std::string format_duration(double seconds) {
   constexpr double a_year = 365.0 * 24 * 3600;
   if (!(seconds >= 0 && seconds < a_year)) return "-:--:--";
   long long const whole = std::llround(seconds);
-  std::array<char, 32> text{};
-  std::snprintf(
-      text.data(), text.size(), "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
-  return text.data();
+  std::ostringstream text;
+  text << std::setfill('0') << whole / 3600 << ':' << std::setw(2) << whole / 60 % 60 << ':'
+       << std::setw(2) << whole % 60;
+  return std::move(text).str();
 }
 
 std::string format_progress(progress const& now) {
   return "epoch " + count_of(now.epoch, now.epochs) + "  step " + count_of(now.step, now.steps) +
-         formatted("  loss %.4f", now.loss) + formatted("  baseline %.4f", now.baseline) +
-         formatted("  lr %.2e", now.lr) + formatted("  %.0f images/s", now.images_per_second) +
-         "  left " + format_duration(now.seconds_left);
+         "  loss " + fixed_text(now.loss, 4) + "  baseline " + fixed_text(now.baseline, 4) +
+         "  lr " + scientific_text(now.lr) + "  " + fixed_text(now.images_per_second, 0) +
+         " images/s" + "  left " + format_duration(now.seconds_left);
 }
 
 std::string format_bar(double done, int width) {

@@ -49,7 +49,7 @@ TEST_CASE("a chart draws its series on white, and leaves out what is not finite"
   std::string const svg = render_svg(drawn);
   CHECK(svg.find("<svg xmlns=") == 0);
   CHECK(svg.find("</svg>") != std::string::npos);
-  CHECK(svg.find("fill=\"#fff\"") != std::string::npos);
+  CHECK(svg.find("fill='#fff'") != std::string::npos);
   CHECK(svg.find("title &lt;&amp;&gt;") != std::string::npos);
   CHECK(svg.find("nan") == std::string::npos);
   CHECK(occurrences(svg, "<polyline") == 2);
