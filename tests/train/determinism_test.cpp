@@ -1,0 +1,132 @@
+#include "small_training.hpp"
+
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/parallel.hpp>
+#include <mae/data/dataset.hpp>
+#include <mae/mask/log_information.hpp>
+#include <mae/mask/random_ratio.hpp>
+#include <mae/mask/saliency.hpp>
+#include <mae/mask/uniform.hpp>
+#include <mae/train/heldout.hpp>
+#include <mae/train/options.hpp>
+#include <mae/train/report.hpp>
+#include <mae/train/trainer.hpp>
+
+#include <doctest/doctest.h>
+
+#include <bit>
+#include <cstdint>
+#include <vector>
+
+namespace {
+
+using mae::index_t;
+using mae_test::small_dataset;
+
+/// Everything that a training says and leaves behind, its doubles as bits.
+struct outcome {
+  mae::pixel_statistics statistics;
+  mae_test::training_state state;
+  std::vector<std::uint64_t> losses;  // of the steps, with their gradients' norms, and held out
+  index_t lanes = 0;
+
+  friend bool operator==(outcome const&, outcome const&) = default;
+};
+
+/// Twenty steps. `make_mask(dataset, threads)` may measure the dataset.
+template <class MakeMask>
+outcome train(MakeMask const& make_mask, mae::training_options const& options, int threads) {
+  static small_dataset const images = mae_test::painted_images(400, 1);
+  static small_dataset const heldout = mae_test::painted_images(530, 2);
+  mae::eigen_backend<float> const backend(threads);
+  auto const mask = make_mask(images, backend.threads());
+  mae_test::small_model<decltype(make_mask(images, backend.threads()))> model(
+      {.seed = 5, .mask = mask, .backend = backend});
+  mae::trainer trainer(model, images, options);
+
+  outcome result;
+  auto const note = [&](double value) {
+    result.losses.push_back(std::bit_cast<std::uint64_t>(value));
+  };
+  trainer.run({.on_step = [&](mae::step_report const& report) {
+    for (double const value : {report.loss, report.baseline, report.gradient_norm}) note(value);
+  }});
+  auto const [loss, baseline] = mae::evaluate_heldout(model, heldout);
+  note(loss);
+  note(baseline);
+  result.statistics = model.statistics();
+  result.state = mae_test::state_of(trainer);
+  result.lanes = trainer.shards().lanes;
+  return result;
+}
+
+/// Trains repeatedly and with several numbers of threads; `lanes` of them find work at once.
+template <class MakeMask>
+void check_same_bits(MakeMask const& make_mask,
+                     mae::training_options const& options,
+                     index_t lanes) {
+  outcome const expected = train(make_mask, options, 1);
+  REQUIRE(expected.lanes == lanes);
+  REQUIRE(expected.state.progress.step == 20);
+  for (int const threads : {1, 2, 3, 4, 8, 8, 8}) {
+    CAPTURE(threads);
+    outcome const result = train(make_mask, options, threads);
+    CHECK(result.statistics == expected.statistics);
+    CHECK(result.losses == expected.losses);
+    CHECK(result.state == expected.state);
+  }
+}
+
+/// 13 tokens an image make shards of 20 images: eight whole ones and one of 5.
+constexpr mae::training_options nine_shards{
+    .seed = 9, .batch_size = 165, .steps = 20, .lr = 3e-3, .warmup_epochs = 2, .clip = 1};
+
+}  // namespace
+
+TEST_CASE("a uniform mask trains to the same bits on any number of threads") {
+  check_same_bits(
+      [](auto const&...) {
+        return mae::uniform_mask<mae::ratio{1, 4}>{};
+      },
+      nine_shards,
+      8);
+}
+
+TEST_CASE("a ragged saliency mask trains to the same bits on any number of threads") {
+  check_same_bits(
+      [](small_dataset const& images, mae::thread_pool& threads) {
+        return mae::saliency_mask(
+            {.strength = 0.5,
+             .ratio = 0.35,
+             .swing = 0.10,
+             .training = mae::measure_saliency(images, mae_test::small_config.patch, threads)});
+      },
+      nine_shards,
+      8);
+}
+
+TEST_CASE("a random ratio trains to the same bits on any number of threads") {
+  check_same_bits([](auto const&...) { return mae::random_ratio_mask({.low = 0.25, .high = 0.9}); },
+                  nine_shards,
+                  8);
+}
+
+TEST_CASE("accumulated batches of few lanes train to the same bits on any number of threads") {
+  auto options = nine_shards;
+  options.batch_size = 83;
+  options.accumulate = 2;
+  check_same_bits([](auto const&...) { return mae::random_ratio_mask({.low = 0.25, .high = 0.9}); },
+                  options,
+                  5);
+}
+
+TEST_CASE("another seed of the training gives other bits") {
+  auto const make_mask = [](auto const&...) { return mae::uniform_mask<mae::ratio{1, 4}>{}; };
+  auto options = nine_shards;
+  outcome const first = train(make_mask, options, 2);
+  options.seed = 10;
+  outcome const second = train(make_mask, options, 2);
+  CHECK(first.statistics == second.statistics);
+  CHECK(first.losses != second.losses);
+  CHECK(first.state != second.state);
+}
