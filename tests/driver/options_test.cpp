@@ -15,6 +15,7 @@ using pretrain::usage_error;
 std::optional<options> parse_words(std::vector<std::string> words, std::ostream& out) {
   words.insert(words.begin(), "cifar10_pretrain");
   std::vector<char const*> arguments;
+  arguments.reserve(words.size());
   for (std::string const& word : words) arguments.push_back(word.c_str());
   return pretrain::parse(static_cast<int>(arguments.size()), arguments.data(), out);
 }
@@ -135,7 +136,7 @@ TEST_CASE("wrong usage is refused in one sentence that names the flag") {
     char const* line;
     char const* words;
   };
-  wrong const lines[] = {
+  std::vector<wrong> const lines = {
       {"--mask ramped --mask-ratio 0.5", "give --mask-from and --mask-to"},
       {"--mask random --mask-ratio 0.5", "--mask-ratio has no meaning with --mask random"},
       {"--mask saliency --mask-ratio 0.9", "between 0.1 and 0.9"},
