@@ -105,7 +105,7 @@ TEST_CASE("the mean log-information is that of the patches") {
 TEST_CASE("a strength of 0 is the uniform mask of the same seed, bit for bit") {
   noise_dataset const dataset;
   saliency_mask const mask{{.strength = 0.0, .training = {-5.0, 0.5}}};
-  mae::uniform_mask<mae::ratio{3, 4}> const uniform;
+  mae::uniform_mask<mae::ratio{3, 4}> const uniform{};
   CHECK(mask.max_visible(64) == uniform.max_visible(64));
   for (std::uint64_t index = 0; index < 100; ++index) {
     patched_image const image = image_of(dataset, static_cast<index_t>(index));

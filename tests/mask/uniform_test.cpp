@@ -72,7 +72,7 @@ TEST_CASE("a uniform mask hides every patch equally often, independently of its 
 
 TEST_CASE("an image's mask depends on its stream alone, not on its place in the batch") {
   mask_images::patched_image const image;
-  uniform_mask<ratio{3, 4}> const mask;
+  uniform_mask<ratio{3, 4}> const mask{};
   std::vector<float> scores(mask_images::patches);
   mae::mask_plan batch(3, mask_images::patches);
   std::vector<std::uint64_t> const order{7, 2, 5};

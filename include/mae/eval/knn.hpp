@@ -13,6 +13,7 @@
 #include <concepts>
 #include <cstddef>
 #include <limits>
+#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
@@ -98,6 +99,36 @@ inline host_buffer<float> unit_rows(matrix_view<float const> matrix, thread_pool
   return unit;
 }
 
+/// How many of the test images have the class that their neighbours elect. Rows are of unit length.
+/// The training images pass in tiles that stay in the cache with the similarities.
+template <Lane L>
+index_t count_elected(L const& lane,
+                      labelled_features const& train,
+                      labelled_features const& test,
+                      index_t classes,
+                      knn_options const& options) {
+  constexpr index_t tile_images = 512;
+  host_buffer<float> similarities(test.size() * tile_images);
+  std::vector<neighbour_list> nearest(static_cast<std::size_t>(test.size()),
+                                      neighbour_list(options.neighbours));
+  for (index_t first = 0; first < train.size(); first += tile_images) {
+    index_t const count = std::min(tile_images, train.size() - first);
+    auto const tile = similarities.matrix(test.size(), count);
+    std::fill_n(tile.data, tile.size(), 0.0F);
+    lane.add_product(
+        product_form::nt, test.features, train.features.middle_rows(first, count), tile);
+    for (index_t i = 0; i < tile.rows; ++i)
+      nearest[static_cast<std::size_t>(i)].offer(tile.row(i), first);
+  }
+  std::vector<double> votes(static_cast<std::size_t>(classes));
+  index_t elected = 0;
+  for (index_t i = 0; i < test.size(); ++i) {
+    neighbour_list const& own = nearest[static_cast<std::size_t>(i)];
+    if (own.elect(train.labels, options.temperature, votes) == test.label(i)) ++elected;
+  }
+  return elected;
+}
+
 }  // namespace detail
 
 /// The share of test images, in [0, 1], whose class the nearest training images name: cosine
@@ -112,8 +143,7 @@ double knn_top1(B& backend,
                 labelled_features const& test,
                 index_t classes,
                 knn_options const& options = {}) {
-  constexpr index_t tile_queries = 64;
-  constexpr index_t tile_images = 512;
+  constexpr index_t grain = 64;
   require_comparable(train, test, classes);
   if (options.neighbours < 1 || options.neighbours > train.size())
     throw config_error("kNN: " + std::to_string(options.neighbours) + " neighbours of " +
@@ -121,37 +151,20 @@ double knn_top1(B& backend,
   if (!(options.temperature > 0.0)) throw config_error("kNN: the temperature must be positive");
 
   thread_pool& threads = backend.threads();
-  index_t const width = train.features.cols;
-  host_buffer<float> const train_unit = detail::unit_rows(train.features, threads);
-  host_buffer<float> const test_unit = detail::unit_rows(test.features, threads);
-  auto const images = train_unit.matrix(train.size(), width);
-  auto const queries = test_unit.matrix(test.size(), width);
+  host_buffer<float> const train_rows = detail::unit_rows(train.features, threads);
+  host_buffer<float> const test_rows = detail::unit_rows(test.features, threads);
+  labelled_features const all{train_rows.matrix(train.size(), train.features.cols), train.labels};
+  auto const queries = test_rows.matrix(test.size(), test.features.cols);
 
-  std::vector<index_t> correct(static_cast<std::size_t>(ceil_div(test.size(), tile_queries)));
-  threads.for_ranges(test.size(), tile_queries, [&](index_t first, index_t last, int /*worker*/) {
-    typename B::lane const lane{};
-    std::vector<detail::neighbour_list> nearest(static_cast<std::size_t>(last - first),
-                                                detail::neighbour_list(options.neighbours));
-    host_buffer<float> similarities(tile_queries * tile_images);
-    for (index_t image = 0; image < images.rows; image += tile_images) {
-      index_t const count = std::min(tile_images, images.rows - image);
-      auto const tile = similarities.matrix(last - first, count);
-      std::fill_n(tile.data, tile.size(), 0.0F);
-      lane.add_product(product_form::nt,
-                       queries.middle_rows(first, last - first),
-                       images.middle_rows(image, count),
-                       tile);
-      for (index_t i = 0; i < tile.rows; ++i)
-        nearest[static_cast<std::size_t>(i)].offer(tile.row(i), image);
-    }
-    std::vector<double> votes(static_cast<std::size_t>(classes));
-    for (index_t i = first; i < last; ++i)
-      if (nearest[static_cast<std::size_t>(i - first)].elect(
-              train.labels, options.temperature, votes) == test.label(i))
-        ++correct[static_cast<std::size_t>(first / tile_queries)];
+  std::vector<index_t> elected(static_cast<std::size_t>(ceil_div(test.size(), grain)));
+  threads.for_ranges(test.size(), grain, [&](index_t first, index_t last, int /*worker*/) {
+    labelled_features const part{queries.middle_rows(first, last - first),
+                                 test.labels.subspan(static_cast<std::size_t>(first),
+                                                     static_cast<std::size_t>(last - first))};
+    elected[static_cast<std::size_t>(first / grain)] =
+        detail::count_elected(typename B::lane{}, all, part, classes, options);
   });
-  index_t total = 0;
-  for (index_t const count : correct) total += count;
+  index_t const total = std::accumulate(elected.begin(), elected.end(), index_t{0});
   return static_cast<double>(total) / static_cast<double>(test.size());
 }
 

@@ -15,6 +15,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -104,8 +105,7 @@ class linear_classifier {
         correct[static_cast<std::size_t>(first / piece_rows)] += chosen == set.label(first + i);
       }
     });
-    index_t total = 0;
-    for (index_t const count : correct) total += count;
+    index_t const total = std::accumulate(correct.begin(), correct.end(), index_t{0});
     return static_cast<double>(total) / static_cast<double>(set.size());
   }
 
