@@ -1,0 +1,162 @@
+#include "small_training.hpp"
+
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/data/channel_statistics.hpp>
+#include <mae/mask/random_ratio.hpp>
+#include <mae/model/network.hpp>
+#include <mae/model/shard.hpp>
+#include <mae/model/weights.hpp>
+#include <mae/objective/pixels.hpp>
+#include <mae/train/batch_loader.hpp>
+#include <mae/train/gradients.hpp>
+#include <mae/train/shard_schedule.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <vector>
+
+namespace {
+
+using mae::index_t;
+using mae_test::small_dataset;
+using model_type = mae_test::small_model<mae::random_ratio_mask>;
+using backend_type = model_type::backend_type;
+
+constexpr mae::ratio_range ragged{.low = 0.3, .high = 0.9};
+
+/// A ragged batch, and the sum of its gradients as one shard in one pass.
+class reference {
+ public:
+  explicit reference(index_t images)
+      : model_({.seed = 2, .mask = mae::random_ratio_mask(ragged)}),
+        images_(mae_test::painted_images(images, 1)),
+        loader_(images_,
+                model_.mask(),
+                model_.objective(),
+                model_type::config,
+                mae::channel_statistics(images_, model_.backend().threads()),
+                {.seed = 3},
+                model_.backend().threads()) {
+    std::vector<mae::patch_index> numbers(static_cast<std::size_t>(images));
+    std::iota(numbers.begin(), numbers.end(), 0);
+    loader_.load(numbers, {}, batch_);
+    run_whole_batch();
+  }
+
+  model_type const& model() const { return model_; }
+  mae::training_batch<float> const& batch() const { return batch_; }
+  double loss() const { return loss_; }
+  std::vector<float> const& gradient() const { return gradient_; }
+
+ private:
+  void run_whole_batch() {
+    mae::shard_rows shard;
+    shard.assign(batch_.plan, 0, batch_.images());
+    mae::network_pass<backend_type> pass(model_.sizes(), mae::pass_kind::training);
+    auto const targets = batch_.targets_of(0, batch_.images());
+    backend_type::lane const lane;
+    loss_ =
+        pass.forward(lane, model_.weights(), shard, batch_.patches_of(0, batch_.images()), targets);
+    gradient_.resize(static_cast<std::size_t>(model_.layout().size()));
+    pass.backward(lane,
+                  model_.weights(),
+                  shard,
+                  targets,
+                  {mae::bind_encoder(model_.layout(), model_type::config, gradient_.data()),
+                   mae::bind_decoder(model_.layout(), model_type::config, gradient_.data())});
+  }
+
+  model_type model_;
+  small_dataset images_;
+  mae::batch_loader<small_dataset, model_type::mask_type, model_type::objective_type, float>
+      loader_;
+  mae::training_batch<float> batch_;
+  double loss_ = 0;
+  std::vector<float> gradient_;
+};
+
+mae::gradient_sum<backend_type> make_sum(reference const& expected,
+                                         mae::shard_schedule const& schedule,
+                                         int threads) {
+  auto const& model = expected.model();
+  return {model.sizes(),
+          model.layout(),
+          schedule,
+          model.mask().max_visible(model_type::num_patches),
+          backend_type(threads)};
+}
+
+double norm_of(std::span<float const> values) {
+  double squares = 0;
+  for (float const value : values) squares += static_cast<double>(value) * value;
+  return std::sqrt(squares);
+}
+
+/// The distance of `values` from `factor` times `expected`, relative to the latter.
+double relative_distance(std::span<float const> values,
+                         std::span<float const> expected,
+                         float factor = 1) {
+  double squares = 0;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    squares += std::pow(static_cast<double>(values[i]) - factor * expected[i], 2);
+  return std::sqrt(squares) / (factor * norm_of(expected));
+}
+
+}  // namespace
+
+TEST_CASE("the gradient of a batch in shards and lanes is that of the batch in one piece") {
+  reference const expected(37);
+  for (index_t const per_shard : {1, 5, 37})
+    for (index_t const lanes : {1, 2, 3, 5, 8})
+      for (int const threads : {1, 3, 9}) {
+        mae::shard_schedule const schedule{.images = 37, .per_shard = per_shard, .lanes = lanes};
+        if (lanes > schedule.num_shards()) continue;
+        CAPTURE(per_shard);
+        CAPTURE(lanes);
+        CAPTURE(threads);
+        auto sum = make_sum(expected, schedule, threads);
+        sum.clear();
+        double const loss = sum.add(expected.model().weights(), expected.batch());
+        double const squares = sum.reduce();
+        CHECK(loss == doctest::Approx(expected.loss()).epsilon(1e-6));
+        CHECK(sum.num_targets() == expected.batch().num_targets());
+        CHECK(relative_distance(sum.values(), expected.gradient()) < 2e-6);
+        CHECK(std::sqrt(squares) == doctest::Approx(norm_of(sum.values())).epsilon(1e-12));
+      }
+}
+
+TEST_CASE("sums go on from batch to batch until they are cleared") {
+  reference const expected(20);
+  auto sum = make_sum(expected, {.images = 20, .per_shard = 4, .lanes = 3}, 2);
+  for (int round = 0; round < 2; ++round) {
+    sum.clear();
+    sum.add(expected.model().weights(), expected.batch());
+    sum.add(expected.model().weights(), expected.batch());
+    sum.reduce();
+    CHECK(sum.num_targets() == 2 * expected.batch().num_targets());
+    CHECK(relative_distance(sum.values(), expected.gradient(), 2) < 2e-6);
+  }
+}
+
+TEST_CASE("more threads than lanes share the lanes' memory and give the same bits") {
+  reference const expected(24);
+  mae::shard_schedule const schedule{.images = 24, .per_shard = 3, .lanes = 2};
+  auto alone = make_sum(expected, schedule, 1);
+  alone.clear();
+  alone.add(expected.model().weights(), expected.batch());
+  alone.reduce();
+  auto sum = make_sum(expected, schedule, 16);
+  for (int round = 0; round < 50; ++round) {  // each time other threads take the two lanes
+    sum.clear();
+    sum.add(expected.model().weights(), expected.batch());
+    sum.reduce();
+    REQUIRE(mae_test::bits_of(sum.values()) == mae_test::bits_of(alone.values()));
+  }
+}

@@ -1,0 +1,71 @@
+#include <mae/core/error.hpp>
+#include <mae/train/options.hpp>
+
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace {
+
+/// What is said of the default options with one change; empty where they are accepted.
+template <class Change>
+std::string refusal(Change const& change) {
+  mae::training_options options;
+  change(options);
+  try {
+    mae::require_valid(options);
+  } catch (mae::config_error const& error) {
+    return error.what();
+  }
+  return {};
+}
+
+using options_type = mae::training_options;
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
+
+TEST_CASE("the default options are accepted, and so are the limits of what is") {
+  CHECK(refusal([](options_type&) {}).empty());
+  CHECK(refusal([](options_type& options) {
+          options = {.batch_size = 1,
+                     .accumulate = 1,
+                     .epochs = 1,
+                     .steps = 1,
+                     .warmup_epochs = 0,
+                     .weight_decay = 0,
+                     .beta1 = 0,
+                     .beta2 = 0,
+                     .clip = 0,
+                     .augment = {.crop_min = 1}};
+        }).empty());
+}
+
+TEST_CASE("options that cannot be used are refused with a sentence that names them") {
+  CHECK(refusal([](options_type& o) { o.batch_size = 0; }) == "the batch size must be positive");
+  CHECK(refusal([](options_type& o) { o.accumulate = 0; }) ==
+        "the number of accumulated batches must be positive");
+  CHECK(refusal([](options_type& o) { o.epochs = 0; }) == "the number of epochs must be positive");
+  CHECK(refusal([](options_type& o) { o.steps = 0; }) == "the number of steps must be positive");
+  for (double const lr : {0.0, -1e-3, not_a_number})
+    CHECK(refusal([&](options_type& o) { o.lr = lr; }) == "the learning rate must be positive");
+  for (double const warmup : {-0.5, not_a_number})
+    CHECK(refusal([&](options_type& o) { o.warmup_epochs = warmup; }) ==
+          "the warm-up must not be negative");
+  for (double const decay : {-0.1, not_a_number})
+    CHECK(refusal([&](options_type& o) { o.weight_decay = decay; }) ==
+          "the weight decay must not be negative");
+  for (double const beta : {-0.1, 1.0, not_a_number}) {
+    CHECK(refusal([&](options_type& o) { o.beta1 = beta; }) == "AdamW's betas must lie in [0, 1)");
+    CHECK(refusal([&](options_type& o) { o.beta2 = beta; }) == "AdamW's betas must lie in [0, 1)");
+  }
+  for (double const epsilon : {0.0, not_a_number})
+    CHECK(refusal([&](options_type& o) { o.epsilon = epsilon; }) ==
+          "AdamW's epsilon must be positive");
+  for (double const clip : {-1.0, not_a_number})
+    CHECK(refusal([&](options_type& o) { o.clip = clip; }) ==
+          "the gradient's largest norm must not be negative");
+  CHECK(refusal([](options_type& o) { o.augment.crop_min = 0; }).starts_with("the least share"));
+}
