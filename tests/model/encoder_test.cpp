@@ -1,0 +1,180 @@
+#include "model_images.hpp"
+
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/error.hpp>
+#include <mae/core/types.hpp>
+#include <mae/data/dataset.hpp>
+#include <mae/data/memory_dataset.hpp>
+#include <mae/mask/plan.hpp>
+#include <mae/model/autoencoder.hpp>
+#include <mae/model/encoder.hpp>
+#include <mae/model/network.hpp>
+#include <mae/model/reconstruction.hpp>
+#include <mae/model/shard.hpp>
+#include <mae/model/weights.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using mae::index_t;
+using mae::pooling;
+using mae_test::odd_config;
+
+using backend = mae::eigen_backend<float>;
+using encoder_type = mae::encoder<odd_config, backend>;
+
+static_assert(encoder_type::width == 20);
+static_assert(encoder_type::num_tokens == 13);
+static_assert(encoder_type::feature_width(pooling::class_token) == 20);
+static_assert(encoder_type::feature_width(pooling::mean) == 20);
+static_assert(encoder_type::feature_width(pooling::both) == 40);
+
+/// More images than a shard holds, so that they are cut.
+constexpr index_t count = 45;
+static_assert(count > 2 * mae::images_per_shard(encoder_type::num_tokens));
+
+std::vector<float> images() {
+  return mae_test::random_images(odd_config, count, 1);
+}
+
+/// Token `token` of image `image`, of all tokens (n, N + 1, D).
+std::span<float const> token_of(std::vector<float> const& tokens, index_t image, index_t token) {
+  auto const width = static_cast<std::size_t>(encoder_type::width);
+  return std::span(tokens).subspan(
+      static_cast<std::size_t>(image * encoder_type::num_tokens + token) * width, width);
+}
+
+/// One image's tokens, straight from the network.
+std::vector<float> tokens_by_network(encoder_type const& encoder, std::span<float const> image) {
+  mae_test::cut_images const patches(odd_config, image);
+  mae::shard_rows shard;
+  shard.assign(mae::mask_plan::all_visible(1, odd_config.num_patches()), 0, 1);
+  mae::encoder_inference<backend> network({odd_config, 0, encoder.norm_epsilon()});
+  auto const weights = mae::bind_encoder<float const>(
+      encoder.layout(), odd_config, encoder.parameters().values().data());
+  auto const tokens = network.encode(backend::lane{}, weights, shard, patches.all());
+  return {tokens.data, tokens.data + tokens.size()};
+}
+
+bool close(std::span<float const> a, std::span<float const> b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](float x, float y) {
+    return std::abs(x - y) <= 1e-5F;
+  });
+}
+
+}  // namespace
+
+TEST_CASE("an encoder's tokens are the network's of the unmasked image, image by image") {
+  encoder_type const encoder(2);
+  auto const given = images();
+  auto const tokens = encoder.tokens(given);
+  REQUIRE(std::ssize(tokens) == count * 13 * 20);
+  auto const values = static_cast<std::size_t>(odd_config.image.values());
+  for (index_t const image : {index_t{0}, index_t{19}, index_t{20}, count - 1}) {
+    auto const expected = tokens_by_network(
+        encoder, std::span(given).subspan(static_cast<std::size_t>(image) * values, values));
+    auto const first = tokens.begin() + image * 13 * 20;
+    CHECK(close({first, first + 13 * 20}, expected));
+  }
+}
+
+TEST_CASE("features are the class token, the mean of the patches' tokens, or both") {
+  encoder_type const encoder(3);
+  auto const given = images();
+  auto const tokens = encoder.tokens(given);
+  auto const class_tokens = encoder.features(given, pooling::class_token);
+  auto const means = encoder.features(given, pooling::mean);
+  auto const both = encoder.features(given, pooling::both);
+  REQUIRE(std::ssize(class_tokens) == count * 20);
+  REQUIRE(std::ssize(means) == count * 20);
+  REQUIRE(std::ssize(both) == count * 40);
+  for (index_t image = 0; image < count; ++image) {
+    std::vector<float> mean(20);
+    for (index_t token = 1; token < 13; ++token)
+      for (std::size_t i = 0; i < 20; ++i) mean[i] += token_of(tokens, image, token)[i] / 12;
+    auto const pooled = std::span(both).subspan(static_cast<std::size_t>(image) * 40, 40);
+    CHECK(close(pooled.first(20), token_of(tokens, image, 0)));
+    CHECK(close(pooled.last(20), mean));
+    auto const alone = static_cast<std::size_t>(image) * 20;
+    CHECK(std::ranges::equal(pooled.first(20), std::span(class_tokens).subspan(alone, 20)));
+    CHECK(std::ranges::equal(pooled.last(20), std::span(means).subspan(alone, 20)));
+  }
+}
+
+TEST_CASE("features do not depend on threads, nor on who else uses the encoder") {
+  auto const given = images();
+  auto const expected = encoder_type(4, backend(1)).features(given, pooling::both);
+  encoder_type const shared(4, backend(3));
+  std::vector<std::vector<float>> seen(3);
+  std::vector<std::thread> users;
+  for (auto& features : seen)
+    users.emplace_back([&] { features = shared.features(given, pooling::both); });
+  for (auto& user : users) user.join();
+  for (auto const& features : seen) CHECK(features == expected);
+}
+
+TEST_CASE("a dataset's features are those of its images in scaled units, normalised") {
+  std::vector<std::uint8_t> stored;
+  for (index_t i = 0; i < 3 * odd_config.image.values(); ++i)
+    stored.push_back(static_cast<std::uint8_t>(i * 37 % 256));
+  mae::memory_dataset<std::uint8_t> const dataset(stored, {.extent = odd_config.image});
+  mae::pixel_statistics const statistics{{0.5, 0.4, 0.3, 0.2}, {0.2, 0.25, 0.5, 1.0}, 1.0 / 255};
+
+  encoder_type encoder(5);
+  encoder_type const plain(5);
+  encoder.set_statistics(statistics);
+  std::vector<float> scaled;
+  std::vector<float> normalised;
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    double const value = stored[i] / 255.0;
+    scaled.push_back(static_cast<float>(value));
+    normalised.push_back(
+        static_cast<float>((value - statistics.mean[i % 4]) / statistics.deviation[i % 4]));
+  }
+  auto const features = encoder.features(dataset, pooling::mean);
+  CHECK(close(features, encoder.features(scaled, pooling::mean)));
+  CHECK(close(features, plain.features(normalised, pooling::mean)));
+  CHECK_FALSE(close(features, plain.features(dataset, pooling::mean)));
+}
+
+TEST_CASE("a copy of a model's encoder has its values, statistics and epsilon") {
+  mae::autoencoder<odd_config> model({.seed = 6, .norm_epsilon = 1e-3});
+  for (float& value : model.parameters().tensor("norm.bias")) value = 0.5F;
+  model.set_statistics({{0, 0, 0, 0}, {1, 1, 1, 2}, 1.0});
+  auto const copy = mae::encoder_of(model);
+  CHECK(copy.norm_epsilon() == 1e-3);
+  CHECK(copy.statistics() == model.statistics());
+  for (auto const& tensor : copy.layout().tensors())
+    CHECK(std::ranges::equal(copy.parameters().tensor(tensor.name),
+                             std::as_const(model).parameters().tensor(tensor.name)));
+}
+
+TEST_CASE("an untrained encoder has the values that an autoencoder of its seed begins with") {
+  auto const copy = mae::encoder_of(mae::autoencoder<odd_config>({.seed = 7}));
+  CHECK(std::ranges::equal(copy.parameters().values(), encoder_type(7).parameters().values()));
+}
+
+TEST_CASE("images cut short and datasets of other images are refused") {
+  encoder_type const encoder;
+  auto const given = images();
+  CHECK_THROWS_WITH_AS(encoder.tokens(std::span(given).first(1681)),
+                       "1681 values are no whole number of images of 1680 values",
+                       mae::config_error);
+  CHECK_THROWS_AS(encoder.features(std::span(given).first(1), pooling::mean), mae::config_error);
+  mae::memory_dataset<float> const other(std::vector<float>(20 * 20 * 4),
+                                         {.extent = {.height = 20, .width = 20, .channels = 4}});
+  CHECK_THROWS_WITH_AS(encoder.features(other, pooling::mean),
+                       "the dataset's images have another extent than the encoder's",
+                       mae::config_error);
+  CHECK(encoder.tokens({}).empty());
+}
