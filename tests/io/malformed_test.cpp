@@ -245,7 +245,7 @@ TEST_CASE("malformed keys and metadata are refused") {
   }
   SUBCASE("two names far apart") {
     std::string header = "{" + u8_tensor("first", 0, 1);
-    for (int i = 0; i < 100; ++i) header += "," + u8_tensor(std::to_string(i), 1, 1);
+    for (int i = 0; i < 100; ++i) header.append(",").append(u8_tensor(std::to_string(i), 1, 1));
     std::uint64_t const at = 8 + header.size() + 1;
     refused(framed(header + "," + u8_tensor("first", 1, 1) + "}", "x"), at, "'first'");
   }
@@ -282,7 +282,8 @@ TEST_CASE("malformed keys and metadata are refused") {
   }
   SUBCASE("more metadata than 65,536") {
     std::string header = R"({"__metadata__":{"0":"")";
-    for (int i = 1; i < 65'536; ++i) header += ",\"" + std::to_string(i) + "\":\"\"";
+    for (int i = 1; i < 65'536; ++i)
+      header.append(",\"").append(std::to_string(i)).append("\":\"\"");
     CHECK_NOTHROW(safetensors_file::parse("f", buffer_of(framed(header + "}}"))));
     std::uint64_t const at = 8 + header.size() + 1;
     refused(framed(header + R"(,"x":""}})"), at, "too many");
@@ -463,7 +464,8 @@ TEST_CASE("the worst headers cost no more than 64 MB and a second") {
       std::string const member = "\"" + name + name_tail + R"(":{"dtype":"U8","shape":)" + shape +
                                  R"(,"data_offsets":[0,0]})";
       if (header.size() + member.size() + 2 > 16'000'000) return header + "}";
-      header += (i == 0 ? "" : ",") + member;
+      if (i != 0) header += ',';
+      header += member;
     }
   };
   SUBCASE("tensors of rank 1") {

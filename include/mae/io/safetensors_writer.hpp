@@ -91,8 +91,10 @@ class header_builder {
     text_ += ":{\"dtype\":";
     string(dtype_name(tensor.type));
     text_ += ",\"shape\":[";
-    for (std::size_t i = 0; i < tensor.shape.size(); ++i)
-      text_ += (i == 0 ? "" : ",") + std::to_string(tensor.shape[i]);
+    for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
+      if (i != 0) text_ += ',';
+      text_ += std::to_string(tensor.shape[i]);
+    }
     text_ += "],\"data_offsets\":[" + std::to_string(begin) + ',' + std::to_string(end) + "]}";
     return end;
   }
