@@ -129,8 +129,8 @@ void add_data_flags(CLI::App& app, options& o) {
       "--out",
       "DIR",
       o.out,
-      with_default("folder for results, made when missing; an earlier training in it\n"
-                   "is replaced unless --resume is given",
+      with_default("folder for results, made when missing; one that holds a training\n"
+                   "already is refused unless --resume is given",
                    o.out.string()));
   app.add_flag("--resume",
                o.resume,
@@ -288,6 +288,12 @@ void add_evaluation_flags(CLI::App& app, options& o) {
       o.probe_every,
       with_default("also grade every so many epochs; 0: only at the end", o.probe_every))
       ->transform(must_be_whole(0, a_billion));
+  add(app,
+      "--probe-images",
+      "N",
+      o.probe_images,
+      with_default("grade on the first N training images; 0: on all", o.probe_images))
+      ->transform(must_be_whole(0, a_billion));
 }
 
 void add_run_flags(CLI::App& app, options& o, std::string& precision) {
@@ -341,6 +347,8 @@ void check_combinations(CLI::App const& app, options const& o, std::string const
     throw usage_error("give either --lr (absolute) or --base-lr (for 256 images a step), not both");
   if (given(app, "--probe-every") && o.probe == probe_choice::none)
     throw usage_error("--probe-every has no meaning with --probe none");
+  if (given(app, "--probe-images") && o.probe == probe_choice::none)
+    throw usage_error("--probe-images has no meaning with --probe none");
   if (o.preview && o.quiet)
     throw usage_error("--preview shows pictures and --quiet forbids them: give one of the two");
   if (precision != "fp32")
@@ -352,7 +360,7 @@ void fill_gaps(CLI::App const& app, options& o) {
   if (!given(app, "--decoder-depth")) o.decoder_depth = defaults.decoder_depth;
   if (!given(app, "--batch-size")) o.batch_size = defaults.batch_size;
   if (!given(app, "--crop-min")) o.crop_min = defaults.crop_min;
-  if (!o.epochs && !o.steps && !o.minutes) o.epochs = default_epochs;
+  if (!o.epochs && !o.steps && !o.minutes && !o.resume) o.epochs = default_epochs;
 }
 
 constexpr char const* introduction =

@@ -75,8 +75,10 @@ std::string format_progress(progress const& now) {
 std::string format_bar(double done, int width) {
   double const share = done >= 0 ? std::min(done, 1.0) : 0.0;  // NaN is nothing done
   auto const filled = static_cast<std::size_t>(std::lround(share * width));
-  return "[" + std::string(filled, '#') +
-         std::string(static_cast<std::size_t>(width) - filled, '.') + "]";
+  std::string bar(1, '[');  // begun as a string: g++ 12 warns wrongly of a literal before one
+  bar.append(filled, '#');
+  bar.append(static_cast<std::size_t>(width) - filled, '.');
+  return bar += ']';
 }
 
 progress_line::progress_line(std::ostream& out, progress_style style, int width)

@@ -25,3 +25,5 @@
 #include <mae/objective/pixels.hpp>
 #include <mae/train/heldout.hpp>
 #include <mae/train/trainer.hpp>
+#include <mae/core/build_info.hpp>
+#include <mae/data/subset.hpp>

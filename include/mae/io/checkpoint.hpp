@@ -40,25 +40,8 @@ inline settings_list describe(training_options const& options) {
       {"non_finite", options.non_finite == non_finite_policy::stop ? "stop" : "skip"}};
 }
 
-namespace detail {
-
-inline constexpr char const* first_moment_prefix = "optimizer.first_moment.";
-inline constexpr char const* second_moment_prefix = "optimizer.second_moment.";
-
-/// All that a resume compares: the whole description of model and training, but for lengths.
-template <class Trainer>
-settings_list resume_settings(Trainer const& training) {
-  settings_list all = describe(training.options());
-  auto const& shards = training.shards();
-  all.emplace_back("images_per_shard", std::to_string(shards.per_shard));
-  all.emplace_back("lanes", std::to_string(shards.lanes));
-  all.emplace_back("steps_per_epoch", std::to_string(training.steps_per_epoch()));
-  for (auto const& [name, value] : describe_model(training.model(), contents::training))
-    all.emplace_back(name, value);
-  return all;
-}
-
-/// Reads one entry of a training's metadata back.
+/// Reads the counts and numbers of a training's metadata. Throws format_error for what is missing
+/// or no number.
 class progress_reader {
  public:
   progress_reader(std::string const& path, safetensors_metadata const& description)
@@ -90,6 +73,24 @@ class progress_reader {
   std::string const& path_;
   safetensors_metadata const& description_;
 };
+
+namespace detail {
+
+inline constexpr char const* first_moment_prefix = "optimizer.first_moment.";
+inline constexpr char const* second_moment_prefix = "optimizer.second_moment.";
+
+/// All that a resume compares: the whole description of model and training, but for lengths.
+template <class Trainer>
+settings_list resume_settings(Trainer const& training) {
+  settings_list all = describe(training.options());
+  auto const& shards = training.shards();
+  all.emplace_back("images_per_shard", std::to_string(shards.per_shard));
+  all.emplace_back("lanes", std::to_string(shards.lanes));
+  all.emplace_back("steps_per_epoch", std::to_string(training.steps_per_epoch()));
+  for (auto const& [name, value] : describe_model(training.model(), contents::training))
+    all.emplace_back(name, value);
+  return all;
+}
 
 inline training_progress parse_progress(progress_reader const& read) {
   return {.step = read.count("step"),
@@ -143,7 +144,7 @@ resume_report load_training(std::string const& path, Trainer& training) {
   using scalar = typename std::remove_cvref_t<decltype(training.model())>::scalar;
   auto const& layout = training.model().layout();
   auto const file = safetensors_file::load(path);
-  detail::progress_reader const read(path, file.metadata());
+  progress_reader const read(path, file.metadata());
   auto const progress = detail::parse_progress(read);
   resume_report const report{.step = progress.step,
                              .total_steps = training.total_steps(),

@@ -1,0 +1,74 @@
+#include "data_source.hpp"
+#include "images.hpp"
+#include "interrupt.hpp"
+#include "models.hpp"
+#include "options.hpp"
+
+#include <mae/core/error.hpp>
+
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <new>
+
+namespace pretrain {
+
+void run_session(options const& settings, image_sets const& images) {
+  switch (settings.config) {
+    case model_choice::tiny4:
+      return settings.decoder_depth == 6 ? run_tiny4_decoder6(settings, images)
+                                         : run_tiny4(settings, images);
+    case model_choice::tiny2:
+      return run_tiny2(settings, images);
+    case model_choice::quick4:
+      return run_quick4(settings, images);
+  }
+}
+
+namespace {
+
+/// Makes the output folder. A training that stands there already is not overwritten.
+void prepare_output(options const& settings) {
+  auto const checkpoint = settings.out / "training.safetensors";
+  bool const exists = std::filesystem::exists(checkpoint);
+  if (exists && !settings.resume)
+    throw mae::config_error(
+        checkpoint.string() +
+        " is there already: go on with it by --resume, or choose another --out");
+  if (!exists && settings.resume)
+    throw mae::config_error("there is nothing to resume: " + checkpoint.string() +
+                            " does not exist");
+  std::filesystem::create_directories(settings.out);
+}
+
+void run(options const& settings) {
+  prepare_output(settings);
+  auto const source = find_data(settings.data, std::getenv("MAE_CIFAR10_DIR"));
+  if (!settings.quiet) std::cout << source.reason << std::endl;
+  image_sets const images = load_images(source);
+  catch_interrupts();
+  run_session(settings, images);
+}
+
+constexpr int exit_error = 1;
+constexpr int exit_usage = 2;
+
+}  // namespace
+}  // namespace pretrain
+
+int main(int argc, char** argv) {
+  try {
+    auto const settings = pretrain::parse(argc, argv, std::cout);
+    if (settings) pretrain::run(*settings);
+    return EXIT_SUCCESS;
+  } catch (pretrain::usage_error const& error) {
+    std::cerr << "cifar10_pretrain: " << error.what() << '\n';
+    return pretrain::exit_usage;
+  } catch (std::bad_alloc const&) {
+    std::cerr << "cifar10_pretrain: out of memory; a smaller --batch-size needs less\n";
+  } catch (std::exception const& error) {
+    std::cerr << "cifar10_pretrain: " << error.what() << '\n';
+  }
+  return pretrain::exit_error;
+}

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "images.hpp"
+#include "picture.hpp"
+
+#include <mae/core/random.hpp>
+#include <mae/core/types.hpp>
+#include <mae/data/normalise.hpp>
+#include <mae/mask/plan.hpp>
+#include <mae/mask/policy.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace pretrain {
+
+/// A uniform 75% mask for each of the first `count` images, the same in every run: the pictures of
+/// different trainings can be compared.
+inline mae::mask_plan plan_of_pictures(mae::index_t count, mae::index_t patches) {
+  mae::mask_plan plan(count, patches);
+  std::vector<float> scores(static_cast<std::size_t>(patches));
+  mae::index_t const visible = std::max<mae::index_t>(1, patches / 4);
+  for (mae::index_t i = 0; i < count; ++i) {
+    mae::random_stream random(
+        {.use = mae::purpose::heldout_mask, .index = static_cast<std::uint64_t>(i)});
+    mae::score_noise(random, scores);
+    plan.assign(i, {visible, patches - visible}, scores);
+  }
+  return plan;
+}
+
+/// Paints the first `count` images of a set, for a picture.
+template <class Model>
+std::vector<reconstruction> reconstruct_rows(Model const& model,
+                                             image_set const& images,
+                                             mae::index_t count) {
+  auto const extent = Model::config.image;
+  auto const values = static_cast<std::size_t>(extent.values());
+  count = std::min(count, images.size());
+  std::vector<float> stored(values * static_cast<std::size_t>(count));
+  for (mae::index_t i = 0; i < count; ++i)
+    images.read(i, std::span(stored).subspan(static_cast<std::size_t>(i) * values, values));
+
+  std::vector<float> input = stored;
+  mae::normalise_pixels(input, model.statistics());
+  auto const plan = plan_of_pictures(count, Model::num_patches);
+  std::vector<float> painted = model.reconstruct(input, plan);
+  mae::denormalise_pixels(painted, model.statistics());
+
+  auto const image_at = [&](std::vector<float> const& all, mae::index_t i) {
+    auto const first = all.begin() + i * extent.values();
+    return float_image{extent, std::vector<float>(first, first + extent.values())};
+  };
+  std::vector<reconstruction> rows;
+  for (mae::index_t i = 0; i < count; ++i) {
+    std::vector<std::uint8_t> hidden(static_cast<std::size_t>(Model::num_patches), 0);
+    for (auto const patch : plan.target(i)) hidden[static_cast<std::size_t>(patch)] = 1;
+    rows.push_back(compose(image_at(stored, i), image_at(painted, i), Model::config.patch, hidden));
+  }
+  return rows;
+}
+
+}  // namespace pretrain
