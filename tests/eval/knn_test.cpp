@@ -83,6 +83,11 @@ TEST_CASE("of equally similar images the earlier counts, of equal votes the lowe
   mae::labelled_features const train{{values.data(), 3, 2}, labels};
   CHECK(elects(train, {1.0F, 0.0F}, 2, 3, {.neighbours = 1}));
   CHECK(elects(train, {1.0F, 0.0F}, 1, 3, {.neighbours = 2}));
+  // Two equals, then two that are nearer: the later of the equals leaves first. Votes count alike.
+  std::vector<float> const late{0.6F, 0.8F, 0.6F, 0.8F, 1.0F, 0.0F, 1.0F, 0.0F};
+  std::vector<index_t> const late_labels{0, 1, 0, 1};
+  mae::labelled_features const late_train{{late.data(), 4, 2}, late_labels};
+  CHECK(elects(late_train, {1.0F, 0.0F}, 0, 2, {.neighbours = 3, .temperature = 1e3}));
   // An image without a direction is equally far from all.
   CHECK(elects(train, {0.0F, 0.0F}, 2, 3, {.neighbours = 1}));
 }
