@@ -1,9 +1,9 @@
 #include <mae/core/random.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
-#include <mae/core/settings.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,10 +1,10 @@
 #include "mask_images.hpp"
 
 #include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/mask/ramped.hpp>
-#include <mae/core/settings.hpp>
 #include <mae/mask/uniform.hpp>
 
 #include <doctest/doctest.h>
@@ -80,7 +80,8 @@ TEST_CASE("an end that is no share is refused by its name") {
 
 TEST_CASE("a ramped mask states its settings") {
   CHECK(
-      mae::settings_of("mask", ramped_mask{{.from = 0.6, .to = 0.85, .shape = ramp_shape::cosine}}) ==
+      mae::settings_of("mask",
+                       ramped_mask{{.from = 0.6, .to = 0.85, .shape = ramp_shape::cosine}}) ==
       mae::settings_list{
           {"mask", "ramped"}, {"mask_from", "0.6"}, {"mask_to", "0.85"}, {"mask_shape", "cosine"}});
 }

@@ -1,9 +1,9 @@
 #include "mask_images.hpp"
 
 #include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/mask/random_ratio.hpp>
-#include <mae/core/settings.hpp>
 
 #include <doctest/doctest.h>
 

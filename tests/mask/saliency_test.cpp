@@ -4,10 +4,10 @@
 #include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/random.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/mask/log_information.hpp>
 #include <mae/mask/saliency.hpp>
-#include <mae/core/settings.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/patch/patchify.hpp>
 

@@ -2,9 +2,9 @@
 
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/mask/plan.hpp>
-#include <mae/core/settings.hpp>
 #include <mae/mask/uniform.hpp>
 
 #include <doctest/doctest.h>

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
-#include <mae/core/settings.hpp>
 
 #include <algorithm>
 #include <string>

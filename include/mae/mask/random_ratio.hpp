@@ -2,11 +2,11 @@
 
 #include <mae/core/error.hpp>
 #include <mae/core/random.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/mask/hidden_share.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
-#include <mae/core/settings.hpp>
 
 #include <cmath>
 #include <span>
