@@ -104,6 +104,18 @@ TEST_CASE("a pixel that is not finite ends the training in the step that sees it
     }
 }
 
+TEST_CASE("a pixel that is not finite is found when the trainer measures the dataset") {
+  for (float const poison : {not_a_number, infinity, -infinity}) {
+    CAPTURE(poison);
+    poisoned_dataset const dataset{.poisoned = 40, .poison = poison};
+    model_type model;
+    CHECK_THROWS_WITH_AS(mae::trainer(model, dataset, four_steps),
+                         "the dataset has a pixel that is not finite",
+                         mae::config_error);
+    CHECK(model.statistics().mean.empty());
+  }
+}
+
 TEST_CASE("a pixel that is not finite is found in the last of several accumulated batches") {
   auto options = four_steps;
   options.batch_size = 8;

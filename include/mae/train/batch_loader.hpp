@@ -110,7 +110,8 @@ class batch_loader {
     for (std::size_t i = 0; i < indices.size(); ++i)
       batch.target_offsets[i + 1] =
           batch.target_offsets[i] + batch.plan.counts(static_cast<index_t>(i)).target;
-    reserve(batch.targets, batch.num_targets() * batch.target_width);
+    // As many as there can be, so that no ragged batch needs more than one before it.
+    reserve(batch.targets, images * (config_.num_patches() - 1) * batch.target_width);
     zero_losses_.assign(indices.size(), 0.0);
     threads_.for_each(images, [&](index_t i, int /*worker*/) { make_targets(i, batch); });
     batch.zero_loss = 0;

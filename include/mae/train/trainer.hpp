@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace mae {
 
@@ -34,7 +35,8 @@ class trainer {
 
  public:
   /// Sets the model's pixel statistics to the dataset's, unless it has some. Throws config_error
-  /// for options that cannot be used or a dataset of another extent than the model's images.
+  /// for options that cannot be used, a dataset of another extent than the model's images, or one
+  /// whose statistics are not finite.
   trainer(Model& model, D const& dataset, training_options const& options)
       : options_(checked(options)),
         model_(prepared(model, dataset)),
@@ -139,8 +141,12 @@ class trainer {
     require(
         dataset.extent() == Model::config.image,
         "the dataset's images have another height, width or number of channels than the model's");
-    if (model.statistics().mean.empty())
-      model.set_statistics(channel_statistics(dataset, model.backend().threads()));
+    if (model.statistics().mean.empty()) {
+      auto statistics = channel_statistics(dataset, model.backend().threads());
+      for (double const deviation : statistics.deviation)
+        require(std::isfinite(deviation), "the dataset has a pixel that is not finite");
+      model.set_statistics(std::move(statistics));
+    }
     return model;
   }
   static index_t max_visible(Model const& model) {
