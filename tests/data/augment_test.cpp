@@ -1,3 +1,5 @@
+#include "allocation_count.hpp"
+
 #include <mae/core/error.hpp>
 #include <mae/core/random.hpp>
 #include <mae/data/augment.hpp>
@@ -8,26 +10,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <set>
 #include <vector>
-
-// Counts the allocations of this program, so that a test can say that there were none.
-namespace {
-thread_local std::int64_t allocations = 0;
-}
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* const memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t /*size*/) noexcept {
-  std::free(memory);
-}
 
 namespace {
 
@@ -168,9 +152,9 @@ TEST_CASE("a warm augmenter allocates nothing") {
     }
   };
   run();
-  std::int64_t const before = allocations;
+  std::int64_t const before = mae_test::allocation_count;
   run();
-  CHECK(allocations == before);
+  CHECK(mae_test::allocation_count == before);
   CHECK(before > 0);  // the count works
 }
 
