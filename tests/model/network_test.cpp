@@ -87,6 +87,17 @@ TEST_CASE("a pass that has room for a shard keeps its memory") {
   }
 }
 
+TEST_CASE(
+    "the memory that a pass has grown to holds every shard seen, though none covers the other") {
+  scene const given;
+  pass_type pass(given.model.sizes(), pass_kind::training);
+  given.predict(pass, 1, 2);  // fewer visible patches
+  given.predict(pass, 2, 3);  // fewer targets
+  auto const* const memory = pass.prediction(given.shard(2, 3)).data;
+  given.predict(pass, 1, 2);
+  CHECK(pass.prediction(given.shard(1, 2)).data == memory);
+}
+
 TEST_CASE("a pass's prediction stays readable until the next pass") {
   scene const given;
   pass_type pass(given.model.sizes(), pass_kind::inference);
