@@ -1,0 +1,32 @@
+// Composes a masked autoencoder, trains it for a moment, and keeps its encoder.
+#include <mae/mae.hpp>
+
+#include <cstdio>
+
+// [compose]
+constexpr mae::model_config small{
+    .image = {.height = 32, .width = 32, .channels = 3},
+    .patch = {.height = 4, .width = 4},
+    .encoder = {.depth = 4, .width = 96, .heads = 3},
+    .decoder = {.depth = 1, .width = 64, .heads = 2},
+};
+using model = mae::autoencoder<small, mae::uniform_mask<mae::ratio{3, 4}>>;
+static_assert(model::num_patches == 64);
+static_assert(model::mask_type{}.max_visible(model::num_patches) == 16);
+// [/compose]
+
+int main() {
+  // [train]
+  mae::synthetic_dataset const images(2'000, /*seed=*/1);  // or mae::load_cifar10(folder, ...)
+  model network({.seed = 1});
+  mae::trainer training(network, images, {.batch_size = 64, .steps = 40, .warmup_epochs = 0.2});
+  training.run({.on_step = [](mae::step_report const& report) {
+    if (report.step % 10 == 0)
+      std::printf("step %2d  loss %.3f  (predicting zero: %.3f)\n",
+                  static_cast<int>(report.step),
+                  report.loss,
+                  report.baseline);
+  }});
+  mae::save_encoder("encoder.safetensors", network);
+  // [/train]
+}
