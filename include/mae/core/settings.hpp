@@ -3,7 +3,6 @@
 #include <array>
 #include <charconv>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace mae {

@@ -84,11 +84,11 @@ template <class Trainer>
 settings_list resume_settings(Trainer const& training) {
   settings_list all = describe(training.options());
   auto const& shards = training.shards();
-  all.emplace_back("images_per_shard", std::to_string(shards.per_shard));
-  all.emplace_back("lanes", std::to_string(shards.lanes));
-  all.emplace_back("steps_per_epoch", std::to_string(training.steps_per_epoch()));
+  all.push_back({"images_per_shard", std::to_string(shards.per_shard)});
+  all.push_back({"lanes", std::to_string(shards.lanes)});
+  all.push_back({"steps_per_epoch", std::to_string(training.steps_per_epoch())});
   for (auto const& [name, value] : describe_model(training.model(), contents::training))
-    all.emplace_back(name, value);
+    all.push_back({name, value});
   return all;
 }
 

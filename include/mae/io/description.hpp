@@ -26,10 +26,10 @@ inline settings_list describe(model_config const& config) {
                      {"patch_height", std::to_string(config.patch.height)},
                      {"patch_width", std::to_string(config.patch.width)}};
   auto const add_stack = [&](std::string const& name, stack_config const& stack) {
-    list.emplace_back(name + "_depth", std::to_string(stack.depth));
-    list.emplace_back(name + "_width", std::to_string(stack.width));
-    list.emplace_back(name + "_heads", std::to_string(stack.heads));
-    list.emplace_back(name + "_mlp_ratio", text(stack.mlp_ratio));
+    list.push_back({name + "_depth", std::to_string(stack.depth)});
+    list.push_back({name + "_width", std::to_string(stack.width)});
+    list.push_back({name + "_heads", std::to_string(stack.heads)});
+    list.push_back({name + "_mlp_ratio", text(stack.mlp_ratio)});
   };
   add_stack("encoder", config.encoder);
   add_stack("decoder", config.decoder);

@@ -37,7 +37,7 @@ safetensors_metadata describe_model(Model const& model, char const* held) {
                            describe(model.statistics()),
                            settings_of("mask", model.mask()),
                            settings_of("objective", model.objective())})
-    description.insert(list.begin(), list.end());
+    for (auto const& [name, value] : list) description[name] = value;
   return description;
 }
 
