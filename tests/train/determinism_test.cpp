@@ -29,8 +29,6 @@ struct outcome {
   mae_test::training_state state;
   std::vector<std::uint64_t> losses;  // of the steps, with their gradients' norms, and held out
   index_t lanes = 0;
-
-  friend bool operator==(outcome const&, outcome const&) = default;
 };
 
 /// Twenty steps. `make_mask(dataset, threads)` may measure the dataset.
