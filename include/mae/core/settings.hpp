@@ -7,10 +7,18 @@
 
 namespace mae {
 
-/// The names and values of all that a part of a model was built from, in a fixed order, {its kind,
-/// its name} first: {"mask", "uniform"}, {"mask_ratio", "3/4"}. They go into a checkpoint, so that
-/// a resumed training can refuse another part by name.
-using settings_list = std::vector<std::pair<std::string, std::string>>;
+/// The name and the value of one thing that a part of a model was built from.
+struct setting {
+  std::string name;
+  std::string value;
+
+  friend bool operator==(setting const&, setting const&) = default;
+};
+
+/// All of a part's settings in a fixed order, {its kind, its name} first: {"mask", "uniform"},
+/// {"mask_ratio", "3/4"}. They go into a checkpoint, so that a resumed training can refuse another
+/// part by name.
+using settings_list = std::vector<setting>;
 
 /// The settings of a mask policy or an objective, from its optional member `settings() const`;
 /// {kind, "custom"} for a type without one.
