@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace mae {
 
@@ -81,7 +82,7 @@ inline pixel_box random_crop(image_extent const& image, double crop_min, random_
   return detail::centre_crop(image);
 }
 
-/// Varies images of one extent. Owns its scratch memory: one object for each worker; a warm call
+/// Varies images of one extent. Owns its scratch memory: one object for each worker; a call
 /// allocates nothing.
 class augmenter {
  public:
@@ -90,6 +91,7 @@ class augmenter {
       : extent_(extent), settings_(settings) {
     require_valid(extent);
     require_valid(settings);
+    reserve();
   }
 
   /// A random view of `source`, written to `result`; both (H, W, C), not overlapping. The bicubic
@@ -105,6 +107,14 @@ class augmenter {
   }
 
  private:
+  /// The whole image is the crop that needs the most memory.
+  void reserve() {
+    std::vector<float> const source(static_cast<std::size_t>(extent_.values()));
+    std::vector<float> result(source.size());
+    image_crop const whole{.box = {.height = extent_.height, .width = extent_.width}};
+    resizer_({source, extent_}, whole, settings_.kind, {result, extent_});
+  }
+
   static void clamp_to_range(std::span<float const> source, std::span<float> result) {
     float low = 0;
     float high = 1;

@@ -6,6 +6,7 @@
 #include <mae/op/tokens.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <span>
 #include <vector>
 
@@ -21,6 +22,18 @@ enum class predicted_patches { targets, all_present };
 /// all present patches in their order.
 class shard_rows {
  public:
+  /// Makes room for images of `patches` patches, of which at most `max_visible` each are seen.
+  void reserve(index_t images, index_t patches, index_t max_visible) {
+    auto const make_room = [](index_t size, auto&... rows) {
+      (rows.reserve(static_cast<std::size_t>(size)), ...);
+    };
+    make_room(images * max_visible, visible_patches_);
+    make_room(images * patches, target_patches_, target_rows_);
+    make_room(images * (max_visible + 1), encoder_source_, encoder_position_);
+    make_room(images * (patches + 1), decoder_source_, decoder_position_);
+    make_room(images + 1, encoder_offsets_, decoder_offsets_);
+  }
+
   /// Lays out images [first, last) of the plan. Allocates only beyond the largest shard seen.
   void assign(mask_plan const& plan,
               index_t first,

@@ -38,7 +38,7 @@ class gradient_sum {
     auto const passes = std::min<index_t>(backend.threads().size(), schedule.lanes);
     for (index_t pass = 0; pass < passes; ++pass) {
       passes_.emplace_back(sizes, pass_kind::training).fit(room);
-      shards_.emplace_back();
+      shards_.emplace_back().reserve(schedule.per_shard, sizes.config.num_patches(), max_visible);
     }
     for (index_t i = 0; i < schedule.lanes; ++i) lanes_.emplace_back(layout, sizes.config);
   }
