@@ -8,9 +8,11 @@
 #include <mae/io/safetensors_header.hpp>
 
 #include <charconv>
-#include <cstddef>
+#include <cmath>
+#include <iterator>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace mae {
@@ -47,7 +49,8 @@ inline std::string numbers_text(std::vector<double> const& numbers) {
   return text;
 }
 
-/// The inverse of numbers_text. Throws format_error (the header) for anything else.
+/// The inverse of numbers_text. Throws format_error (the header) for anything else, and for numbers
+/// that are not finite.
 inline std::vector<double> parse_numbers(std::string const& file, std::string_view text) {
   std::vector<double> numbers;
   char const* at = text.data();
@@ -57,7 +60,7 @@ inline std::vector<double> parse_numbers(std::string const& file, std::string_vi
       throw format_error(file, 8, "metadata: not a list of numbers: " + std::string(text));
     double number = 0;
     auto const read = std::from_chars(at, end, number);
-    if (read.ec != std::errc{})
+    if (read.ec != std::errc{} || !std::isfinite(number))
       throw format_error(file, 8, "metadata: not a list of numbers: " + std::string(text));
     numbers.push_back(number);
     at = read.ptr;
@@ -72,7 +75,8 @@ inline settings_list describe(pixel_statistics const& statistics) {
           {"pixel_scale", decimal_text(statistics.scale)}};
 }
 
-/// Reads statistics for `channels` channels back; empty ones from a file that has none.
+/// Reads statistics for `channels` channels back; empty ones from a file that has none. Throws
+/// format_error for any that cannot be used.
 inline pixel_statistics parse_statistics(std::string const& file,
                                          safetensors_metadata const& description,
                                          index_t channels) {
@@ -84,7 +88,8 @@ inline pixel_statistics parse_statistics(std::string const& file,
   auto const scale = entry("pixel_scale");
   bool const none = statistics.mean.empty() && statistics.deviation.empty();
   bool whole = std::ssize(statistics.mean) == channels &&
-               std::ssize(statistics.deviation) == channels && scale.size() == 1;
+               std::ssize(statistics.deviation) == channels && scale.size() == 1 &&
+               scale.front() > 0;
   for (double const deviation : statistics.deviation) whole = whole && deviation > 0;
   if (!none && !whole)
     throw format_error(
