@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mae/core/buffer.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
