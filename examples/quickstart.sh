@@ -90,7 +90,7 @@ cmake --build build/quickstart --target cifar10_pretrain
 echo "Training on ${data} for about two minutes"
 rm -rf "$out"  # of an earlier quick start: the driver overwrites no training
 build/quickstart/examples/cifar10_pretrain \
-  --data "$data" --config quick4 --minutes 2 --probe both --out "$out"
+  --data "$data" --config quick4 --minutes 2 --probe both --probe-images 5000 --out "$out"
 
 echo
 echo "Reconstructions (original | masked | reconstructed | pasted): $out/reconstructions.png"

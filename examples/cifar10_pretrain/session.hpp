@@ -132,6 +132,10 @@ class session {
          << " images, " << static_cast<double>(training_.total_steps()) / per_epoch << " epochs; "
          << backend_.threads().size() << " threads, " << mae::isa_name;
     say(text.str());
+    std::string const unused = mae::unused_instructions();
+    if (!unused.empty())
+      say("this build does not use the processor's " + unused +
+          " instructions and is several times slower for it: build with -march=native");
   }
 
   void evaluate_start() {

@@ -8,6 +8,7 @@
 #define MAE_VERSION "0.1.0"
 
 namespace mae {
+inline namespace MAE_ISA {
 
 /// What this program was built from: version, compiler, instruction set and backends.
 inline std::string build_info() {
@@ -26,4 +27,16 @@ inline std::string build_info() {
   return text;
 }
 
+/// The widest instruction set that this processor has and this program does not use; empty when
+/// there is none, and where it cannot be known.
+inline std::string unused_instructions() {
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+  std::string const used = isa_name;
+  if (__builtin_cpu_supports("avx512f") != 0 && !used.starts_with("avx512")) return "avx512";
+  if (__builtin_cpu_supports("avx2") != 0 && used == "portable") return "avx2";
+#endif
+  return {};
+}
+
+}  // namespace MAE_ISA
 }  // namespace mae

@@ -26,7 +26,7 @@ struct forward_result {
   double baseline = 0;  // the same for predicting zero
   index_t targets = 0;  // W
   index_t target_width = 0;
-  std::vector<T> prediction;  // (W, target width), image after image, ascending positions
+  std::vector<T> prediction = {};  // (W, target width), image after image, ascending positions
 };
 
 /// The images of a shard that are few enough for its layers to stay in the L2 cache, and enough
@@ -49,6 +49,11 @@ inline void check_images(model_config const& config, std::size_t values, mask_pl
                        std::to_string(images) + " of " + std::to_string(config.num_patches()));
 }
 
+struct image_losses {
+  double loss = 0;
+  double zero = 0;
+};
+
 /// One image's patches (N, P), in the backend's scalar type.
 template <class T>
 std::vector<T> patches_of(model_config const& config, std::span<float const> image) {
@@ -58,6 +63,79 @@ std::vector<T> patches_of(model_config const& config, std::span<float const> ima
            config.patch,
            matrix_view<float>(patches.data(), config.num_patches(), config.patch_values()));
   return {patches.begin(), patches.end()};
+}
+
+/// One image of a batch on its way through the network.
+template <Backend B>
+class image_pass {
+  using T = typename B::scalar;
+
+ public:
+  image_pass(network_sizes const& sizes,
+             std::span<float const> images,
+             mask_plan const& plan,
+             index_t number,
+             predicted_patches predicted)
+      : sizes_(sizes), plan_(plan), number_(number), network_(sizes, pass_kind::inference) {
+    auto const values = static_cast<std::size_t>(sizes.config.image.values());
+    patches_ = patches_of<T>(sizes.config,
+                             images.subspan(static_cast<std::size_t>(number) * values, values));
+    shard_.assign(plan, number, number + 1, predicted);
+  }
+
+  /// Sums over targets: the losses of the prediction and of predicting zero. `prediction` (targets,
+  /// target width), written.
+  template <Objective O>
+  image_losses predict(network_weights<T const> const& weights, O const& objective, T* prediction) {
+    std::vector<T> values(static_cast<std::size_t>(shard_.num_targets() * sizes_.target_width));
+    matrix_view<T> const targets(values.data(), shard_.num_targets(), sizes_.target_width);
+    objective.target(sizes_.config, patches(), plan_.target(number_), targets);
+    image_losses sums;
+    sums.loss = network_.forward(typename B::lane{}, weights, shard_, patches(), targets);
+    for (T const value : values)
+      sums.zero += static_cast<double>(value) * static_cast<double>(value);
+    sums.zero /= static_cast<double>(sizes_.target_width);
+    auto const predicted = network_.prediction(shard_);
+    std::copy_n(predicted.data, predicted.size(), prediction);
+    return sums;
+  }
+
+  /// Puts what is predicted into `image` (H, W, C).
+  template <Objective O>
+  void paint(network_weights<T const> const& weights, O const& objective, std::span<float> image) {
+    std::vector<patch_index> const rows(shard_.target_patches().begin(),
+                                        shard_.target_patches().end());
+    auto const predicted = network_.reconstruct(typename B::lane{}, weights, shard_, patches());
+    objective.to_pixels(patches(), rows, predicted);
+    std::vector<float> painted(patches_.begin(), patches_.end());
+    matrix_view<float> const view(painted.data(), patches().rows, patches().cols);
+    for (std::size_t r = 0; r < rows.size(); ++r)
+      std::transform(predicted.row(static_cast<index_t>(r)).begin(),
+                     predicted.row(static_cast<index_t>(r)).end(),
+                     view.row(rows[r]).begin(),
+                     [](T value) { return static_cast<float>(value); });
+    unpatchify(view, sizes_.config.image, sizes_.config.patch, image);
+  }
+
+ private:
+  matrix_view<T const> patches() const {
+    return {patches_.data(), sizes_.config.num_patches(), sizes_.config.patch_values()};
+  }
+
+  network_sizes const& sizes_;
+  mask_plan const& plan_;
+  index_t number_;
+  network_pass<B> network_;
+  shard_rows shard_;
+  std::vector<T> patches_;  // (N, P)
+};
+
+/// The first row of each image's targets among all: (B + 1).
+inline std::vector<index_t> target_offsets(mask_plan const& plan) {
+  std::vector<index_t> offsets(1, 0);
+  for (index_t i = 0; i < plan.images(); ++i)
+    offsets.push_back(offsets.back() + plan.counts(i).target);
+  return offsets;
 }
 
 }  // namespace detail
@@ -71,49 +149,22 @@ forward_result<T> forward_images(B const& backend,
                                  O const& objective,
                                  std::span<float const> images,
                                  mask_plan const& plan) {
-  auto const& config = sizes.config;
-  detail::check_images(config, images.size(), plan);
-  auto const image_values = static_cast<std::size_t>(config.image.values());
-  forward_result<T> result;
-  result.target_width = sizes.target_width;
-  std::vector<index_t> offsets(static_cast<std::size_t>(plan.images()) + 1, 0);
-  for (index_t i = 0; i < plan.images(); ++i)
-    offsets[static_cast<std::size_t>(i) + 1] =
-        offsets[static_cast<std::size_t>(i)] + plan.counts(i).target;
-  result.targets = offsets.back();
+  detail::check_images(sizes.config, images.size(), plan);
+  auto const offsets = detail::target_offsets(plan);
+  forward_result<T> result{.targets = offsets.back(), .target_width = sizes.target_width};
   result.prediction.resize(static_cast<std::size_t>(result.targets * sizes.target_width));
 
-  struct sums {
-    double loss = 0;
-    double zero = 0;
-  };
-  std::vector<sums> image_sums(static_cast<std::size_t>(plan.images()));
+  std::vector<detail::image_losses> losses(static_cast<std::size_t>(plan.images()));
   backend.threads().for_each(plan.images(), [&](index_t i, int /*worker*/) {
     auto const at = static_cast<std::size_t>(i);
-    network_pass<B> pass(sizes, pass_kind::inference);
-    shard_rows shard;
-    shard.assign(plan, i, i + 1);
-    auto const patches =
-        detail::patches_of<T>(config, images.subspan(at * image_values, image_values));
-    matrix_view<T const> const view(patches.data(), config.num_patches(), config.patch_values());
-    std::vector<T> targets(static_cast<std::size_t>(shard.num_targets() * sizes.target_width));
-    matrix_view<T> const target(targets.data(), shard.num_targets(), sizes.target_width);
-    objective.target(config, view, plan.target(i), target);
-    image_sums[at].loss = pass.forward(typename B::lane{}, weights, shard, view, target);
-    for (T const value : targets)
-      image_sums[at].zero += static_cast<double>(value) * static_cast<double>(value);
-    auto const prediction = pass.prediction(shard);
-    std::copy_n(prediction.data,
-                prediction.size(),
-                result.prediction.data() + offsets[at] * sizes.target_width);
+    detail::image_pass<B> pass(sizes, images, plan, i, predicted_patches::targets);
+    losses[at] = pass.predict(
+        weights, objective, result.prediction.data() + offsets[at] * sizes.target_width);
   });
-  for (auto const& sum : image_sums) {
-    result.loss += sum.loss;
-    result.baseline += sum.zero;
+  for (auto const& [loss, zero] : losses) {
+    result.loss += loss / static_cast<double>(result.targets);
+    result.baseline += zero / static_cast<double>(result.targets);
   }
-  auto const count = static_cast<double>(result.targets);
-  result.loss /= count;
-  result.baseline /= count * static_cast<double>(sizes.target_width);
   return result;
 }
 
@@ -126,28 +177,14 @@ std::vector<float> reconstruct_images(B const& backend,
                                       O const& objective,
                                       std::span<float const> images,
                                       mask_plan const& plan) {
-  auto const& config = sizes.config;
-  detail::check_images(config, images.size(), plan);
-  auto const image_values = static_cast<std::size_t>(config.image.values());
-  std::vector<float> painted(images.begin(), images.end());
+  detail::check_images(sizes.config, images.size(), plan);
+  auto const values = static_cast<std::size_t>(sizes.config.image.values());
+  std::vector<float> painted(images.size());
   backend.threads().for_each(plan.images(), [&](index_t i, int /*worker*/) {
-    auto const first = static_cast<std::size_t>(i) * image_values;
-    network_pass<B> pass(sizes, pass_kind::inference);
-    shard_rows shard;
-    shard.assign(plan, i, i + 1, predicted_patches::all_present);
-    auto patches = detail::patches_of<T>(config, images.subspan(first, image_values));
-    matrix_view<T> const view(patches.data(), config.num_patches(), config.patch_values());
-    std::vector<patch_index> const rows(shard.target_patches().begin(),
-                                        shard.target_patches().end());
-    auto const predicted = pass.reconstruct(typename B::lane{}, weights, shard, view);
-    objective.to_pixels(matrix_view<T const>(view), rows, predicted);
-    for (std::size_t r = 0; r < rows.size(); ++r)
-      std::ranges::copy(predicted.row(static_cast<index_t>(r)), view.row(rows[r]).begin());
-    std::vector<float> const values(patches.begin(), patches.end());
-    unpatchify(matrix_view<float const>(values.data(), view.rows, view.cols),
-               config.image,
-               config.patch,
-               std::span(painted).subspan(first, image_values));
+    detail::image_pass<B> pass(sizes, images, plan, i, predicted_patches::all_present);
+    pass.paint(weights,
+               objective,
+               std::span(painted).subspan(static_cast<std::size_t>(i) * values, values));
   });
   return painted;
 }
