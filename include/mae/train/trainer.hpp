@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mae/core/clock.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/channel_statistics.hpp>
@@ -15,7 +16,6 @@
 #include <mae/train/shard_schedule.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -94,7 +94,7 @@ class trainer {
 
   /// One optimizer step: load, forward and backward of each accumulated batch, update.
   step_report step() {
-    auto const start = std::chrono::steady_clock::now();
+    double const start = monotonic_seconds();
     step_report report = describe_step();
     gradients_.clear();
     auto const indices =
@@ -114,8 +114,7 @@ class trainer {
     report.baseline = zero_loss / targets;
     report.gradient_norm = std::sqrt(gradients_.reduce()) / targets;
     apply(report, targets);
-    report.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    report.seconds = monotonic_seconds() - start;
     return report;
   }
 
