@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,31 +41,29 @@ struct readable_file {
 
 /// Opens a regular file for reading. Never blocks: a pipe without a writer is refused as a folder
 /// is. Throws io_error.
-inline readable_file open_for_reading(std::filesystem::path const& path) {
-  std::string const name = path.string();
+inline readable_file open_for_reading(std::string const& path) {
   int number = -1;
   do {
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): POSIX declares it so.
     number = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   } while (number < 0 && errno == EINTR);
-  if (number < 0) throw io_error(name, "open", errno);
+  if (number < 0) throw io_error(path, "open", errno);
   file_descriptor descriptor(number);
 
   struct stat status {};
-  if (::fstat(number, &status) != 0) throw io_error(name, "stat", errno);
-  if (S_ISDIR(status.st_mode)) throw io_error(name, "open as a file", EISDIR);
+  if (::fstat(number, &status) != 0) throw io_error(path, "stat", errno);
+  if (S_ISDIR(status.st_mode)) throw io_error(path, "open as a file", EISDIR);
   if (!S_ISREG(status.st_mode))
-    throw io_error(name, "open (it is a pipe, a socket or a device, not a file)", EINVAL);
+    throw io_error(path, "open (it is a pipe, a socket or a device, not a file)", EINVAL);
   return {std::move(descriptor), static_cast<std::uint64_t>(status.st_size)};
 }
 
 /// All bytes of a regular file. Throws io_error where the system refuses, format_error when the
 /// file is larger than `max_bytes`, before memory is taken.
-inline std::vector<std::byte> read_file(std::filesystem::path const& path,
-                                        std::uint64_t max_bytes) {
+inline std::vector<std::byte> read_file(std::string const& path, std::uint64_t max_bytes) {
   readable_file const file = open_for_reading(path);
   if (file.size > max_bytes)
-    throw format_error(path.string(),
+    throw format_error(path,
                        max_bytes,
                        "the file has " + std::to_string(file.size) + " bytes, at most " +
                            std::to_string(max_bytes) + " were expected");
@@ -76,7 +73,7 @@ inline std::vector<std::byte> read_file(std::filesystem::path const& path,
     ::ssize_t const count =
         ::read(file.descriptor.number(), bytes.data() + done, bytes.size() - done);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw io_error(path.string(), "read", errno);
+    if (count < 0) throw io_error(path, "read", errno);
     if (count == 0) break;
     done += static_cast<std::size_t>(count);
   }

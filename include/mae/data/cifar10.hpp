@@ -5,15 +5,13 @@
 #include <mae/core/types.hpp>
 #include <mae/data/memory_dataset.hpp>
 
-#include <algorithm>
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <iterator>
 #include <span>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -77,19 +75,22 @@ inline void check_cifar10_size(std::span<std::byte const> bytes,
                            std::to_string(records) + " records, the file " + std::to_string(whole));
 }
 
+/// The path of what is named `name` in `folder`.
+inline std::string path_inside(std::string const& folder, std::string const& name) {
+  return folder + (folder.ends_with('/') ? "" : "/") + name;
+}
+
 /// The folder with the batches: `folder`, or the one that the official archive makes inside it.
 /// Throws io_error where `folder` is none, format_error where it is the archive itself.
-inline std::filesystem::path find_cifar10_folder(std::filesystem::path const& folder) {
-  std::error_code failure;
-  auto const status = std::filesystem::status(folder, failure);
-  if (std::filesystem::is_regular_file(status) && folder.extension() == ".gz")
-    throw format_error(folder.string(), 0, "a folder is expected here: unpack the .tar.gz");
-  if (std::filesystem::exists(status) && !std::filesystem::is_directory(status))
-    throw io_error(folder.string(), "open as a folder", ENOTDIR);
-  if (!std::filesystem::is_directory(status))
-    throw io_error(folder.string(), "open as a folder", failure ? failure.value() : ENOENT);
-  auto const inner = folder / "cifar-10-batches-bin";
-  return std::filesystem::is_directory(inner, failure) ? inner : folder;
+inline std::string find_cifar10_folder(std::string const& folder) {
+  struct stat status {};
+  if (::stat(folder.c_str(), &status) != 0) throw io_error(folder, "open as a folder", errno);
+  if (S_ISREG(status.st_mode) && folder.ends_with(".gz"))
+    throw format_error(folder, 0, "a folder is expected here: unpack the .tar.gz");
+  if (!S_ISDIR(status.st_mode)) throw io_error(folder, "open as a folder", ENOTDIR);
+  std::string const inner = path_inside(folder, "cifar-10-batches-bin");
+  bool const is_inside = ::stat(inner.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  return is_inside ? inner : folder;
 }
 
 }  // namespace detail
@@ -111,13 +112,12 @@ inline void append_cifar10_batch(std::span<std::byte const> bytes,
                          "record " + std::to_string(at / record_bytes) + " has the label " +
                              std::to_string(label) + ": labels are 0 to 9");
   }
+  std::size_t written = result.pixels.size();
+  result.pixels.resize(written + records * (record_bytes - 1));
   for (; !bytes.empty(); bytes = bytes.subspan(record_bytes)) {
     result.labels.push_back(std::to_integer<std::int32_t>(bytes[0]));
-    auto const pixels = bytes.subspan(1, record_bytes - 1);
-    std::transform(
-        pixels.begin(), pixels.end(), std::back_inserter(result.pixels), [](std::byte value) {
-          return std::to_integer<std::uint8_t>(value);
-        });
+    for (std::byte const value : bytes.subspan(1, record_bytes - 1))
+      result.pixels[written++] = std::to_integer<std::uint8_t>(value);
   }
 }
 
@@ -125,22 +125,18 @@ inline void append_cifar10_batch(std::span<std::byte const> bytes,
 /// train with or 10,000 to test with. `folder` holds data_batch_1.bin and the others, or the folder
 /// cifar-10-batches-bin that does. Throws io_error for a file that is missing, unreadable or no
 /// file; format_error, with file, record and byte, for one that is not a batch of CIFAR-10.
-inline memory_dataset<std::uint8_t> load_cifar10(std::filesystem::path const& folder, split part) {
-  std::vector<std::string> names{"test_batch.bin"};
-  if (part == split::train)
-    names = {"data_batch_1.bin",
-             "data_batch_2.bin",
-             "data_batch_3.bin",
-             "data_batch_4.bin",
-             "data_batch_5.bin"};
-  auto const batches = detail::find_cifar10_folder(folder);
+inline memory_dataset<std::uint8_t> load_cifar10(std::string const& folder, split part) {
+  std::string const batches = detail::find_cifar10_folder(folder);
+  bool const is_train = part == split::train;
+  std::size_t const count = is_train ? 5 : 1;
+  auto const images = count * cifar10_layout::batch_records;
   cifar10_records all;
-  auto const count = names.size() * cifar10_layout::batch_records;
-  all.labels.reserve(count);
-  all.pixels.reserve(count * static_cast<std::size_t>(cifar10_layout::format.extent.values()));
-  for (std::string const& name : names) {
-    auto const path = batches / name;
-    append_cifar10_batch(read_file(path, cifar10_layout::most_bytes), path.string(), all);
+  all.labels.reserve(images);
+  all.pixels.reserve(images * static_cast<std::size_t>(cifar10_layout::format.extent.values()));
+  for (std::size_t i = 1; i <= count; ++i) {
+    auto const path = detail::path_inside(
+        batches, is_train ? "data_batch_" + std::to_string(i) + ".bin" : "test_batch.bin");
+    append_cifar10_batch(read_file(path, cifar10_layout::most_bytes), path, all);
   }
   return {std::move(all.pixels),
           cifar10_layout::format,
