@@ -58,6 +58,11 @@ class parameter_layout {
   /// Elements of the flat block, padding included (which stays zero).
   index_t size() const { return size_; }
 
+  bool contains(std::string const& name) const {
+    for (auto const& tensor : tensors_)
+      if (tensor.name == name) return true;
+    return false;
+  }
   tensor_spec const& find(std::string const& name) const {
     for (auto const& tensor : tensors_)
       if (tensor.name == name) return tensor;

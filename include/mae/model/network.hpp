@@ -10,6 +10,7 @@
 #include <mae/model/encoder_pass.hpp>
 #include <mae/model/shard.hpp>
 #include <mae/model/weights.hpp>
+#include <mae/model/workspace.hpp>
 #include <mae/op/squared_error.hpp>
 
 #include <algorithm>
@@ -58,22 +59,14 @@ class encoder_inference {
 
  private:
   void fit(shard_capacity const& needed) {
-    if (room_.covers(needed)) return;
-    room_ = room_.larger(needed);
-    carver<T> counter;
-    carve(counter);
-    memory_ = typename B::buffer(counter.used());
-    carver<T> memory(memory_.data());
-    carve(memory);
-  }
-  void carve(carver<T>& memory) {
-    keep_ = encoder_activations<T>::carve(memory, sizes_.config, room_, pass_kind::inference);
-    scratch_ = memory.vector(attention_scratch_size(room_.longest_encoder_sequence));
+    workspace_.fit(needed, [this](carver<T>& memory, shard_capacity const& room) {
+      keep_ = encoder_activations<T>::carve(memory, sizes_.config, room, pass_kind::inference);
+      scratch_ = memory.vector(attention_scratch_size(room.longest_encoder_sequence));
+    });
   }
 
   network_sizes sizes_;
-  shard_capacity room_;
-  typename B::buffer memory_;
+  pass_workspace<B> workspace_;
   encoder_activations<T> keep_;
   std::span<T> scratch_;
 };
@@ -90,13 +83,8 @@ class network_pass {
 
   /// Makes room, so that later passes of no larger shards allocate nothing.
   void fit(shard_capacity const& needed) {
-    if (room_.covers(needed)) return;
-    room_ = room_.larger(needed);
-    carver<T> counter;
-    carve(counter);
-    memory_ = typename B::buffer(counter.used());
-    carver<T> memory(memory_.data());
-    carve(memory);
+    workspace_.fit(needed,
+                   [this](carver<T>& memory, shard_capacity const& room) { carve(memory, room); });
   }
 
   /// Predicts the targets of a shard: (M, target width) in the order of shard.target_patches(),
@@ -180,25 +168,24 @@ class network_pass {
             scratch_};
   }
 
-  void carve(carver<T>& memory) {
+  void carve(carver<T>& memory, shard_capacity const& room) {
     auto const& config = sizes_.config;
-    encoder_ = encoder_activations<T>::carve(memory, config, room_, kind_);
-    decoder_ = decoder_activations<T>::carve(memory, config, sizes_.target_width, room_, kind_);
-    losses_ = memory.vector(room_.targets);
+    encoder_ = encoder_activations<T>::carve(memory, config, room, kind_);
+    decoder_ = decoder_activations<T>::carve(memory, config, sizes_.target_width, room, kind_);
+    losses_ = memory.vector(room.targets);
     scratch_ = memory.vector(attention_scratch_size(
-        std::max(room_.longest_encoder_sequence, room_.longest_decoder_sequence)));
+        std::max(room.longest_encoder_sequence, room.longest_decoder_sequence)));
     if (kind_ == pass_kind::inference) return;
-    encoder_block_grads_ = block_gradients<T>::carve(memory, config.encoder, room_.encoder_rows);
-    decoder_block_grads_ = block_gradients<T>::carve(memory, config.decoder, room_.decoder_rows);
-    decoder_grads_ = decoder_gradients<T>::carve(memory, config, room_);
-    tokens_grad_ = memory.matrix(room_.encoder_rows, config.encoder.width);
-    encoder_rows_grad_ = memory.matrix(room_.encoder_rows, config.encoder.width);
+    encoder_block_grads_ = block_gradients<T>::carve(memory, config.encoder, room.encoder_rows);
+    decoder_block_grads_ = block_gradients<T>::carve(memory, config.decoder, room.decoder_rows);
+    decoder_grads_ = decoder_gradients<T>::carve(memory, config, room);
+    tokens_grad_ = memory.matrix(room.encoder_rows, config.encoder.width);
+    encoder_rows_grad_ = memory.matrix(room.encoder_rows, config.encoder.width);
   }
 
   network_sizes sizes_;
   pass_kind kind_;
-  shard_capacity room_;
-  typename B::buffer memory_;
+  pass_workspace<B> workspace_;
   encoder_activations<T> encoder_;
   decoder_activations<T> decoder_;
   std::span<T> losses_;
