@@ -115,11 +115,10 @@ class memory_dataset {
                          std::to_string(scale_));
     size_ = values / extent_.values();
     if constexpr (std::same_as<T, float>) {
-      auto const wrong = std::find_if(
-          pixels_.begin(), pixels_.end(), [](float value) { return !std::isfinite(value); });
-      if (wrong != pixels_.end())
-        throw config_error("image " + std::to_string((wrong - pixels_.begin()) / extent_.values()) +
-                           " has a pixel that is not finite");
+      for (index_t i = 0; i < values; ++i)
+        if (!std::isfinite(pixels_[static_cast<std::size_t>(i)]))
+          throw config_error("image " + std::to_string(i / extent_.values()) +
+                             " has a pixel that is not finite");
     }
   }
 
@@ -133,15 +132,14 @@ class memory_dataset {
     if (static_cast<index_t>(classes.size()) != size_)
       throw config_error(std::to_string(classes.size()) + " labels for " + std::to_string(size_) +
                          " images: each image needs one");
-    if (labels_.num_classes == 0)
-      labels_.num_classes = index_t{*std::max_element(classes.begin(), classes.end())} + 1;
-    auto const wrong = std::find_if(classes.begin(), classes.end(), [this](std::int32_t label) {
-      return label < 0 || label >= labels_.num_classes;
-    });
-    if (wrong != classes.end())
-      throw config_error("image " + std::to_string(wrong - classes.begin()) + " has the label " +
-                         std::to_string(*wrong) + ", of " + std::to_string(labels_.num_classes) +
-                         " classes");
+    index_t highest = 0;
+    for (index_t const label : classes) highest = std::max(highest, label);
+    if (labels_.num_classes == 0) labels_.num_classes = highest + 1;
+    for (index_t i = 0; i < size_; ++i)
+      if (label(i) < 0 || label(i) >= labels_.num_classes)
+        throw config_error("image " + std::to_string(i) + " has the label " +
+                           std::to_string(label(i)) + ", of " +
+                           std::to_string(labels_.num_classes) + " classes");
   }
 
   std::shared_ptr<std::vector<T> const> owner_;  // null in a view
