@@ -8,6 +8,7 @@
 #include <mae/io/model_file.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/safetensors.hpp>
+#include <mae/model/layout.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/report.hpp>
 #include <mae/train/trainer.hpp>
@@ -18,6 +19,7 @@
 #include <string>
 #include <system_error>
 #include <type_traits>
+#include <utility>
 
 namespace mae {
 
@@ -93,6 +95,18 @@ settings_list resume_settings(Trainer const& training) {
   return all;
 }
 
+/// The table of all tensors in a training's file: the model's, and the moments of its parameters.
+inline parameter_layout layout_with_moments(parameter_layout const& model) {
+  parameter_layout all = model;
+  for (auto const* prefix : {first_moment_prefix, second_moment_prefix})
+    for (auto moment : model.tensors()) {
+      if (moment.kind != tensor_kind::parameter) continue;
+      moment.name.insert(0, prefix);
+      all.add(std::move(moment));
+    }
+  return all;
+}
+
 inline training_progress parse_progress(progress_reader const& read) {
   return {.step = read.count("step"),
           .optimizer_steps = read.count("optimizer_steps"),
@@ -155,8 +169,7 @@ resume_report load_training(std::string const& path, Trainer& training) {
     throw config_error(
         path + ": the training was to take " + std::to_string(report.previous_total_steps) +
         " steps; it can be resumed for more, but not for " + std::to_string(report.total_steps));
-  reject_unknown_tensors(
-      file, path, layout, {detail::first_moment_prefix, detail::second_moment_prefix});
+  reject_unknown_tensors(file, path, detail::layout_with_moments(layout));
   auto const values = read_tensors<scalar>(file, path, layout);
   host_buffer<scalar> first(layout.size());
   host_buffer<scalar> second(layout.size());
