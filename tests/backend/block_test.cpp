@@ -23,7 +23,8 @@ TEST_CASE_TEMPLATE("a block's sum counts every element once, for every count", T
   for (index_t count = 0; count <= largest_count; ++count) {
     // Squares: whole numbers, so that the sum is exact whatever its order, and no two alike.
     T const sum = block.sum<T>(count, [](index_t i) { return static_cast<T>((i + 1) * (i + 1)); });
-    CHECK(sum == static_cast<T>(count * (count + 1) * (2 * count + 1) / 6));
+    index_t const six_times = count * (count + 1) * (2 * count + 1);
+    CHECK(6 * sum == static_cast<T>(six_times));
   }
 }
 

@@ -71,7 +71,7 @@ static_assert(std::same_as<mae::scalar_of<mae::eigen_lane<double>>, double>);
 
 TEST_CASE("copies of a backend share one set of threads") {
   mae::eigen_backend<float> const backend(3);
-  mae::eigen_backend<float> const copy = backend;
+  mae::eigen_backend<float> const copy = backend;  // NOLINT(performance-unnecessary-copy*)
   CHECK(backend.threads().size() == 3);
   CHECK(&copy.threads() == &backend.threads());
   CHECK(&mae::eigen_backend<float>(3).threads() != &backend.threads());

@@ -4,7 +4,6 @@
 #include <mae/backend/concept.hpp>
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/types.hpp>
-#include <mae/core/views.hpp>
 
 #include <doctest/doctest.h>
 
@@ -17,7 +16,6 @@
 namespace {
 
 using mae::index_t;
-using mae::matrix_view;
 using mae::product_form;
 using mae_test::padded_matrix;
 

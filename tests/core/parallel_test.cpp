@@ -114,6 +114,7 @@ TEST_CASE("loops from several threads take turns and each is complete") {
   std::atomic<int> overlaps = 0;
   std::vector<std::vector<int>> sums(users, std::vector<int>(loops, 0));
   std::vector<std::thread> threads;
+  threads.reserve(users);
   for (int user = 0; user < users; ++user)
     threads.emplace_back([&, user] {
       for (int& sum : sums[static_cast<std::size_t>(user)]) {
@@ -138,7 +139,7 @@ TEST_CASE("loops from several threads take turns and each is complete") {
 TEST_CASE("a body is used where it stands, never copied") {
   struct counting_body {
     std::atomic<int> calls = 0;
-    void operator()(index_t, int) { ++calls; }
+    void operator()(index_t /*index*/, int /*worker*/) { ++calls; }
   };
   mae::thread_pool pool(2);
   counting_body body;

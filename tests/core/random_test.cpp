@@ -122,7 +122,7 @@ TEST_CASE("uniform numbers fill [0, 1) evenly and are multiples of 2^-24") {
     ++histogram[static_cast<std::size_t>(u * cells)];
   }
   // 63 degrees of freedom: mean 63, deviation 11.2.
-  CHECK(chi_squared(histogram, count / cells) < 63 + 5 * 11.2);
+  CHECK(chi_squared(histogram, static_cast<double>(count) / cells) < 63 + 5 * 11.2);
 }
 
 TEST_CASE("uniform doubles have 53 random bits") {

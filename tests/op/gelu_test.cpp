@@ -23,9 +23,10 @@ double exact_gelu(double x) {
 /// x from -5 to 5 in 11 rows of 21.
 template <class T>
 padded_matrix<T> some_inputs() {
+  constexpr index_t count = 231;
   padded_matrix<T> x(11, 21);
-  for (index_t i = 0; i < 11 * 21; ++i)
-    x.view()(i / 21, i % 21) = static_cast<T>(-5 + 10.0 * static_cast<double>(i) / (11 * 21 - 1));
+  for (index_t i = 0; i < count; ++i)
+    x.view()(i / 21, i % 21) = static_cast<T>(-5 + 10.0 * static_cast<double>(i) / (count - 1));
   return x;
 }
 

@@ -60,8 +60,8 @@ class padded_matrix {
   }
 
  private:
-  index_t rows_;
-  index_t cols_;
+  index_t rows_ = 0;
+  index_t cols_ = 0;
   std::vector<T> values_;
 };
 

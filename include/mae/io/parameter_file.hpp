@@ -8,11 +8,9 @@
 #include <mae/io/safetensors_writer.hpp>
 #include <mae/model/layout.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <initializer_list>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -149,14 +147,11 @@ inline void reject_unknown_tensors(safetensors_file const& file,
                                    std::string const& path,
                                    parameter_layout const& layout,
                                    std::initializer_list<std::string_view> allowed = {}) {
-  std::set<std::string_view> known;
-  for (auto const& tensor : layout.tensors()) known.insert(tensor.name);
   for (auto const& entry : file.tensors()) {
-    bool const is_allowed =
-        std::any_of(allowed.begin(), allowed.end(), [&](std::string_view start) {
-          return entry.name.starts_with(start);
-        });
-    if (!is_allowed && !known.contains(entry.name))
+    bool is_known = layout.contains(entry.name);
+    for (std::string_view const start : allowed)
+      is_known = is_known || entry.name.starts_with(start);
+    if (!is_known)
       throw format_error(path,
                          8,
                          "tensor " + entry.name + " " + detail::shape_text(entry.shape) +

@@ -66,6 +66,17 @@ inline std::string shown(std::string_view name) {
   return '\'' + text + (text.size() < name.size() ? "...'" : "'");
 }
 
+/// The numbers of the tensors, sorted by name; equal names keep their order.
+inline std::vector<std::uint32_t> order_by_name(std::span<tensor_entry const> tensors) {
+  std::vector<std::uint32_t> order(tensors.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::sort(order.begin(), order.end(), [tensors](std::uint32_t a, std::uint32_t b) {
+    int const sign = tensors[a].name.compare(tensors[b].name);
+    return sign != 0 ? sign < 0 : a < b;
+  });
+  return order;
+}
+
 /// What a header says. The spans of `tensors` look into the data that it was checked against.
 struct header {
   std::vector<tensor_entry> tensors;   // as they stand in the header
@@ -190,20 +201,12 @@ class header_parser {
   }
 
   void check_names() {
-    auto& order = result_.by_name;
-    order.resize(result_.tensors.size());
-    std::iota(order.begin(), order.end(), 0U);
-    auto const name = [this](std::uint32_t i) -> std::string const& {
-      return result_.tensors[i].name;
-    };
-    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-      int const sign = name(a).compare(name(b));
-      return sign != 0 ? sign < 0 : a < b;
-    });
-    auto const equal = [&](std::uint32_t a, std::uint32_t b) { return name(a) == name(b); };
-    auto const twin = std::adjacent_find(order.begin(), order.end(), equal);
-    if (twin != order.end())
-      reader_.refuse(name_offsets_[twin[1]], "two tensors are named " + shown(name(*twin)));
+    auto const& order = result_.by_name = order_by_name(result_.tensors);
+    for (std::size_t i = 1; i < order.size(); ++i) {
+      std::string const& name = result_.tensors[order[i]].name;
+      if (name == result_.tensors[order[i - 1]].name)
+        reader_.refuse(name_offsets_[order[i]], "two tensors are named " + shown(name));
+    }
   }
 
   /// Every byte of the data belongs to one tensor.

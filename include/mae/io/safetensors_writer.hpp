@@ -7,14 +7,11 @@
 #include <mae/io/json_reader.hpp>
 #include <mae/io/safetensors_header.hpp>
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace mae {
 
@@ -52,7 +49,6 @@ class header_builder {
     if (metadata.contains(std::string(format_key)) || metadata.contains(std::string(hash_key)))
       throw config_error("the metadata keys mae.format and mae.hash are the library's own");
     if (metadata.size() + 2 > max_metadata) throw config_error("too many metadata entries");
-    std::vector<std::string_view> names;
     for (tensor_entry const& tensor : tensors) {
       if (tensor.name.empty() || tensor.name == metadata_name)
         throw config_error("a tensor cannot be named " + shown(tensor.name));
@@ -60,11 +56,11 @@ class header_builder {
         throw config_error("tensor " + shown(tensor.name) + " has more than 16 extents");
       if (tensor_bytes(tensor.type, tensor.shape) != tensor.bytes.size())
         throw config_error("tensor " + shown(tensor.name) + ": its bytes do not fit its shape");
-      names.push_back(tensor.name);
     }
-    std::ranges::sort(names);
-    auto const twin = std::ranges::adjacent_find(names);
-    if (twin != names.end()) throw config_error("two tensors are named " + shown(*twin));
+    auto const order = order_by_name(tensors);
+    for (std::size_t i = 1; i < order.size(); ++i)
+      if (tensors[order[i]].name == tensors[order[i - 1]].name)
+        throw config_error("two tensors are named " + shown(tensors[order[i]].name));
   }
 
   void set_length() {

@@ -1,0 +1,243 @@
+#include "picture.hpp"
+#include "png_file.hpp"
+#include "running_program.hpp"
+#include "scratch_folder.hpp"
+
+#include <mae/io/safetensors.hpp>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using json = nlohmann::ordered_json;
+using path_type = std::filesystem::path;
+
+constexpr std::int64_t steps = 3;
+
+std::string read_text(path_type const& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::vector<std::string> lines_of(std::string const& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+/// The driver's command line: a training of three steps, with more or other flags.
+std::vector<std::string> training_in(path_type const& out,
+                                     std::vector<std::string> const& more = {}) {
+  std::vector<std::string> arguments{DRIVER,
+                                     "--data",
+                                     "synthetic",
+                                     "--config",
+                                     "quick4",
+                                     "--steps",
+                                     std::to_string(steps),
+                                     "--batch-size",
+                                     "16",
+                                     "--probe",
+                                     "none",
+                                     "--out",
+                                     out.string()};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+/// A training that nothing interrupted, for all test cases; none of them changes its folder.
+struct whole_training {
+  scratch_folder folder;
+  path_type out = folder / "results";
+  program_result result = run_program(training_in(out));
+};
+whole_training const& trained() {
+  static whole_training const training;
+  return training;
+}
+
+/// One line on stderr, no matter what, and an exit status.
+void check_refused(std::vector<std::string> const& arguments,
+                   int exit_code,
+                   std::string const& why) {
+  auto const result = run_program(arguments);
+  CHECK(result.exit_code == exit_code);
+  CHECK(result.err.starts_with("cifar10_pretrain: "));
+  CHECK(lines_of(result.err).size() == 1);
+  CHECK(result.err.ends_with('\n'));
+  CHECK_MESSAGE(result.err.find(why) != std::string::npos, result.err);
+}
+
+/// All bytes of all files of a folder.
+std::vector<std::pair<path_type, std::string>> contents_of(path_type const& folder) {
+  std::vector<std::pair<path_type, std::string>> files;
+  for (auto const& entry : std::filesystem::directory_iterator(folder))
+    files.emplace_back(entry.path().filename(), read_text(entry.path()));
+  std::ranges::sort(files);
+  return files;
+}
+
+/// The steps of the training records of metrics.jsonl, every line of which must be one.
+std::vector<std::int64_t> trained_steps(path_type const& metrics) {
+  std::vector<std::int64_t> found;
+  for (auto const& line : lines_of(read_text(metrics))) {
+    auto const record = json::parse(line);
+    CHECK(record.at("loss").is_number());
+    CHECK(record.at("baseline").is_number());
+    if (record.at("kind") == "training") found.push_back(record.at("step").get<std::int64_t>());
+  }
+  return found;
+}
+
+/// Waits until the training in `out` has written the record of a step. False after a minute.
+bool wait_for_a_step(path_type const& out) {
+  using namespace std::chrono_literals;
+  auto const end = std::chrono::steady_clock::now() + 60s;
+  while (std::chrono::steady_clock::now() < end) {
+    if (read_text(out / "metrics.jsonl").find(R"("kind":"training")") != std::string::npos)
+      return true;
+    std::this_thread::sleep_for(2ms);
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("a training ends well and leaves its seven files") {
+  auto const& [folder, out, result] = trained();
+  CHECK(result.exit_code == 0);
+  CHECK(result.err.empty());
+  std::vector<std::string> names;
+  for (auto const& [name, bytes] : contents_of(out)) names.push_back(name.string());
+  CHECK(names == std::vector<std::string>{"encoder.safetensors",
+                                          "loss.svg",
+                                          "metrics.jsonl",
+                                          "model.safetensors",
+                                          "reconstructions.png",
+                                          "summary.json",
+                                          "training.safetensors"});
+
+  for (std::string const name : {"encoder", "model", "training"}) {
+    auto const file = mae::safetensors_file::load((out / (name + ".safetensors")).string());
+    CHECK(file.hashed());
+    CHECK(file.metadata().at("contents") == name);
+  }
+  auto const sheet = pretrain::load_png(out / "reconstructions.png");
+  CHECK(sheet.width() >= 4 * 32);
+  CHECK(sheet.height() >= 8 * 32);
+  std::string const chart = read_text(out / "loss.svg");
+  CHECK(chart.starts_with("<svg "));
+  CHECK(chart.ends_with("</svg>\n"));
+  CHECK(trained_steps(out / "metrics.jsonl") == std::vector<std::int64_t>{1, 2, 3});
+}
+
+TEST_CASE("the summary has all its fields") {
+  auto const summary = json::parse(read_text(trained().out / "summary.json"));
+  std::vector<std::string> fields;
+  for (auto const& [name, value] : summary.items()) fields.push_back(name);
+  CHECK(fields == std::vector<std::string>{"status",        "data",
+                                           "config",        "mask",
+                                           "objective",     "precision",
+                                           "backend",       "threads",
+                                           "seed",          "steps",
+                                           "epochs",        "batch_size",
+                                           "parameters",    "images_per_second",
+                                           "final_loss",    "heldout_loss",
+                                           "baseline_loss", "linear_probe_top1",
+                                           "knn_top1",      "untrained_encoder",
+                                           "raw_pixels",    "wall_seconds",
+                                           "build"});
+  CHECK(summary.at("status") == "done");
+  CHECK(summary.at("data") == "synthetic");
+  CHECK(summary.at("config") == "quick4");
+  CHECK(summary.at("steps") == steps);
+  CHECK(summary.at("batch_size") == 16);
+  for (auto const* measured : {"images_per_second", "final_loss", "heldout_loss", "baseline_loss"})
+    CHECK(summary.at(measured).get<double>() > 0);
+  CHECK(summary.at("linear_probe_top1").is_null());  // --probe none
+}
+
+TEST_CASE("output to a pipe is lines alone: no carriage return, no escape sequence") {
+  std::string const& out = trained().result.out;
+  CHECK(out.find('\r') == std::string::npos);
+  CHECK(out.find('\x1b') == std::string::npos);
+  CHECK(out.find("step 3/3") != std::string::npos);
+  CHECK(out.find("\ndone: quick4 on synthetic") != std::string::npos);
+  CHECK(out.ends_with('\n'));
+}
+
+TEST_CASE("wrong usage is one line and exit status 2") {
+  check_refused({DRIVER, "--learning-rate", "1"}, 2, "--learning-rate");
+  check_refused({DRIVER, "--lr", "-1"}, 2, "--lr");
+  check_refused({DRIVER, "--steps", "0"}, 2, "--steps");
+  check_refused({DRIVER, "--steps"}, 2, "--steps needs exactly one value");
+}
+
+TEST_CASE("what cannot be done is one line and exit status 1") {
+  scratch_folder const folder;
+  std::filesystem::create_directory(folder / "empty");
+  check_refused({DRIVER, "--data", (folder / "empty").string(), "--out", (folder / "o").string()},
+                1,
+                "data_batch_1.bin");
+  check_refused({DRIVER, "--data", (folder / "none").string(), "--out", (folder / "o").string()},
+                1,
+                (folder / "none").string());
+  check_refused(training_in(folder / "o", {"--resume"}), 1, "there is nothing to resume");
+}
+
+TEST_CASE("a training is neither overwritten nor resumed with other settings") {
+  auto const before = contents_of(trained().out);
+  check_refused(training_in(trained().out), 1, "training.safetensors is there already");
+  check_refused(training_in(trained().out, {"--resume", "--lr", "0.002"}),
+                1,
+                "lr is 0.001 in the file, but 0.002 here");
+  CHECK(contents_of(trained().out) == before);
+}
+
+TEST_CASE("an interrupted training saves, and resumes to what an uninterrupted one leaves") {
+  scratch_folder const folder;
+  auto const out = folder / "results";
+  running_program program(training_in(out));
+  REQUIRE(wait_for_a_step(out));
+  program.interrupt();
+  auto const interrupted = program.wait();
+  CHECK(interrupted.exit_code == 0);
+  CHECK(interrupted.err.empty());
+  CHECK(interrupted.out.find("\ninterrupted: quick4 on synthetic") != std::string::npos);
+  auto const summary = json::parse(read_text(out / "summary.json"));
+  CHECK(summary.at("status") == "interrupted");
+  CHECK(summary.at("steps") < steps);
+  CHECK(contents_of(out).size() == 7);
+
+  auto const resumed = run_program(training_in(out, {"--resume", "--quiet", "--threads", "1"}));
+  CHECK(resumed.exit_code == 0);
+  CHECK(resumed.err.empty());
+  for (auto const* name : {"model.safetensors", "encoder.safetensors", "training.safetensors"}) {
+    CAPTURE(name);
+    CHECK(read_text(out / name) == read_text(trained().out / name));
+  }
+  CHECK(trained_steps(out / "metrics.jsonl") == std::vector<std::int64_t>{1, 2, 3});
+
+  // Quiet, it prints the summary alone.
+  auto const lines = lines_of(resumed.out);
+  REQUIRE(lines.size() == 5);
+  CHECK(lines[0] == "done: quick4 on synthetic, uniform mask, normalised targets");
+  CHECK(lines[1].starts_with("  trained             3 steps"));
+  CHECK(lines[2].starts_with("  held-out loss "));
+  CHECK(lines[3].starts_with("  see "));
+  CHECK(lines[4].ends_with("loss.svg"));
+}
