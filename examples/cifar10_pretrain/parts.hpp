@@ -18,7 +18,6 @@
 #include <mae/objective/pixels.hpp>
 
 #include <span>
-#include <utility>
 #include <variant>
 
 namespace pretrain {
@@ -30,7 +29,7 @@ class chosen_mask {
   using any = std::
       variant<mae::uniform_mask<>, mae::ramped_mask, mae::random_ratio_mask, mae::saliency_mask>;
 
-  explicit chosen_mask(any mask) : mask_(std::move(mask)) {}
+  explicit chosen_mask(any const& mask) : mask_(mask) {}
 
   mae::index_t max_visible(mae::index_t patches) const {
     return std::visit([&](auto const& mask) { return mask.max_visible(patches); }, mask_);
@@ -57,7 +56,7 @@ class chosen_objective {
  public:
   using any = std::variant<mae::normalised_pixels, mae::pixels>;
 
-  explicit chosen_objective(any objective) : objective_(objective) {}
+  explicit chosen_objective(any const& objective) : objective_(objective) {}
 
   constexpr mae::index_t target_width(mae::model_config const& config) const {
     return config.patch_values();

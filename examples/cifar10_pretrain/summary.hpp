@@ -35,9 +35,9 @@ struct run_summary {
   std::optional<double> final_loss;         // of the last epoch's training
   std::optional<double> heldout_loss;
   std::optional<double> baseline_loss;  // held-out, predicting zero
-  probe_scores trained = {};                 // the encoder after the training
-  probe_scores untrained = {};               // the same encoder before it
-  probe_scores pixels = {};                  // no encoder: the pixels themselves
+  probe_scores trained = {};            // the encoder after the training
+  probe_scores untrained = {};          // the same encoder before it
+  probe_scores pixels = {};             // no encoder: the pixels themselves
   double wall_seconds = 0;              // of this run
 };
 

@@ -41,7 +41,7 @@ struct serial_block {
  private:
   template <class T, class F, class Combine>
   static T reduce(index_t count, T identity, F const& f, Combine const& combine) {
-    std::array<T, width> partial;
+    std::array<T, width> partial{};
     partial.fill(identity);
     T* const part = partial.data();
     index_t i = 0;

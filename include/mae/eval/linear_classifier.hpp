@@ -102,7 +102,8 @@ class linear_classifier {
       for (index_t i = 0; i < x.rows; ++i) {
         auto const row = logits.row(i);
         auto const chosen = std::max_element(row.begin(), row.end()) - row.begin();
-        correct[static_cast<std::size_t>(first / piece_rows)] += chosen == set.label(first + i);
+        correct[static_cast<std::size_t>(first / piece_rows)] +=
+            chosen == set.label(first + i) ? 1 : 0;
       }
     });
     index_t const total = std::accumulate(correct.begin(), correct.end(), index_t{0});

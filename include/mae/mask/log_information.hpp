@@ -24,7 +24,8 @@ namespace mae {
 inline double log_information(std::span<float const> patch, index_t channels) {
   constexpr double noise = (4.0 / 255.0) * (4.0 / 255.0);
   auto const values = static_cast<index_t>(patch.size());
-  auto const pixels = static_cast<double>(values / channels);
+  index_t const count = values / channels;
+  auto const pixels = static_cast<double>(count);
   double variances = 0.0;
   for (index_t channel = 0; channel < channels; ++channel) {
     double sum = 0.0;

@@ -4,6 +4,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <string>
@@ -59,9 +60,9 @@ class parameter_layout {
   index_t size() const { return size_; }
 
   bool contains(std::string const& name) const {
-    for (auto const& tensor : tensors_)
-      if (tensor.name == name) return true;
-    return false;
+    return std::any_of(tensors_.begin(), tensors_.end(), [&](tensor_spec const& tensor) {
+      return tensor.name == name;
+    });
   }
   tensor_spec const& find(std::string const& name) const {
     for (auto const& tensor : tensors_)

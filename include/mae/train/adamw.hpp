@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace mae {
@@ -27,9 +28,9 @@ class adamw {
   using T = typename B::scalar;
 
  public:
-  adamw(parameter_layout const& layout, adamw_options const& options, B const& backend)
+  adamw(parameter_layout const& layout, adamw_options const& options, B backend)
       : options_(options),
-        backend_(backend),
+        backend_(std::move(backend)),
         first_moments_(layout.size()),
         second_moments_(layout.size()) {
     for (auto const& tensor : layout.tensors())

@@ -72,7 +72,7 @@ heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t imag
   using T = typename Model::scalar;
   using B = typename Model::backend_type;
   constexpr index_t chunk = 512;  // images in memory at once
-  uniform_mask<ratio{3, 4}> const mask;
+  uniform_mask<ratio{3, 4}> const mask{};
   auto& threads = model.backend().threads();
   batch_loader<D, uniform_mask<ratio{3, 4}>, typename Model::objective_type, T> loader(
       dataset,
