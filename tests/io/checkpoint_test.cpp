@@ -408,7 +408,9 @@ TEST_CASE("everything that a file says is compared, but for where the training s
       "step", "optimizer_steps", "epoch_steps", "epoch_loss", "epoch_baseline", "total_steps"};
   editable_file const original(file.path);
   std::size_t compared = 0;
-  for (auto const& [name, value] : original.metadata) {
+  for (auto const& entry : original.metadata) {
+    auto const& name = entry.first;
+    auto const& value = entry.second;
     if (stands.contains(name)) continue;
     CAPTURE(name);
     ++compared;

@@ -308,7 +308,9 @@ TEST_CASE("a file of other sizes is refused by the name of the first") {
 }
 
 TEST_CASE("every size of a file is compared, by name") {
-  for (auto const& [name, value] : mae::describe(config)) {
+  for (auto const& setting : mae::describe(config)) {
+    auto const& name = setting.name;
+    auto const& value = setting.value;
     CAPTURE(name);
     saved_model saved;
     editable_file file(saved.path);
