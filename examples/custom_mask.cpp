@@ -1,7 +1,7 @@
 // A mask policy of one's own: it hides whole columns of patches.
 #include <mae/mae.hpp>
 
-#include <cstdio>
+#include <iostream>
 
 // [policy]
 struct column_mask {
@@ -40,6 +40,6 @@ int main() {
   mae::autoencoder<small, column_mask> network({.mask = {.hidden_columns = 6}});
   mae::trainer training(network, images, {.batch_size = 64, .epochs = 2});
   training.run({.on_epoch = [](mae::epoch_report const& report) {
-    std::printf("epoch %d  loss %.3f\n", static_cast<int>(report.epoch), report.loss);
+    std::cout << "epoch " << report.epoch << "  loss " << report.loss << '\n';
   }});
 }

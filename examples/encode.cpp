@@ -1,7 +1,7 @@
 // Turns images into features with a trained encoder: encode [encoder.safetensors]
 #include <mae/mae.hpp>
 
-#include <cstdio>
+#include <iostream>
 
 constexpr mae::model_config small{
     .image = {.height = 32, .width = 32, .channels = 3},
@@ -16,6 +16,6 @@ int main(int argc, char** argv) {
   mae::synthetic_dataset const images(8, /*seed=*/2);
   auto const features = encoder.features(images, mae::pooling::mean);  // (8, 96)
   // [/encode]
-  for (std::size_t i = 0; i < features.size(); i += encoder.width)
-    std::printf("%7.3f %7.3f %7.3f ...\n", features[i], features[i + 1], features[i + 2]);
+  for (std::size_t i = 0; i < features.size(); i += 96)
+    std::cout << features[i] << ' ' << features[i + 1] << ' ' << features[i + 2] << " ...\n";
 }

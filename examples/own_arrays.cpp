@@ -2,7 +2,7 @@
 #include <mae/mae.hpp>
 
 #include <cmath>
-#include <cstdio>
+#include <iostream>
 #include <utility>
 #include <vector>
 
@@ -29,6 +29,6 @@ int main() {
       network, images, {.batch_size = 50, .epochs = 3, .augment = {.flip = false}});
   // [/arrays]
   training.run({.on_epoch = [](mae::epoch_report const& report) {
-    std::printf("epoch %d  loss %.3f\n", static_cast<int>(report.epoch), report.loss);
+    std::cout << "epoch " << report.epoch << "  loss " << report.loss << '\n';
   }});
 }

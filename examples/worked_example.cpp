@@ -1,7 +1,7 @@
 // Composes a masked autoencoder, trains it for a moment, and keeps its encoder.
 #include <mae/mae.hpp>
 
-#include <cstdio>
+#include <iostream>
 
 // [compose]
 constexpr mae::model_config small{
@@ -22,10 +22,8 @@ int main() {
   mae::trainer training(network, images, {.batch_size = 64, .steps = 40, .warmup_epochs = 0.2});
   training.run({.on_step = [](mae::step_report const& report) {
     if (report.step % 10 == 0)
-      std::printf("step %2d  loss %.3f  (predicting zero: %.3f)\n",
-                  static_cast<int>(report.step),
-                  report.loss,
-                  report.baseline);
+      std::cout << "step " << report.step << "  loss " << report.loss
+                << "  (predicting zero: " << report.baseline << ")\n";
   }});
   mae::save_encoder("encoder.safetensors", network);
   // [/train]

@@ -1,6 +1,6 @@
 #include "length.hpp"
 
-#include <mae/io/checkpoint.hpp>
+#include <mae/io/progress_reader.hpp>
 #include <mae/io/safetensors.hpp>
 
 #include <algorithm>

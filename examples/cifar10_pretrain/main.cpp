@@ -14,18 +14,6 @@
 
 namespace pretrain {
 
-void run_session(options const& settings, image_sets const& images) {
-  switch (settings.config) {
-    case model_choice::tiny4:
-      return settings.decoder_depth == 6 ? run_tiny4_decoder6(settings, images)
-                                         : run_tiny4(settings, images);
-    case model_choice::tiny2:
-      return run_tiny2(settings, images);
-    case model_choice::quick4:
-      return run_quick4(settings, images);
-  }
-}
-
 namespace {
 
 /// Makes the output folder. A training that stands there already is not overwritten.

@@ -3,6 +3,7 @@
 /// Masked autoencoders for C++: everything that runs on the processor.
 
 #include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/build_info.hpp>
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
@@ -11,6 +12,7 @@
 #include <mae/data/channel_statistics.hpp>
 #include <mae/data/cifar10.hpp>
 #include <mae/data/memory_dataset.hpp>
+#include <mae/data/subset.hpp>
 #include <mae/data/synthetic.hpp>
 #include <mae/eval/knn.hpp>
 #include <mae/eval/linear_probe.hpp>
@@ -25,5 +27,3 @@
 #include <mae/objective/pixels.hpp>
 #include <mae/train/heldout.hpp>
 #include <mae/train/trainer.hpp>
-#include <mae/core/build_info.hpp>
-#include <mae/data/subset.hpp>
