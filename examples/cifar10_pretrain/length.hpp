@@ -3,13 +3,21 @@
 #include "options.hpp"
 
 #include <mae/core/types.hpp>
+#include <mae/io/progress_reader.hpp>
+#include <mae/io/safetensors.hpp>
 #include <mae/train/options.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 
 namespace pretrain {
+
+inline constexpr double seconds_per_minute = 60;
+inline constexpr double usual_warmup = 0.05;  // of the whole training
 
 /// How long a training is, and how long this run of it may take.
 struct training_length {
@@ -25,17 +33,51 @@ struct saved_length {
 };
 
 /// Reads the length of the training saved in `checkpoint`. Throws what mae::load_training throws.
-saved_length read_saved_length(std::filesystem::path const& checkpoint);
+inline saved_length read_saved_length(std::filesystem::path const& checkpoint) {
+  std::string const path = checkpoint.string();
+  auto const file = mae::safetensors_file::load(path);
+  mae::progress_reader const read(path, file.metadata());
+  return {.total_steps = read.count("total_steps"), .warmup_epochs = read.number("warmup_epochs")};
+}
 
 /// The length that the command line asks for: the smallest of its limits. A resumed training keeps
 /// its own length and warm-up where the command line is silent. `measured_step` is the time of a
 /// step in seconds, needed where the clock is the only limit of a new training.
-training_length resolve_length(options const& settings,
-                               mae::index_t steps_per_epoch,
-                               std::optional<saved_length> const& saved,
-                               double measured_step);
+inline training_length resolve_length(options const& settings,
+                                      mae::index_t steps_per_epoch,
+                                      std::optional<saved_length> const& saved,
+                                      double measured_step) {
+  training_length length;
+  std::optional<std::int64_t> steps = settings.steps;
+  if (settings.epochs)
+    steps = std::min(steps.value_or(*settings.epochs * steps_per_epoch),
+                     *settings.epochs * steps_per_epoch);
+  if (!steps && saved) steps = saved->total_steps;
+  if (!steps) {
+    double const available = settings.minutes.value_or(0) * seconds_per_minute;
+    steps = std::max<std::int64_t>(2, std::llround(available / measured_step));
+  } else if (settings.minutes) {
+    length.seconds = *settings.minutes * seconds_per_minute;
+  }
+  length.total_steps = *steps;
+  double const usual =
+      usual_warmup * static_cast<double>(*steps) / static_cast<double>(steps_per_epoch);
+  length.warmup_epochs = settings.warmup_epochs.value_or(saved ? saved->warmup_epochs : usual);
+  return length;
+}
 
 /// The library's options for a training of this length.
-mae::training_options training_options_for(options const& settings, training_length const& length);
+inline mae::training_options training_options_for(options const& settings,
+                                                  training_length const& length) {
+  return {.seed = settings.seed,
+          .batch_size = settings.batch_size,
+          .accumulate = settings.accumulate,
+          .steps = length.total_steps,
+          .lr = peak_learning_rate(settings),
+          .warmup_epochs = length.warmup_epochs,
+          .weight_decay = settings.weight_decay,
+          .clip = settings.clip,
+          .augment = {.crop_min = settings.crop_min}};
+}
 
 }  // namespace pretrain

@@ -39,8 +39,8 @@ constexpr mae::model_config quick4{
 
 }  // namespace
 
-// All in one file: they share the network, which is compiled once, so that a further configuration
-// costs a second.
+// All in one file, with all that only a session needs: they share the network, which is compiled
+// once, so that a further configuration costs a second.
 void run_session(options const& settings, image_sets const& images) {
   switch (settings.config) {
     case model_choice::tiny4:

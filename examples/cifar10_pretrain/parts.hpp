@@ -9,6 +9,7 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/data/augment.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/mask/ramped.hpp>
 #include <mae/mask/random_ratio.hpp>
@@ -17,8 +18,11 @@
 #include <mae/objective/objective.hpp>
 #include <mae/objective/pixels.hpp>
 
+#include <algorithm>
+#include <cstdint>
 #include <span>
 #include <variant>
+#include <vector>
 
 namespace pretrain {
 
@@ -85,13 +89,51 @@ class chosen_objective {
 };
 static_assert(mae::Objective<chosen_objective>);
 
-/// Makes the mask. Saliency is measured on the training images as the training will see them, crops
-/// included.
-chosen_mask make_mask(options const& settings,
-                      image_set const& images,
-                      mae::patch_extent const& patch,
-                      mae::thread_pool& threads);
+/// Saliency measured on the training images as the training will see them, crops included.
+inline mae::saliency_mask measured_saliency_mask(options const& settings,
+                                                 image_set const& images,
+                                                 mae::patch_extent const& patch,
+                                                 mae::thread_pool& threads) {
+  constexpr mae::index_t measured_images = 20'000;
+  auto const extent = images.extent();
+  auto const read = [&](mae::index_t index, std::span<float> pixels) {
+    std::vector<float> stored(pixels.size());
+    images.read(index, stored);
+    mae::random_stream random({.seed = settings.seed,
+                               .use = mae::purpose::augment,
+                               .index = static_cast<std::uint64_t>(index)});
+    mae::augmenter vary(extent, {.crop_min = settings.crop_min});
+    vary(stored, random, pixels);
+  };
+  return mae::saliency_mask(
+      {.strength = settings.saliency_strength,
+       .ratio = settings.mask_ratio,
+       .training = mae::measure_saliency(
+           std::min(images.size(), measured_images), extent, patch, read, threads)});
+}
 
-chosen_objective make_objective(options const& settings);
+/// Makes the mask.
+inline chosen_mask make_mask(options const& settings,
+                             image_set const& images,
+                             mae::patch_extent const& patch,
+                             mae::thread_pool& threads) {
+  switch (settings.mask) {
+    case mask_choice::ramped:
+      return chosen_mask(mae::ramped_mask({.from = settings.mask_from, .to = settings.mask_to}));
+    case mask_choice::random:
+      return chosen_mask(
+          mae::random_ratio_mask({.low = settings.mask_from, .high = settings.mask_to}));
+    case mask_choice::saliency:
+      return chosen_mask(measured_saliency_mask(settings, images, patch, threads));
+    case mask_choice::uniform:
+      break;
+  }
+  return chosen_mask(mae::uniform_mask<>(settings.mask_ratio));
+}
+
+inline chosen_objective make_objective(options const& settings) {
+  if (settings.objective == objective_choice::pixels) return chosen_objective(mae::pixels{});
+  return chosen_objective(mae::normalised_pixels{});
+}
 
 }  // namespace pretrain
