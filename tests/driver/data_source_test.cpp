@@ -1,6 +1,6 @@
 #include "data_source.hpp"
 
-#include "scratch_folder.hpp"
+#include "temporary_folder.hpp"
 
 #include <doctest/doctest.h>
 
@@ -23,7 +23,7 @@ TEST_CASE("what --data asks for is taken, there or not") {
 }
 
 TEST_CASE("MAE_CIFAR10_DIR comes first, then the usual folder, then synthetic images") {
-  scratch_folder const scratch;
+  mae_test::temporary_folder const scratch;
   make_batch(scratch / "named" / "cifar-10-batches-bin");
   make_batch(scratch / "usual");
   std::string const named = (scratch / "named").string();

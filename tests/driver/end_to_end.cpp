@@ -1,7 +1,8 @@
 #include "picture.hpp"
 #include "png_file.hpp"
 #include "running_program.hpp"
-#include "scratch_folder.hpp"
+#include "temporary_folder.hpp"
+#include "text_file.hpp"
 
 #include <mae/io/safetensors.hpp>
 
@@ -12,8 +13,6 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -26,11 +25,6 @@ using json = nlohmann::ordered_json;
 using path_type = std::filesystem::path;
 
 constexpr std::int64_t steps = 3;
-
-std::string read_text(path_type const& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::vector<std::string> lines_of(std::string const& text) {
   std::vector<std::string> lines;
@@ -61,7 +55,7 @@ std::vector<std::string> training_in(path_type const& out,
 
 /// A training that nothing interrupted, for all test cases; none of them changes its folder.
 struct whole_training {
-  scratch_folder folder;
+  mae_test::temporary_folder folder;
   path_type out = folder / "results";
   program_result result = run_program(training_in(out));
 };
@@ -188,7 +182,7 @@ TEST_CASE("wrong usage is one line and exit status 2") {
 }
 
 TEST_CASE("what cannot be done is one line and exit status 1") {
-  scratch_folder const folder;
+  mae_test::temporary_folder const folder;
   std::filesystem::create_directory(folder / "empty");
   check_refused({DRIVER, "--data", (folder / "empty").string(), "--out", (folder / "o").string()},
                 1,
@@ -209,7 +203,7 @@ TEST_CASE("a training is neither overwritten nor resumed with other settings") {
 }
 
 TEST_CASE("an interrupted training saves, and resumes to what an uninterrupted one leaves") {
-  scratch_folder const folder;
+  mae_test::temporary_folder const folder;
   auto const out = folder / "results";
   running_program program(training_in(out));
   REQUIRE(wait_for_a_step(out));

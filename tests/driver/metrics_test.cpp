@@ -1,8 +1,8 @@
 #include "metrics.hpp"
 
 #include "save_file.hpp"
-#include "scratch_folder.hpp"
 #include "summary.hpp"
+#include "temporary_folder.hpp"
 
 #include <mae/core/error.hpp>
 
@@ -36,7 +36,7 @@ training_record at_step(std::int64_t step) {
 }
 
 TEST_CASE("each record is a JSON line, there at once, null where nothing is known") {
-  scratch_folder const scratch;
+  mae_test::temporary_folder const scratch;
   auto const path = scratch / "metrics.jsonl";
   metrics_log log(path);
   training_record record = at_step(3);
@@ -58,7 +58,7 @@ TEST_CASE("each record is a JSON line, there at once, null where nothing is know
 }
 
 TEST_CASE("a log that begins replaces the old one") {
-  scratch_folder const scratch;
+  mae_test::temporary_folder const scratch;
   auto const path = scratch / "metrics.jsonl";
   { metrics_log(path).add(at_step(1)); }
   metrics_log const again(path);
@@ -67,7 +67,7 @@ TEST_CASE("a log that begins replaces the old one") {
 }
 
 TEST_CASE("a resumed log keeps what came up to its step, drops the rest and torn lines") {
-  scratch_folder const scratch;
+  mae_test::temporary_folder const scratch;
   auto const path = scratch / "metrics.jsonl";
   {
     metrics_log log(path);
@@ -93,14 +93,14 @@ TEST_CASE("a resumed log keeps what came up to its step, drops the rest and torn
 }
 
 TEST_CASE("a log resumed without its file begins one") {
-  scratch_folder const scratch;
+  mae_test::temporary_folder const scratch;
   metrics_log log(scratch / "metrics.jsonl", 7);
   log.add(at_step(8));
   CHECK(lines_of(scratch / "metrics.jsonl").size() == 1);
 }
 
 TEST_CASE("a log in a folder that is missing is a typed error") {
-  scratch_folder const scratch;
+  mae_test::temporary_folder const scratch;
   CHECK_THROWS_AS(metrics_log(scratch / "none" / "metrics.jsonl"), mae::io_error);
 }
 

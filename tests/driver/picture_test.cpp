@@ -1,7 +1,7 @@
 #include "picture.hpp"
 
 #include "png_file.hpp"
-#include "scratch_folder.hpp"
+#include "temporary_folder.hpp"
 
 #include <mae/core/error.hpp>
 
@@ -127,7 +127,7 @@ TEST_CASE("a layout enlarges small images by a whole factor") {
 }
 
 TEST_CASE("a PNG reads back as it was") {
-  scratch_folder const scratch;
+  mae_test::temporary_folder const scratch;
   picture image(5, 3, {10, 20, 30});
   image.at(0, 0) = {255, 0, 1};
   image.at(2, 4) = {7, 8, 9};
@@ -144,7 +144,7 @@ TEST_CASE("a PNG reads back as it was") {
 }
 
 TEST_CASE("what cannot be written or read as PNG is a typed error") {
-  scratch_folder const scratch;
+  mae_test::temporary_folder const scratch;
   CHECK_THROWS_AS(pretrain::save_png(picture(1, 1, {}), scratch / "none" / "a.png"), mae::io_error);
   CHECK_THROWS_AS(pretrain::load_png(scratch / "a.png"), mae::error);
 }

@@ -1,6 +1,7 @@
 #include "editable_file.hpp"
 #include "small_training.hpp"
 #include "temporary_folder.hpp"
+#include "text_file.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/config.hpp>
@@ -176,7 +177,7 @@ std::vector<std::uint64_t> train(training& of, std::int64_t steps) {
 /// in another model by a trainer of other threads, which has been in use before.
 void check_exact_resume(ingredients const& of, std::int64_t steps) {
   CAPTURE(steps);
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   std::string const path = folder.file("training.safetensors");
   training uninterrupted(of);
   train(uninterrupted, steps);
@@ -217,7 +218,7 @@ void check_exact_resume(ingredients const& of) {
 
 /// A training of seven steps, of which epoch sums and both counts of steps are not trivial.
 struct saved_training {
-  temporary_folder folder;
+  mae_test::temporary_folder folder;
   std::string path = folder.file("training.safetensors");
   training saved;
 
@@ -287,7 +288,7 @@ TEST_CASE("a training that has skipped a step resumes bit for bit") {
 }
 
 TEST_CASE("a training that is done resumes as one that is done") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   std::string const path = folder.file("training.safetensors");
   training first({});
   train(first, 20);

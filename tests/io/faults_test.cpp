@@ -1,5 +1,6 @@
 #include "system_calls.hpp"
 #include "temporary_folder.hpp"
+#include "text_file.hpp"
 
 #include <mae/core/error.hpp>
 #include <mae/io/safetensors.hpp>
@@ -36,7 +37,7 @@ std::string loaded(std::string const& path) {
 /// A folder with an old file in it.
 struct old_file {
   old_file() { save(path, "old"); }
-  temporary_folder folder;
+  mae_test::temporary_folder folder;
   std::string path = folder.file("a.safetensors");
 };
 

@@ -1,6 +1,7 @@
 #include "safetensors_bytes.hpp"
 #include "system_calls.hpp"
 #include "temporary_folder.hpp"
+#include "text_file.hpp"
 
 #include <mae/core/error.hpp>
 #include <mae/io/file.hpp>
@@ -46,7 +47,7 @@ int error_of(Action action, std::string const& path) {
 }  // namespace
 
 TEST_CASE("input_file gives all bytes of a file, in any pieces") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   std::string const path = folder.file("a");
   for (std::string const& text :
        {std::string(), std::string("a\0b\n", 4), std::string(70'000, 'x')}) {
@@ -63,7 +64,7 @@ TEST_CASE("input_file gives all bytes of a file, in any pieces") {
 }
 
 TEST_CASE("input_file refuses what is no regular file, and never waits") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   std::string const path = folder.file("a");
   auto const refused = [&] { return error_of([&] { mae::input_file file(path); }, path); };
   SUBCASE("missing") {
@@ -90,7 +91,7 @@ TEST_CASE("input_file refuses what is no regular file, and never waits") {
 }
 
 TEST_CASE("input_file survives signals and short reads, and reports errors") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   std::string const path = folder.file("a");
   write_text(path, "0123456789");
   for (int nth = 1; nth <= 2; ++nth) {
@@ -114,7 +115,7 @@ TEST_CASE("input_file survives signals and short reads, and reports errors") {
 }
 
 TEST_CASE("a file that changes while it is read is refused") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   std::string const path = folder.file("a");
   write_text(path, "0123456789");
   std::vector<std::byte> bytes(10);
@@ -132,7 +133,7 @@ TEST_CASE("a file that changes while it is read is refused") {
 }
 
 TEST_CASE("atomic_file replaces a file on commit alone") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   std::string const path = folder.file("a");
   write_text(path, "old");
   {
@@ -153,7 +154,7 @@ TEST_CASE("atomic_file replaces a file on commit alone") {
 }
 
 TEST_CASE("atomic_file leaves the old file when it is dropped") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   std::string const path = folder.file("a");
   write_text(path, "old");
   { mae::atomic_file(path).write(bytes_of("new")); }
@@ -162,7 +163,7 @@ TEST_CASE("atomic_file leaves the old file when it is dropped") {
 }
 
 TEST_CASE("two atomic_files of one path do not disturb each other") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   std::string const path = folder.file("a");
   mae::atomic_file first(path);
   mae::atomic_file second(path);
@@ -175,7 +176,7 @@ TEST_CASE("two atomic_files of one path do not disturb each other") {
 }
 
 TEST_CASE("a temporary that a killed process left is stepped over") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   std::string const path = folder.file("a");
   std::string stale;
   {
@@ -195,7 +196,7 @@ TEST_CASE("a temporary that a killed process left is stepped over") {
 }
 
 TEST_CASE("a new file has mode 0644 less the umask") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   for (auto const& [mask, wanted] :
        {std::pair<mode_t, mode_t>{0022, 0644}, {0077, 0600}, {0, 0644}}) {
     mode_t const before = ::umask(mask);
@@ -209,7 +210,7 @@ TEST_CASE("a new file has mode 0644 less the umask") {
 }
 
 TEST_CASE("atomic_file takes relative paths, and refuses folders") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   auto const before = std::filesystem::current_path();
   std::filesystem::current_path(folder.path());
   mae::atomic_file("a").commit();

@@ -66,7 +66,7 @@ std::uint64_t loaded_step(std::string const& path) {
 }  // namespace
 
 TEST_CASE("200 kills during saves leave the old file or the new one") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   std::string const path = folder.file("a.safetensors");
   void* const memory =
       ::mmap(nullptr, sizeof(progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

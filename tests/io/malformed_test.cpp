@@ -1,6 +1,7 @@
 #include "allocation_peak.hpp"
 #include "safetensors_bytes.hpp"
 #include "temporary_folder.hpp"
+#include "text_file.hpp"
 
 #include <mae/core/error.hpp>
 #include <mae/io/safetensors.hpp>
@@ -51,7 +52,7 @@ void refused(std::string const& bytes,
              std::uint64_t offset,
              std::string const& reason,
              mae::safetensors_options options = {}) {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   std::string const path = folder.file("bad.safetensors");
   write_text(path, bytes);
   std::string message;
@@ -446,7 +447,7 @@ TEST_CASE("malformed layouts are refused") {
 }
 
 TEST_CASE("the worst headers cost no more than 64 MB and a second") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   std::string const path = folder.file("worst.safetensors");
   auto const loads = [&](std::string const& header) {
     std::string const bytes = framed(header);

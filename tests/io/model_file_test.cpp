@@ -1,5 +1,6 @@
 #include "editable_file.hpp"
 #include "temporary_folder.hpp"
+#include "text_file.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/config.hpp>
@@ -71,7 +72,7 @@ auto values_of(Model const& model) {
 
 /// A folder with the file of a model, and another model to load it into.
 struct saved_model {
-  temporary_folder folder;
+  mae_test::temporary_folder folder;
   std::string path = folder.file("model.safetensors");
   model_type model = make_model(1);
   model_type other = make_model(2);

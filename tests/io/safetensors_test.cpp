@@ -1,5 +1,6 @@
 #include "safetensors_bytes.hpp"
 #include "temporary_folder.hpp"
+#include "text_file.hpp"
 
 #include <mae/core/random.hpp>
 #include <mae/io/safetensors.hpp>
@@ -56,7 +57,7 @@ void check_equal(safetensors_file const& file, sample const& expected) {
 }  // namespace
 
 TEST_CASE("what was saved is loaded") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   sample const expected;
   expected.save(folder.file("a"));
   check_equal(safetensors_file::load(folder.file("a")), expected);
@@ -71,7 +72,7 @@ TEST_CASE("what was saved is loaded") {
 }
 
 TEST_CASE("a saved header is aligned to 8 bytes, and a moved file keeps its tensors") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   sample expected;
   for (int length = 0; length < 9; ++length) {
     expected.metadata["padding"] = std::string(static_cast<std::size_t>(length), 'x');
@@ -170,7 +171,7 @@ TEST_CASE("valid files of other programs load") {
 }
 
 TEST_CASE("any flipped bit is found") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   std::string const path = folder.file("a");
   sample const expected;
   expected.save(path);
@@ -209,7 +210,7 @@ TEST_CASE("any flipped bit is found") {
 }
 
 TEST_CASE("a file that could not be loaded again is not written") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   std::string const path = folder.file("a");
   sample good;
   good.save(path);
@@ -268,7 +269,7 @@ TEST_CASE("a file that could not be loaded again is not written") {
 }
 
 TEST_CASE("the largest metadata that are written load") {
-  temporary_folder const folder;
+  mae_test::temporary_folder const folder;
   mae::safetensors_metadata many;
   for (int i = 0; i < 65'534; ++i) many.emplace(std::to_string(i), "");
   mae::save_safetensors(folder.file("a"), {}, many);

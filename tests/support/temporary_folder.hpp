@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -24,6 +26,12 @@ class temporary_folder {
   }
 
   std::filesystem::path const& path() const { return path_; }
+  std::filesystem::path operator/(std::filesystem::path const& name) const { return path_ / name; }
+  std::string file(std::string const& name) const { return (path_ / name).string(); }
+  /// How many files and folders it holds.
+  std::ptrdiff_t entries() const {
+    return std::distance(std::filesystem::directory_iterator(path_), {});
+  }
 
  private:
   std::filesystem::path path_;
