@@ -16,6 +16,6 @@ int main(int argc, char** argv) {
   mae::synthetic_dataset const images(8, /*seed=*/2);
   auto const features = encoder.features(images, mae::pooling::mean);  // (8, 96)
   // [/encode]
-  for (std::size_t i = 0; i < features.size(); i += 96)
+  for (std::size_t i = 0; i < features.size(); i += small.encoder.width)
     std::cout << features[i] << ' ' << features[i + 1] << ' ' << features[i + 2] << " ...\n";
 }

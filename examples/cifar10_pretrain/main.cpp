@@ -13,7 +13,6 @@
 #include <new>
 
 namespace pretrain {
-
 namespace {
 
 /// Makes the output folder. A training that stands there already is not overwritten.
