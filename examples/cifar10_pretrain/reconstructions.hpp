@@ -3,6 +3,7 @@
 #include "images.hpp"
 #include "picture.hpp"
 
+#include <mae/core/config.hpp>
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/normalise.hpp>
@@ -13,7 +14,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <utility>
 #include <vector>
 
 namespace pretrain {
@@ -33,35 +33,46 @@ inline mae::mask_plan plan_of_pictures(mae::index_t count, mae::index_t patches)
   return plan;
 }
 
+/// The first `count` images of a set, one after the other: (count, H, W, C).
+inline std::vector<float> read_images(image_set const& images, mae::index_t count) {
+  auto const values = static_cast<std::size_t>(images.extent().values());
+  std::vector<float> all(values * static_cast<std::size_t>(count));
+  for (mae::index_t i = 0; i < count; ++i)
+    images.read(i, std::span(all).subspan(static_cast<std::size_t>(i) * values, values));
+  return all;
+}
+
+/// A row of pictures for each image, from the images as they are and as they were painted.
+inline std::vector<reconstruction> compose_rows(mae::model_config const& config,
+                                                std::vector<float> const& stored,
+                                                std::vector<float> const& painted,
+                                                mae::mask_plan const& plan) {
+  auto const image_at = [&](std::vector<float> const& all, mae::index_t i) {
+    auto const first = all.begin() + i * config.image.values();
+    return float_image{config.image, std::vector<float>(first, first + config.image.values())};
+  };
+  std::vector<reconstruction> rows;
+  for (mae::index_t i = 0; i < plan.images(); ++i) {
+    std::vector<std::uint8_t> hidden(static_cast<std::size_t>(plan.patches()), 0);
+    for (auto const patch : plan.target(i)) hidden[static_cast<std::size_t>(patch)] = 1;
+    rows.push_back(compose(image_at(stored, i), image_at(painted, i), config.patch, hidden));
+  }
+  return rows;
+}
+
 /// Paints the first `count` images of a set, for a picture.
 template <class Model>
 std::vector<reconstruction> reconstruct_rows(Model const& model,
                                              image_set const& images,
                                              mae::index_t count) {
-  auto const extent = Model::config.image;
-  auto const values = static_cast<std::size_t>(extent.values());
   count = std::min(count, images.size());
-  std::vector<float> stored(values * static_cast<std::size_t>(count));
-  for (mae::index_t i = 0; i < count; ++i)
-    images.read(i, std::span(stored).subspan(static_cast<std::size_t>(i) * values, values));
-
-  std::vector<float> input = stored;
+  auto const stored = read_images(images, count);
+  auto input = stored;
   mae::normalise_pixels(input, model.statistics());
   auto const plan = plan_of_pictures(count, Model::num_patches);
-  std::vector<float> painted = model.reconstruct(input, plan);
+  auto painted = model.reconstruct(input, plan);
   mae::denormalise_pixels(painted, model.statistics());
-
-  auto const image_at = [&](std::vector<float> const& all, mae::index_t i) {
-    auto const first = all.begin() + i * extent.values();
-    return float_image{extent, std::vector<float>(first, first + extent.values())};
-  };
-  std::vector<reconstruction> rows;
-  for (mae::index_t i = 0; i < count; ++i) {
-    std::vector<std::uint8_t> hidden(static_cast<std::size_t>(Model::num_patches), 0);
-    for (auto const patch : plan.target(i)) hidden[static_cast<std::size_t>(patch)] = 1;
-    rows.push_back(compose(image_at(stored, i), image_at(painted, i), Model::config.patch, hidden));
-  }
-  return rows;
+  return compose_rows(Model::config, stored, painted, plan);
 }
 
 }  // namespace pretrain

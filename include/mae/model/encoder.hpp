@@ -8,15 +8,12 @@
 #include <mae/core/views.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/normalise.hpp>
-#include <mae/mask/plan.hpp>
+#include <mae/model/encode_images.hpp>
 #include <mae/model/initialise.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/model/network.hpp>
 #include <mae/model/parameters.hpp>
-#include <mae/model/reconstruction.hpp>
-#include <mae/model/shard.hpp>
 #include <mae/model/weights.hpp>
-#include <mae/patch/patchify.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -27,10 +24,6 @@
 #include <vector>
 
 namespace mae {
-
-/// What an image's feature is made of: the class token, the mean of the patch tokens, or both side
-/// by side; all after the final norm.
-enum class pooling : std::uint8_t { class_token, mean, both };
 
 /// The half of an autoencoder that users keep: unmasked images in, tokens or features out. Needs no
 /// memory for a decoder or for gradients. Const members may be called from several threads.
@@ -72,7 +65,7 @@ class encoder {
   /// the class token first. Throws config_error when `images` is no whole number of images.
   std::vector<scalar> tokens(std::span<float const> images) const {
     std::vector<scalar> all(static_cast<std::size_t>(count(images) * num_tokens * width));
-    encode(count(images), read_from(images), [&](index_t image, matrix_view<scalar> const& rows) {
+    encode(count(images), read_from(images), [&](index_t image, matrix_view<scalar const> rows) {
       std::copy_n(rows.data, rows.size(), all.data() + image * num_tokens * width);
     });
     return all;
@@ -88,10 +81,7 @@ class encoder {
   std::vector<scalar> features(D const& dataset, pooling pool) const {
     if (dataset.extent() != config.image)
       throw config_error("the dataset's images have another extent than the encoder's");
-    return pooled_features(
-        dataset.size(),
-        [&](index_t image, std::span<float> pixels) { dataset.read(image, pixels); },
-        pool);
+    return pooled_features(dataset.size(), reader_of(dataset), pool);
   }
 
  private:
@@ -109,7 +99,7 @@ class encoder {
     return values / config.image.values();
   }
 
-  static auto read_from(std::span<float const> images) {
+  static read_image read_from(std::span<float const> images) {
     return [images](index_t image, std::span<float> pixels) {
       std::ranges::copy(
           images.subspan(static_cast<std::size_t>(image) * pixels.size(), pixels.size()),
@@ -117,65 +107,18 @@ class encoder {
     };
   }
 
-  template <class Read>
-  std::vector<scalar> pooled_features(index_t images, Read const& read, pooling pool) const {
+  std::vector<scalar> pooled_features(index_t images, read_image const& read, pooling pool) const {
     index_t const size = feature_width(pool);
     std::vector<scalar> all(static_cast<std::size_t>(images * size));
-    encode(images, read, [&](index_t image, matrix_view<scalar> const& rows) {
-      scalar* out = all.data() + image * size;
-      if (pool != pooling::mean) out = std::copy_n(rows.data, width, out);
-      if (pool != pooling::class_token) mean_of_rows(rows.middle_rows(1, rows.rows - 1), out);
+    encode(images, read, [&](index_t image, matrix_view<scalar const> tokens) {
+      pool_tokens(tokens, pool, all.data() + image * size);
     });
     return all;
   }
 
-  static void mean_of_rows(matrix_view<scalar> const& rows, scalar* out) {
-    std::fill_n(out, rows.cols, scalar{0});
-    for (index_t r = 0; r < rows.rows; ++r)
-      for (index_t c = 0; c < rows.cols; ++c) out[c] += rows(r, c);
-    for (index_t c = 0; c < rows.cols; ++c) out[c] /= static_cast<scalar>(rows.rows);
-  }
-
-  /// Encodes `images` images, unmasked, shards in parallel: take(image, tokens (N + 1, D)).
-  template <class Read, class Take>
-  void encode(index_t images, Read const& read, Take const& take) const {
-    struct work {
-      encoder_inference<B> network;
-      std::vector<float> pixels, cut;
-      std::vector<scalar> patches;
-      shard_rows shard;
-    };
-    index_t const per_shard = images_per_shard(num_tokens);
-    auto const values = static_cast<std::size_t>(config.image.values());
-    std::vector<work> workers;
-    for (int i = 0; i < backend_.threads().size(); ++i)
-      workers.push_back({encoder_inference<B>({config, 0, norm_epsilon_}),
-                         std::vector<float>(values),
-                         std::vector<float>(values),
-                         std::vector<scalar>(values * static_cast<std::size_t>(per_shard)),
-                         {}});
-    mask_plan const plan = mask_plan::all_visible(per_shard, config.num_patches());
-    backend_.threads().for_ranges(images, per_shard, [&](index_t first, index_t last, int worker) {
-      auto& mine = workers[static_cast<std::size_t>(worker)];
-      for (index_t i = first; i < last; ++i) {
-        read(i, std::span(mine.pixels));
-        if (!statistics_.mean.empty()) normalise_pixels(mine.pixels, statistics_);
-        patchify(mine.pixels,
-                 config.image,
-                 config.patch,
-                 matrix_view<float>(mine.cut.data(), config.num_patches(), config.patch_values()));
-        std::ranges::copy(mine.cut, mine.patches.begin() + (i - first) * std::ssize(mine.cut));
-      }
-      mine.shard.assign(plan, 0, last - first);
-      auto const tokens = mine.network.encode(
-          typename B::lane{},
-          weights_,
-          mine.shard,
-          matrix_view<scalar const>(
-              mine.patches.data(), (last - first) * config.num_patches(), config.patch_values()));
-      for (index_t i = first; i < last; ++i)
-        take(i, tokens.middle_rows((i - first) * num_tokens, num_tokens));
-    });
+  void encode(index_t images, read_image const& read, take_tokens<scalar> const& take) const {
+    encode_images<B>(
+        backend_, {config, 0, norm_epsilon_}, weights_, statistics_, images, read, take);
   }
 
   B backend_;
