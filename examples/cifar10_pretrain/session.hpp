@@ -4,6 +4,7 @@
 #include "grading.hpp"
 #include "images.hpp"
 #include "interrupt.hpp"
+#include "json_text.hpp"
 #include "length.hpp"
 #include "metrics.hpp"
 #include "options.hpp"

@@ -2,10 +2,6 @@
 
 #include "terminal.hpp"
 
-#include <nlohmann/json.hpp>
-
-#include <array>
-#include <cmath>
 #include <iomanip>
 #include <sstream>
 #include <string_view>
@@ -13,16 +9,6 @@
 
 namespace pretrain {
 namespace {
-
-using json = nlohmann::ordered_json;
-
-json number(std::optional<double> const& value) {
-  return value && std::isfinite(*value) ? json(*value) : json(nullptr);
-}
-
-json to_object(probe_scores const& scores) {
-  return {{"linear_probe_top1", number(scores.linear)}, {"knn_top1", number(scores.knn)}};
-}
 
 /// One measured figure with what it is to be compared with.
 class figure_line {
@@ -70,33 +56,6 @@ std::string score_line(std::string_view label,
 }
 
 }  // namespace
-
-std::string to_json(run_summary const& summary) {
-  json const object = {{"status", summary.status},
-                       {"data", summary.data},
-                       {"config", summary.config},
-                       {"mask", summary.mask},
-                       {"objective", summary.objective},
-                       {"precision", summary.precision},
-                       {"backend", summary.backend},
-                       {"threads", summary.threads},
-                       {"seed", summary.seed},
-                       {"steps", summary.steps},
-                       {"epochs", number(summary.epochs)},
-                       {"batch_size", summary.batch_size},
-                       {"parameters", summary.parameters},
-                       {"images_per_second", number(summary.images_per_second)},
-                       {"final_loss", number(summary.final_loss)},
-                       {"heldout_loss", number(summary.heldout_loss)},
-                       {"baseline_loss", number(summary.baseline_loss)},
-                       {"linear_probe_top1", number(summary.trained.linear)},
-                       {"knn_top1", number(summary.trained.knn)},
-                       {"untrained_encoder", to_object(summary.untrained)},
-                       {"raw_pixels", to_object(summary.pixels)},
-                       {"wall_seconds", number(summary.wall_seconds)},
-                       {"build", summary.build}};
-  return object.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
-}
 
 std::string to_text(run_summary const& summary, std::filesystem::path const& folder) {
   std::ostringstream text;

@@ -41,9 +41,6 @@ struct run_summary {
   double wall_seconds = 0;              // of this run
 };
 
-/// The summary as JSON; absent and non-finite numbers are null.
-std::string to_json(run_summary const& summary);
-
 /// The summary for people: a few lines, with each figure beside what it must be compared with.
 std::string to_text(run_summary const& summary, std::filesystem::path const& folder);
 

@@ -1,5 +1,4 @@
-#include "metrics.hpp"
-
+#include "json_text.hpp"
 #include "save_file.hpp"
 #include "summary.hpp"
 #include "temporary_folder.hpp"
