@@ -15,8 +15,8 @@
 namespace pretrain {
 namespace {
 
-/// Makes the output folder. A training that stands there already is not overwritten.
-void prepare_output(options const& settings) {
+/// A training that stands in the output folder already is not overwritten.
+void check_output(options const& settings) {
   auto const checkpoint = settings.out / "training.safetensors";
   bool const exists = std::filesystem::exists(checkpoint);
   if (exists && !settings.resume)
@@ -26,14 +26,14 @@ void prepare_output(options const& settings) {
   if (!exists && settings.resume)
     throw mae::config_error("there is nothing to resume: " + checkpoint.string() +
                             " does not exist");
-  std::filesystem::create_directories(settings.out);
 }
 
 void run(options const& settings) {
-  prepare_output(settings);
+  check_output(settings);
   auto const source = find_data(settings.data, std::getenv("MAE_CIFAR10_DIR"));
   if (!settings.quiet) std::cout << source.reason << std::endl;
   image_sets const images = load_images(source);
+  std::filesystem::create_directories(settings.out);  // now that nothing else is missing
   catch_interrupts();
   run_session(settings, images);
 }
