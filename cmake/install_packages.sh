@@ -14,7 +14,6 @@ package_is_there() {
     libeigen3-dev) includes_with g++ Eigen/Core ;;
     doctest-dev) includes_with g++ doctest/doctest.h ;;
     libbenchmark-dev) includes_with g++ benchmark/benchmark.h ;;
-    libcli11-dev) includes_with g++ CLI/CLI.hpp ;;
     nlohmann-json3-dev) includes_with g++ nlohmann/json.hpp ;;
     libpng-dev) includes_with g++ png.h ;;
     ca-certificates) [ -e /etc/ssl/certs/ca-certificates.crt ] ;;

@@ -62,7 +62,7 @@ for argument in "$@"; do
   esac
 done
 
-install_packages g++ cmake ninja-build libeigen3-dev doctest-dev libbenchmark-dev libcli11-dev \
+install_packages g++ cmake ninja-build libeigen3-dev doctest-dev libbenchmark-dev \
   nlohmann-json3-dev libpng-dev
 export CXX=${CXX:-g++}
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "choices.hpp"
+#include "command_line.hpp"
 
 #include <mae/core/types.hpp>
 
@@ -8,17 +9,9 @@
 #include <filesystem>
 #include <iosfwd>
 #include <optional>
-#include <stdexcept>
 #include <string>
 
 namespace pretrain {
-
-/// The command line cannot be understood or contradicts itself; the message is one sentence.
-/// The program answers with exit status 2.
-class usage_error : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 /// Everything the command line decides. `parse` leaves no field to be guessed later; a field is
 /// optional only where its absence has a meaning of its own.

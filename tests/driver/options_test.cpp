@@ -172,6 +172,9 @@ TEST_CASE("wrong usage is refused in one sentence that names the flag") {
       {"--preview --quiet", "give one of the two"},
       {"--epochs", "--epochs needs exactly one value"},
       {"--epochs 1 --epochs 2", "--epochs needs exactly one value"},
+      {"--quiet=3", "--quiet takes no value"},
+      {"--quiet --quiet", "--quiet is given twice"},
+      {"--mas 0.5", "--mas is no flag, or short for several"},
       {"--nonsense", "--nonsense"},
       {"nonsense", "nonsense"},
   };
