@@ -18,6 +18,18 @@ using mae::matrix_view;
 template <class T>
 struct smallest_lane {
   using scalar = T;
+  using operand = T;
+  using cell = T;
+  struct packed {};
+  static constexpr index_t values_per_cell = 1;
+  static index_t packed_cells(index_t, index_t);
+  packed pack(matrix_view<T const>, cell*) const;
+  packed pack_transposed(matrix_view<T const>, cell*) const;
+  void reserve(index_t, index_t, index_t) const;
+  template <class E>
+  void multiply(matrix_view<T const>, packed const&, E const&) const;
+  template <class E>
+  void multiply_transposed(matrix_view<T const>, matrix_view<T const>, E const&) const;
   void add_product(mae::product_form,
                    matrix_view<T const>,
                    matrix_view<T const>,
@@ -36,6 +48,12 @@ struct lane_of_integers : smallest_lane<int> {};
 struct lane_without_products : smallest_lane<float> {
   void add_product() const;
 };
+struct lane_without_operands : smallest_lane<float> {
+  void multiply() const;
+};
+struct lane_that_packs_in_vain : smallest_lane<float> {
+  void pack(matrix_view<float const>, float*) const;
+};
 struct lane_that_changes : smallest_lane<float> {
   template <class F>
   void for_rows(index_t, F const&);
@@ -50,6 +68,8 @@ struct lane_without_sums : smallest_lane<float> {
 static_assert(!mae::Lane<int>);
 static_assert(!mae::Lane<lane_of_integers>);
 static_assert(!mae::Lane<lane_without_products>);
+static_assert(!mae::Lane<lane_without_operands>);
+static_assert(!mae::Lane<lane_that_packs_in_vain>);
 static_assert(!mae::Lane<lane_that_changes>);
 static_assert(!mae::Lane<lane_that_returns>);
 static_assert(!mae::Lane<lane_without_sums>);

@@ -2,6 +2,7 @@
 
 #include "gradient_check.hpp"
 #include "padded_matrix.hpp"
+#include "prepared_linear.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/random.hpp>
@@ -31,7 +32,9 @@ struct linear_case {
         weight_grad(shape.out, shape.in, random),
         bias_grad(1, shape.out, random) {}
 
-  mae::linear_weights<double const> weights() const { return {weight.view(), bias.vector()}; }
+  prepared_linear<mae::eigen_lane<double>> weights() const {
+    return prepared_linear<mae::eigen_lane<double>>({weight.view(), bias.vector()});
+  }
   mae::linear_weights<double> weights_grad() { return {weight_grad.view(), bias_grad.vector()}; }
 
   template <class Forward>
@@ -55,13 +58,13 @@ inline void check_linear(std::size_t shape, std::uint64_t seed) {
   mae::eigen_lane<double> const lane;
   auto const forward = [&] {
     padded_matrix<double> y(s.rows, s.out, unset);
-    mae::linear_forward(lane, layer.x.view(), layer.weights(), y.view());
+    mae::linear_forward(lane, layer.x.view(), layer.weights().operands(), y.view());
     return y;
   };
   padded_matrix<double> x_grad(s.rows, s.in, unset);
   mae::linear_backward(lane,
                        layer.x.view(),
-                       layer.weights(),
+                       layer.weights().operands(),
                        layer.y_grad.view(),
                        x_grad.view(),
                        layer.weights_grad());
@@ -79,7 +82,8 @@ inline void check_linear_residual(std::size_t shape, std::uint64_t seed) {
   mae::eigen_lane<double> const lane;
   auto const forward = [&] {
     padded_matrix<double> y(s.rows, s.out, unset);
-    mae::linear_residual_forward(lane, layer.x.view(), layer.weights(), residual.view(), y.view());
+    mae::linear_residual_forward(
+        lane, layer.x.view(), layer.weights().operands(), residual.view(), y.view());
     return y;
   };
   mae::linear_backward_weights(lane, layer.x.view(), layer.y_grad.view(), layer.weights_grad());

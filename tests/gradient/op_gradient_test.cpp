@@ -28,7 +28,7 @@ std::vector<op_check> op_checks() {
       {{"linear_forward", "linear_backward"}, mae_test::check_linear},
       {{"linear_residual_forward", "linear_backward_weights"}, mae_test::check_linear_residual},
       {{"layer_norm_forward", "layer_norm_backward"}, mae_test::check_layer_norm},
-      {{"gelu_forward", "gelu_backward"}, mae_test::check_gelu},
+      {{"linear_gelu_forward", "gelu_linear_backward"}, mae_test::check_gelu},
       {{"attention_forward", "attention_backward"}, mae_test::check_attention},
       {{"place_tokens_forward", "place_tokens_backward"}, mae_test::check_place_tokens},
       {{"gather_rows_forward", "gather_rows_backward"}, mae_test::check_gather_rows},
@@ -36,9 +36,9 @@ std::vector<op_check> op_checks() {
   };
 }
 
-/// Functions that take a lane and have nothing to differentiate: a constant, a part of attention,
-/// the optimizer.
-std::set<std::string> const without_gradient{"set_zero", "attend_scores", "adamw_step"};
+/// Functions that take a lane and have nothing to differentiate: a constant, a conversion, the
+/// optimizer.
+std::set<std::string> const without_gradient{"set_zero", "as_operands", "adamw_step"};
 
 /// The names of all function templates in include/mae/op whose first parameter is a lane.
 std::set<std::string> functions_of_ops() {

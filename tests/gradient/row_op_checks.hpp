@@ -2,6 +2,7 @@
 
 #include "gradient_check.hpp"
 #include "padded_matrix.hpp"
+#include "prepared_linear.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/types.hpp>
@@ -58,20 +59,32 @@ struct row_shape {
   index_t width;
 };
 
+/// What a GELU gets, between a layer that changes nothing and one that does: of width * 2 values.
 inline void check_gelu(std::size_t shape, std::uint64_t seed) {
-  constexpr std::array<row_shape, 3> shapes{{{1, 1}, {5, 7}, {3, 33}}};
+  constexpr std::array<row_shape, 3> shapes{{{1, 1}, {5, 7}, {13, 33}}};
   auto const s = shapes[shape];
   auto random = stream_of(seed);
   padded_matrix<double> x(s.rows, s.width, random);
-  padded_matrix<double> const y_grad(s.rows, s.width, random);
-  mae::eigen_lane<double> const lane;
+  padded_matrix<double> identity(s.width, s.width);
+  for (index_t i = 0; i < s.width; ++i) identity.view()(i, i) = 1;
+  padded_matrix<double> const no_bias(1, 2 * s.width);
+  padded_matrix<double> const weight(2 * s.width, s.width, random);
+  padded_matrix<double> const y_grad(s.rows, 2 * s.width, random);
+  using lane_type = mae::eigen_lane<double>;
+  prepared_linear<lane_type> const before({identity.view(), no_bias.vector()});
+  prepared_linear<lane_type> const behind({weight.view(), no_bias.vector()});
+  lane_type const lane;
+  padded_matrix<double> slope(s.rows, s.width, unset);
   auto const forward = [&] {
-    padded_matrix<double> y(s.rows, s.width, unset);
-    mae::gelu_forward(lane, x.view(), y.view());
+    padded_matrix<double> activated(s.rows, s.width, unset);
+    padded_matrix<double> y(s.rows, 2 * s.width, unset);
+    mae::linear_gelu_forward(lane, x.view(), before.operands(), activated.view(), slope.view());
+    mae::linear_forward(lane, activated.view(), behind.operands(), y.view());
     return y;
   };
-  padded_matrix<double> grad = y_grad;
-  mae::gelu_backward(lane, x.view(), grad.view());
+  forward();
+  padded_matrix<double> grad(s.rows, s.width, unset);
+  mae::gelu_linear_backward(lane, behind.operands(), y_grad.view(), slope.view(), grad.view());
   check_gradient("x", forward, y_grad, x.view(), grad);
 }
 

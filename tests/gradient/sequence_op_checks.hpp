@@ -47,9 +47,10 @@ inline void check_attention(std::size_t shape, std::uint64_t seed) {
   padded_matrix<double> qkv(rows, 3 * width, random);
   padded_matrix<double> const y_grad(rows, width, random);
   padded_matrix<double> log_sums(rows, s.heads, unset);
-  std::vector<double> scratch(static_cast<std::size_t>(
-      mae::attention_scratch_size(*std::max_element(s.lengths.begin(), s.lengths.end()))));
-  mae::eigen_lane<double> const lane;
+  using lane_type = mae::eigen_lane<double>;
+  std::vector<double> scratch(static_cast<std::size_t>(mae::attention_scratch_size<lane_type>(
+      *std::max_element(s.lengths.begin(), s.lengths.end()), s.head_width)));
+  lane_type const lane;
   auto const forward = [&] {
     padded_matrix<double> y(rows, width, unset);
     mae::attention_forward(lane, qkv.view(), offsets, s.heads, y.view(), log_sums.view(), scratch);

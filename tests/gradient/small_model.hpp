@@ -12,6 +12,7 @@
 #include <mae/model/initialise.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/model/network.hpp>
+#include <mae/model/prepared_weights.hpp>
 #include <mae/model/shard.hpp>
 #include <mae/model/weights.hpp>
 
@@ -97,7 +98,7 @@ class small_model {
 
   /// (M, target width).
   padded_matrix<double> predict() {
-    auto const view = pass_.reconstruct(lane_, weights(), shard_, shard_patches());
+    auto const view = pass_.reconstruct(operands(), shard_, shard_patches());
     padded_matrix<double> prediction(view.rows, view.cols);
     for (index_t row = 0; row < view.rows; ++row)
       std::ranges::copy(view.row(row), prediction.view().row(row).begin());
@@ -105,15 +106,14 @@ class small_model {
   }
 
   double loss(padded_matrix<double> const& targets) {
-    return pass_.forward(lane_, weights(), shard_, shard_patches(), targets.view());
+    return pass_.forward(operands(), shard_, shard_patches(), targets.view());
   }
 
   /// Adds the gradient of the loss to a flat array of the layout.
   void add_gradient(padded_matrix<double> const& targets, std::vector<double>& gradient) {
     loss(targets);
     auto const& config = given_.config;
-    pass_.backward(lane_,
-                   weights(),
+    pass_.backward(operands(),
                    shard_,
                    targets.view(),
                    {mae::bind_encoder(layout_, config, gradient.data()),
@@ -125,10 +125,12 @@ class small_model {
   matrix_view<double const> shard_patches() {
     return patches_.view().middle_rows(first_image_ * patches(), shard_.images() * patches());
   }
-  mae::network_weights<double const> weights() const {
+  /// Of the values as they are now.
+  mae::network_operands<mae::eigen_lane<double>> const& operands() {
     double const* const base = values_.data();
-    return {mae::bind_encoder(layout_, given_.config, base),
-            mae::bind_decoder(layout_, given_.config, base)};
+    return prepared_.update({mae::bind_encoder(layout_, given_.config, base),
+                             mae::bind_decoder(layout_, given_.config, base)},
+                            threads_);
   }
 
   model_case given_;
@@ -136,7 +138,8 @@ class small_model {
   mae::mask_plan plan_;
   padded_matrix<double> patches_;
   mae::network_pass<mae::eigen_backend<double>> pass_;
-  mae::eigen_lane<double> lane_;
+  mae::thread_pool threads_{1};
+  mae::prepared_weights<mae::eigen_backend<double>> prepared_{mae::pass_kind::training};
   mae::parameter_layout layout_;
   std::vector<double> values_;
   mae::shard_rows shard_;

@@ -62,7 +62,9 @@ std::vector<float> tokens_by_network(encoder_type const& encoder, std::span<floa
   mae::encoder_inference<backend> network({odd_config, 0, encoder.norm_epsilon()});
   auto const weights = mae::bind_encoder<float const>(
       encoder.layout(), odd_config, encoder.parameters().values().data());
-  auto const tokens = network.encode(backend::lane{}, weights, shard, patches.all());
+  mae::prepared_weights<backend> prepared(mae::pass_kind::inference);
+  auto const tokens =
+      network.encode(prepared.update(weights, encoder.backend().threads()), shard, patches.all());
   return {tokens.data, tokens.data + tokens.size()};
 }
 

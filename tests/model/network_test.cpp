@@ -8,6 +8,7 @@
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/capacity.hpp>
 #include <mae/model/network.hpp>
+#include <mae/model/prepared_weights.hpp>
 #include <mae/model/shard.hpp>
 
 #include <doctest/doctest.h>
@@ -29,6 +30,9 @@ using pass_type = mae::network_pass<backend>;
 /// A model, three images of different masks, and passes over some of them.
 struct scene {
   mae::autoencoder<odd_config> model{{.seed = 1, .backend = backend(1)}};
+  mae::prepared_weights<backend> prepared{pass_kind::inference};
+  mae::network_operands<backend::lane> operands =
+      prepared.update(model.weights(), model.backend().threads());
   std::vector<float> images = mae_test::random_images(odd_config, 3, 1);
   cut_images patches{odd_config, images};
   mae::mask_plan plan = mae_test::random_plan(odd_config, {{3, 9}, {2, 5}, {8, 2}}, 2);
@@ -41,8 +45,7 @@ struct scene {
   /// What a pass predicts of images [first, last): (M, P).
   std::vector<float> predict(pass_type& pass, index_t first, index_t last) const {
     auto const rows = patches.all().middle_rows(first * 12, (last - first) * 12);
-    auto const predicted =
-        pass.reconstruct(backend::lane{}, model.weights(), shard(first, last), rows);
+    auto const predicted = pass.reconstruct(operands, shard(first, last), rows);
     return {predicted.data, predicted.data + predicted.size()};
   }
 };
@@ -113,8 +116,7 @@ TEST_CASE("an encoder alone gives the same tokens to an image, whatever shard it
   mae::encoder_inference<backend> encoder(given.model.sizes());
   auto const encode = [&](index_t first, index_t last) {
     auto const rows = given.patches.all().middle_rows(first * 12, (last - first) * 12);
-    auto const tokens = encoder.encode(
-        backend::lane{}, given.model.weights().encoder, given.shard(first, last), rows);
+    auto const tokens = encoder.encode(given.operands.encoder, given.shard(first, last), rows);
     CHECK(tokens.cols == 20);
     return std::vector<float>(tokens.data, tokens.data + tokens.size());
   };

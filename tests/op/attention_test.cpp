@@ -34,12 +34,18 @@ struct attended {
 };
 
 template <class T>
+std::vector<T> scratch_for(matrix_view<T const> qkv, index_t head_count) {
+  return std::vector<T>(static_cast<std::size_t>(
+      mae::attention_scratch_size<mae::eigen_lane<T>>(qkv.rows, qkv.cols / 3 / head_count)));
+}
+
+template <class T>
 attended<T> attend(matrix_view<T const> qkv,
                    std::vector<index_t> const& offsets,
                    index_t head_count = heads) {
   T const unset = std::numeric_limits<T>::quiet_NaN();
   attended<T> result{{qkv.rows, qkv.cols / 3, unset}, {qkv.rows, head_count, unset}};
-  std::vector<T> scratch(static_cast<std::size_t>(mae::attention_scratch_size(qkv.rows)));
+  auto scratch = scratch_for(qkv, head_count);
   mae::attention_forward(mae::eigen_lane<T>{},
                          qkv,
                          offsets,
@@ -56,7 +62,7 @@ padded_matrix<T> attend_backward(matrix_view<T const> qkv,
                                  attended<T> const& forward,
                                  padded_matrix<T> const& y_grad) {
   padded_matrix<T> qkv_grad(qkv.rows, qkv.cols, std::numeric_limits<T>::quiet_NaN());
-  std::vector<T> scratch(static_cast<std::size_t>(mae::attention_scratch_size(qkv.rows)));
+  auto scratch = scratch_for(qkv, forward.log_sums.view().cols);
   mae::attention_backward(mae::eigen_lane<T>{},
                           qkv,
                           offsets,

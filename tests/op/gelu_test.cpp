@@ -1,5 +1,6 @@
 #include "fixture.hpp"
 #include "padded_matrix.hpp"
+#include "prepared_linear.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/types.hpp>
@@ -20,6 +21,11 @@ double exact_gelu(double x) {
   return 0.5 * x * std::erfc(-x / std::numbers::sqrt2);
 }
 
+double exact_slope(double x) {
+  double const density = std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi);
+  return 0.5 * std::erfc(-x / std::numbers::sqrt2) + x * density;
+}
+
 /// x from -5 to 5 in 11 rows of 21.
 template <class T>
 padded_matrix<T> some_inputs() {
@@ -30,43 +36,75 @@ padded_matrix<T> some_inputs() {
   return x;
 }
 
+/// A layer that adds a bias and nothing else.
+template <class T>
+mae_test::prepared_linear<mae::eigen_lane<T>> adding(padded_matrix<T> const& bias) {
+  index_t const width = bias.view().cols;
+  padded_matrix<T> identity(width, width);
+  for (index_t i = 0; i < width; ++i) identity.view()(i, i) = 1;
+  return mae_test::prepared_linear<mae::eigen_lane<T>>({identity.view(), bias.vector()});
+}
+
+template <class T>
+struct activated {
+  padded_matrix<T> y;
+  padded_matrix<T> slope;
+};
+
+/// GELU(x + bias) and its slope.
+template <class T>
+activated<T> activate(padded_matrix<T> const& x, padded_matrix<T> const& bias) {
+  auto const unset = std::numeric_limits<T>::quiet_NaN();
+  auto const view = x.view();
+  activated<T> result{{view.rows, view.cols, unset}, {view.rows, view.cols, unset}};
+  mae::linear_gelu_forward(
+      mae::eigen_lane<T>{}, view, adding(bias).operands(), result.y.view(), result.slope.view());
+  return result;
+}
+
 }  // namespace
 
-TEST_CASE_TEMPLATE("GELU is x Phi(x), the erf form", T, float, double) {
+TEST_CASE_TEMPLATE("GELU is x Phi(x), the erf form, and its slope the derivative",
+                   T,
+                   float,
+                   double) {
   auto const x = some_inputs<T>();
-  padded_matrix<T> y(11, 21, std::numeric_limits<T>::quiet_NaN());
-  mae::gelu_forward(mae::eigen_lane<T>{}, x.view(), y.view());
+  auto const [y, slope] = activate(x, padded_matrix<T>(1, 21));
   // The tanh form is wrong by up to 4.7e-4.
   double const tolerance = sizeof(T) == 4 ? 1e-6 : 1e-15;
   for (index_t row = 0; row < 11; ++row)
-    for (index_t col = 0; col < 21; ++col)
+    for (index_t col = 0; col < 21; ++col) {
       REQUIRE(std::abs(y(row, col) - exact_gelu(x(row, col))) <= tolerance);
+      REQUIRE(std::abs(slope(row, col) - exact_slope(x(row, col))) <= tolerance);
+    }
   CHECK(y.gaps_are_intact());
+  CHECK(slope.gaps_are_intact());
 }
 
-TEST_CASE_TEMPLATE("a NaN before GELU is a NaN behind it, and in its gradient", T, float, double) {
-  auto x = some_inputs<T>();
-  x.view()(4, 9) = std::numeric_limits<T>::quiet_NaN();
-  padded_matrix<T> y(11, 21);
-  mae::gelu_forward(mae::eigen_lane<T>{}, x.view(), y.view());
-  padded_matrix<T> grad(11, 21, T{1});
-  mae::gelu_backward(mae::eigen_lane<T>{}, x.view(), grad.view());
+TEST_CASE_TEMPLATE("a NaN before GELU is a NaN behind it, and in its slope", T, float, double) {
+  padded_matrix<T> bias(1, 21);
+  bias.view()(0, 9) = std::numeric_limits<T>::quiet_NaN();
+  auto const [y, slope] = activate(some_inputs<T>(), bias);
   for (index_t row = 0; row < 11; ++row)
     for (index_t col = 0; col < 21; ++col) {
-      bool const is_hit = row == 4 && col == 9;
-      REQUIRE(std::isnan(y(row, col)) == is_hit);
-      REQUIRE(std::isnan(grad(row, col)) == is_hit);
+      REQUIRE(std::isnan(y(row, col)) == (col == 9));
+      REQUIRE(std::isnan(slope(row, col)) == (col == 9));
     }
 }
 
 TEST_CASE("GELU and its gradient are PyTorch's") {
   mae_test::fixture const ops("ops");
   auto const x = ops.matrix("gelu.x");
-  padded_matrix<float> y(1, x.view().cols);
-  mae::gelu_forward(mae::eigen_lane<float>{}, x.view(), y.view());
+  padded_matrix<float> const no_bias(1, x.view().cols);
+  auto const [y, slope] = activate(x, no_bias);
   mae_test::check_output(y, ops.matrix("gelu.y"));
 
-  auto grad = ops.matrix("gelu.y_grad");
-  mae::gelu_backward(mae::eigen_lane<float>{}, x.view(), grad.view());
+  padded_matrix<float> grad(x.view().rows, x.view().cols);
+  auto const y_grad = ops.matrix("gelu.y_grad");
+  mae::gelu_linear_backward(mae::eigen_lane<float>{},
+                            adding(no_bias).operands(),
+                            y_grad.view(),
+                            slope.view(),
+                            grad.view());
   mae_test::check_gradient_parity(grad, ops.matrix("gelu.x_grad"));
 }

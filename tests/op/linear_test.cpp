@@ -1,4 +1,5 @@
 #include "padded_matrix.hpp"
+#include "prepared_linear.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/types.hpp>
@@ -23,7 +24,8 @@ struct layer_case {
   padded_matrix<T> bias{1, 33, random};
   padded_matrix<T> residual{7, 33, random};
 
-  mae::linear_weights<T const> weights() const { return {weight.view(), bias.vector()}; }
+  mae_test::prepared_linear<mae::eigen_lane<T>> weights{
+      mae::linear_weights<T const>{weight.view(), bias.vector()}};
 
   /// By a plain loop, in double.
   padded_matrix<T> expected(bool with_residual) const {
@@ -49,7 +51,7 @@ constexpr double tolerance = 100 * std::numeric_limits<T>::epsilon();
 TEST_CASE_TEMPLATE("linear is x W^T + b", T, float, double) {
   layer_case<T> const layer;
   padded_matrix<T> y(7, 33, std::numeric_limits<T>::quiet_NaN());
-  mae::linear_forward(mae::eigen_lane<T>{}, layer.x.view(), layer.weights(), y.view());
+  mae::linear_forward(mae::eigen_lane<T>{}, layer.x.view(), layer.weights.operands(), y.view());
   CHECK(mae_test::largest_difference(y, layer.expected(false)) <= tolerance<T>);
   CHECK(y.gaps_are_intact());
 }
@@ -60,12 +62,12 @@ TEST_CASE_TEMPLATE("linear_residual adds the residual, which may be its result",
   auto const expected = layer.expected(true);
   padded_matrix<T> y(7, 33, std::numeric_limits<T>::quiet_NaN());
   mae::linear_residual_forward(
-      lane, layer.x.view(), layer.weights(), layer.residual.view(), y.view());
+      lane, layer.x.view(), layer.weights.operands(), layer.residual.view(), y.view());
   CHECK(mae_test::largest_difference(y, expected) <= tolerance<T>);
   CHECK(y.gaps_are_intact());
 
   mae::linear_residual_forward(
-      lane, layer.x.view(), layer.weights(), layer.residual.view(), layer.residual.view());
+      lane, layer.x.view(), layer.weights.operands(), layer.residual.view(), layer.residual.view());
   CHECK(mae_test::largest_difference(layer.residual, y) == 0);
 }
 
@@ -76,7 +78,7 @@ TEST_CASE_TEMPLATE("rows do not depend on the shard that they are in", T, float,
   for (auto const& [first, count] : {std::pair<index_t, index_t>{0, 3}, {3, 1}, {4, 0}, {4, 3}})
     mae::linear_forward(lane,
                         layer.x.view().middle_rows(first, count),
-                        layer.weights(),
+                        layer.weights.operands(),
                         pieces.view().middle_rows(first, count));
   CHECK(mae_test::largest_difference(pieces, layer.expected(false)) <= tolerance<T>);
 }

@@ -10,6 +10,7 @@
 #include <mae/mask/plan.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/model/network.hpp>
+#include <mae/model/prepared_weights.hpp>
 #include <mae/model/shard.hpp>
 #include <mae/model/weights.hpp>
 #include <mae/objective/objective.hpp>
@@ -88,7 +89,7 @@ class loaded_model {
 
   /// The sum of the targets' losses.
   double forward(std::vector<T> const& targets) {
-    return pass_.forward(lane_, weights(), shard_, patches_in_use(), view_of(targets));
+    return pass_.forward(operands(), shard_, patches_in_use(), view_of(targets));
   }
   /// (M, P), after forward.
   std::span<T const> prediction() const {
@@ -97,8 +98,7 @@ class loaded_model {
   }
   /// Adds the gradient of that sum.
   void backward(std::vector<T> const& targets) {
-    pass_.backward(lane_,
-                   weights(),
+    pass_.backward(operands(),
                    shard_,
                    view_of(targets),
                    {mae::bind_encoder(layout_, config(), gradient_.data()),
@@ -106,17 +106,17 @@ class loaded_model {
   }
 
   /// (R, D), after the encoder's norm.
-  std::vector<T> latent() const {
+  std::vector<T> latent() {
     mae::encoder_inference<backend> encoder(sizes_);
-    auto const tokens = encoder.encode(lane_, weights().encoder, shard_, patches_in_use());
+    auto const tokens = encoder.encode(operands().encoder, shard_, patches_in_use());
     return {tokens.data, tokens.data + tokens.size()};
   }
   /// (B N, D), the projection of every patch.
-  std::vector<T> patch_embedding() const {
+  std::vector<T> patch_embedding() {
     auto const patches = patches_of(0, plan_.images());
     std::vector<T> embedded(static_cast<std::size_t>(patches.rows * config().encoder.width));
     matrix_view<T> const view(embedded.data(), patches.rows, config().encoder.width);
-    mae::linear_forward(lane_, patches, weights().encoder.patch_embed, view);
+    mae::linear_forward(typename backend::lane{}, patches, operands().encoder.patch_embed, view);
     return embedded;
   }
 
@@ -133,9 +133,12 @@ class loaded_model {
     patches_.assign(cut.begin(), cut.end());
   }
 
-  mae::network_weights<T const> weights() const {
-    return {mae::bind_encoder(layout_, config(), values_.data()),
-            mae::bind_decoder(layout_, config(), values_.data())};
+  /// Of the values as they are now.
+  mae::network_operands<typename backend::lane> const& operands() {
+    T const* const base = values_.data();
+    return prepared_.update(
+        {mae::bind_encoder(layout_, config(), base), mae::bind_decoder(layout_, config(), base)},
+        threads_);
   }
   matrix_view<T const> patches_of(index_t first, index_t last) const {
     auto const* const begin = patches_.data() + first * config().image.values();
@@ -154,7 +157,8 @@ class loaded_model {
   mae::host_buffer<T> values_;
   mae::host_buffer<T> gradient_;
   mae::network_pass<backend> pass_;
-  typename backend::lane lane_;
+  mae::thread_pool threads_{1};
+  mae::prepared_weights<backend> prepared_{mae::pass_kind::training};
   std::vector<T> patches_;  // (B N, P)
   mae::mask_plan plan_;
   mae::shard_rows shard_;

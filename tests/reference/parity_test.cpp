@@ -132,7 +132,7 @@ TEST_CASE_TEMPLATE("R2: masks, embedded patches and targets are PyTorch's", T, f
   for (auto const& name : models) {
     CAPTURE(name);
     model_fixture const file(name);
-    loaded_model<T> const model(file);
+    loaded_model<T> model(file);
     std::vector<index_t> visible;
     std::vector<index_t> target;
     for (index_t i = 0; i < model.plan().images(); ++i) {

@@ -6,6 +6,7 @@
 #include <mae/data/channel_statistics.hpp>
 #include <mae/mask/random_ratio.hpp>
 #include <mae/model/network.hpp>
+#include <mae/model/prepared_weights.hpp>
 #include <mae/model/shard.hpp>
 #include <mae/model/weights.hpp>
 #include <mae/objective/pixels.hpp>
@@ -61,12 +62,11 @@ class reference {
     shard.assign(batch_.plan, 0, batch_.images());
     mae::network_pass<backend_type> pass(model_.sizes(), mae::pass_kind::training);
     auto const targets = batch_.targets_of(0, batch_.images());
-    backend_type::lane const lane;
-    loss_ =
-        pass.forward(lane, model_.weights(), shard, batch_.patches_of(0, batch_.images()), targets);
+    mae::prepared_weights<backend_type> prepared(mae::pass_kind::training);
+    auto const& operands = prepared.update(model_.weights(), model_.backend().threads());
+    loss_ = pass.forward(operands, shard, batch_.patches_of(0, batch_.images()), targets);
     gradient_.resize(static_cast<std::size_t>(model_.layout().size()));
-    pass.backward(lane,
-                  model_.weights(),
+    pass.backward(operands,
                   shard,
                   targets,
                   {mae::bind_encoder(model_.layout(), model_type::config, gradient_.data()),

@@ -49,4 +49,25 @@ struct matrix_view {
   constexpr index_t size() const { return rows * cols; }
 };
 
+/// The same memory seen as values of U, which it has room and alignment for.
+template <class U, class T>
+U* memory_as(T* memory) {
+  return reinterpret_cast<U*>(memory);  // NOLINT(cppcoreguidelines-pro-type-reinterpret-cast): here
+}
+
+/// Where rows of a matrix lie, for a kernel that fetches them before they are needed.
+struct memory_rows {
+  char const* first = nullptr;
+  index_t stride = 0;       // bytes
+  index_t value_bytes = 0;  // 0: there are none
+};
+
+/// The rows of `matrix` from (row, col) on.
+template <class T>
+memory_rows memory_from(matrix_view<T> matrix, index_t row, index_t col) {
+  constexpr auto size = static_cast<index_t>(sizeof(T));
+  return {
+      memory_as<char const>(matrix.data + row * matrix.stride + col), matrix.stride * size, size};
+}
+
 }  // namespace mae

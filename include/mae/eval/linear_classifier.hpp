@@ -98,7 +98,7 @@ class linear_classifier {
       auto const x = inputs.matrix(last - first, features_);
       auto const logits = outputs.matrix(last - first, classes_);
       for (index_t i = 0; i < x.rows; ++i) scaling.apply(set.features.row(first + i), x.row(i));
-      linear_forward(L{}, x, weights(), logits);
+      classify(x, logits);
       for (index_t i = 0; i < x.rows; ++i) {
         auto const row = logits.row(i);
         auto const chosen = std::max_element(row.begin(), row.end()) - row.begin();
@@ -152,7 +152,7 @@ class linear_classifier {
     auto const x = inputs_.matrix(count, features_).middle_rows(first, last - first);
     auto const logits = logits_.matrix(count, classes_).middle_rows(first, last - first);
     for (index_t i = 0; i < x.rows; ++i) scaling.apply(x.row(i), x.row(i));
-    linear_forward(L{}, x, weights(), logits);
+    classify(x, logits);
 
     piece& own = pieces_[static_cast<std::size_t>(first / piece_rows)];
     own.loss = 0.0;
@@ -161,11 +161,18 @@ class linear_classifier {
       own.loss += cross_entropy_with_gradient(logits.row(i), label);
     }
     std::ranges::fill(own.gradient.span(), 0.0F);
-    linear_backward_weights(L{},
-                            x,
-                            logits,
-                            {own.gradient.matrix(classes_, features_),
-                             own.gradient.span().last(static_cast<std::size_t>(classes_))});
+    L const lane;
+    lane.add_product(product_form::tn, logits, x, own.gradient.matrix(classes_, features_));
+    lane.add_column_sums(x.rows,
+                         kernel::matrix_element<float, float>{logits},
+                         own.gradient.span().last(static_cast<std::size_t>(classes_)));
+  }
+
+  /// logits (rows, classes) = x (rows, F) W^T + b.
+  void classify(matrix_view<float const> x, matrix_view<float> logits) const {
+    auto const bias = weights().bias;
+    for (index_t i = 0; i < x.rows; ++i) std::ranges::copy(bias, logits.row(i).begin());
+    L{}.add_product(product_form::nt, x, weights().weight, logits);
   }
 
   double descend(index_t count, sgd_step const& step) {

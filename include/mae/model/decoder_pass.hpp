@@ -7,6 +7,7 @@
 #include <mae/model/capacity.hpp>
 #include <mae/model/carver.hpp>
 #include <mae/model/encoder_pass.hpp>
+#include <mae/model/prepared_weights.hpp>
 #include <mae/model/shard.hpp>
 #include <mae/model/transformer_block.hpp>
 #include <mae/model/weights.hpp>
@@ -22,14 +23,18 @@ namespace mae {
 
 /// What the decoder keeps. Re encoder rows, Rd decoder rows, M targets. The final norm and the head
 /// run on target rows alone: nothing else of their output is used.
-template <class T>
+template <Lane L>
 struct decoder_activations {
+  using T = scalar_of<L>;
+  using O = operand_of<L>;
+
+  matrix_view<O> tokens;    // (Re, D), the encoder's, as operands
   matrix_view<T> embedded;  // (Re, d)
-  std::vector<block_activations<T>> blocks;
+  std::vector<block_activations<L>> blocks;
   matrix_view<T> output;      // (Rd, d), of the last block
   matrix_view<T> targets;     // (M, d), its target rows
   matrix_view<T> statistics;  // (M, 2)
-  matrix_view<T> normalised;  // (M, d)
+  matrix_view<O> normalised;  // (M, d)
   matrix_view<T> prediction;  // (M, target width)
 
   static decoder_activations carve(carver<T>& memory,
@@ -39,13 +44,14 @@ struct decoder_activations {
                                    pass_kind kind) {
     auto const& stack = config.decoder;
     decoder_activations keep;
+    keep.tokens = memory.template matrix_of<O>(room.encoder_rows, config.encoder.width);
     keep.embedded = memory.matrix(room.encoder_rows, stack.width);
     for (index_t i = 0; i < (kind == pass_kind::training ? stack.depth : 1); ++i)
-      keep.blocks.push_back(block_activations<T>::carve(memory, stack, room.decoder_rows));
+      keep.blocks.push_back(block_activations<L>::carve(memory, stack, room.decoder_rows));
     keep.output = memory.matrix(room.decoder_rows, stack.width);
     keep.targets = memory.matrix(room.targets, stack.width);
     keep.statistics = memory.matrix(room.targets, 2);
-    keep.normalised = memory.matrix(room.targets, stack.width);
+    keep.normalised = memory.template matrix_of<O>(room.targets, stack.width);
     keep.prediction = memory.matrix(room.targets, target_width);
     return keep;
   }
@@ -56,13 +62,13 @@ struct decoder_activations {
 template <Lane L>
 matrix_view<scalar_of<L>> decoder_forward(L const& lane,
                                           block_context<scalar_of<L>> const& context,
-                                          decoder_weights<scalar_of<L> const> const& weights,
+                                          decoder_operands<L> const& weights,
                                           shard_rows const& shard,
                                           matrix_view<scalar_of<L> const> tokens,
-                                          decoder_activations<scalar_of<L>> const& keep) {
+                                          decoder_activations<L> const& keep) {
   index_t const rows = shard.decoder_rows();
   auto const embedded = keep.embedded.middle_rows(0, shard.encoder_rows());
-  linear_forward(lane, tokens, weights.embed, embedded);
+  linear_forward(lane, as_operands(lane, tokens, keep.tokens), weights.embed, embedded);
   place_tokens_forward(lane,
                        embedded,
                        weights.mask_token,
@@ -88,18 +94,27 @@ matrix_view<scalar_of<L>> decoder_forward(L const& lane,
 }
 
 /// Gradients that live only while the decoder goes backward.
-template <class T>
+template <Lane L>
 struct decoder_gradients {
+  using T = scalar_of<L>;
+  using O = operand_of<L>;
+
   matrix_view<T> rows;        // (Rd, d)
   matrix_view<T> targets;     // (M, d)
   matrix_view<T> normalised;  // (M, d)
+  matrix_view<O> prediction;  // (M, target width)
+  matrix_view<O> embedded;    // (Re, d)
 
   static decoder_gradients carve(carver<T>& memory,
                                  model_config const& config,
+                                 index_t target_width,
                                  shard_capacity const& room) {
-    return {.rows = memory.matrix(room.decoder_rows, config.decoder.width),
-            .targets = memory.matrix(room.targets, config.decoder.width),
-            .normalised = memory.matrix(room.targets, config.decoder.width)};
+    index_t const width = config.decoder.width;
+    return {.rows = memory.matrix(room.decoder_rows, width),
+            .targets = memory.matrix(room.targets, width),
+            .normalised = memory.matrix(room.targets, width),
+            .prediction = memory.template matrix_of<O>(room.targets, target_width),
+            .embedded = memory.template matrix_of<O>(room.encoder_rows, width)};
   }
 };
 
@@ -108,12 +123,12 @@ struct decoder_gradients {
 template <Lane L>
 void decoder_backward(L const& lane,
                       block_context<scalar_of<L>> const& context,
-                      decoder_weights<scalar_of<L> const> const& weights,
+                      decoder_operands<L> const& weights,
                       shard_rows const& shard,
                       matrix_view<scalar_of<L> const> tokens,
-                      decoder_activations<scalar_of<L>> const& kept,
-                      block_gradients<scalar_of<L>> const& scratch,
-                      decoder_gradients<scalar_of<L>> const& grads,
+                      decoder_activations<L> const& kept,
+                      block_gradients<L> const& scratch,
+                      decoder_gradients<L> const& grads,
                       matrix_view<scalar_of<L> const> prediction_grad,
                       matrix_view<scalar_of<L>> tokens_grad,
                       decoder_weights<scalar_of<L>> const& weights_grad) {
@@ -124,7 +139,7 @@ void decoder_backward(L const& lane,
   linear_backward(lane,
                   kept.normalised.middle_rows(0, count),
                   weights.head,
-                  prediction_grad,
+                  as_operands(lane, prediction_grad, grads.prediction),
                   normalised_grad,
                   weights_grad.head);
   set_zero(lane, targets_grad);
@@ -141,7 +156,12 @@ void decoder_backward(L const& lane,
 
   auto const embedded_grad = kept.embedded.middle_rows(0, shard.encoder_rows());
   place_tokens_backward(lane, grad, shard.decoder_tokens(), embedded_grad, weights_grad.mask_token);
-  linear_backward(lane, tokens, weights.embed, embedded_grad, tokens_grad, weights_grad.embed);
+  linear_backward(lane,
+                  as_operands(lane, tokens, kept.tokens),
+                  weights.embed,
+                  as_operands(lane, embedded_grad, grads.embedded),
+                  tokens_grad,
+                  weights_grad.embed);
 }
 
 }  // namespace mae

@@ -7,9 +7,9 @@
 #include <mae/data/normalise.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/model/network.hpp>
+#include <mae/model/prepared_weights.hpp>
 #include <mae/model/reconstruction.hpp>
 #include <mae/model/shard.hpp>
-#include <mae/model/weights.hpp>
 #include <mae/patch/patchify.hpp>
 
 #include <algorithm>
@@ -65,12 +65,11 @@ class image_encoder {
   }
 
   /// The tokens (images * (N + 1), D) of the first `images` images of the shard.
-  matrix_view<T const> encode(encoder_weights<T const> const& weights,
+  matrix_view<T const> encode(encoder_operands<typename B::lane> const& weights,
                               mask_plan const& all_visible,
                               index_t images) {
     shard_.assign(all_visible, 0, images);
     return network_.encode(
-        typename B::lane{},
         weights,
         shard_,
         matrix_view<T const>(
@@ -104,14 +103,14 @@ read_image reader_of(D const& dataset) {
 /// Encodes `images` images, unmasked, shards in parallel. `read` and `take` are called from several
 /// threads at once, for different images. They are functions of any kind, not templates, so that
 /// the network is compiled once for all that is encoded with it.
-template <Backend B, class T = typename B::scalar>
+template <Backend B>
 void encode_images(B const& backend,
                    network_sizes const& sizes,
-                   encoder_weights<T const> const& weights,
+                   encoder_operands<typename B::lane> const& weights,
                    pixel_statistics const& statistics,
                    index_t images,
                    read_image const& read,
-                   take_tokens<T> const& take) {
+                   take_tokens<typename B::scalar> const& take) {
   index_t const num_tokens = sizes.config.num_patches() + 1;
   index_t const per_shard = images_per_shard(num_tokens);
   std::vector<detail::image_encoder<B>> workers;

@@ -13,11 +13,14 @@
 #include <mae/model/layout.hpp>
 #include <mae/model/network.hpp>
 #include <mae/model/parameters.hpp>
+#include <mae/model/prepared_weights.hpp>
 #include <mae/model/weights.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <utility>
@@ -50,7 +53,11 @@ class encoder {
   double norm_epsilon() const { return norm_epsilon_; }
   void set_norm_epsilon(double epsilon) { norm_epsilon_ = epsilon; }
   parameter_layout const& layout() const { return parameters_.layout(); }
-  parameter_block<B>& parameters() { return parameters_; }
+  /// To change them: call it anew for every change, since what products read is made anew after it.
+  parameter_block<B>& parameters() {
+    cache_->is_current = false;
+    return parameters_;
+  }
   parameter_block<B> const& parameters() const { return parameters_; }
   /// What maps a dataset's values to the network's input; identity where empty.
   pixel_statistics const& statistics() const { return statistics_; }
@@ -118,13 +125,29 @@ class encoder {
 
   void encode(index_t images, read_image const& read, take_tokens<scalar> const& take) const {
     encode_images<B>(
-        backend_, {config, 0, norm_epsilon_}, weights_, statistics_, images, read, take);
+        backend_, {config, 0, norm_epsilon_}, current_operands(), statistics_, images, read, take);
+  }
+
+  /// The weights as products read them, made at the first use after a change.
+  struct operand_cache {
+    std::mutex mutex;
+    prepared_weights<B> weights{pass_kind::inference};
+    encoder_operands<typename B::lane> const* operands = nullptr;
+    bool is_current = false;
+  };
+
+  encoder_operands<typename B::lane> const& current_operands() const {
+    std::lock_guard const lock(cache_->mutex);
+    if (!std::exchange(cache_->is_current, true))
+      cache_->operands = &cache_->weights.update(weights_, backend_.threads());
+    return *cache_->operands;
   }
 
   B backend_;
   double norm_epsilon_;
   parameter_block<B> parameters_;
   encoder_weights<scalar const> weights_;
+  std::unique_ptr<operand_cache> cache_ = std::make_unique<operand_cache>();
   pixel_statistics statistics_;
 };
 

@@ -6,6 +6,7 @@
 #include <mae/core/views.hpp>
 #include <mae/model/capacity.hpp>
 #include <mae/model/carver.hpp>
+#include <mae/model/prepared_weights.hpp>
 #include <mae/model/shard.hpp>
 #include <mae/model/transformer_block.hpp>
 #include <mae/model/weights.hpp>
@@ -20,18 +21,19 @@
 
 namespace mae {
 
-/// What a pass is for: inference keeps one block's activations and uses them for every block.
-enum class pass_kind { training, inference };
-
 /// What the encoder keeps. V visible patches, R = V + images rows.
-template <class T>
+template <Lane L>
 struct encoder_activations {
-  matrix_view<T> patches;   // (V, P)
+  using T = scalar_of<L>;
+  using O = operand_of<L>;
+
+  matrix_view<O> patches;   // (V, P)
   matrix_view<T> embedded;  // (V, D)
-  std::vector<block_activations<T>> blocks;
-  matrix_view<T> output;      // (R, D), of the last block
-  matrix_view<T> statistics;  // (R, 2)
-  matrix_view<T> tokens;      // (R, D), after the final norm
+  std::vector<block_activations<L>> blocks;
+  matrix_view<T> output;            // (R, D), of the last block
+  matrix_view<T> statistics;        // (R, 2)
+  matrix_view<T> tokens;            // (R, D), after the final norm
+  matrix_view<O> embedded_operand;  // (V, D), the gradient of `embedded`
 
   static encoder_activations carve(carver<T>& memory,
                                    model_config const& config,
@@ -39,13 +41,15 @@ struct encoder_activations {
                                    pass_kind kind) {
     auto const& stack = config.encoder;
     encoder_activations keep;
-    keep.patches = memory.matrix(room.visible, config.patch_values());
+    keep.patches = memory.template matrix_of<O>(room.visible, config.patch_values());
     keep.embedded = memory.matrix(room.visible, stack.width);
     for (index_t i = 0; i < (kind == pass_kind::training ? stack.depth : 1); ++i)
-      keep.blocks.push_back(block_activations<T>::carve(memory, stack, room.encoder_rows));
+      keep.blocks.push_back(block_activations<L>::carve(memory, stack, room.encoder_rows));
     keep.output = memory.matrix(room.encoder_rows, stack.width);
     keep.statistics = memory.matrix(room.encoder_rows, 2);
     keep.tokens = memory.matrix(room.encoder_rows, stack.width);
+    if (kind == pass_kind::training)
+      keep.embedded_operand = memory.template matrix_of<O>(room.visible, stack.width);
     return keep;
   }
 };
@@ -55,8 +59,8 @@ struct encoder_activations {
 template <Lane L>
 void stack_forward(L const& lane,
                    block_context<scalar_of<L>> const& context,
-                   std::vector<block_weights<scalar_of<L> const>> const& weights,
-                   std::vector<block_activations<scalar_of<L>>> const& keep,
+                   std::vector<block_operands<L>> const& weights,
+                   std::vector<block_activations<L>> const& keep,
                    index_t rows,
                    matrix_view<scalar_of<L>> y) {
   for (std::size_t i = 0; i < weights.size(); ++i) {
@@ -74,9 +78,9 @@ void stack_forward(L const& lane,
 template <Lane L>
 void stack_backward(L const& lane,
                     block_context<scalar_of<L>> const& context,
-                    std::vector<block_weights<scalar_of<L> const>> const& weights,
-                    std::vector<block_activations<scalar_of<L>>> const& kept,
-                    block_gradients<scalar_of<L>> const& scratch,
+                    std::vector<block_operands<L>> const& weights,
+                    std::vector<block_activations<L>> const& kept,
+                    block_gradients<L> const& scratch,
                     matrix_view<scalar_of<L>> grad,
                     std::vector<block_weights<scalar_of<L>>> const& weights_grad) {
   for (std::size_t i = weights.size(); i-- > 0;)
@@ -91,13 +95,13 @@ void stack_backward(L const& lane,
 
 /// Encodes the visible patches of a shard. patches (images * N, P), normalised; returns the tokens
 /// after the final norm (R, D): for each image its class token, then its visible patches.
-template <Lane L, class T = scalar_of<L>>
+template <Lane L>
 matrix_view<scalar_of<L>> encoder_forward(L const& lane,
                                           block_context<scalar_of<L>> const& context,
-                                          encoder_weights<scalar_of<L> const> const& weights,
+                                          encoder_operands<L> const& weights,
                                           shard_rows const& shard,
                                           matrix_view<scalar_of<L> const> patches,
-                                          encoder_activations<scalar_of<L>> const& keep) {
+                                          encoder_activations<L> const& keep) {
   index_t const rows = shard.encoder_rows();
   auto const visible = keep.patches.middle_rows(0, shard.num_visible());
   auto const embedded = keep.embedded.middle_rows(0, shard.num_visible());
@@ -127,10 +131,10 @@ matrix_view<scalar_of<L>> encoder_forward(L const& lane,
 template <Lane L>
 void encoder_backward(L const& lane,
                       block_context<scalar_of<L>> const& context,
-                      encoder_weights<scalar_of<L> const> const& weights,
+                      encoder_operands<L> const& weights,
                       shard_rows const& shard,
-                      encoder_activations<scalar_of<L>> const& kept,
-                      block_gradients<scalar_of<L>> const& scratch,
+                      encoder_activations<L> const& kept,
+                      block_gradients<L> const& scratch,
                       matrix_view<scalar_of<L> const> tokens_grad,
                       matrix_view<scalar_of<L>> grad,
                       encoder_weights<scalar_of<L>> const& weights_grad) {
@@ -149,7 +153,7 @@ void encoder_backward(L const& lane,
       lane, grad, shard.encoder_tokens(), embedded_grad, weights_grad.class_token);
   linear_backward_weights(lane,
                           kept.patches.middle_rows(0, shard.num_visible()),
-                          embedded_grad,
+                          as_operands(lane, embedded_grad, kept.embedded_operand),
                           weights_grad.patch_embed);
 }
 

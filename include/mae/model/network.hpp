@@ -8,6 +8,7 @@
 #include <mae/model/carver.hpp>
 #include <mae/model/decoder_pass.hpp>
 #include <mae/model/encoder_pass.hpp>
+#include <mae/model/prepared_weights.hpp>
 #include <mae/model/shard.hpp>
 #include <mae/model/weights.hpp>
 #include <mae/model/workspace.hpp>
@@ -19,13 +20,6 @@
 #include <span>
 
 namespace mae {
-
-/// Views of all of a model's tensors: of values (T const) or of gradients (T).
-template <class T>
-struct network_weights {
-  encoder_weights<T> encoder;
-  decoder_weights<T> decoder;
-};
 
 /// The sizes that a pass is built for. They are run-time values: no network is compiled anew for
 /// another configuration, mask or objective.
@@ -39,14 +33,14 @@ struct network_sizes {
 template <Backend B>
 class encoder_inference {
   using T = typename B::scalar;
+  using lane_type = typename B::lane;
 
  public:
   explicit encoder_inference(network_sizes const& sizes) : sizes_(sizes) {}
 
   /// patches (images * N, P), normalised; returns the tokens after the final norm (R, D), valid
   /// until the next call. Allocates when the shard is larger than all before.
-  matrix_view<T> encode(typename B::lane const& lane,
-                        encoder_weights<T const> const& weights,
+  matrix_view<T> encode(encoder_operands<lane_type> const& weights,
                         shard_rows const& shard,
                         matrix_view<T const> patches) {
     fit(shard_capacity::of(shard));
@@ -54,20 +48,24 @@ class encoder_inference {
                                    sizes_.config.encoder.heads,
                                    static_cast<T>(sizes_.norm_epsilon),
                                    scratch_};
-    return encoder_forward(lane, context, weights, shard, patches, keep_);
+    return encoder_forward(lane_, context, weights, shard, patches, keep_);
   }
 
  private:
   void fit(shard_capacity const& needed) {
     workspace_.fit(needed, [this](carver<T>& memory, shard_capacity const& room) {
-      keep_ = encoder_activations<T>::carve(memory, sizes_.config, room, pass_kind::inference);
-      scratch_ = memory.vector(attention_scratch_size(room.longest_encoder_sequence));
+      auto const& stack = sizes_.config.encoder;
+      keep_ =
+          encoder_activations<lane_type>::carve(memory, sizes_.config, room, pass_kind::inference);
+      scratch_ = memory.vector(attention_scratch_size<lane_type>(room.longest_encoder_sequence,
+                                                                 stack.width / stack.heads));
     });
   }
 
   network_sizes sizes_;
+  lane_type lane_;
   pass_workspace<B> workspace_;
-  encoder_activations<T> keep_;
+  encoder_activations<lane_type> keep_;
   std::span<T> scratch_;
 };
 
@@ -83,32 +81,32 @@ class network_pass {
 
   /// Makes room, so that later passes of no larger shards allocate nothing.
   void fit(shard_capacity const& needed) {
-    workspace_.fit(needed,
-                   [this](carver<T>& memory, shard_capacity const& room) { carve(memory, room); });
+    workspace_.fit(needed, [this](carver<T>& memory, shard_capacity const& room) {
+      carve(memory, room);
+      reserve_products(room);
+    });
   }
 
   /// Predicts the targets of a shard: (M, target width) in the order of shard.target_patches(),
   /// valid until the next call. patches (images * N, P), normalised.
-  matrix_view<T> reconstruct(lane_type const& lane,
-                             network_weights<T const> const& weights,
+  matrix_view<T> reconstruct(network_operands<lane_type> const& weights,
                              shard_rows const& shard,
                              matrix_view<T const> patches) {
     fit(shard_capacity::of(shard));
     auto const tokens =
-        encoder_forward(lane, encoder_context(shard), weights.encoder, shard, patches, encoder_);
-    return decoder_forward(lane, decoder_context(shard), weights.decoder, shard, tokens, decoder_);
+        encoder_forward(lane_, encoder_context(shard), weights.encoder, shard, patches, encoder_);
+    return decoder_forward(lane_, decoder_context(shard), weights.decoder, shard, tokens, decoder_);
   }
 
   /// The forward pass: the sum over the shard's targets of the mean squared error of a patch.
   /// targets (M, target width).
-  double forward(lane_type const& lane,
-                 network_weights<T const> const& weights,
+  double forward(network_operands<lane_type> const& weights,
                  shard_rows const& shard,
                  matrix_view<T const> patches,
                  matrix_view<T const> targets) {
-    auto const prediction = reconstruct(lane, weights, shard, patches);
+    auto const prediction = reconstruct(weights, shard, patches);
     auto const losses = losses_.first(static_cast<std::size_t>(prediction.rows));
-    squared_error_forward(lane, prediction, targets, losses);
+    squared_error_forward(lane_, prediction, targets, losses);
     double sum = 0;
     for (T const loss : losses) sum += static_cast<double>(loss);
     return sum;
@@ -121,8 +119,7 @@ class network_pass {
   }
 
   /// The backward pass of the forward pass just done: adds the gradient of that sum.
-  void backward(lane_type const& lane,
-                network_weights<T const> const& weights,
+  void backward(network_operands<lane_type> const& weights,
                 shard_rows const& shard,
                 matrix_view<T const> targets,
                 network_weights<T> const& weights_grad) {
@@ -131,8 +128,8 @@ class network_pass {
     auto const tokens = encoder_.tokens.middle_rows(0, rows);
     auto const tokens_grad = tokens_grad_.middle_rows(0, rows);
     auto const prediction = decoder_.prediction.middle_rows(0, shard.num_targets());
-    squared_error_backward(lane, prediction, targets, prediction);
-    decoder_backward(lane,
+    squared_error_backward(lane_, prediction, targets, prediction);
+    decoder_backward(lane_,
                      decoder_context(shard),
                      weights.decoder,
                      shard,
@@ -143,7 +140,7 @@ class network_pass {
                      prediction,
                      tokens_grad,
                      weights_grad.decoder);
-    encoder_backward(lane,
+    encoder_backward(lane_,
                      encoder_context(shard),
                      weights.encoder,
                      shard,
@@ -170,29 +167,49 @@ class network_pass {
 
   void carve(carver<T>& memory, shard_capacity const& room) {
     auto const& config = sizes_.config;
-    encoder_ = encoder_activations<T>::carve(memory, config, room, kind_);
-    decoder_ = decoder_activations<T>::carve(memory, config, sizes_.target_width, room, kind_);
+    encoder_ = encoder_activations<lane_type>::carve(memory, config, room, kind_);
+    decoder_ =
+        decoder_activations<lane_type>::carve(memory, config, sizes_.target_width, room, kind_);
     losses_ = memory.vector(room.targets);
-    scratch_ = memory.vector(attention_scratch_size(
-        std::max(room.longest_encoder_sequence, room.longest_decoder_sequence)));
+    scratch_ = memory.vector(std::max(scratch_size(config.encoder, room.longest_encoder_sequence),
+                                      scratch_size(config.decoder, room.longest_decoder_sequence)));
     if (kind_ == pass_kind::inference) return;
-    encoder_block_grads_ = block_gradients<T>::carve(memory, config.encoder, room.encoder_rows);
-    decoder_block_grads_ = block_gradients<T>::carve(memory, config.decoder, room.decoder_rows);
-    decoder_grads_ = decoder_gradients<T>::carve(memory, config, room);
+    using block = block_gradients<lane_type>;
+    encoder_block_grads_ = block::carve(memory, config.encoder, room.encoder_rows);
+    decoder_block_grads_ = block::carve(memory, config.decoder, room.decoder_rows);
+    decoder_grads_ = decoder_gradients<lane_type>::carve(memory, config, sizes_.target_width, room);
     tokens_grad_ = memory.matrix(room.encoder_rows, config.encoder.width);
     encoder_rows_grad_ = memory.matrix(room.encoder_rows, config.encoder.width);
   }
 
+  static index_t scratch_size(stack_config const& stack, index_t tokens) {
+    return attention_scratch_size<lane_type>(tokens, stack.width / stack.heads);
+  }
+
+  /// Room for the largest products of weights' gradients.
+  void reserve_products(shard_capacity const& room) const {
+    auto const& config = sizes_.config;
+    auto const widest = [](stack_config const& stack) {
+      return std::max(3 * stack.width, stack.hidden());
+    };
+    index_t const width = std::max({widest(config.encoder),
+                                    widest(config.decoder),
+                                    config.patch_values(),
+                                    sizes_.target_width});
+    lane_.reserve(std::max(room.encoder_rows, room.decoder_rows), width, width);
+  }
+
   network_sizes sizes_;
   pass_kind kind_;
+  lane_type lane_;
   pass_workspace<B> workspace_;
-  encoder_activations<T> encoder_;
-  decoder_activations<T> decoder_;
+  encoder_activations<lane_type> encoder_;
+  decoder_activations<lane_type> decoder_;
   std::span<T> losses_;
   std::span<T> scratch_;
-  block_gradients<T> encoder_block_grads_;
-  block_gradients<T> decoder_block_grads_;
-  decoder_gradients<T> decoder_grads_;
+  block_gradients<lane_type> encoder_block_grads_;
+  block_gradients<lane_type> decoder_block_grads_;
+  decoder_gradients<lane_type> decoder_grads_;
   matrix_view<T> tokens_grad_;
   matrix_view<T> encoder_rows_grad_;
 };

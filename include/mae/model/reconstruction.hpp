@@ -7,6 +7,7 @@
 #include <mae/core/views.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/model/network.hpp>
+#include <mae/model/prepared_weights.hpp>
 #include <mae/model/shard.hpp>
 #include <mae/objective/objective.hpp>
 #include <mae/patch/patchify.hpp>
@@ -86,12 +87,14 @@ class image_pass {
   /// Sums over targets: the losses of the prediction and of predicting zero. `prediction` (targets,
   /// target width), written.
   template <Objective O>
-  image_losses predict(network_weights<T const> const& weights, O const& objective, T* prediction) {
+  image_losses predict(network_operands<typename B::lane> const& weights,
+                       O const& objective,
+                       T* prediction) {
     std::vector<T> values(static_cast<std::size_t>(shard_.num_targets() * sizes_.target_width));
     matrix_view<T> const targets(values.data(), shard_.num_targets(), sizes_.target_width);
     objective.target(sizes_.config, patches(), plan_.target(number_), targets);
     image_losses sums;
-    sums.loss = network_.forward(typename B::lane{}, weights, shard_, patches(), targets);
+    sums.loss = network_.forward(weights, shard_, patches(), targets);
     for (T const value : values)
       sums.zero += static_cast<double>(value) * static_cast<double>(value);
     sums.zero /= static_cast<double>(sizes_.target_width);
@@ -102,10 +105,12 @@ class image_pass {
 
   /// Puts what is predicted into `image` (H, W, C).
   template <Objective O>
-  void paint(network_weights<T const> const& weights, O const& objective, std::span<float> image) {
+  void paint(network_operands<typename B::lane> const& weights,
+             O const& objective,
+             std::span<float> image) {
     std::vector<patch_index> const rows(shard_.target_patches().begin(),
                                         shard_.target_patches().end());
-    auto const predicted = network_.reconstruct(typename B::lane{}, weights, shard_, patches());
+    auto const predicted = network_.reconstruct(weights, shard_, patches());
     objective.to_pixels(patches(), rows, predicted);
     std::vector<float> painted(patches_.begin(), patches_.end());
     matrix_view<float> const view(painted.data(), patches().rows, patches().cols);
@@ -154,12 +159,14 @@ forward_result<T> forward_images(B const& backend,
   forward_result<T> result{.targets = offsets.back(), .target_width = sizes.target_width};
   result.prediction.resize(static_cast<std::size_t>(result.targets * sizes.target_width));
 
+  prepared_weights<B> prepared(pass_kind::inference);
+  auto const& operands = prepared.update(weights, backend.threads());
   std::vector<detail::image_losses> losses(static_cast<std::size_t>(plan.images()));
   backend.threads().for_each(plan.images(), [&](index_t i, int /*worker*/) {
     auto const at = static_cast<std::size_t>(i);
     detail::image_pass<B> pass(sizes, images, plan, i, predicted_patches::targets);
     losses[at] = pass.predict(
-        weights, objective, result.prediction.data() + offsets[at] * sizes.target_width);
+        operands, objective, result.prediction.data() + offsets[at] * sizes.target_width);
   });
   for (auto const& [loss, zero] : losses) {
     result.loss += loss / static_cast<double>(result.targets);
@@ -179,10 +186,12 @@ std::vector<float> reconstruct_images(B const& backend,
                                       mask_plan const& plan) {
   detail::check_images(sizes.config, images.size(), plan);
   auto const values = static_cast<std::size_t>(sizes.config.image.values());
+  prepared_weights<B> prepared(pass_kind::inference);
+  auto const& operands = prepared.update(weights, backend.threads());
   std::vector<float> painted(images.size());
   backend.threads().for_each(plan.images(), [&](index_t i, int /*worker*/) {
     detail::image_pass<B> pass(sizes, images, plan, i, predicted_patches::all_present);
-    pass.paint(weights,
+    pass.paint(operands,
                objective,
                std::span(painted).subspan(static_cast<std::size_t>(i) * values, values));
   });

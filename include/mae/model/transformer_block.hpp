@@ -4,6 +4,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/views.hpp>
 #include <mae/model/carver.hpp>
+#include <mae/model/prepared_weights.hpp>
 #include <mae/model/weights.hpp>
 #include <mae/op/attention.hpp>
 #include <mae/op/gelu.hpp>
@@ -14,39 +15,43 @@
 
 namespace mae {
 
-/// What a block keeps of its forward pass for its backward pass. R rows, D width, H heads.
-template <class T>
+/// What a block keeps of its forward pass for its backward pass: operands of products in the type
+/// that they are multiplied in. R rows, D width, H heads.
+template <Lane L>
 struct block_activations {
+  using T = scalar_of<L>;
+  using O = operand_of<L>;
+
   matrix_view<T> input;             // (R, D)
   matrix_view<T> norm1_statistics;  // (R, 2)
-  matrix_view<T> norm1;             // (R, D)
-  matrix_view<T> qkv;               // (R, 3 D)
+  matrix_view<O> norm1;             // (R, D)
+  matrix_view<O> qkv;               // (R, 3 D)
   matrix_view<T> log_sums;          // (R, H)
-  matrix_view<T> attended;          // (R, D)
+  matrix_view<O> attended;          // (R, D)
   matrix_view<T> middle;            // (R, D), after the first residual
   matrix_view<T> norm2_statistics;  // (R, 2)
-  matrix_view<T> norm2;             // (R, D)
-  matrix_view<T> hidden;            // (R, hidden), before GELU
-  matrix_view<T> activated;         // (R, hidden), after it
+  matrix_view<O> norm2;             // (R, D)
+  matrix_view<O> activated;         // (R, hidden), after GELU
+  matrix_view<O> slope;             // (R, hidden), the derivative of GELU
 
   static block_activations carve(carver<T>& memory, stack_config const& stack, index_t rows) {
     index_t const width = stack.width;
     return {.input = memory.matrix(rows, width),
             .norm1_statistics = memory.matrix(rows, 2),
-            .norm1 = memory.matrix(rows, width),
-            .qkv = memory.matrix(rows, 3 * width),
+            .norm1 = memory.template matrix_of<O>(rows, width),
+            .qkv = memory.template matrix_of<O>(rows, 3 * width),
             .log_sums = memory.matrix(rows, stack.heads),
-            .attended = memory.matrix(rows, width),
+            .attended = memory.template matrix_of<O>(rows, width),
             .middle = memory.matrix(rows, width),
             .norm2_statistics = memory.matrix(rows, 2),
-            .norm2 = memory.matrix(rows, width),
-            .hidden = memory.matrix(rows, stack.hidden()),
-            .activated = memory.matrix(rows, stack.hidden())};
+            .norm2 = memory.template matrix_of<O>(rows, width),
+            .activated = memory.template matrix_of<O>(rows, stack.hidden()),
+            .slope = memory.template matrix_of<O>(rows, stack.hidden())};
   }
 
   /// The first `rows` rows of everything: a shard smaller than the capacity.
   block_activations first_rows(index_t rows) const {
-    auto const cut = [rows](matrix_view<T> const& full) { return full.middle_rows(0, rows); };
+    auto const cut = [rows](auto const& full) { return full.middle_rows(0, rows); };
     return {.input = cut(input),
             .norm1_statistics = cut(norm1_statistics),
             .norm1 = cut(norm1),
@@ -56,29 +61,38 @@ struct block_activations {
             .middle = cut(middle),
             .norm2_statistics = cut(norm2_statistics),
             .norm2 = cut(norm2),
-            .hidden = cut(hidden),
-            .activated = cut(activated)};
+            .activated = cut(activated),
+            .slope = cut(slope)};
   }
 };
 
 /// Gradients that live only while one block goes backward.
-template <class T>
+template <Lane L>
 struct block_gradients {
-  matrix_view<T> hidden;    // (R, hidden)
-  matrix_view<T> qkv;       // (R, 3 D)
-  matrix_view<T> attended;  // (R, D)
+  using T = scalar_of<L>;
+  using O = operand_of<L>;
+
+  matrix_view<O> output;    // (R, D), the block's own gradient as operands
+  matrix_view<O> hidden;    // (R, hidden)
+  matrix_view<O> qkv;       // (R, 3 D)
+  matrix_view<O> attended;  // (R, D)
   matrix_view<T> norm;      // (R, D)
 
   static block_gradients carve(carver<T>& memory, stack_config const& stack, index_t rows) {
-    return {.hidden = memory.matrix(rows, stack.hidden()),
-            .qkv = memory.matrix(rows, 3 * stack.width),
-            .attended = memory.matrix(rows, stack.width),
+    return {.output = memory.template matrix_of<O>(rows, stack.width),
+            .hidden = memory.template matrix_of<O>(rows, stack.hidden()),
+            .qkv = memory.template matrix_of<O>(rows, 3 * stack.width),
+            .attended = memory.template matrix_of<O>(rows, stack.width),
             .norm = memory.matrix(rows, stack.width)};
   }
 
   block_gradients first_rows(index_t rows) const {
-    auto const cut = [rows](matrix_view<T> const& full) { return full.middle_rows(0, rows); };
-    return {.hidden = cut(hidden), .qkv = cut(qkv), .attended = cut(attended), .norm = cut(norm)};
+    auto const cut = [rows](auto const& full) { return full.middle_rows(0, rows); };
+    return {.output = cut(output),
+            .hidden = cut(hidden),
+            .qkv = cut(qkv),
+            .attended = cut(attended),
+            .norm = cut(norm)};
   }
 };
 
@@ -94,11 +108,11 @@ struct block_context {
 /// A pre-norm transformer block (Dosovitskiy et al. 2020, arXiv 2010.11929, Eq. 2 and 3):
 /// x += attention(norm1(x)); x += mlp(norm2(x)). Reads keep.input, writes y (R, D), which may be
 /// keep.input when no backward pass follows.
-template <Lane L, class T = scalar_of<L>>
+template <Lane L>
 void block_forward(L const& lane,
                    block_context<scalar_of<L>> const& context,
-                   block_weights<scalar_of<L> const> const& weights,
-                   block_activations<scalar_of<L>> const& keep,
+                   block_operands<L> const& weights,
+                   block_activations<L> const& keep,
                    matrix_view<scalar_of<L>> y) {
   layer_norm_forward(
       lane, keep.input, weights.norm1, context.norm_epsilon, keep.norm1, keep.norm1_statistics);
@@ -114,23 +128,23 @@ void block_forward(L const& lane,
 
   layer_norm_forward(
       lane, keep.middle, weights.norm2, context.norm_epsilon, keep.norm2, keep.norm2_statistics);
-  linear_forward(lane, keep.norm2, weights.fc1, keep.hidden);
-  gelu_forward(lane, keep.hidden, keep.activated);
+  linear_gelu_forward(lane, keep.norm2, weights.fc1, keep.activated, keep.slope);
   linear_residual_forward(lane, keep.activated, weights.fc2, keep.middle, y);
 }
 
 /// Turns `grad` (R, D), the gradient of the block's output, into that of its input, and adds to the
 /// weights' gradients.
-template <Lane L, class T = scalar_of<L>>
+template <Lane L>
 void block_backward(L const& lane,
                     block_context<scalar_of<L>> const& context,
-                    block_weights<scalar_of<L> const> const& weights,
-                    block_activations<scalar_of<L>> const& kept,
-                    block_gradients<scalar_of<L>> const& scratch,
+                    block_operands<L> const& weights,
+                    block_activations<L> const& kept,
+                    block_gradients<L> const& scratch,
                     matrix_view<scalar_of<L>> grad,
                     block_weights<scalar_of<L>> const& weights_grad) {
-  linear_backward(lane, kept.activated, weights.fc2, grad, scratch.hidden, weights_grad.fc2);
-  gelu_backward(lane, kept.hidden, scratch.hidden);
+  auto const mlp_grad = as_operands(lane, grad, scratch.output);
+  linear_backward_weights(lane, kept.activated, mlp_grad, weights_grad.fc2);
+  gelu_linear_backward(lane, weights.fc2, mlp_grad, kept.slope, scratch.hidden);
   linear_backward(lane, kept.norm2, weights.fc1, scratch.hidden, scratch.norm, weights_grad.fc1);
   layer_norm_backward(lane,
                       kept.middle,
@@ -140,7 +154,9 @@ void block_backward(L const& lane,
                       grad,
                       weights_grad.norm2);
 
-  linear_backward(lane, kept.attended, weights.proj, grad, scratch.attended, weights_grad.proj);
+  auto const attention_grad = as_operands(lane, grad, scratch.output);
+  linear_backward(
+      lane, kept.attended, weights.proj, attention_grad, scratch.attended, weights_grad.proj);
   attention_backward(lane,
                      kept.qkv,
                      context.offsets,

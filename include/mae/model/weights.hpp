@@ -14,34 +14,42 @@
 
 namespace mae {
 
-/// Views of a block's tensors within a flat array: of values (T const) or gradients (T).
-template <class T>
+/// Views of a block's tensors within a flat array: of values (T const) or gradients (T). `Linear`
+/// is what its linear layers are seen as: their tensors, or what products read of them.
+template <class T, class Linear = linear_weights<T>>
 struct block_weights {
   norm_weights<T> norm1;
-  linear_weights<T> qkv;   // (3 D, D)
-  linear_weights<T> proj;  // (D, D)
+  Linear qkv;   // (3 D, D)
+  Linear proj;  // (D, D)
   norm_weights<T> norm2;
-  linear_weights<T> fc1;  // (hidden, D)
-  linear_weights<T> fc2;  // (D, hidden)
+  Linear fc1;  // (hidden, D)
+  Linear fc2;  // (D, hidden)
 };
 
-template <class T>
+template <class T, class Linear = linear_weights<T>>
 struct encoder_weights {
-  linear_weights<T> patch_embed;  // (D, P)
-  std::span<T> class_token;       // (D)
-  matrix_view<T> positions;       // (N + 1, D)
-  std::vector<block_weights<T>> blocks;
+  Linear patch_embed;        // (D, P)
+  std::span<T> class_token;  // (D)
+  matrix_view<T> positions;  // (N + 1, D)
+  std::vector<block_weights<T, Linear>> blocks;
   norm_weights<T> norm;
 };
 
-template <class T>
+template <class T, class Linear = linear_weights<T>>
 struct decoder_weights {
-  linear_weights<T> embed;   // (d, D)
+  Linear embed;              // (d, D)
   std::span<T> mask_token;   // (d)
   matrix_view<T> positions;  // (N + 1, d)
-  std::vector<block_weights<T>> blocks;
+  std::vector<block_weights<T, Linear>> blocks;
   norm_weights<T> norm;
-  linear_weights<T> head;  // (target width, d)
+  Linear head;  // (target width, d)
+};
+
+/// Views of all of a model's tensors: of values (T const) or of gradients (T).
+template <class T, class Linear = linear_weights<T>>
+struct network_weights {
+  encoder_weights<T, Linear> encoder;
+  decoder_weights<T, Linear> decoder;
 };
 
 /// Finds tensors by name in a flat array that has the given layout.

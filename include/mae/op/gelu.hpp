@@ -5,7 +5,9 @@
 #include <mae/core/math.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/op/linear.hpp>
 
+#include <array>
 #include <cassert>
 
 namespace mae {
@@ -13,52 +15,76 @@ inline namespace MAE_ISA {
 
 namespace kernel {
 
-template <class T>
-struct gelu_row {
-  matrix_view<T const> x;
-  matrix_view<T> y;
+template <class T, class O>
+struct store_with_bias_and_gelu {
+  T const* bias;
+  matrix_view<O> y;
+  matrix_view<O> slope;
 
-  template <class Block>
-  void operator()(Block const& block, index_t row) const {
-    T const* const in = x.data + row * x.stride;
-    T* const out = y.data + row * y.stride;
-    block.for_each(x.cols,
-                   [&](index_t i) { out[i] = in[i] * normal_distribution(in[i]).cumulative; });
+  std::array<memory_rows, 2> meets(index_t row, index_t col) const {
+    return {memory_from(y, row, col), memory_from(slope, row, col)};
+  }
+  template <class Count>
+  void operator()(T const* values, index_t row, index_t col, Count count) const {
+    T const* const b = bias + col;
+    O* __restrict const out = y.data + row * y.stride + col;
+    O* __restrict const derivative = slope.data + row * slope.stride + col;
+    for (index_t i = 0; i < count; ++i) {
+      T const x = values[i] + b[i];
+      auto const normal = normal_distribution(x);
+      out[i] = static_cast<O>(x * normal.cumulative);
+      derivative[i] = static_cast<O>(normal.cumulative + x * normal.density);
+    }
   }
 };
 
-template <class T>
-struct gelu_row_grad {
-  matrix_view<T const> x;
-  matrix_view<T> grad;
+template <class T, class O>
+struct store_product_by_slope {
+  matrix_view<O const> slope;
+  matrix_view<O> grad;
 
-  template <class Block>
-  void operator()(Block const& block, index_t row) const {
-    T const* const in = x.data + row * x.stride;
-    T* const d = grad.data + row * grad.stride;
-    block.for_each(x.cols, [&](index_t i) {
-      auto const normal = normal_distribution(in[i]);
-      d[i] *= normal.cumulative + in[i] * normal.density;
-    });
+  std::array<memory_rows, 2> meets(index_t row, index_t col) const {
+    return {memory_from(grad, row, col), memory_from(slope, row, col)};
+  }
+  template <class Count>
+  void operator()(T const* values, index_t row, index_t col, Count count) const {
+    O const* const derivative = slope.data + row * slope.stride + col;
+    O* __restrict const out = grad.data + row * grad.stride + col;
+    for (index_t i = 0; i < count; ++i)
+      out[i] = static_cast<O>(values[i] * static_cast<T>(derivative[i]));
   }
 };
 
 }  // namespace kernel
 
-/// y = x Phi(x), the erf form (Hendrycks and Gimpel 2016, arXiv 1606.08415). x, y (rows, D).
-template <Lane L, class T = scalar_of<L>>
-void gelu_forward(L const& lane, matrix_view<scalar_of<L> const> x, matrix_view<scalar_of<L>> y) {
-  assert(x.rows == y.rows && x.cols == y.cols);
-  lane.for_rows(x.rows, kernel::gelu_row<T>{x, y});
+/// y = GELU(h) with h = x W^T + b, GELU(h) = h Phi(h), the erf form (Hendrycks and Gimpel 2016,
+/// arXiv 1606.08415); and slope = GELU'(h) = Phi(h) + h phi(h), all that the backward pass needs of
+/// h. y, slope (rows, out).
+template <Lane L>
+void linear_gelu_forward(L const& lane,
+                         matrix_view<operand_of<L> const> x,
+                         linear_operands<L> const& weights,
+                         matrix_view<operand_of<L>> y,
+                         matrix_view<operand_of<L>> slope) {
+  assert(x.rows == y.rows && y.rows == slope.rows && y.cols == slope.cols);
+  lane.multiply(
+      x,
+      weights.forward,
+      kernel::store_with_bias_and_gelu<scalar_of<L>, operand_of<L>>{weights.bias.data(), y, slope});
 }
 
-/// grad *= Phi(x) + x phi(x): the gradient of y becomes that of x, in place. x, grad (rows, D).
-template <Lane L, class T = scalar_of<L>>
-void gelu_backward(L const& lane,
-                   matrix_view<scalar_of<L> const> x,
-                   matrix_view<scalar_of<L>> grad) {
-  assert(x.rows == grad.rows && x.cols == grad.cols);
-  lane.for_rows(x.rows, kernel::gelu_row_grad<T>{x, grad});
+/// The backward pass of a linear layer behind a GELU: from dy to the gradient of what the GELU got,
+/// h_grad = (dy W) * slope. Its weights' gradients are linear_backward_weights'.
+template <Lane L>
+void gelu_linear_backward(L const& lane,
+                          linear_operands<L> const& weights,
+                          matrix_view<operand_of<L> const> y_grad,
+                          matrix_view<operand_of<L> const> slope,
+                          matrix_view<operand_of<L>> h_grad) {
+  assert(h_grad.rows == slope.rows && h_grad.cols == slope.cols);
+  lane.multiply(y_grad,
+                weights.backward,
+                kernel::store_product_by_slope<scalar_of<L>, operand_of<L>>{slope, h_grad});
 }
 
 }  // namespace MAE_ISA

@@ -22,27 +22,28 @@ struct norm_weights {
 
 namespace kernel {
 
-template <class T>
+template <class T, class Y>
 struct layer_norm_row {
   matrix_view<T const> x;
   T const* weight;
   T const* bias;
   T epsilon;
-  matrix_view<T> y;
+  matrix_view<Y> y;
   matrix_view<T> statistics;
 
   template <class Block>
   void operator()(Block const& block, index_t row) const {
     T const* const in = x.data + row * x.stride;
-    T* const out = y.data + row * y.stride;
+    Y* const out = y.data + row * y.stride;
     T const count = static_cast<T>(x.cols);
     T const mean = block.template sum<T>(x.cols, [&](index_t i) { return in[i]; }) / count;
     T const variance = block.template sum<T>(x.cols, [&](index_t i) {
       return (in[i] - mean) * (in[i] - mean);
     }) / count;
     T const scale = T{1} / std::sqrt(variance + epsilon);
-    block.for_each(x.cols,
-                   [&](index_t i) { out[i] = (in[i] - mean) * scale * weight[i] + bias[i]; });
+    block.for_each(x.cols, [&](index_t i) {
+      out[i] = static_cast<Y>((in[i] - mean) * scale * weight[i] + bias[i]);
+    });
     statistics.data[row * statistics.stride] = mean;
     statistics.data[row * statistics.stride + 1] = scale;
   }
@@ -93,18 +94,18 @@ struct layer_norm_weight_grad {
 }  // namespace kernel
 
 /// y = (x - mean) / sqrt(variance + epsilon) * weight + bias over each row (Ba, Kiros, Hinton 2016,
-/// arXiv 1607.06450; the variance is the biased one). x, y (rows, D); statistics (rows, 2): mean
-/// and inverse deviation, for the backward pass.
-template <Lane L, class T = scalar_of<L>>
+/// arXiv 1607.06450; the variance is the biased one). x (rows, D); y (rows, D), as scalars or as
+/// operands of a product; statistics (rows, 2): mean and inverse deviation, for the backward pass.
+template <Lane L, class Y>
 void layer_norm_forward(L const& lane,
                         matrix_view<scalar_of<L> const> x,
                         norm_weights<scalar_of<L> const> weights,
                         scalar_of<L> epsilon,
-                        matrix_view<scalar_of<L>> y,
+                        matrix_view<Y> y,
                         matrix_view<scalar_of<L>> statistics) {
   assert(x.rows == y.rows && x.cols == y.cols && statistics.rows == x.rows);
   lane.for_rows(x.rows,
-                kernel::layer_norm_row<T>{
+                kernel::layer_norm_row<scalar_of<L>, Y>{
                     x, weights.weight.data(), weights.bias.data(), epsilon, y, statistics});
 }
 
@@ -122,7 +123,7 @@ void layer_norm_backward(L const& lane,
       x.rows, kernel::layer_norm_row_grad<T>{x, statistics, weights.weight.data(), y_grad, x_grad});
   lane.add_column_sums(
       x.rows, kernel::layer_norm_weight_grad<T>{x, statistics, y_grad}, weights_grad.weight);
-  lane.add_column_sums(x.rows, kernel::matrix_element<T>{y_grad}, weights_grad.bias);
+  lane.add_column_sums(x.rows, kernel::matrix_element<T, T>{y_grad}, weights_grad.bias);
 }
 
 }  // namespace MAE_ISA

@@ -4,10 +4,11 @@
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/op/set_zero.hpp>
 
+#include <array>
 #include <cassert>
 #include <span>
+#include <type_traits>
 
 namespace mae {
 inline namespace MAE_ISA {
@@ -19,88 +20,167 @@ struct linear_weights {
   std::span<T> bias;      // (out)
 };
 
+/// The parameters of a linear layer as products read them: packed once a step, in the type that
+/// the lane multiplies.
+template <Lane L>
+struct linear_operands {
+  typename L::packed forward;                // W^T (in, out)
+  typename L::packed backward;               // W (out, in)
+  std::span<typename L::scalar const> bias;  // (out)
+};
+
 namespace kernel {
 
-template <class T>
-struct fill_rows_with_bias {
-  T const* bias;
-  matrix_view<T> y;
+/// The epilogues below take the columns [col, col + count) of a row of a product; `meets` says
+/// where the rows lie that those from (row, col) on are written to or combined with.
+template <class T, class Y>
+struct store_product {
+  matrix_view<Y> y;
 
-  template <class Block>
-  void operator()(Block const& block, index_t row) const {
-    T* const out = y.data + row * y.stride;
-    block.for_each(y.cols, [&](index_t i) { out[i] = bias[i]; });
+  std::array<memory_rows, 2> meets(index_t row, index_t col) const {
+    return {memory_from(y, row, col)};
+  }
+  template <class Count>
+  void operator()(T const* values, index_t row, index_t col, Count count) const {
+    Y* __restrict const out = y.data + row * y.stride + col;
+    for (index_t i = 0; i < count; ++i) out[i] = static_cast<Y>(values[i]);
   }
 };
 
 template <class T>
-struct fill_rows_with_bias_and_residual {
+struct add_to_product {
+  matrix_view<T> y;
+
+  std::array<memory_rows, 2> meets(index_t row, index_t col) const {
+    return {memory_from(y, row, col)};
+  }
+  template <class Count>
+  void operator()(T const* values, index_t row, index_t col, Count count) const {
+    T* __restrict const out = y.data + row * y.stride + col;
+    for (index_t i = 0; i < count; ++i) out[i] += values[i];
+  }
+};
+
+template <class T, class Y>
+struct store_with_bias {
+  T const* bias;
+  matrix_view<Y> y;
+
+  std::array<memory_rows, 2> meets(index_t row, index_t col) const {
+    return {memory_from(y, row, col)};
+  }
+  template <class Count>
+  void operator()(T const* values, index_t row, index_t col, Count count) const {
+    T const* const b = bias + col;
+    Y* __restrict const out = y.data + row * y.stride + col;
+    for (index_t i = 0; i < count; ++i) out[i] = static_cast<Y>(values[i] + b[i]);
+  }
+};
+
+template <class T>
+struct store_with_bias_and_residual {
   T const* bias;
   matrix_view<T const> residual;
-  matrix_view<T> y;
+  matrix_view<T> y;  // may be the residual: each value is read before it is written
 
-  template <class Block>
-  void operator()(Block const& block, index_t row) const {
-    T const* const in = residual.data + row * residual.stride;
-    T* const out = y.data + row * y.stride;
-    block.for_each(y.cols, [&](index_t i) { out[i] = in[i] + bias[i]; });
+  std::array<memory_rows, 2> meets(index_t row, index_t col) const {
+    return {memory_from(y, row, col), memory_from(residual, row, col)};
+  }
+  template <class Count>
+  void operator()(T const* values, index_t row, index_t col, Count count) const {
+    T const* const b = bias + col;
+    T const* const in = residual.data + row * residual.stride + col;
+    T* const out = y.data + row * y.stride + col;
+    for (index_t i = 0; i < count; ++i) out[i] = in[i] + values[i] + b[i];
   }
 };
 
-template <class T>
+template <class T, class O>
 struct matrix_element {
-  matrix_view<T const> values;
-  T operator()(index_t row, index_t col) const { return values.data[row * values.stride + col]; }
+  matrix_view<O const> values;
+  T operator()(index_t row, index_t col) const {
+    return static_cast<T>(values.data[row * values.stride + col]);
+  }
+};
+
+template <class T, class O>
+struct convert_row {
+  matrix_view<T const> x;
+  matrix_view<O> y;
+
+  template <class Block>
+  void operator()(Block const& block, index_t row) const {
+    T const* const in = x.data + row * x.stride;
+    O* __restrict const out = y.data + row * y.stride;
+    block.for_each(x.cols, [&](index_t i) { out[i] = static_cast<O>(in[i]); });
+  }
 };
 
 }  // namespace kernel
 
-/// y (rows, out) = x (rows, in) W^T + b.
-template <Lane L, class T = scalar_of<L>>
+/// y (rows, out) = x (rows, in) W^T + b, as scalars or as operands of a further product.
+template <Lane L, class Y>
 void linear_forward(L const& lane,
-                    matrix_view<scalar_of<L> const> x,
-                    linear_weights<scalar_of<L> const> weights,
-                    matrix_view<scalar_of<L>> y) {
-  assert(x.rows == y.rows && x.cols == weights.weight.cols && y.cols == weights.weight.rows);
-  lane.for_rows(y.rows, kernel::fill_rows_with_bias<T>{weights.bias.data(), y});
-  lane.add_product(product_form::nt, x, weights.weight, y);
+                    matrix_view<operand_of<L> const> x,
+                    linear_operands<L> const& weights,
+                    matrix_view<Y> y) {
+  assert(x.rows == y.rows && y.cols == weights.forward.cols);
+  lane.multiply(
+      x, weights.forward, kernel::store_with_bias<scalar_of<L>, Y>{weights.bias.data(), y});
 }
 
 /// y (rows, out) = residual (rows, out) + x W^T + b. `y` may be `residual`.
-template <Lane L, class T = scalar_of<L>>
+template <Lane L>
 void linear_residual_forward(L const& lane,
-                             matrix_view<scalar_of<L> const> x,
-                             linear_weights<scalar_of<L> const> weights,
+                             matrix_view<operand_of<L> const> x,
+                             linear_operands<L> const& weights,
                              matrix_view<scalar_of<L> const> residual,
                              matrix_view<scalar_of<L>> y) {
   assert(x.rows == y.rows && residual.rows == y.rows && residual.cols == y.cols);
-  lane.for_rows(y.rows,
-                kernel::fill_rows_with_bias_and_residual<T>{weights.bias.data(), residual, y});
-  lane.add_product(product_form::nt, x, weights.weight, y);
+  lane.multiply(
+      x,
+      weights.forward,
+      kernel::store_with_bias_and_residual<scalar_of<L>>{weights.bias.data(), residual, y});
 }
 
 /// Adds dW += dy^T x and db += the column sums of dy: all of the backward pass but dx.
-template <Lane L, class T = scalar_of<L>>
+template <Lane L>
 void linear_backward_weights(L const& lane,
-                             matrix_view<scalar_of<L> const> x,
-                             matrix_view<scalar_of<L> const> y_grad,
+                             matrix_view<operand_of<L> const> x,
+                             matrix_view<operand_of<L> const> y_grad,
                              linear_weights<scalar_of<L>> weights_grad) {
-  lane.add_product(product_form::tn, y_grad, x, weights_grad.weight);
-  lane.add_column_sums(y_grad.rows, kernel::matrix_element<T>{y_grad}, weights_grad.bias);
+  using T = scalar_of<L>;
+  lane.multiply_transposed(y_grad, x, kernel::add_to_product<T>{weights_grad.weight});
+  lane.add_column_sums(
+      y_grad.rows, kernel::matrix_element<T, operand_of<L>>{y_grad}, weights_grad.bias);
 }
 
 /// The backward pass of linear_forward: x_grad = dy W, and the weights' gradients are added to. The
 /// residual of linear_residual_forward has gradient dy itself.
-template <Lane L, class T = scalar_of<L>>
+template <Lane L, class X>
 void linear_backward(L const& lane,
-                     matrix_view<scalar_of<L> const> x,
-                     linear_weights<scalar_of<L> const> weights,
-                     matrix_view<scalar_of<L> const> y_grad,
-                     matrix_view<scalar_of<L>> x_grad,
+                     matrix_view<operand_of<L> const> x,
+                     linear_operands<L> const& weights,
+                     matrix_view<operand_of<L> const> y_grad,
+                     matrix_view<X> x_grad,
                      linear_weights<scalar_of<L>> weights_grad) {
-  set_zero(lane, x_grad);
-  lane.add_product(product_form::nn, y_grad, weights.weight, x_grad);
+  lane.multiply(y_grad, weights.backward, kernel::store_product<scalar_of<L>, X>{x_grad});
   linear_backward_weights(lane, x, y_grad, weights_grad);
+}
+
+/// x as operands of a product: x itself where the lane multiplies scalars, else a copy in `room`
+/// (at least the rows of x).
+template <Lane L>
+matrix_view<operand_of<L> const> as_operands(L const& lane,
+                                             matrix_view<scalar_of<L> const> x,
+                                             matrix_view<operand_of<L>> room) {
+  if constexpr (std::is_same_v<operand_of<L>, scalar_of<L>>) {
+    return x;
+  } else {
+    auto const copy = room.middle_rows(0, x.rows);
+    lane.for_rows(x.rows, kernel::convert_row<scalar_of<L>, operand_of<L>>{x, copy});
+    return copy;
+  }
 }
 
 }  // namespace MAE_ISA

@@ -70,17 +70,17 @@ struct shared_token_grad {
   }
 };
 
-template <class T>
+template <class T, class Y>
 struct copy_row {
   matrix_view<T const> x;
   std::span<index_t const> from;
-  matrix_view<T> y;
+  matrix_view<Y> y;
 
   template <class Block>
   void operator()(Block const& block, index_t row) const {
     T const* const in = x.data + from[static_cast<std::size_t>(row)] * x.stride;
-    T* const out = y.data + row * y.stride;
-    block.for_each(y.cols, [&](index_t i) { out[i] = in[i]; });
+    Y* const out = y.data + row * y.stride;
+    block.for_each(y.cols, [&](index_t i) { out[i] = static_cast<Y>(in[i]); });
   }
 };
 
@@ -113,14 +113,14 @@ void place_tokens_backward(L const& lane,
   lane.add_column_sums(y_grad.rows, kernel::shared_token_grad<T>{y_grad, from.source}, shared_grad);
 }
 
-/// y[r] = x[from[r]]. x (inputs, D), y (rows, D).
-template <Lane L, class T = scalar_of<L>>
+/// y[r] = x[from[r]], as scalars or as operands of a product. x (inputs, D), y (rows, D).
+template <Lane L, class Y>
 void gather_rows_forward(L const& lane,
                          matrix_view<scalar_of<L> const> x,
                          std::span<index_t const> from,
-                         matrix_view<scalar_of<L>> y) {
+                         matrix_view<Y> y) {
   assert(static_cast<index_t>(from.size()) == y.rows && x.cols == y.cols);
-  lane.for_rows(y.rows, kernel::copy_row<T>{x, from, y});
+  lane.for_rows(y.rows, kernel::copy_row<scalar_of<L>, Y>{x, from, y});
 }
 
 /// x_grad[from[r]] = y_grad[r], zero elsewhere; `from` holds no row twice.

@@ -8,6 +8,7 @@
 #include <mae/model/capacity.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/model/network.hpp>
+#include <mae/model/prepared_weights.hpp>
 #include <mae/model/shard.hpp>
 #include <mae/model/weights.hpp>
 #include <mae/train/batch_loader.hpp>
@@ -16,6 +17,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace mae {
@@ -43,8 +45,9 @@ class gradient_sum {
     for (index_t i = 0; i < schedule.lanes; ++i) lanes_.emplace_back(layout, sizes.config);
   }
 
-  /// Begins a new sum.
+  /// Begins a new sum, of gradients at whatever values the weights have then.
   void clear() {
+    is_prepared_ = false;
     for (auto& lane : lanes_) lane.is_empty = true;
     targets_ = 0;
   }
@@ -52,12 +55,13 @@ class gradient_sum {
   /// Adds the gradient of a batch's summed loss; returns that sum. The batch has the schedule's
   /// images.
   double add(network_weights<T const> const& weights, training_batch<T> const& batch) {
+    if (!std::exchange(is_prepared_, true))
+      operands_ = &prepared_.update(weights, backend_.threads());
     bool const pass_for_each_lane = passes_.size() == lanes_.size();
     backend_.threads().for_each(schedule_.lanes, [&](index_t lane, int worker) {
       add_lane(lanes_[static_cast<std::size_t>(lane)],
                lane,
                static_cast<std::size_t>(pass_for_each_lane ? lane : worker),
-               weights,
                batch);
     });
     targets_ += batch.num_targets();
@@ -109,22 +113,20 @@ class gradient_sum {
   void add_lane(gradient_lane& lane,
                 index_t number,
                 std::size_t pass_number,
-                network_weights<T const> const& weights,
                 training_batch<T> const& batch) {
     if (lane.is_empty) std::ranges::fill(lane.values.span(), T{0});
     lane.is_empty = false;
     lane.loss = 0;
     auto& pass = passes_[pass_number];
     auto& shard = shards_[pass_number];
-    typename B::lane const stream{};
     for (index_t i = schedule_.first_shard(number); i < schedule_.first_shard(number + 1); ++i) {
       index_t const first = schedule_.first_image(i);
       index_t const last = schedule_.first_image(i + 1);
       shard.assign(batch.plan, first, last);
       auto const patches = batch.patches_of(first, last);
       auto const targets = batch.targets_of(first, last);
-      lane.loss += pass.forward(stream, weights, shard, patches, targets);
-      pass.backward(stream, weights, shard, targets, lane.weights);
+      lane.loss += pass.forward(*operands_, shard, patches, targets);
+      pass.backward(*operands_, shard, targets, lane.weights);
     }
   }
 
@@ -139,6 +141,9 @@ class gradient_sum {
   std::vector<shard_rows> shards_;       // likewise
   std::vector<gradient_lane> lanes_;
   std::vector<double> squares_;
+  prepared_weights<B> prepared_{pass_kind::training};
+  network_operands<typename B::lane> const* operands_ = nullptr;
+  bool is_prepared_ = false;
   index_t targets_ = 0;
 };
 

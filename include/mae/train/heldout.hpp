@@ -7,6 +7,7 @@
 #include <mae/data/dataset.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/model/network.hpp>
+#include <mae/model/prepared_weights.hpp>
 #include <mae/model/reconstruction.hpp>
 #include <mae/model/shard.hpp>
 #include <mae/train/batch_loader.hpp>
@@ -41,17 +42,15 @@ class shard_loss {
   }
 
   /// The summed loss of a batch, in the order of its shards.
-  double operator()(network_weights<T const> const& weights, training_batch<T> const& batch) {
+  double operator()(network_operands<typename B::lane> const& weights,
+                    training_batch<T> const& batch) {
     losses_.assign(static_cast<std::size_t>(ceil_div(batch.images(), per_shard_)), 0.0);
     threads_.for_ranges(batch.images(), per_shard_, [&](index_t first, index_t last, int worker) {
       auto& shard = shards_[static_cast<std::size_t>(worker)];
       shard.assign(batch.plan, first, last);
       losses_[static_cast<std::size_t>(first / per_shard_)] =
-          passes_[static_cast<std::size_t>(worker)].forward(typename B::lane{},
-                                                            weights,
-                                                            shard,
-                                                            batch.patches_of(first, last),
-                                                            batch.targets_of(first, last));
+          passes_[static_cast<std::size_t>(worker)].forward(
+              weights, shard, batch.patches_of(first, last), batch.targets_of(first, last));
     });
     return std::accumulate(losses_.begin(), losses_.end(), 0.0);
   }
@@ -82,6 +81,8 @@ heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t imag
       model.statistics(),
       {.mask_purpose = purpose::heldout_mask, .augment = std::nullopt},
       threads);
+  prepared_weights<B> prepared(pass_kind::inference);
+  auto const& operands = prepared.update(model.weights(), threads);
   shard_loss<B> shards(model.sizes(), threads, mask.max_visible(Model::num_patches) + 1);
 
   index_t const count = images > 0 ? std::min(images, dataset.size()) : dataset.size();
@@ -93,7 +94,7 @@ heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t imag
     numbers.resize(static_cast<std::size_t>(std::min(chunk, count - first)));
     std::iota(numbers.begin(), numbers.end(), static_cast<patch_index>(first));
     loader.load(numbers, {}, batch);
-    sum.loss += shards(model.weights(), batch);
+    sum.loss += shards(operands, batch);
     sum.baseline += batch.zero_loss;
     targets += static_cast<double>(batch.num_targets());
   }

@@ -2,6 +2,10 @@
 
 #include <mae/backend/block.hpp>
 #include <mae/backend/concept.hpp>
+#include <mae/backend/tile/operand.hpp>
+#include <mae/backend/tile/packing.hpp>
+#include <mae/backend/tile/product.hpp>
+#include <mae/core/bfloat16.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/parallel.hpp>
@@ -10,6 +14,8 @@
 
 #include <Eigen/Core>
 
+#include <algorithm>
+#include <cassert>
 #include <memory>
 #include <span>
 #include <type_traits>
@@ -17,17 +23,66 @@
 namespace mae {
 inline namespace MAE_ISA {
 
-/// One core of the host: every verb is a serial loop, products are Eigen's. Parallelism lies above,
-/// in shards, each with a lane of its own.
-template <class Scalar>
+/// One core of the host: every verb is a serial loop. Parallelism lies above, in shards, each with
+/// a lane of its own. Operands are multiplied by the library's own tile kernel, plain matrices by
+/// Eigen. A lane is used by one thread at a time.
+template <class Operand>
 class eigen_lane {
  public:
-  using scalar = Scalar;
+  using operand = Operand;
+  using scalar = sum_of<Operand>;
+  using cell = cell_of<Operand>;
+  using packed = packed_matrix<Operand>;
+
+  static constexpr index_t values_per_cell = operand_traits<Operand>::values_per_cell;
+
+  static constexpr index_t packed_cells(index_t depth, index_t cols) {
+    return mae::packed_cells<Operand>(depth, cols);
+  }
+  template <class T>
+  packed pack(matrix_view<T> b, cell* cells) const {
+    return mae::pack<Operand, std::remove_const_t<T>>(b, cells);
+  }
+  template <class T>
+  packed pack_transposed(matrix_view<T> b, cell* cells) const {
+    return mae::pack_transposed<Operand, std::remove_const_t<T>>(b, cells);
+  }
+
+  template <class Epilogue>
+  void multiply(matrix_view<operand const> a, packed const& b, Epilogue const& epilogue) const {
+    assert(cells_for<operand>(a.cols) == cells_for<operand>(b.depth));
+    left_operand const left{memory_as<char const>(a.data),
+                            a.rows,
+                            a.cols,
+                            a.stride * static_cast<index_t>(sizeof(operand))};
+    cell* const padding = needs_padding<operand, tile_order::rows>(a.rows, a.cols)
+                              ? room(padding_cells<operand>(a.cols))
+                              : nullptr;
+    mae::multiply<operand, tile_order::rows>(left, b, padding, epilogue);
+  }
+
+  template <class Epilogue>
+  void multiply_transposed(matrix_view<operand const> a,
+                           matrix_view<operand const> b,
+                           Epilogue const& epilogue) const {
+    assert(a.rows == b.rows);
+    cell* const cells = room(transposed_cells(a.rows, a.cols, b.cols));
+    auto const right = pack(b, cells);
+    cell* const padding = cells + packed_cells(b.rows, b.cols);
+    auto const left = as_columns(a, padding + padding_cells<operand>(a.rows));
+    mae::multiply<operand, tile_order::columns>(left, right, padding, epilogue);
+  }
+
+  /// Makes room for products of up to `rows` rows, and for transposed ones of these many columns,
+  /// so that they allocate nothing.
+  void reserve(index_t rows, index_t depth, index_t cols) const {
+    room(std::max(padding_cells<operand>(depth), transposed_cells(rows, depth, cols)));
+  }
 
   void add_product(product_form form,
-                   matrix_view<Scalar const> a,
-                   matrix_view<Scalar const> b,
-                   matrix_view<Scalar> c) const {
+                   matrix_view<scalar const> a,
+                   matrix_view<scalar const> b,
+                   matrix_view<scalar> c) const {
     switch (form) {
       case product_form::nn:
         map(c).noalias() += map(a) * map(b);
@@ -53,15 +108,42 @@ class eigen_lane {
   }
 
   template <class Functor>
-  void add_column_sums(index_t rows, Functor const& functor, std::span<Scalar> sums) const {
+  void add_column_sums(index_t rows, Functor const& functor, std::span<scalar> sums) const {
     auto const cols = static_cast<index_t>(sums.size());
-    Scalar* const sum = sums.data();
+    scalar* const sum = sums.data();
     for (index_t row = 0; row < rows; ++row)
       for (index_t col = 0; col < cols; ++col) sum[col] += functor(row, col);
   }
 
  private:
-  using matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  static constexpr index_t transposed_cells(index_t rows, index_t a_cols, index_t b_cols) {
+    index_t const columns =
+        operand_traits<operand>::values_per_cell == 1 ? 0 : cells_for<operand>(rows) * a_cols;
+    return packed_cells(rows, b_cols) + padding_cells<operand>(rows) + columns;
+  }
+
+  /// The columns of a, each a row of cells: a as it lies, where a cell is a value.
+  static left_operand as_columns(matrix_view<operand const> a, cell* cells) {
+    constexpr index_t step = operand_traits<operand>::values_per_cell;
+    if constexpr (step == 1)
+      return {memory_as<char const>(a.data),
+              a.cols,
+              a.rows,
+              a.stride * static_cast<index_t>(sizeof(operand))};
+    for (index_t row = 0; row < a.rows; row += step)
+      join_rows<operand>(a, row, 0, a.cols, cells + row / step * a.cols);
+    return {
+        memory_as<char const>(cells), a.cols, a.rows, a.cols * static_cast<index_t>(sizeof(cell))};
+  }
+
+  cell* room(index_t cells) const {
+    if (room_.size() < cells) room_ = host_buffer<cell>(cells);
+    return room_.data();
+  }
+
+  mutable host_buffer<cell> room_;
+
+  using matrix = Eigen::Matrix<scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
   template <class T>
   static auto map(matrix_view<T> view) {
@@ -70,16 +152,17 @@ class eigen_lane {
         view.data, view.rows, view.cols, Eigen::OuterStride<>(view.stride));
   }
 };
-static_assert(Lane<eigen_lane<float>> && Lane<eigen_lane<double>>);
+static_assert(Lane<eigen_lane<float>> && Lane<eigen_lane<double>> && Lane<eigen_lane<bfloat16>>);
 
-/// The processor, through Eigen. `float` trains; `double` is for checks.
+/// The processor. `float` trains; `bfloat16` trains in mixed precision: it multiplies bfloat16, and
+/// keeps parameters, sums, softmax, layer norm and loss in float; `double` is for checks.
 /// Copies share one set of threads.
-template <class Scalar>
+template <class Operand>
 class eigen_backend {
  public:
-  using scalar = Scalar;
-  using lane = eigen_lane<Scalar>;
-  using buffer = host_buffer<Scalar>;
+  using lane = eigen_lane<Operand>;
+  using scalar = typename lane::scalar;
+  using buffer = host_buffer<scalar>;
 
   /// `threads` as for thread_pool: 0 takes one for every processor.
   explicit eigen_backend(int threads = 0) : threads_(std::make_shared<thread_pool>(threads)) {}
@@ -90,7 +173,8 @@ class eigen_backend {
  private:
   std::shared_ptr<thread_pool> threads_;
 };
-static_assert(Backend<eigen_backend<float>> && Backend<eigen_backend<double>>);
+static_assert(Backend<eigen_backend<float>> && Backend<eigen_backend<double>> &&
+              Backend<eigen_backend<bfloat16>>);
 
 }  // namespace MAE_ISA
 }  // namespace mae

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <mae/backend/tile/vector.hpp>
+#include <mae/core/bfloat16.hpp>
+#include <mae/core/isa.hpp>
+#include <mae/core/types.hpp>
+
+#include <bit>
+#include <cstdint>
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
+
+namespace mae {
+inline namespace MAE_ISA {
+
+/// How the values of type O are multiplied: in cells, each of as many values, neighbours along the
+/// sum of a product, as one lane of a register takes up at once.
+template <class O>
+struct operand_traits {
+  using sum = O;
+  using cell = O;
+  static constexpr index_t values_per_cell = 1;
+
+  static constexpr cell make_cell(O value, O /*no second*/) { return value; }
+  static void multiply_add(vector_of<sum>& sums, cell a, vector_of<cell> b) { sums += a * b; }
+};
+
+/// A pair of bfloat16 fills a lane: the processor's dot product where it has one, two products in
+/// float elsewhere.
+template <>
+struct operand_traits<bfloat16> {
+  using sum = float;
+  using cell = std::uint32_t;
+  static constexpr index_t values_per_cell = 2;
+
+  static constexpr cell make_cell(bfloat16 first, bfloat16 second) {
+    return first.bits | static_cast<std::uint32_t>(second.bits) << 16U;
+  }
+  static void multiply_add(vector_of<sum>& sums, cell a, vector_of<cell> b) {
+#if defined(__AVX512BF16__)
+    sums = _mm512_dpbf16_ps(sums, (__m512bh)_mm512_set1_epi32(static_cast<int>(a)), (__m512bh)b);
+#else
+    constexpr std::uint32_t upper = 0xFFFF0000U;
+    sums += std::bit_cast<float>(a << 16U) * std::bit_cast<vector_of<float>>(b << 16U);
+    sums += std::bit_cast<float>(a & upper) * std::bit_cast<vector_of<float>>(b & upper);
+#endif
+  }
+};
+
+/// Whether products of O run at the full speed of the processor.
+template <class O>
+inline constexpr bool has_fast_products = true;
+#if !defined(__AVX512BF16__)
+template <>
+inline constexpr bool has_fast_products<bfloat16> = false;
+#endif
+
+template <class O>
+using cell_of = typename operand_traits<O>::cell;
+template <class O>
+using sum_of = typename operand_traits<O>::sum;
+
+/// The cells that hold `values` neighbours.
+template <class O>
+constexpr index_t cells_for(index_t values) {
+  return ceil_div(values, operand_traits<O>::values_per_cell);
+}
+
+}  // namespace MAE_ISA
+}  // namespace mae

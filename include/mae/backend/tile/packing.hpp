@@ -1,0 +1,141 @@
+#pragma once
+
+#include <mae/backend/tile/operand.hpp>
+#include <mae/backend/tile/tile_kernel.hpp>
+#include <mae/backend/tile/vector.hpp>
+#include <mae/core/isa.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+namespace mae {
+inline namespace MAE_ISA {
+
+/// The right operand of products, (depth, cols), in the order in which the tile kernel reads it:
+/// panels of tile_cols columns, each panel row after row of cells. What a panel or a cell has
+/// beyond the matrix is zero.
+template <class O>
+struct packed_matrix {
+  cell_of<O> const* cells = nullptr;
+  index_t depth = 0;
+  index_t cols = 0;
+
+  cell_of<O> const* panel(index_t number) const {
+    return cells + number * cells_for<O>(depth) * tile_cols<O>;
+  }
+};
+
+/// The cells that a packed matrix takes up.
+template <class O>
+constexpr index_t packed_cells(index_t depth, index_t cols) {
+  return cells_for<O>(depth) * round_up(cols, tile_cols<O>);
+}
+
+/// to[i] = the cell of column col + i of a, whose values are row `row` and, where a cell holds two
+/// and a has it, the next: a row of `count` cells.
+template <class O, class T>
+[[gnu::always_inline]] inline void join_rows(
+    matrix_view<T const> a, index_t row, index_t col, index_t count, cell_of<O>* __restrict to) {
+  T const* const first = a.data + row * a.stride + col;
+  if constexpr (std::is_same_v<T, cell_of<O>>) {
+    if (count == tile_cols<O>) {  // g++ calls memmove for a loop here
+      store_vector(to, load_vector(first));
+      store_vector(to + vector_lanes<T>, load_vector(first + vector_lanes<T>));
+      return;
+    }
+  }
+  if (operand_traits<O>::values_per_cell == 1 || row + 1 == a.rows) {
+    for (index_t i = 0; i < count; ++i)
+      to[i] = operand_traits<O>::make_cell(static_cast<O>(first[i]), O{});
+  } else {
+    T const* const second = first + a.stride;
+    for (index_t i = 0; i < count; ++i)
+      to[i] = operand_traits<O>::make_cell(static_cast<O>(first[i]), static_cast<O>(second[i]));
+  }
+}
+
+/// Packs b (depth, cols) into `cells`, row after row: b is read in the order of memory.
+template <class O, class T>
+packed_matrix<O> pack(matrix_view<T const> b, cell_of<O>* cells) {
+  constexpr index_t step = operand_traits<O>::values_per_cell;
+  index_t const panel_cells = cells_for<O>(b.rows) * tile_cols<O>;
+  for (index_t row = 0; row < b.rows; row += step) {
+    cell_of<O>* to = cells + row / step * tile_cols<O>;
+    index_t col = 0;
+    for (; col + tile_cols<O> <= b.cols; col += tile_cols<O>, to += panel_cells)
+      join_rows<O>(b, row, col, tile_cols<O>, to);
+    if (col == b.cols) continue;
+    join_rows<O>(b, row, col, b.cols - col, to);
+    std::fill(to + b.cols - col, to + tile_cols<O>, cell_of<O>{});
+  }
+  return {cells, b.rows, b.cols};
+}
+
+namespace kernel {
+
+/// A register of cells, made of a row's values from `from` on.
+template <class O, class T>
+[[gnu::always_inline]] inline vector_of<cell_of<O>> load_cells(T const* from) {
+  using traits = operand_traits<O>;
+  vector_of<cell_of<O>> cells;
+  if constexpr (std::is_same_v<T, O>) {
+    std::memcpy(&cells, from, sizeof(cells));
+  } else {
+    constexpr index_t step = traits::values_per_cell;
+    for (index_t i = 0; i < vector_lanes<cell_of<O>>; ++i)
+      cells[i] = traits::make_cell(static_cast<O>(from[i * step]),
+                                   static_cast<O>(from[i * step + step - 1]));
+  }
+  return cells;
+}
+
+/// Packs `count` rows of b from `row` on, at most a register's lanes, as columns of a panel.
+template <class O, class T>
+void pack_columns(matrix_view<T const> b, index_t row, index_t count, cell_of<O>* panel) {
+  using traits = operand_traits<O>;
+  using cell = cell_of<O>;
+  constexpr index_t step = traits::values_per_cell;
+  constexpr index_t lanes = vector_lanes<cell>;
+  T const* const from = b.data + row * b.stride;
+  index_t const whole = b.cols / (step * lanes) * lanes;  // cells that are packed by squares
+  for (index_t k = 0; k < whole; k += lanes) {
+    vector_of<cell> square[lanes] = {};  // NOLINT(*-avoid-c-arrays): as in tile_kernel.hpp
+#pragma GCC unroll 16
+    for (index_t i = 0; i < lanes; ++i)
+      if (i < count) square[i] = load_cells<O, T>(from + i * b.stride + k * step);
+    transpose<cell>(square);
+#pragma GCC unroll 16
+    for (index_t i = 0; i < lanes; ++i) store_vector(panel + (k + i) * tile_cols<O>, square[i]);
+  }
+  for (index_t k = whole; k < cells_for<O>(b.cols); ++k) {
+    bool const is_half = (k + 1) * step > b.cols;
+    for (index_t i = 0; i < lanes; ++i) {
+      T const* const values = from + i * b.stride + k * step;
+      panel[k * tile_cols<O> + i] =
+          i < count ? traits::make_cell(static_cast<O>(values[0]),
+                                        is_half ? O{} : static_cast<O>(values[step - 1]))
+                    : cell{};
+    }
+  }
+}
+
+}  // namespace kernel
+
+/// Packs the transpose of b (cols, depth) into `cells`.
+template <class O, class T>
+packed_matrix<O> pack_transposed(matrix_view<T const> b, cell_of<O>* cells) {
+  constexpr index_t lanes = vector_lanes<cell_of<O>>;
+  for (index_t col = 0; col < b.rows; col += tile_cols<O>)
+    for (index_t part = 0; part < tile_cols<O>; part += lanes) {
+      index_t const row = std::min(col + part, b.rows);
+      kernel::pack_columns<O, T>(
+          b, row, std::min(lanes, b.rows - row), cells + col * cells_for<O>(b.cols) + part);
+    }
+  return {cells, b.cols, b.rows};
+}
+
+}  // namespace MAE_ISA
+}  // namespace mae
