@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""Runs the processor's ceiling, a peer and mae in turns, and prints one Markdown table.
+
+    benchmarks/side_by_side.py --build build/release [--peer "python3 pytorch_mae.py"]
+        [--case tiny4:256:fp32]... [--threads 2] [--rounds 5] [--steps 5]
+
+A peer is a command that takes the flags of benchmarks/step_speed and prints its JSON line. Only
+ratios of medians are meant to be read: absolute figures drift on a shared machine.
+"""
+import argparse
+import json
+import shlex
+import statistics
+import subprocess
+
+
+def run(command):
+    """The JSON line that a command prints last."""
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def measure(a, case):
+    """The medians of a case: ceiling, mae, and each peer."""
+    config, batch, precision = case.split(":")
+    flags = ["--config", config, "--batch", batch, "--precision", precision,
+             "--threads", str(a.threads), "--steps", str(a.steps)]
+    programs = {
+        "ceiling": [f"{a.build}/benchmarks/ceiling", "--precision", precision, "--threads", str(a.threads)],
+        "mae": [f"{a.build}/benchmarks/step_speed", *flags],
+    }
+    for peer in a.peer:
+        programs[peer] = shlex.split(peer) + flags
+    seen = {name: [] for name in programs}
+    for _ in range(a.rounds):
+        for name, command in programs.items():
+            seen[name].append(run(command))
+    median = lambda name, field: statistics.median(result[field] for result in seen[name])
+    ceiling = median("ceiling", "gflops")
+    rows = []
+    for name in ["mae", *a.peer]:
+        images, gflops = median(name, "images_per_second"), median(name, "gflops")
+        ratio = f"{median('mae', 'images_per_second') / images:.2f}" if name != "mae" else ""
+        rows.append(f"| {config}, {batch}, {precision} | {seen[name][0]['system']} | {images:.1f} | {gflops:.0f} "
+                    f"| {100 * gflops / ceiling:.0f}% of {ceiling:.0f} | {ratio} |")
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build/release", help="where the benchmarks are built")
+    parser.add_argument("--peer", action="append", default=[], help="a command to compare with; may be repeated")
+    parser.add_argument("--case", action="append", help="config:batch:precision; may be repeated [tiny4:256:fp32]")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=5)
+    a = parser.parse_args()
+    print("| config, batch, precision | system | images/s | GFLOP/s | share of the ceiling | mae is faster by |")
+    print("|---|---|---|---|---|---|")
+    for case in a.case or ["tiny4:256:fp32"]:
+        for row in measure(a, case):
+            print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
