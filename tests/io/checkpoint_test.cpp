@@ -4,6 +4,7 @@
 #include "text_file.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/bfloat16.hpp>
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/random.hpp>
@@ -388,6 +389,17 @@ TEST_CASE("another mask, objective, model or dataset is refused by name") {
         "steps_per_epoch is 5 in the file, but 6 here");
 }
 
+TEST_CASE("another precision is refused by name") {
+  saved_training const file;
+  ingredients const of;
+  using mixed = mae::eigen_backend<mae::bfloat16>;
+  mae::autoencoder<small_config, any_mask, mixed, any_objective> model(
+      {.seed = of.model_seed, .mask = of.mask, .objective = of.objective, .backend = mixed(1)});
+  mae::trainer trainer(model, of.images, of.options);
+  CHECK(refusal_of<mae::config_error>([&] { mae::load_training(file.path, trainer); }) ==
+        file.path + ": precision is fp32 in the file, but bf16 here");
+}
+
 TEST_CASE("a saliency mask is refused by the name of what differs") {
   ingredients of;
   mae::saliency_options options{.training = {.mean = -4, .deviation = 0.5}};
@@ -421,7 +433,7 @@ TEST_CASE("everything that a file says is compared, but for where the training s
   }
   for (auto const& [name, value] : mae::describe(small_config))
     CHECK(original.metadata.at(name) == value);
-  for (auto const* name : {"lanes", "images_per_shard", "contents"})
+  for (auto const* name : {"lanes", "images_per_shard", "contents", "precision"})
     CHECK(original.metadata.contains(name));
   CHECK(compared == original.metadata.size() - stands.size());
 }

@@ -6,6 +6,7 @@
 #include <mae/data/memory_dataset.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/model/autoencoder.hpp>
+#include <mae/model/encoder.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/objective/pixels.hpp>
 #include <mae/train/trainer.hpp>
@@ -97,6 +98,24 @@ TEST_CASE("a moved model works on with the same parameters") {
   CHECK(assigned.forward(images, plan).prediction == before.prediction);
   assigned.parameters().tensor("decoder_pred.bias").front() += 1.0F;
   CHECK(assigned.forward(images, plan).prediction != before.prediction);
+}
+
+TEST_CASE("a model whose sizes have become values says the same") {
+  odd_model model({.seed = 3});
+  auto const images = mae_test::random_images(odd_config, 2, 1);
+  auto const plan = mae_test::random_plan(odd_config, {{3, 9}, {5, 4}}, 2);
+  auto const expected = model.forward(images, plan);
+  auto const encoded = mae::encoder_of(model).features(images, mae::pooling::both);
+
+  using sized_model = mae::
+      sized_autoencoder<odd_model::mask_type, odd_model::backend_type, odd_model::objective_type>;
+  static_assert(!std::constructible_from<sized_model, mae::model_config, odd_model::parts>);
+  sized_model const sized(std::move(model));
+  CHECK(sized.sizes().config == odd_config);
+  CHECK(sized.forward(images, plan).prediction == expected.prediction);
+  mae::sized_encoder<odd_model::backend_type> const encoder = mae::encoder_of(sized);
+  CHECK(encoder.features(images, mae::pooling::both) == encoded);
+  CHECK(encoder.feature_width(mae::pooling::both) == 40);
 }
 
 TEST_CASE("in double a model begins as in float, and says the same to rounding") {

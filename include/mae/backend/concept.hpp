@@ -100,6 +100,7 @@ concept Backend = requires(B& backend, index_t n) {
   requires std::same_as<typename B::lane::scalar, typename B::scalar>;
   { typename B::buffer(n) } -> std::same_as<typename B::buffer>;  // zero at first
   { B::name() } -> std::convertible_to<char const*>;
+  { B::precision() } -> std::convertible_to<char const*>;  // what it multiplies: "fp32", "bf16"
   { backend.threads() } -> std::same_as<thread_pool&>;
 };
 

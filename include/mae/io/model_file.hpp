@@ -33,7 +33,7 @@ template <class Model>
 safetensors_metadata describe_model(Model const& model, char const* held) {
   safetensors_metadata description{{"contents", held},
                                    {"norm_epsilon", decimal_text(model.sizes().norm_epsilon)}};
-  for (auto const& list : {describe(Model::config),
+  for (auto const& list : {describe(model.sizes().config),
                            describe(model.statistics()),
                            settings_of("mask", model.mask()),
                            settings_of("objective", model.objective())})
@@ -54,7 +54,7 @@ void save_model(std::string const& path, Model const& model) {
 template <class Model>
 void save_encoder(std::string const& path, Model const& model) {
   parameter_layout layout;
-  add_encoder(layout, Model::config);
+  add_encoder(layout, model.sizes().config);
   tensor_collector<typename Model::scalar> tensors;
   for (auto const& tensor : layout.tensors())
     tensors.add(model.layout().find(tensor.name), model.parameters().values());
@@ -80,13 +80,13 @@ inline double parse_norm_epsilon(std::string const& path,
 template <class Model>
 void load_model(std::string const& path, Model& model) {
   auto const file = safetensors_file::load(path);
-  require_equal(path, file.metadata(), describe(Model::config));
+  require_equal(path, file.metadata(), describe(model.sizes().config));
   require_equal(path, file.metadata(), settings_of("objective", model.objective()));
   require_equal(
       path, file.metadata(), {{"norm_epsilon", decimal_text(model.sizes().norm_epsilon)}});
   reject_unknown_tensors(file, path, model.layout(), {"optimizer."});
   auto const values = read_tensors<typename Model::scalar>(file, path, model.layout());
-  auto statistics = parse_statistics(path, file.metadata(), Model::config.image.channels);
+  auto statistics = parse_statistics(path, file.metadata(), model.sizes().config.image.channels);
   std::ranges::copy(values.span(), model.parameters().values().begin());
   if (!statistics.mean.empty()) model.set_statistics(std::move(statistics));
 }

@@ -36,33 +36,18 @@ struct autoencoder_parts {
   double norm_epsilon = 1e-6;
 };
 
-/// A masked autoencoder (He et al. 2021, arXiv 2111.06377), composed at compile time: sizes, how to
-/// mask, where to compute, what to predict. Policies do not instantiate the network anew: this
-/// class composes them with it.
-template <model_config Config,
-          MaskPolicy Mask = uniform_mask<ratio{3, 4}>,
-          Backend B = eigen_backend<float>,
-          Objective Target = normalised_pixels>
-class autoencoder {
+/// An autoencoder whose sizes are values of the object: what `autoencoder` of any configuration is
+/// underneath, so that what is written for it (a program that chooses among sizes) is compiled
+/// once. Made as an `autoencoder`, whose sizes the compiler has checked, and moved from there.
+template <MaskPolicy Mask, Backend B, Objective Target>
+class sized_autoencoder {
  public:
-  static constexpr model_config config = validated_config<Config>::value;
-  static constexpr index_t num_patches = config.num_patches();
-  static constexpr index_t patch_values = config.patch_values();
-
   using mask_type = Mask;
   using backend_type = B;
   using objective_type = Target;
   using scalar = typename B::scalar;
 
   using parts = autoencoder_parts<Mask, B, Target>;
-
-  explicit autoencoder(parts made_of = parts{})
-      : parts_(std::move(made_of)),
-        parameters_(make_layout(parts_.objective)),
-        values_{bind_encoder<scalar const>(layout(), config, parameters_.values().data()),
-                bind_decoder<scalar const>(layout(), config, parameters_.values().data())} {
-    initialise_parameters(layout(), config, parts_.seed, parameters_.values());
-  }
 
   std::uint64_t seed() const { return parts_.seed; }
   Mask const& mask() const { return parts_.mask; }
@@ -73,9 +58,7 @@ class autoencoder {
   parameter_block<B>& parameters() { return parameters_; }
   parameter_block<B> const& parameters() const { return parameters_; }
   network_weights<scalar const> const& weights() const { return values_; }
-  network_sizes sizes() const {
-    return {config, parts_.objective.target_width(config), parts_.norm_epsilon};
-  }
+  network_sizes const& sizes() const { return sizes_; }
 
   /// What maps a dataset's values to the network's input; a trainer sets it, a checkpoint keeps it.
   pixel_statistics const& statistics() const { return statistics_; }
@@ -84,28 +67,58 @@ class autoencoder {
   /// Masks images as the plan says and predicts the targets. `images` (B, H, W, C), already
   /// normalised. Throws config_error when the plan has another number of images or patches.
   forward_result<scalar> forward(std::span<float const> images, mask_plan const& plan) const {
-    return forward_images(parts_.backend, sizes(), values_, parts_.objective, images, plan);
+    return forward_images(parts_.backend, sizes_, values_, parts_.objective, images, plan);
   }
 
   /// Paints whole images: every present patch as the decoder predicts it, in the units of `images`.
   /// Returns (B, H, W, C); what is absent from the plan stays as it is. For objectives that have
   /// `to_pixels`.
   std::vector<float> reconstruct(std::span<float const> images, mask_plan const& plan) const {
-    return reconstruct_images(parts_.backend, sizes(), values_, parts_.objective, images, plan);
+    return reconstruct_images(parts_.backend, sizes_, values_, parts_.objective, images, plan);
+  }
+
+ protected:
+  sized_autoencoder(model_config const& config, parts made_of)
+      : parts_(std::move(made_of)),
+        sizes_{config, parts_.objective.target_width(config), parts_.norm_epsilon},
+        parameters_(layout_of(sizes_)),
+        values_{bind_encoder<scalar const>(layout(), config, parameters_.values().data()),
+                bind_decoder<scalar const>(layout(), config, parameters_.values().data())} {
+    initialise_parameters(layout(), config, parts_.seed, parameters_.values());
   }
 
  private:
-  static parameter_layout make_layout(Target const& objective) {
+  static parameter_layout layout_of(network_sizes const& sizes) {
     parameter_layout layout;
-    add_encoder(layout, config);
-    add_decoder(layout, config, objective.target_width(config));
+    add_encoder(layout, sizes.config);
+    add_decoder(layout, sizes.config, sizes.target_width);
     return layout;
   }
 
   parts parts_;
+  network_sizes sizes_;
   parameter_block<B> parameters_;
   network_weights<scalar const> values_;
   pixel_statistics statistics_;
+};
+
+/// A masked autoencoder (He et al. 2021, arXiv 2111.06377), composed at compile time: sizes, how to
+/// mask, where to compute, what to predict. Policies do not instantiate the network anew: this
+/// class composes them with it.
+template <model_config Config,
+          MaskPolicy Mask = uniform_mask<ratio{3, 4}>,
+          Backend B = eigen_backend<float>,
+          Objective Target = normalised_pixels>
+class autoencoder : public sized_autoencoder<Mask, B, Target> {
+ public:
+  static constexpr model_config config = validated_config<Config>::value;
+  static constexpr index_t num_patches = config.num_patches();
+  static constexpr index_t patch_values = config.patch_values();
+
+  using parts = autoencoder_parts<Mask, B, Target>;
+
+  explicit autoencoder(parts made_of = parts{})
+      : sized_autoencoder<Mask, B, Target>(config, std::move(made_of)) {}
 };
 
 }  // namespace mae

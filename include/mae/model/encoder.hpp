@@ -8,6 +8,8 @@
 #include <mae/core/views.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/normalise.hpp>
+#include <mae/mask/policy.hpp>
+#include <mae/model/autoencoder.hpp>
 #include <mae/model/encode_images.hpp>
 #include <mae/model/initialise.hpp>
 #include <mae/model/layout.hpp>
@@ -15,6 +17,7 @@
 #include <mae/model/parameters.hpp>
 #include <mae/model/prepared_weights.hpp>
 #include <mae/model/weights.hpp>
+#include <mae/objective/objective.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -28,26 +31,13 @@
 
 namespace mae {
 
-/// The half of an autoencoder that users keep: unmasked images in, tokens or features out. Needs no
-/// memory for a decoder or for gradients. Const members may be called from several threads.
-template <model_config Config, Backend B = eigen_backend<float>>
-class encoder {
+/// An encoder whose sizes are values of the object: what `encoder` of any configuration is
+/// underneath, as sized_autoencoder is for models.
+template <Backend B>
+class sized_encoder {
  public:
-  static constexpr model_config config = validated_config<Config>::value;
-  static constexpr index_t width = config.encoder.width;
-  static constexpr index_t num_tokens = config.num_patches() + 1;
-
   using scalar = typename B::scalar;
   using backend_type = B;
-
-  /// An untrained encoder, with the values that an autoencoder of this seed begins with.
-  explicit encoder(std::uint64_t seed = 0, B backend = B{}, double norm_epsilon = 1e-6)
-      : backend_(std::move(backend)),
-        norm_epsilon_(norm_epsilon),
-        parameters_(make_layout()),
-        weights_(bind_encoder<scalar const>(layout(), config, parameters_.values().data())) {
-    initialise_parameters(layout(), config, seed, parameters_.values());
-  }
 
   B const& backend() const { return backend_; }
   double norm_epsilon() const { return norm_epsilon_; }
@@ -63,17 +53,21 @@ class encoder {
   pixel_statistics const& statistics() const { return statistics_; }
   void set_statistics(pixel_statistics statistics) { statistics_ = std::move(statistics); }
 
+  model_config const& sizes() const { return config_; }
+  /// N + 1, the tokens of an image.
+  index_t num_tokens() const { return config_.num_patches() + 1; }
   /// The number of values of a feature.
-  static constexpr index_t feature_width(pooling pool) {
-    return pool == pooling::both ? 2 * width : width;
+  index_t feature_width(pooling pool) const {
+    return pool == pooling::both ? 2 * config_.encoder.width : config_.encoder.width;
   }
 
   /// All tokens of images (n, H, W, C) in scaled units ([0, 1] for 8-bit images): (n, N + 1, D),
   /// the class token first. Throws config_error when `images` is no whole number of images.
   std::vector<scalar> tokens(std::span<float const> images) const {
-    std::vector<scalar> all(static_cast<std::size_t>(count(images) * num_tokens * width));
+    index_t const size = num_tokens() * config_.encoder.width;
+    std::vector<scalar> all(static_cast<std::size_t>(count(images) * size));
     encode(count(images), read_from(images), [&](index_t image, matrix_view<scalar const> rows) {
-      std::copy_n(rows.data, rows.size(), all.data() + image * num_tokens * width);
+      std::copy_n(rows.data, rows.size(), all.data() + image * size);
     });
     return all;
   }
@@ -86,24 +80,35 @@ class encoder {
   /// One feature for each image of a dataset.
   template <Dataset D>
   std::vector<scalar> features(D const& dataset, pooling pool) const {
-    if (dataset.extent() != config.image)
+    if (dataset.extent() != config_.image)
       throw config_error("the dataset's images have another extent than the encoder's");
     return pooled_features(dataset.size(), reader_of(dataset), pool);
   }
 
+ protected:
+  sized_encoder(model_config const& config, std::uint64_t seed, B backend, double norm_epsilon)
+      : config_(config),
+        backend_(std::move(backend)),
+        norm_epsilon_(norm_epsilon),
+        parameters_(layout_of(config)),
+        weights_(bind_encoder<scalar const>(layout(), config, parameters_.values().data())) {
+    initialise_parameters(layout(), config, seed, parameters_.values());
+  }
+
  private:
-  static parameter_layout make_layout() {
+  static parameter_layout layout_of(model_config const& config) {
     parameter_layout layout;
     add_encoder(layout, config);
     return layout;
   }
 
-  static index_t count(std::span<float const> images) {
+  index_t count(std::span<float const> images) const {
     auto const values = static_cast<index_t>(images.size());
-    if (values % config.image.values() != 0)
+    index_t const each = config_.image.values();
+    if (values % each != 0)
       throw config_error(std::to_string(values) + " values are no whole number of images of " +
-                         std::to_string(config.image.values()) + " values");
-    return values / config.image.values();
+                         std::to_string(each) + " values");
+    return values / each;
   }
 
   static read_image read_from(std::span<float const> images) {
@@ -125,7 +130,7 @@ class encoder {
 
   void encode(index_t images, read_image const& read, take_tokens<scalar> const& take) const {
     encode_images<B>(
-        backend_, {config, 0, norm_epsilon_}, current_operands(), statistics_, images, read, take);
+        backend_, {config_, 0, norm_epsilon_}, current_operands(), statistics_, images, read, take);
   }
 
   /// The weights as products read them, made at the first use after a change.
@@ -143,6 +148,7 @@ class encoder {
     return *cache_->operands;
   }
 
+  model_config config_;
   B backend_;
   double norm_epsilon_;
   parameter_block<B> parameters_;
@@ -151,15 +157,56 @@ class encoder {
   pixel_statistics statistics_;
 };
 
-/// A copy of a model's encoder.
-template <class Model>
-encoder<Model::config, typename Model::backend_type> encoder_of(Model const& model) {
-  encoder<Model::config, typename Model::backend_type> copy(
-      model.seed(), model.backend(), model.sizes().norm_epsilon);
+/// The half of an autoencoder that users keep: unmasked images in, tokens or features out. Needs no
+/// memory for a decoder or for gradients. Const members may be called from several threads.
+template <model_config Config, Backend B = eigen_backend<float>>
+class encoder : public sized_encoder<B> {
+ public:
+  static constexpr model_config config = validated_config<Config>::value;
+  static constexpr index_t width = config.encoder.width;
+  static constexpr index_t num_tokens = config.num_patches() + 1;
+
+  static constexpr index_t feature_width(pooling pool) {
+    return pool == pooling::both ? 2 * width : width;
+  }
+
+  /// An untrained encoder, with the values that an autoencoder of this seed begins with.
+  explicit encoder(std::uint64_t seed = 0, B backend = B{}, double norm_epsilon = 1e-6)
+      : sized_encoder<B>(config, seed, std::move(backend), norm_epsilon) {}
+};
+
+namespace detail {
+
+/// An encoder of sizes that an autoencoder has, whose configuration was checked with it.
+template <Backend B>
+struct copied_encoder : sized_encoder<B> {
+  template <MaskPolicy Mask, Objective Target>
+  explicit copied_encoder(sized_autoencoder<Mask, B, Target> const& model)
+      : sized_encoder<B>(
+            model.sizes().config, model.seed(), model.backend(), model.sizes().norm_epsilon) {}
+};
+
+template <class Model, class Encoder>
+void copy_encoder(Model const& model, Encoder& copy) {
   for (auto const& tensor : copy.layout().tensors())
     std::ranges::copy(model.parameters().tensor(tensor.name),
                       copy.parameters().tensor(tensor.name).begin());
   copy.set_statistics(model.statistics());
+}
+
+}  // namespace detail
+
+/// A copy of a model's encoder.
+template <MaskPolicy Mask, Backend B, Objective Target>
+sized_encoder<B> encoder_of(sized_autoencoder<Mask, B, Target> const& model) {
+  detail::copied_encoder<B> copy(model);
+  detail::copy_encoder(model, copy);
+  return copy;
+}
+template <model_config Config, MaskPolicy Mask, Backend B, Objective Target>
+encoder<Config, B> encoder_of(autoencoder<Config, Mask, B, Target> const& model) {
+  encoder<Config, B> copy(model.seed(), model.backend(), model.sizes().norm_epsilon);
+  detail::copy_encoder(model, copy);
   return copy;
 }
 

@@ -77,13 +77,14 @@ heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t imag
       dataset,
       mask,
       model.objective(),
-      Model::config,
+      model.sizes().config,
       model.statistics(),
       {.mask_purpose = purpose::heldout_mask, .augment = std::nullopt},
       threads);
   prepared_weights<B> prepared(pass_kind::inference);
   auto const& operands = prepared.update(model.weights(), threads);
-  shard_loss<B> shards(model.sizes(), threads, mask.max_visible(Model::num_patches) + 1);
+  shard_loss<B> shards(
+      model.sizes(), threads, mask.max_visible(model.sizes().config.num_patches()) + 1);
 
   index_t const count = images > 0 ? std::min(images, dataset.size()) : dataset.size();
   std::vector<patch_index> numbers;

@@ -44,7 +44,7 @@ class trainer {
         loader_(dataset,
                 model.mask(),
                 model.objective(),
-                Model::config,
+                model.sizes().config,
                 model.statistics(),
                 {.seed = options.seed, .augment = options.augment},
                 model.backend().threads()),
@@ -138,7 +138,7 @@ class trainer {
   }
   static Model& prepared(Model& model, D const& dataset) {
     require(
-        dataset.extent() == Model::config.image,
+        dataset.extent() == model.sizes().config.image,
         "the dataset's images have another height, width or number of channels than the model's");
     if (model.statistics().mean.empty()) {
       auto statistics = channel_statistics(dataset, model.backend().threads());
@@ -149,7 +149,7 @@ class trainer {
     return model;
   }
   static index_t max_visible(Model const& model) {
-    return model.mask().max_visible(Model::num_patches);
+    return model.mask().max_visible(model.sizes().config.num_patches());
   }
   static shard_schedule schedule_for(Model const& model, index_t batch_size) {
     return schedule_shards(batch_size,

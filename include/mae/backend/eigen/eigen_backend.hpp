@@ -167,10 +167,21 @@ class eigen_backend {
   /// `threads` as for thread_pool: 0 takes one for every processor.
   explicit eigen_backend(int threads = 0) : threads_(std::make_shared<thread_pool>(threads)) {}
 
+  /// Shares the threads of a backend of another precision.
+  template <class Other>
+  explicit eigen_backend(eigen_backend<Other> const& other) : threads_(other.threads_) {}
+
   static constexpr char const* name() { return "eigen"; }
+  static constexpr char const* precision() {
+    if (std::is_same_v<Operand, bfloat16>) return "bf16";
+    return std::is_same_v<Operand, double> ? "fp64" : "fp32";
+  }
   thread_pool& threads() const { return *threads_; }
 
  private:
+  template <class Other>
+  friend class eigen_backend;
+
   std::shared_ptr<thread_pool> threads_;
 };
 static_assert(Backend<eigen_backend<float>> && Backend<eigen_backend<double>> &&
