@@ -87,7 +87,7 @@ template <class Encoder>
 graded_features encode_images(Encoder const& encoder, image_set const& images, mae::index_t count) {
   mae::subset const part(images, 0, count);
   graded_features features{.values = encoder.features(part, mae::pooling::mean),
-                           .width = Encoder::feature_width(mae::pooling::mean)};
+                           .width = encoder.feature_width(mae::pooling::mean)};
   for (mae::index_t i = 0; i < count; ++i) features.labels.push_back(part.label(i));
   return features;
 }
@@ -99,7 +99,7 @@ probe_scores grade_encoder(Model const& model,
                            grading_size const& size,
                            probe_choice choice) {
   auto const encoder = mae::encoder_of(model);
-  return grade_features(model.backend(),
+  return grade_features(mae::eigen_backend<float>(model.backend()),
                         encode_images(encoder, images.train, size.train),
                         encode_images(encoder, images.test, size.test),
                         images.train.num_classes(),

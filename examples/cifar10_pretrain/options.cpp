@@ -303,7 +303,7 @@ flag_group evaluation_flags(options& o) {
             whole(o.probe_images, 0, a_billion)}}};
 }
 
-flag_group run_flags(options& o, std::string& precision) {
+flag_group run_flags(options& o) {
   return {"Running",
           {{"seed",
             "N",
@@ -315,7 +315,11 @@ flag_group run_flags(options& o, std::string& precision) {
                          "the result",
                          o.threads),
             whole(o.threads, 0, 1024)},
-           {"precision", "fp32", with_default("arithmetic", precision), words(precision)},
+           choice("precision",
+                  precision_words,
+                  o.precision,
+                  "fp32, or bf16: products of bfloat16, all else in fp32; faster where\n"
+                  "the processor has instructions for it, slower elsewhere"),
            {"preview",
             "",
             "show reconstructions in the terminal (24-bit colour) at every epoch",
@@ -341,7 +345,7 @@ void check_mask(given_flags const& given, options const& o) {
     throw usage_error("--mask random needs a --mask-from that is not above --mask-to");
 }
 
-void check_combinations(given_flags const& given, options const& o, std::string const& precision) {
+void check_combinations(given_flags const& given, options const& o) {
   check_mask(given, o);
   if (given.contains("decoder-depth") && o.config != model_choice::tiny4)
     throw usage_error("--decoder-depth belongs to --config tiny4; " + std::string(name(o.config)) +
@@ -355,8 +359,6 @@ void check_combinations(given_flags const& given, options const& o, std::string 
     throw usage_error("--probe-images has no meaning with --probe none");
   if (o.preview && o.quiet)
     throw usage_error("--preview shows pictures and --quiet forbids them: give one of the two");
-  if (precision != "fp32")
-    throw usage_error("--precision " + precision + " is not built in: fp32 is the only one so far");
 }
 
 void fill_gaps(given_flags const& given, options& o) {
@@ -384,19 +386,18 @@ constexpr char const* example =
 
 std::optional<options> parse(int argc, char const* const* argv, std::ostream& out) {
   options settings;
-  std::string precision = "fp32";
   std::vector<flag_group> const flags = {data_flags(settings),
                                          model_flags(settings),
                                          length_flags(settings),
                                          optimizer_flags(settings),
                                          evaluation_flags(settings),
-                                         run_flags(settings, precision)};
+                                         run_flags(settings)};
   auto const given = read_command_line(flags, argc, argv);
   if (given.help) {
     out << introduction << describe_flags(flags) << '\n' << example;
     return std::nullopt;
   }
-  check_combinations(given, settings, precision);
+  check_combinations(given, settings);
   fill_gaps(given, settings);
   return settings;
 }

@@ -69,10 +69,10 @@ std::vector<reconstruction> reconstruct_rows(Model const& model,
   auto const stored = read_images(images, count);
   auto input = stored;
   mae::normalise_pixels(input, model.statistics());
-  auto const plan = plan_of_pictures(count, Model::num_patches);
+  auto const plan = plan_of_pictures(count, model.sizes().config.num_patches());
   auto painted = model.reconstruct(input, plan);
   mae::denormalise_pixels(painted, model.statistics());
-  return compose_rows(Model::config, stored, painted, plan);
+  return compose_rows(model.sizes().config, stored, painted, plan);
 }
 
 }  // namespace pretrain

@@ -18,7 +18,9 @@
 #include "terminal.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/backend/tile/operand.hpp>
 #include <mae/core/build_info.hpp>
+#include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/io/checkpoint.hpp>
@@ -41,25 +43,38 @@
 
 namespace pretrain {
 
-/// One run of the program, with one configuration of the model: begins or resumes a training,
-/// watches it, and leaves its files in the output folder.
-template <mae::model_config Config>
+/// Every model that the program can train, in one precision: compiled once for all sizes.
+template <class Operand>
+using trained_model =
+    mae::sized_autoencoder<chosen_mask, mae::eigen_backend<Operand>, chosen_objective>;
+
+/// One run of the program: begins or resumes a training, watches it, and leaves its files in the
+/// output folder.
+template <class Operand>
 class session {
-  using model_type =
-      mae::autoencoder<Config, chosen_mask, mae::eigen_backend<float>, chosen_objective>;
+  using backend_type = mae::eigen_backend<Operand>;
+  using model_type = trained_model<Operand>;
   using trainer_type = mae::trainer<model_type, image_set>;
   using clock = std::chrono::steady_clock;
 
  public:
-  session(options const& settings, image_sets const& images)
+  /// Makes a model of one configuration from its parts.
+  using maker = model_type (*)(typename model_type::parts);
+
+  session(options const& settings,
+          image_sets const& images,
+          mae::model_config const& config,
+          maker make_model)
       : settings_(settings),
         progress_(std::cout, style_for(1, settings.quiet), terminal_width(1)),
         images_(images),
         backend_(settings.threads),
-        model_({.seed = settings.seed,
-                .mask = make_mask(settings, images.train, Config.patch, backend_.threads()),
-                .objective = make_objective(settings),
-                .backend = backend_}),
+        make_model_(make_model),
+        model_(
+            make_model({.seed = settings.seed,
+                        .mask = make_mask(settings, images.train, config.patch, backend_.threads()),
+                        .objective = make_objective(settings),
+                        .backend = backend_})),
         saved_(settings.resume ? std::optional(read_saved_length(file("training.safetensors")))
                                : std::nullopt),
         length_(choose_length()),
@@ -99,10 +114,10 @@ class session {
   double measure_step() {
     constexpr double seconds = 4;
     say("measuring the speed, to fit the schedule to the time");
-    model_type trial({.seed = settings_.seed,
-                      .mask = model_.mask(),
-                      .objective = model_.objective(),
-                      .backend = backend_});
+    model_type trial = make_model_({.seed = settings_.seed,
+                                    .mask = model_.mask(),
+                                    .objective = model_.objective(),
+                                    .backend = backend_});
     trainer_type training(
         trial, images_.train, training_options_for(settings_, {.total_steps = 1'000'000}));
     training.step();  // warms up
@@ -128,11 +143,14 @@ class session {
     auto const per_epoch = static_cast<double>(training_.steps_per_epoch());
     std::ostringstream text;
     text << std::fixed << std::setprecision(2) << model_name(settings_) << ": "
-         << static_cast<double>(mae::parameter_count(Config, Config.patch_values())) / 1e6
-         << " M parameters; " << training_.total_steps() << " steps of " << step_images()
-         << " images, " << static_cast<double>(training_.total_steps()) / per_epoch << " epochs; "
-         << backend_.threads().size() << " threads, " << mae::isa_name;
+         << static_cast<double>(num_parameters()) / 1e6 << " M parameters; "
+         << training_.total_steps() << " steps of " << step_images() << " images, "
+         << static_cast<double>(training_.total_steps()) / per_epoch << " epochs; "
+         << backend_.threads().size() << " threads, " << backend_type::precision() << ", "
+         << mae::isa_name;
     say(text.str());
+    if (!mae::has_fast_products<Operand>)
+      say("this build has no instructions for bfloat16: --precision fp32 is faster here");
     std::string const unused = mae::unused_instructions();
     if (!unused.empty())
       say("this build does not use the processor's " + unused +
@@ -247,7 +265,8 @@ class session {
     mae::save_model(file("model.safetensors").string(), model_);
     mae::save_encoder(file("encoder.safetensors").string(), model_);
     auto const rows = reconstruct_rows(model_, images_.test, sheet_images);
-    save_png(draw_sheet(rows, layout_for(Config.image, rows.size())), file("reconstructions.png"));
+    save_png(draw_sheet(rows, layout_for(config().image, rows.size())),
+             file("reconstructions.png"));
     show_preview();
     run_summary summary = describe_run(done);
     if (done && settings_.probe != probe_choice::none) {
@@ -257,7 +276,8 @@ class session {
       auto const& probes = metrics_.history().probes;
       summary.trained = scores_of(probes.back());
       if (probes.front().step == 0) summary.untrained = scores_of(probes.front());
-      if (summary.trained.linear) summary.pixels = grade_pixels(backend_, images_, grading_);
+      if (summary.trained.linear)
+        summary.pixels = grade_pixels(mae::eigen_backend<float>(backend_), images_, grading_);
     }
     save_text(file("loss.svg"), render_svg(loss_chart(metrics_.history())));
     summary.wall_seconds = std::chrono::duration<double>(clock::now() - start_).count();
@@ -273,15 +293,15 @@ class session {
             .config = model_name(settings_),
             .mask = std::string(name(settings_.mask)),
             .objective = std::string(name(settings_.objective)),
-            .precision = "fp32",
-            .backend = mae::eigen_backend<float>::name(),
+            .precision = backend_type::precision(),
+            .backend = backend_type::name(),
             .build = mae::build_info(),
             .threads = backend_.threads().size(),
             .seed = settings_.seed,
             .steps = training_.progress().step,
             .epochs = epochs_of(training_.progress().step),
             .batch_size = step_images(),
-            .parameters = mae::parameter_count(Config, Config.patch_values()),
+            .parameters = num_parameters(),
             .images_per_second = speed_.overall(),
             .final_loss = last_epoch_loss_ ? last_epoch_loss_ : shown_loss_,
             .heldout_loss = last.loss,
@@ -292,6 +312,10 @@ class session {
     return {.linear = record.linear_top1, .knn = record.knn_top1};
   }
 
+  mae::model_config const& config() const { return model_.sizes().config; }
+  mae::index_t num_parameters() const {
+    return mae::parameter_count(config(), config().patch_values());
+  }
   mae::index_t step_images() const { return settings_.batch_size * settings_.accumulate; }
   double epochs_of(std::int64_t steps) const {
     return static_cast<double>(steps) / static_cast<double>(training_.steps_per_epoch());
@@ -304,7 +328,8 @@ class session {
   options const& settings_;
   progress_line progress_;
   image_sets const& images_;
-  mae::eigen_backend<float> backend_;
+  backend_type backend_;
+  maker make_model_;
   model_type model_;
   std::optional<saved_length> saved_;
   training_length length_;

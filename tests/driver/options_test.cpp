@@ -101,6 +101,7 @@ TEST_CASE("every flag reaches its field") {
   CHECK(parsed("--mask saliency --saliency-strength -0.5").saliency_strength == -0.5);
   CHECK(parsed("--lr 5e-4").lr == 5e-4);
   CHECK(parsed("--quiet").quiet);
+  CHECK(parsed("--precision bf16").precision == pretrain::precision_choice::bf16);
 }
 
 TEST_CASE("a configuration proposes its own decoder, batch and crop") {
@@ -167,7 +168,7 @@ TEST_CASE("wrong usage is refused in one sentence that names the flag") {
       {"--seed -1", "--seed: must be a whole number from 0"},
       {"--seed 18446744073709551616", "--seed: must be a whole number from 0"},
       {"--threads -1", "--threads: must be a whole number from 0"},
-      {"--precision bf16", "fp32 is the only one"},
+      {"--precision fp16", "'fp16' is not one of fp32, bf16"},
       {"--probe none --probe-every 2", "no meaning with --probe none"},
       {"--preview --quiet", "give one of the two"},
       {"--epochs", "--epochs needs exactly one value"},
