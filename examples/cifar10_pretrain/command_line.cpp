@@ -3,7 +3,6 @@
 #include <getopt.h>
 
 #include <cstddef>
-#include <string_view>
 
 namespace pretrain {
 namespace {
@@ -34,19 +33,30 @@ void take(flag const& flag, char const* value, given_flags& given) {
   if (!given.names.insert(flag.name).second)
     throw usage_error("--" + flag.name +
                       (flag.unit.empty() ? " is given twice" : " needs exactly one value"));
+  std::string const text = value == nullptr ? "" : value;
+  if (!flag.unit.empty() && (text.empty() || text.starts_with("--")))
+    throw usage_error("--" + flag.name + " needs exactly one value" +
+                      (text.empty() ? "" : ", and " + text + " is a flag"));
   try {
-    flag.read(value == nullptr ? "" : value);
+    flag.read(text);
   } catch (usage_error const& wrong) {
     throw usage_error("--" + flag.name + ": " + wrong.what());
   }
 }
 
-/// For what getopt_long could not read: names the flag if it is known, or shows the word.
-[[noreturn]] void refuse(std::vector<flag const*> const& flags, char const* word, int known) {
+/// What getopt_long could not read: `known` is a flag that takes no value, or the letter behind a
+/// single dash, or 0 for any other word.
+[[noreturn]] void refuse(std::vector<flag const*> const& flags,
+                         std::string const& word,
+                         int known) {
   if (known >= first_flag)
     throw usage_error("--" + flags[static_cast<std::size_t>(known - first_flag)]->name +
                       " takes no value");
-  throw usage_error(std::string(word) + " is no flag, or short for several; see --help");
+  if (known == 'h') throw usage_error("--help takes no value");
+  if (known != 0)
+    throw usage_error(std::string("-") + static_cast<char>(known) +
+                      " is no flag: they begin with two dashes, see --help");
+  throw usage_error(word + " is no flag, or short for several; see --help");
 }
 
 }  // namespace

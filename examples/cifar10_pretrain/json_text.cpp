@@ -28,8 +28,8 @@ json to_object(probe_scores const& scores) {
   return {{"linear_probe_top1", number(scores.linear)}, {"knn_top1", number(scores.knn)}};
 }
 
-/// Puts the record of a line where it belongs. Throws nlohmann's exception for a line that
-/// `to_json` never made.
+/// Puts the record of a line where it belongs; a kind that `to_json` never made nowhere. Throws
+/// nlohmann's exception for a line without the kind's fields.
 void add_to(training_history& history, json const& object) {
   auto const kind = object.at("kind").get<std::string>();
   auto const step = object.at("step").get<std::int64_t>();
@@ -44,7 +44,7 @@ void add_to(training_history& history, json const& object) {
                                 value("images_per_second")});
   else if (kind == "heldout")
     history.heldout.push_back({step, value("epoch"), value("loss"), value("baseline")});
-  else
+  else if (kind == "probe")
     history.probes.push_back({step,
                               value("epoch"),
                               read_optional(object, "linear_top1"),

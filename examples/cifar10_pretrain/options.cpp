@@ -2,13 +2,12 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstddef>
 #include <functional>
 #include <limits>
 #include <ostream>
 #include <sstream>
-#include <string_view>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 namespace pretrain {
@@ -114,7 +113,7 @@ reader set(bool& field) {
 
 /// "text [default]", so that the help cannot disagree with the struct.
 std::string with_default(std::string const& text, std::string const& value) {
-  return text + " [" + value + "]";
+  return text + (text.ends_with('\n') ? "[" : " [") + value + "]";
 }
 
 std::string with_default(std::string const& text, double value) {

@@ -166,6 +166,16 @@ TEST_CASE("an untrained encoder has the values that an autoencoder of its seed b
   CHECK(std::ranges::equal(copy.parameters().values(), encoder_type(7).parameters().values()));
 }
 
+TEST_CASE("features follow the parameters") {
+  encoder_type encoder(7);
+  encoder_type const other(8);
+  auto const given = images();
+  auto const before = encoder.features(given, pooling::mean);
+  std::ranges::copy(other.parameters().values(), encoder.parameters().values().begin());
+  CHECK(encoder.features(given, pooling::mean) != before);
+  CHECK(encoder.features(given, pooling::mean) == other.features(given, pooling::mean));
+}
+
 TEST_CASE("images cut short and datasets of other images are refused") {
   encoder_type const encoder;
   auto const given = images();

@@ -59,7 +59,8 @@ concept Lane = requires(L const& lane,
   requires std::floating_point<typename L::scalar>;
   /// c += the product of a and b in the given form.
   { lane.add_product(form, a, a, c) } -> std::same_as<void>;
-  /// Products whose depth is a multiple of this read their operands as they lie.
+  /// A product's depth is read in cells of so many values. Where x is wider than the depth of
+  /// `packed`, within its last cell, what is beyond must be zero.
   { L::values_per_cell } -> std::convertible_to<index_t>;
   /// A right operand (n, n) in the order in which `multiply` reads it: the cells that it takes up,
   /// a matrix (depth, cols) packed into them, and the transpose of one (cols, depth).
@@ -70,10 +71,10 @@ concept Lane = requires(L const& lane,
   /// until every entry had its turn; epilogue.meets(row, col) names the rows of memory that it will
   /// read or write from there on.
   { lane.multiply(x, packed, epilogue) } -> std::same_as<void>;
-  /// Makes room for products of at most `n` rows, columns and depth: they allocate nothing then.
-  { lane.reserve(n, n, n) } -> std::same_as<void>;
   /// Likewise for x^T (M, K) * y (K, N), given x (K, M) and y (K, N).
   { lane.multiply_transposed(x, x, epilogue) } -> std::same_as<void>;
+  /// Makes room for products of at most so many rows, depth and columns: they allocate nothing.
+  { lane.reserve(n, n, n) } -> std::same_as<void>;
   /// functor(block, row) for every row in [0, n).
   { lane.for_rows(n, row_functor) } -> std::same_as<void>;
   /// functor(i) for every i in [0, n).

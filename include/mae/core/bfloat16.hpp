@@ -1,9 +1,12 @@
 #pragma once
 
+#include <mae/core/isa.hpp>
+
 #include <bit>
 #include <cstdint>
 
 namespace mae {
+inline namespace MAE_ISA {
 
 /// The upper half of a float: its range, with 8 bits of precision. A type to store and to multiply;
 /// sums are kept in float.
@@ -27,4 +30,5 @@ struct bfloat16 {
   }
 };
 
+}  // namespace MAE_ISA
 }  // namespace mae

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 
 #include <cassert>
@@ -55,6 +56,8 @@ U* memory_as(T* memory) {
   return reinterpret_cast<U*>(memory);  // NOLINT(cppcoreguidelines-pro-type-reinterpret-cast): here
 }
 
+inline namespace MAE_ISA {
+
 /// Where rows of a matrix lie, for a kernel that fetches them before they are needed.
 struct memory_rows {
   char const* first = nullptr;
@@ -70,4 +73,5 @@ memory_rows memory_from(matrix_view<T> matrix, index_t row, index_t col) {
       memory_as<char const>(matrix.data + row * matrix.stride + col), matrix.stride * size, size};
 }
 
+}  // namespace MAE_ISA
 }  // namespace mae

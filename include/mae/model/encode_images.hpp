@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
+#include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/data/dataset.hpp>
@@ -25,6 +26,8 @@ namespace mae {
 /// by side; all after the final norm.
 enum class pooling : std::uint8_t { class_token, mean, both };
 
+inline namespace MAE_ISA {
+
 /// The feature of an image's tokens (N + 1, D), the class token first. `out` (D or 2 D), written.
 template <class T>
 void pool_tokens(matrix_view<T const> tokens, pooling pool, T* out) {
@@ -35,6 +38,8 @@ void pool_tokens(matrix_view<T const> tokens, pooling pool, T* out) {
     for (index_t c = 0; c < tokens.cols; ++c) out[c] += tokens(r, c);
   for (index_t c = 0; c < tokens.cols; ++c) out[c] /= static_cast<T>(tokens.rows - 1);
 }
+
+}  // namespace MAE_ISA
 
 namespace detail {
 

@@ -45,6 +45,7 @@ class sized_encoder {
   parameter_layout const& layout() const { return parameters_.layout(); }
   /// To change them: call it anew for every change, since what products read is made anew after it.
   parameter_block<B>& parameters() {
+    std::lock_guard const lock(cache_->mutex);
     cache_->is_current = false;
     return parameters_;
   }
@@ -143,8 +144,9 @@ class sized_encoder {
 
   encoder_operands<typename B::lane> const& current_operands() const {
     std::lock_guard const lock(cache_->mutex);
-    if (!std::exchange(cache_->is_current, true))
+    if (!cache_->is_current)
       cache_->operands = &cache_->weights.update(weights_, backend_.threads());
+    cache_->is_current = true;
     return *cache_->operands;
   }
 

@@ -186,7 +186,7 @@ class network_pass {
     return attention_scratch_size<lane_type>(tokens, stack.width / stack.heads);
   }
 
-  /// Room for the largest products of weights' gradients.
+  /// Room for the largest products of weights' gradients, and for attention's.
   void reserve_products(shard_capacity const& room) const {
     auto const& config = sizes_.config;
     auto const widest = [](stack_config const& stack) {
@@ -196,7 +196,10 @@ class network_pass {
                                     widest(config.decoder),
                                     config.patch_values(),
                                     sizes_.target_width});
+    if (kind_ == pass_kind::inference) return lane_.reserve(0, width, 0);
     lane_.reserve(std::max(room.encoder_rows, room.decoder_rows), width, width);
+    index_t const tokens = std::max(room.longest_encoder_sequence, room.longest_decoder_sequence);
+    lane_.reserve(tokens, tokens, width);
   }
 
   network_sizes sizes_;

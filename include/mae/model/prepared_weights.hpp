@@ -8,6 +8,7 @@
 #include <mae/model/weights.hpp>
 #include <mae/op/linear.hpp>
 
+#include <array>
 #include <cstddef>
 #include <utility>
 #include <vector>
@@ -39,7 +40,7 @@ class prepared_weights {
   explicit prepared_weights(pass_kind kind) : kind_(kind) {}
 
   /// Packs the values as they are now. What it returns stays valid until the next call; it
-  /// allocates only for other tensors than the last time.
+  /// allocates only for other tensors than the last time, which must not lie in the same memory.
   network_operands<L> const& update(network_weights<T const> const& weights, thread_pool& threads) {
     return update(weights.encoder, &weights.decoder, threads);
   }
@@ -58,7 +59,7 @@ class prepared_weights {
   network_operands<L> const& update(encoder_weights<T const> const& encoder,
                                     decoder_weights<T const> const* decoder,
                                     thread_pool& threads) {
-    if (encoder.patch_embed.weight.data != bound_to_) bind(encoder, decoder);
+    if (tensors_of(encoder, decoder) != bound_to_) bind(encoder, decoder);
     threads.for_each(static_cast<index_t>(layers_.size()), [&](index_t i, int /*worker*/) {
       auto const& mine = layers_[static_cast<std::size_t>(i)];
       L const lane;
@@ -68,9 +69,19 @@ class prepared_weights {
     return operands_;
   }
 
+  /// Where an encoder's and a decoder's tensors begin: another model has others.
+  using tensor_places = std::array<T const*, 2>;
+  static tensor_places tensors_of(encoder_weights<T const> const& encoder,
+                                  decoder_weights<T const> const* decoder) {
+    return {encoder.patch_embed.weight.data,
+            decoder == nullptr ? nullptr : decoder->embed.weight.data};
+  }
+
   /// Counts the cells of all layers, then places them.
   void bind(encoder_weights<T const> const& encoder, decoder_weights<T const> const* decoder) {
-    bound_to_ = nullptr;
+    bound_to_ = {};
+    memory_ = {};
+    operands_ = {};
     for (bool const placing : {false, true}) {
       if (placing) memory_ = host_buffer<cell>(used_);
       used_ = 0;
@@ -78,7 +89,7 @@ class prepared_weights {
       operands_.encoder = bind(encoder);
       if (decoder != nullptr) operands_.decoder = bind(*decoder);
     }
-    bound_to_ = encoder.patch_embed.weight.data;
+    bound_to_ = tensors_of(encoder, decoder);
   }
 
   encoder_operands<L> bind(encoder_weights<T const> const& weights) {
@@ -123,7 +134,7 @@ class prepared_weights {
   }
 
   pass_kind kind_;
-  T const* bound_to_ = nullptr;
+  tensor_places bound_to_{};
   host_buffer<cell> memory_;
   index_t used_ = 0;
   std::vector<layer> layers_;

@@ -55,8 +55,8 @@ class gradient_sum {
   /// Adds the gradient of a batch's summed loss; returns that sum. The batch has the schedule's
   /// images.
   double add(network_weights<T const> const& weights, training_batch<T> const& batch) {
-    if (!std::exchange(is_prepared_, true))
-      operands_ = &prepared_.update(weights, backend_.threads());
+    if (!is_prepared_) operands_ = &prepared_.update(weights, backend_.threads());
+    is_prepared_ = true;
     bool const pass_for_each_lane = passes_.size() == lanes_.size();
     backend_.threads().for_each(schedule_.lanes, [&](index_t lane, int worker) {
       add_lane(lanes_[static_cast<std::size_t>(lane)],
