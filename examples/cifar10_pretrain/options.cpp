@@ -299,7 +299,12 @@ flag_group evaluation_flags(options& o) {
             "N",
             with_default("grade on the first N training images; 0: on all",
                          static_cast<double>(o.probe_images)),
-            whole(o.probe_images, 0, a_billion)}}};
+            whole(o.probe_images, 0, a_billion)},
+           {"heldout-images",
+            "N",
+            with_default("measure the held-out loss on the first N test images; 0: on all",
+                         static_cast<double>(o.heldout_images)),
+            whole(o.heldout_images, 0, a_billion)}}};
 }
 
 flag_group run_flags(options& o) {

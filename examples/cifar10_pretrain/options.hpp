@@ -44,8 +44,9 @@ struct options {
   double crop_min = 0;                  // least share of an image's area that a crop keeps
 
   probe_choice probe = probe_choice::both;
-  std::int64_t probe_every = 0;   // epochs; 0 probes at the end alone
-  mae::index_t probe_images = 0;  // training images that a probe looks at; 0: all
+  std::int64_t probe_every = 0;         // epochs; 0 probes at the end alone
+  mae::index_t probe_images = 0;        // training images that a probe looks at; 0: all
+  mae::index_t heldout_images = 1'000;  // of the test set; 0: all
   precision_choice precision = precision_choice::fp32;
   std::uint64_t seed = 0;
   int threads = 0;  // 0: one for every processor

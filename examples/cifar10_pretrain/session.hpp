@@ -234,7 +234,7 @@ class session {
   }
 
   void add_heldout() {
-    auto const heldout = mae::evaluate_heldout(model_, images_.test, heldout_images);
+    auto const heldout = mae::evaluate_heldout(model_, images_.test, settings_.heldout_images);
     metrics_.add(heldout_record{.step = training_.progress().step,
                                 .epoch = epochs_of(training_.progress().step),
                                 .loss = heldout.loss,
@@ -321,7 +321,6 @@ class session {
     return static_cast<double>(steps) / static_cast<double>(training_.steps_per_epoch());
   }
 
-  static constexpr mae::index_t heldout_images = 1'000;
   static constexpr mae::index_t sheet_images = 8;
   static constexpr mae::index_t preview_images = 3;
 

@@ -47,6 +47,8 @@ std::vector<std::string> training_in(path_type const& out,
                                      "16",
                                      "--probe",
                                      "none",
+                                     "--heldout-images",
+                                     "32",
                                      "--out",
                                      out.string()};
   arguments.insert(arguments.end(), more.begin(), more.end());

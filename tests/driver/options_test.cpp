@@ -101,6 +101,8 @@ TEST_CASE("every flag reaches its field") {
   CHECK(parsed("--mask saliency --saliency-strength -0.5").saliency_strength == -0.5);
   CHECK(parsed("--lr 5e-4").lr == 5e-4);
   CHECK(parsed("--quiet").quiet);
+  CHECK(parsed("").heldout_images == 1000);
+  CHECK(parsed("--heldout-images 50").heldout_images == 50);
   CHECK(parsed("--precision bf16").precision == pretrain::precision_choice::bf16);
 }
 
@@ -211,7 +213,7 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
         "--weight-decay", "--clip",       "--warmup-epochs", "--crop-min",
         "--seed",         "--threads",    "--precision",     "--out",
         "--resume",       "--save-every", "--probe",         "--probe-every",
-        "--preview",      "--quiet"}) {
+        "--preview",      "--quiet",      "--heldout-images"}) {
     CAPTURE(flag);
     CHECK(help.find(std::string("\n  ") + flag + " ") != std::string::npos);
   }

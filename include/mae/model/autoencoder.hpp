@@ -78,13 +78,13 @@ class sized_autoencoder {
   }
 
  protected:
-  sized_autoencoder(model_config const& config, parts made_of)
+  sized_autoencoder(model_config const& checked, parts made_of)
       : parts_(std::move(made_of)),
-        sizes_{config, parts_.objective.target_width(config), parts_.norm_epsilon},
+        sizes_{checked, parts_.objective.target_width(checked), parts_.norm_epsilon},
         parameters_(layout_of(sizes_)),
-        values_{bind_encoder<scalar const>(layout(), config, parameters_.values().data()),
-                bind_decoder<scalar const>(layout(), config, parameters_.values().data())} {
-    initialise_parameters(layout(), config, parts_.seed, parameters_.values());
+        values_{bind_encoder<scalar const>(layout(), checked, parameters_.values().data()),
+                bind_decoder<scalar const>(layout(), checked, parameters_.values().data())} {
+    initialise_parameters(layout(), checked, parts_.seed, parameters_.values());
   }
 
  private:

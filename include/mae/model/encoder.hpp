@@ -87,19 +87,19 @@ class sized_encoder {
   }
 
  protected:
-  sized_encoder(model_config const& config, std::uint64_t seed, B backend, double norm_epsilon)
-      : config_(config),
+  sized_encoder(model_config const& checked, std::uint64_t seed, B backend, double norm_epsilon)
+      : config_(checked),
         backend_(std::move(backend)),
         norm_epsilon_(norm_epsilon),
-        parameters_(layout_of(config)),
-        weights_(bind_encoder<scalar const>(layout(), config, parameters_.values().data())) {
-    initialise_parameters(layout(), config, seed, parameters_.values());
+        parameters_(layout_of(checked)),
+        weights_(bind_encoder<scalar const>(layout(), checked, parameters_.values().data())) {
+    initialise_parameters(layout(), checked, seed, parameters_.values());
   }
 
  private:
-  static parameter_layout layout_of(model_config const& config) {
+  static parameter_layout layout_of(model_config const& checked) {
     parameter_layout layout;
-    add_encoder(layout, config);
+    add_encoder(layout, checked);
     return layout;
   }
 
