@@ -152,7 +152,7 @@ class eigen_lane {
         view.data, view.rows, view.cols, Eigen::OuterStride<>(view.stride));
   }
 };
-static_assert(Lane<eigen_lane<float>> && Lane<eigen_lane<double>> && Lane<eigen_lane<bfloat16>>);
+static_assert(Lane<eigen_lane<float>> && Lane<eigen_lane<double>>);
 
 /// The processor. `float` trains; `bfloat16` trains in mixed precision: it multiplies bfloat16, and
 /// keeps parameters, sums, softmax, layer norm and loss in float; `double` is for checks.
@@ -184,8 +184,7 @@ class eigen_backend {
 
   std::shared_ptr<thread_pool> threads_;
 };
-static_assert(Backend<eigen_backend<float>> && Backend<eigen_backend<double>> &&
-              Backend<eigen_backend<bfloat16>>);
+static_assert(Backend<eigen_backend<float>> && Backend<eigen_backend<double>>);
 
 }  // namespace MAE_ISA
 }  // namespace mae
