@@ -48,10 +48,11 @@ inline arguments parse(int argc, char** argv) {
         std::exit(2);
     }
   }
-  bool const known = chosen.precision == "fp32" || chosen.precision == "bf16";
+  bool const known =
+      chosen.precision == "fp32" || chosen.precision == "tf32" || chosen.precision == "bf16";
   if (::optind < argc || !known || chosen.batch < 1 || chosen.threads < 1 || chosen.steps < 1) {
     std::fprintf(stderr,
-                 "usage: %s [--config NAME] [--batch N] [--precision fp32|bf16] [--threads N] "
+                 "usage: %s [--config NAME] [--batch N] [--precision fp32|tf32|bf16] [--threads N] "
                  "[--steps N]\n",
                  argv[0]);
     std::exit(2);

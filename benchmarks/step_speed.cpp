@@ -2,101 +2,26 @@
 // JSON line with the median step.
 //
 //   step_speed --config tiny4|tiny2|base16 --batch N --precision fp32|bf16 --threads N --steps N
+#include "step_speed.hpp"
+
 #include "arguments.hpp"
 
-#include <mae/mae.hpp>
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/bfloat16.hpp>
 
-#include <algorithm>
-#include <cstdint>
 #include <cstdio>
-#include <utility>
-#include <vector>
-
-namespace {
-
-constexpr mae::image_extent cifar10{.height = 32, .width = 32, .channels = 3};
-
-constexpr mae::model_config tiny4{.image = cifar10,
-                                  .patch = {.height = 4, .width = 4},
-                                  .encoder = {.depth = 12, .width = 192, .heads = 3},
-                                  .decoder = {.depth = 2, .width = 96, .heads = 3}};
-constexpr mae::model_config tiny2{.image = cifar10,
-                                  .patch = {.height = 2, .width = 2},
-                                  .encoder = {.depth = 12, .width = 192, .heads = 3},
-                                  .decoder = {.depth = 4, .width = 192, .heads = 3}};
-constexpr mae::model_config base16{.image = {.height = 224, .width = 224, .channels = 3},
-                                   .patch = {.height = 16, .width = 16},
-                                   .encoder = {.depth = 12, .width = 768, .heads = 12},
-                                   .decoder = {.depth = 8, .width = 512, .heads = 16}};
-
-/// The operations of a step for one image of the plain model: multiply-adds as two, backward as
-/// twice forward; norms and activations left out, and what is skipped still counted.
-double step_flops(mae::model_config const& config) {
-  auto const patches = static_cast<double>(config.num_patches());
-  auto const values = static_cast<double>(config.patch_values());
-  double const visible = static_cast<double>(config.num_patches() / 4) + 1;
-  auto const stack = [](mae::stack_config const& s, double tokens) {
-    auto const width = static_cast<double>(s.width);
-    return static_cast<double>(s.depth) *
-           (24 * tokens * width * width + 4 * tokens * tokens * width);
-  };
-  auto const width = static_cast<double>(config.encoder.width);
-  auto const narrow = static_cast<double>(config.decoder.width);
-  return 3 * (stack(config.encoder, visible) + stack(config.decoder, patches + 1) +
-              2 * patches * values * width + 2 * visible * width * narrow +
-              2 * (patches + 1) * narrow * values);
-}
-
-mae::memory_dataset<std::uint8_t> noise_images(mae::index_t count, mae::image_extent extent) {
-  mae::random_stream random{mae::stream_key{}};
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count * extent.values()));
-  for (auto& pixel : pixels) pixel = static_cast<std::uint8_t>(random.below(256));
-  return {std::move(pixels), {.extent = extent}};
-}
-
-template <mae::model_config Config, class Operand>
-void measure(benchmarks::arguments const& chosen) {
-  auto const images = noise_images(2 * chosen.batch, Config.image);
-  using backend = mae::eigen_backend<Operand>;
-  mae::autoencoder<Config, mae::uniform_mask<mae::ratio{3, 4}>, backend> network(
-      {.backend = backend(chosen.threads)});
-  mae::trainer training(
-      network, images, {.batch_size = chosen.batch, .steps = 1'000'000, .lr = 1e-4});
-  std::vector<double> seconds;
-  for (int i = 0; i < chosen.steps + 2; ++i) seconds.push_back(training.step().seconds);
-  auto const middle = seconds.begin() + 2 + chosen.steps / 2;  // two steps warm up
-  std::nth_element(seconds.begin() + 2, middle, seconds.end());
-  double const rate = chosen.batch / *middle;
-  std::printf(
-      "{\"system\": \"mae\", \"config\": \"%s\", \"batch\": %d, \"precision\": \"%s\", "
-      "\"threads\": %d, \"images_per_second\": %.1f, \"gflops\": %.1f}\n",
-      chosen.config.c_str(),
-      chosen.batch,
-      chosen.precision.c_str(),
-      chosen.threads,
-      rate,
-      step_flops(Config) * rate / 1e9);
-}
-
-template <class Operand>
-bool measure_config(benchmarks::arguments const& chosen) {
-  if (chosen.config == "tiny4")
-    measure<tiny4, Operand>(chosen);
-  else if (chosen.config == "tiny2")
-    measure<tiny2, Operand>(chosen);
-  else if (chosen.config == "base16")
-    measure<base16, Operand>(chosen);
-  else
-    return false;
-  return true;
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   auto const chosen = benchmarks::parse(argc, argv);
-  bool const known = chosen.precision == "bf16" ? measure_config<mae::bfloat16>(chosen)
-                                                : measure_config<float>(chosen);
+  if (chosen.precision == "tf32") {
+    std::fprintf(stderr, "a processor has no tf32: --precision is fp32 or bf16\n");
+    return 2;
+  }
+  mae::eigen_backend<float> const backend(chosen.threads);
+  bool const known =
+      chosen.precision == "bf16"
+          ? benchmarks::measure_config(chosen, mae::eigen_backend<mae::bfloat16>(backend))
+          : benchmarks::measure_config(chosen, backend);
   if (known) return 0;
   std::fprintf(stderr, "--config is tiny4, tiny2 or base16\n");
   return 2;

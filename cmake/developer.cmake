@@ -5,10 +5,11 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 # Warnings are for the whole folder, so that they also reach the targets that verify the header set.
 # The presets make them errors (CMAKE_COMPILE_WARNING_AS_ERROR).
-add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconversion;-Wshadow>"
+  "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wconversion,-Wshadow>")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # Its own AVX-512 header is reported, GCC bug 105593; clang keeps both warnings.
-  add_compile_options(-Wno-maybe-uninitialized -Wno-uninitialized)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized;-Wno-uninitialized>")
 endif()
 set_target_properties(mae PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
 

@@ -3,6 +3,7 @@
 #include <mae/backend/block.hpp>
 #include <mae/backend/concept.hpp>
 #include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/backend/eigen/matrix_product.hpp>
 #include <mae/core/types.hpp>
 
 #include <doctest/doctest.h>
@@ -72,7 +73,7 @@ void check_product(product_form form, product_shape shape) {
   auto const b = right_operand<T>(form, shape, random);
   padded_matrix<T> const before(shape.rows, shape.cols, random);
   padded_matrix<T> after = before;
-  mae::eigen_lane<T>{}.add_product(form, a.view(), b.view(), after.view());
+  mae::add_product(form, a.view(), b.view(), after.view());
   CAPTURE(static_cast<int>(form));
   CAPTURE(shape.rows);
   CAPTURE(shape.cols);
@@ -112,7 +113,7 @@ TEST_CASE("a product reads and writes columns within wider rows, as attention's 
   padded_matrix<double> scores(7, 7);
   auto const query = qkv.view().middle_cols(5, 5);
   auto const key = qkv.view().middle_cols(15, 5);
-  mae::eigen_lane<double>{}.add_product(product_form::nt, query, key, scores.view());
+  mae::add_product<double>(product_form::nt, query, key, scores.view());
   for (index_t i = 0; i < 7; ++i)
     for (index_t j = 0; j < 7; ++j) {
       double expected = 0;

@@ -49,7 +49,7 @@ inline void check_attention(std::size_t shape, std::uint64_t seed) {
   padded_matrix<double> log_sums(rows, s.heads, unset);
   using lane_type = mae::eigen_lane<double>;
   std::vector<double> scratch(static_cast<std::size_t>(mae::attention_scratch_size<lane_type>(
-      *std::max_element(s.lengths.begin(), s.lengths.end()), s.head_width)));
+      {rows, *std::max_element(s.lengths.begin(), s.lengths.end()), s.heads, s.head_width})));
   lane_type const lane;
   auto const forward = [&] {
     padded_matrix<double> y(rows, width, unset);

@@ -67,7 +67,7 @@ class small_model {
         random_(stream_of(seed)),
         plan_(images(), patches()),
         patches_(images() * patches(), given.config.patch_values(), random_),
-        pass_({given.config, given.target_width}, mae::pass_kind::training) {
+        pass_(backend_, {given.config, given.target_width}, mae::pass_kind::training) {
     mae::add_encoder(layout_, given.config);
     mae::add_decoder(layout_, given.config, given.target_width);
     values_.resize(static_cast<std::size_t>(layout_.size()));
@@ -106,7 +106,9 @@ class small_model {
   }
 
   double loss(padded_matrix<double> const& targets) {
-    return pass_.forward(operands(), shard_, shard_patches(), targets.view());
+    double sum = 0;
+    pass_.forward(operands(), shard_, shard_patches(), targets.view(), &sum);
+    return sum;
   }
 
   /// Adds the gradient of the loss to a flat array of the layout.
@@ -130,15 +132,15 @@ class small_model {
     double const* const base = values_.data();
     return prepared_.update({mae::bind_encoder(layout_, given_.config, base),
                              mae::bind_decoder(layout_, given_.config, base)},
-                            threads_);
+                            backend_);
   }
 
   model_case given_;
   mae::random_stream random_;
   mae::mask_plan plan_;
   padded_matrix<double> patches_;
+  mae::eigen_backend<double> backend_{1};
   mae::network_pass<mae::eigen_backend<double>> pass_;
-  mae::thread_pool threads_{1};
   mae::prepared_weights<mae::eigen_backend<double>> prepared_{mae::pass_kind::training};
   mae::parameter_layout layout_;
   std::vector<double> values_;

@@ -41,7 +41,7 @@ static_assert(encoder_type::feature_width(pooling::both) == 40);
 
 /// More images than a shard holds, so that they are cut.
 constexpr index_t count = 45;
-static_assert(count > 2 * mae::images_per_shard(encoder_type::num_tokens));
+static_assert(count > 2 * mae::images_per_shard(encoder_type::num_tokens, 256));
 
 std::vector<float> images() {
   return mae_test::random_images(odd_config, count, 1);
@@ -59,12 +59,13 @@ std::vector<float> tokens_by_network(encoder_type const& encoder, std::span<floa
   mae_test::cut_images const patches(odd_config, image);
   mae::shard_rows shard;
   shard.assign(mae::mask_plan::all_visible(1, odd_config.num_patches()), 0, 1);
-  mae::encoder_inference<backend> network({odd_config, 0, encoder.norm_epsilon()});
+  mae::encoder_inference<backend> network(encoder.backend(),
+                                          {odd_config, 0, encoder.norm_epsilon()});
   auto const weights = mae::bind_encoder<float const>(
       encoder.layout(), odd_config, encoder.parameters().values().data());
   mae::prepared_weights<backend> prepared(mae::pass_kind::inference);
   auto const tokens =
-      network.encode(prepared.update(weights, encoder.backend().threads()), shard, patches.all());
+      network.encode(prepared.update(weights, encoder.backend()), shard, patches.all());
   return {tokens.data, tokens.data + tokens.size()};
 }
 

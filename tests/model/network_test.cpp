@@ -31,8 +31,7 @@ using pass_type = mae::network_pass<backend>;
 struct scene {
   mae::autoencoder<odd_config> model{{.seed = 1, .backend = backend(1)}};
   mae::prepared_weights<backend> prepared{pass_kind::inference};
-  mae::network_operands<backend::lane> operands =
-      prepared.update(model.weights(), model.backend().threads());
+  mae::network_operands<backend::lane> operands = prepared.update(model.weights(), model.backend());
   std::vector<float> images = mae_test::random_images(odd_config, 3, 1);
   cut_images patches{odd_config, images};
   mae::mask_plan plan = mae_test::random_plan(odd_config, {{3, 9}, {2, 5}, {8, 2}}, 2);
@@ -64,14 +63,14 @@ double largest_difference(std::vector<float> const& a, std::vector<float> const&
 
 TEST_CASE("inference, which keeps one block's activations, predicts what training does") {
   scene const given;
-  pass_type inference(given.model.sizes(), pass_kind::inference);
-  pass_type training(given.model.sizes(), pass_kind::training);
+  pass_type inference(given.model.backend(), given.model.sizes(), pass_kind::inference);
+  pass_type training(given.model.backend(), given.model.sizes(), pass_kind::training);
   CHECK(given.predict(inference, 0, 3) == given.predict(training, 0, 3));
 }
 
 TEST_CASE("shards of any size, in any order, give each image the same prediction") {
   scene const given;
-  pass_type pass(given.model.sizes(), pass_kind::training);
+  pass_type pass(given.model.backend(), given.model.sizes(), pass_kind::training);
   auto const last = given.predict(pass, 2, 3);
   auto const all = given.predict(pass, 0, 3);  // larger than before: the memory grows
   auto const first = given.predict(pass, 0, 2);
@@ -81,7 +80,7 @@ TEST_CASE("shards of any size, in any order, give each image the same prediction
 
 TEST_CASE("a pass that has room for a shard keeps its memory") {
   scene const given;
-  pass_type pass(given.model.sizes(), pass_kind::training);
+  pass_type pass(given.model.backend(), given.model.sizes(), pass_kind::training);
   pass.fit(mae::shard_capacity::bound(odd_config, 3, 8));
   auto const* const memory = pass.prediction(given.shard(0, 1)).data;
   for (index_t image = 0; image < 3; ++image) {
@@ -93,7 +92,7 @@ TEST_CASE("a pass that has room for a shard keeps its memory") {
 TEST_CASE(
     "the memory that a pass has grown to holds every shard seen, though none covers the other") {
   scene const given;
-  pass_type pass(given.model.sizes(), pass_kind::training);
+  pass_type pass(given.model.backend(), given.model.sizes(), pass_kind::training);
   given.predict(pass, 1, 2);  // fewer visible patches
   given.predict(pass, 2, 3);  // fewer targets
   auto const* const memory = pass.prediction(given.shard(2, 3)).data;
@@ -103,7 +102,7 @@ TEST_CASE(
 
 TEST_CASE("a pass's prediction stays readable until the next pass") {
   scene const given;
-  pass_type pass(given.model.sizes(), pass_kind::inference);
+  pass_type pass(given.model.backend(), given.model.sizes(), pass_kind::inference);
   auto const predicted = given.predict(pass, 0, 2);
   auto const kept = pass.prediction(given.shard(0, 2));
   CHECK(kept.rows == 14);
@@ -113,7 +112,7 @@ TEST_CASE("a pass's prediction stays readable until the next pass") {
 
 TEST_CASE("an encoder alone gives the same tokens to an image, whatever shard it is in") {
   scene const given;
-  mae::encoder_inference<backend> encoder(given.model.sizes());
+  mae::encoder_inference<backend> encoder(given.model.backend(), given.model.sizes());
   auto const encode = [&](index_t first, index_t last) {
     auto const rows = given.patches.all().middle_rows(first * 12, (last - first) * 12);
     auto const tokens = encoder.encode(given.operands.encoder, given.shard(first, last), rows);

@@ -30,11 +30,11 @@ using normalised_model = mae::autoencoder<odd_config>;
 using pixel_model = mae::autoencoder<odd_config, mask, backend, mae::pixels>;
 
 // 256 rows of the longest sequences.
-static_assert(mae::images_per_shard(65) == 4);
-static_assert(mae::images_per_shard(64) == 4);
-static_assert(mae::images_per_shard(256) == 1);
-static_assert(mae::images_per_shard(1000) == 1);
-static_assert(mae::images_per_shard(2) == 128);
+static_assert(mae::images_per_shard(65, 256) == 4);
+static_assert(mae::images_per_shard(64, 256) == 4);
+static_assert(mae::images_per_shard(256, 256) == 1);
+static_assert(mae::images_per_shard(1000, 256) == 1);
+static_assert(mae::images_per_shard(2, 256) == 128);
 
 /// Three images, of which the second and the third have absent patches.
 std::vector<float> images() {

@@ -44,19 +44,19 @@ TEST_CASE("a shard packs the rows of ragged images, absent patches left out") {
   CHECK(listed(shard.target_patches()) == rows{0, 4, 5, 6, 7, 8, 13});
 
   CHECK(shard.encoder_rows() == 9);
-  CHECK(listed(shard.encoder_offsets()) == rows{0, 3, 5, 9});
+  CHECK(listed(shard.encoder_offsets().values()) == rows{0, 3, 5, 9});
   CHECK(listed(shard.encoder_tokens().source) == rows{shared, 0, 1, shared, 2, shared, 3, 4, 5});
   CHECK(listed(shard.encoder_tokens().position) == rows{0, 2, 4, 0, 5, 0, 1, 2, 3});
 
   CHECK(shard.decoder_rows() == 16);
-  CHECK(listed(shard.decoder_offsets()) == rows{0, 5, 11, 16});
+  CHECK(listed(shard.decoder_offsets().values()) == rows{0, 5, 11, 16});
   CHECK(listed(shard.decoder_tokens().source) ==
         rows{0, shared, 1, 2, shared, 3, shared, shared, shared, shared, 4, 5, 6, 7, 8, shared});
   CHECK(listed(shard.decoder_tokens().position) ==
         rows{0, 1, 2, 4, 5, 0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4});
   CHECK(listed(shard.target_rows()) == rows{1, 4, 6, 7, 8, 9, 15});
-  CHECK(shard.longest_encoder_sequence() == 4);
-  CHECK(shard.longest_decoder_sequence() == 6);
+  CHECK(shard.encoder_offsets().longest() == 4);
+  CHECK(shard.decoder_offsets().longest() == 6);
 }
 
 TEST_CASE("a shard counts its rows and patches from its own first image") {
@@ -66,10 +66,10 @@ TEST_CASE("a shard counts its rows and patches from its own first image") {
   CHECK(shard.images() == 1);
   CHECK(listed(shard.visible_patches()) == rows{4});
   CHECK(listed(shard.target_patches()) == rows{0, 1, 2, 3});
-  CHECK(listed(shard.encoder_offsets()) == rows{0, 2});
+  CHECK(listed(shard.encoder_offsets().values()) == rows{0, 2});
   CHECK(listed(shard.decoder_tokens().source) == rows{0, shared, shared, shared, shared, 1});
   CHECK(listed(shard.target_rows()) == rows{1, 2, 3, 4});
-  CHECK(shard.longest_encoder_sequence() == 2);
+  CHECK(shard.encoder_offsets().longest() == 2);
 }
 
 TEST_CASE("for a whole picture every present patch is predicted, the sequences stay the same") {
@@ -80,7 +80,7 @@ TEST_CASE("for a whole picture every present patch is predicted, the sequences s
   CHECK(listed(present.target_patches()) == rows{0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13});
   CHECK(listed(present.target_rows()) == rows{1, 2, 3, 4, 6, 7, 8, 9, 10, 12, 13, 14, 15});
   CHECK(listed(present.decoder_tokens().source) == listed(targets.decoder_tokens().source));
-  CHECK(listed(present.decoder_offsets()) == listed(targets.decoder_offsets()));
+  CHECK(listed(present.decoder_offsets().values()) == listed(targets.decoder_offsets().values()));
 }
 
 TEST_CASE("of an unmasked image all is seen and nothing predicted") {
@@ -88,7 +88,7 @@ TEST_CASE("of an unmasked image all is seen and nothing predicted") {
   shard.assign(mae::mask_plan::all_visible(2, 3), 0, 2);
   CHECK(listed(shard.visible_patches()) == rows{0, 1, 2, 3, 4, 5});
   CHECK(shard.num_targets() == 0);
-  CHECK(listed(shard.encoder_offsets()) == rows{0, 4, 8});
+  CHECK(listed(shard.encoder_offsets().values()) == rows{0, 4, 8});
   CHECK(listed(shard.encoder_tokens().position) == rows{0, 1, 2, 3, 0, 1, 2, 3});
 }
 
@@ -97,7 +97,7 @@ TEST_CASE("an empty shard has no rows") {
   CHECK(shard.images() == 0);
   CHECK(shard.encoder_rows() == 0);
   CHECK(shard.decoder_rows() == 0);
-  CHECK(shard.longest_decoder_sequence() == 0);
+  CHECK(shard.decoder_offsets().longest() == 0);
 }
 
 TEST_CASE("a workspace's room is that of a shard, or a bound for all shards of a policy") {

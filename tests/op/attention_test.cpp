@@ -35,8 +35,8 @@ struct attended {
 
 template <class T>
 std::vector<T> scratch_for(matrix_view<T const> qkv, index_t head_count) {
-  return std::vector<T>(static_cast<std::size_t>(
-      mae::attention_scratch_size<mae::eigen_lane<T>>(qkv.rows, qkv.cols / 3 / head_count)));
+  return std::vector<T>(static_cast<std::size_t>(mae::attention_scratch_size<mae::eigen_lane<T>>(
+      {qkv.rows, qkv.rows, head_count, qkv.cols / 3 / head_count})));
 }
 
 template <class T>

@@ -48,7 +48,7 @@ class loaded_model {
         layout_(layout_of(config())),
         values_(file.block<T>(layout_)),
         gradient_(layout_.size()),
-        pass_(sizes_, mae::pass_kind::training) {
+        pass_(backend_, sizes_, mae::pass_kind::training) {
     cut_images();
     set_noise(file.values("input.noise"));
   }
@@ -89,7 +89,9 @@ class loaded_model {
 
   /// The sum of the targets' losses.
   double forward(std::vector<T> const& targets) {
-    return pass_.forward(operands(), shard_, patches_in_use(), view_of(targets));
+    double sum = 0;
+    pass_.forward(operands(), shard_, patches_in_use(), view_of(targets), &sum);
+    return sum;
   }
   /// (M, P), after forward.
   std::span<T const> prediction() const {
@@ -107,7 +109,7 @@ class loaded_model {
 
   /// (R, D), after the encoder's norm.
   std::vector<T> latent() {
-    mae::encoder_inference<backend> encoder(sizes_);
+    mae::encoder_inference<backend> encoder(backend_, sizes_);
     auto const tokens = encoder.encode(operands().encoder, shard_, patches_in_use());
     return {tokens.data, tokens.data + tokens.size()};
   }
@@ -138,7 +140,7 @@ class loaded_model {
     T const* const base = values_.data();
     return prepared_.update(
         {mae::bind_encoder(layout_, config(), base), mae::bind_decoder(layout_, config(), base)},
-        threads_);
+        backend_);
   }
   matrix_view<T const> patches_of(index_t first, index_t last) const {
     auto const* const begin = patches_.data() + first * config().image.values();
@@ -156,8 +158,8 @@ class loaded_model {
   mae::parameter_layout layout_;
   mae::host_buffer<T> values_;
   mae::host_buffer<T> gradient_;
+  backend backend_{1};
   mae::network_pass<backend> pass_;
-  mae::thread_pool threads_{1};
   mae::prepared_weights<backend> prepared_{mae::pass_kind::training};
   std::vector<T> patches_;  // (B N, P)
   mae::mask_plan plan_;

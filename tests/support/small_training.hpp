@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/memory_dataset.hpp>

@@ -60,11 +60,12 @@ class reference {
   void run_whole_batch() {
     mae::shard_rows shard;
     shard.assign(batch_.plan, 0, batch_.images());
-    mae::network_pass<backend_type> pass(model_.sizes(), mae::pass_kind::training);
+    mae::network_pass<backend_type> pass(
+        model_.backend(), model_.sizes(), mae::pass_kind::training);
     auto const targets = batch_.targets_of(0, batch_.images());
     mae::prepared_weights<backend_type> prepared(mae::pass_kind::training);
-    auto const& operands = prepared.update(model_.weights(), model_.backend().threads());
-    loss_ = pass.forward(operands, shard, batch_.patches_of(0, batch_.images()), targets);
+    auto const& operands = prepared.update(model_.weights(), model_.backend());
+    pass.forward(operands, shard, batch_.patches_of(0, batch_.images()), targets, &loss_);
     gradient_.resize(static_cast<std::size_t>(model_.layout().size()));
     pass.backward(operands,
                   shard,
@@ -123,8 +124,8 @@ TEST_CASE("the gradient of a batch in shards and lanes is that of the batch in o
         CAPTURE(threads);
         auto sum = make_sum(expected, schedule, threads);
         sum.clear();
-        double const loss = sum.add(expected.model().weights(), expected.batch());
-        double const squares = sum.reduce();
+        sum.add(expected.model().weights(), expected.batch());
+        auto const [loss, squares] = sum.reduce();
         CHECK(loss == doctest::Approx(expected.loss()).epsilon(1e-6));
         CHECK(sum.num_targets() == expected.batch().num_targets());
         CHECK(relative_distance(sum.values(), expected.gradient()) < 2e-6);

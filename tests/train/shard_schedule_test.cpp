@@ -10,21 +10,21 @@ using mae::index_t;
 }  // namespace
 
 TEST_CASE("shards have about 256 rows of the encoder, and at most the batch's images") {
-  static_assert(mae::schedule_shards(256, 17, 1) ==
+  static_assert(mae::schedule_shards(256, 17, 1, {}) ==
                 mae::shard_schedule{.images = 256, .per_shard = 16, .lanes = 8});
-  static_assert(mae::schedule_shards(5, 17, 1) ==
+  static_assert(mae::schedule_shards(5, 17, 1, {}) ==
                 mae::shard_schedule{.images = 5, .per_shard = 5, .lanes = 1});
-  static_assert(mae::schedule_shards(3, 1000, 1) ==
+  static_assert(mae::schedule_shards(3, 1000, 1, {}) ==
                 mae::shard_schedule{.images = 3, .per_shard = 1, .lanes = 3});
 }
 
 TEST_CASE("gradients take at most 1 GiB, but for the one lane that is needed") {
   constexpr index_t gib = index_t{1} << 30;
-  CHECK(mae::schedule_shards(256, 17, gib / 8).lanes == 8);
-  CHECK(mae::schedule_shards(256, 17, gib / 8 + 1).lanes == 7);
-  CHECK(mae::schedule_shards(256, 17, gib / 2).lanes == 2);
-  CHECK(mae::schedule_shards(256, 17, gib).lanes == 1);
-  CHECK(mae::schedule_shards(256, 17, 3 * gib).lanes == 1);
+  CHECK(mae::schedule_shards(256, 17, gib / 8, {}).lanes == 8);
+  CHECK(mae::schedule_shards(256, 17, gib / 8 + 1, {}).lanes == 7);
+  CHECK(mae::schedule_shards(256, 17, gib / 2, {}).lanes == 2);
+  CHECK(mae::schedule_shards(256, 17, gib, {}).lanes == 1);
+  CHECK(mae::schedule_shards(256, 17, 3 * gib, {}).lanes == 1);
 }
 
 TEST_CASE("every lane has shards, and every image is in one shard of one lane") {
@@ -32,7 +32,7 @@ TEST_CASE("every lane has shards, and every image is in one shard of one lane") 
     for (index_t const tokens : {5, 17, 65, 300}) {
       CAPTURE(images);
       CAPTURE(tokens);
-      auto const schedule = mae::schedule_shards(images, tokens, 1);
+      auto const schedule = mae::schedule_shards(images, tokens, 1, {});
       index_t next_image = 0;
       CHECK(schedule.first_shard(0) == 0);
       CHECK(schedule.first_shard(schedule.lanes) == schedule.num_shards());

@@ -8,9 +8,10 @@
 namespace mae {
 inline namespace MAE_ISA {
 
-/// The block-cooperative interface that row functors are written against, run by one processor
-/// core: a strided loop, sum, maximum, and a barrier between phases. On a GPU a thread block has
-/// the same members, and every thread of it runs the same functor.
+/// The block-cooperative interface that functors are written against, run by one processor core: a
+/// strided loop, sum, maximum, rows shared out among teams, and a barrier between phases. On a GPU
+/// a thread block has the same members, and every thread of it runs the same functor: what one
+/// thread has written others may read after a barrier, no sooner.
 ///
 /// A reduction keeps `width` independent partial results, so that it becomes vector code without
 /// reassociation by the compiler; its order depends on `count` alone.
@@ -21,6 +22,19 @@ struct serial_block {
   template <class F>
   void for_each(index_t count, F const& f) const {
     for (index_t i = 0; i < count; ++i) f(i);
+  }
+
+  /// f(team, row) for every row in [0, count): each by one team, a warp of a GPU's block, which is
+  /// a block to f.
+  template <class F>
+  void for_rows(index_t count, F const& f) const {
+    for (index_t row = 0; row < count; ++row) f(*this, row);
+  }
+
+  /// f() once: what all threads have in common is written by one of them.
+  template <class F>
+  void single(F const& f) const {
+    f();
   }
 
   /// The sum of f(i) over i in [0, count).

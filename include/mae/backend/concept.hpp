@@ -11,13 +11,6 @@
 
 namespace mae {
 
-/// Which operand of a product is read transposed; all matrices are row-major.
-enum class product_form {
-  nn,  // c (M, N) += a (M, K) * b (K, N)
-  nt,  // c (M, N) += a (M, K) * b (N, K)^T
-  tn,  // c (M, N) += a (K, M)^T * b (K, N)
-};
-
 namespace archetype {
 
 /// Functors of no use but to be named in the concepts below.
@@ -27,44 +20,74 @@ struct any_row_functor {
 struct any_element_functor {
   void operator()(index_t i) const;
 };
+struct any_body {
+  void operator()() const;
+};
+struct any_value_functor {
+  double operator()(index_t i) const;
+};
 template <class T>
 struct any_matrix_functor {
   T operator()(index_t row, index_t col) const;
 };
 template <class T>
 struct any_epilogue {
+  static constexpr bool is_affine = false;
   std::array<memory_rows, 2> meets(index_t row, index_t col) const;
   void operator()(T const* values, index_t row, index_t col, index_t count) const;
 };
 
 }  // namespace archetype
 
+/// Ops that a lane has members of its own for, which take the place of the generic ones: attention
+/// (attend, attend_backward) where can_attend, layer norm (normalise, normalise_backward) where
+/// can_normalise. Declared, so that a misspelt member does not compile.
+struct fused_members {
+  bool attention = false;
+  bool layer_norm = false;
+};
+
 /// A stream of work on one device, or on one core of the host, with the memory that its products
 /// need. Ops are written against its verbs, which run in the order in which they are called. It
-/// sums in `scalar` and multiplies values of type `operand`.
+/// sums in `scalar` and multiplies values of type `operand`. What its verbs are given lies in the
+/// memory of its backend.
 template <class L>
 concept Lane = requires(L const& lane,
-                        product_form form,
-                        matrix_view<typename L::scalar const> a,
-                        matrix_view<typename L::scalar> c,
                         matrix_view<typename L::operand const> x,
                         typename L::packed packed,
                         typename L::cell* cells,
                         index_t n,
+                        double* total,
+                        std::span<typename L::scalar const> values,
                         std::span<typename L::scalar> sums,
                         archetype::any_row_functor row_functor,
                         archetype::any_element_functor element_functor,
+                        archetype::any_value_functor value_functor,
                         archetype::any_matrix_functor<typename L::scalar> matrix_functor,
-                        archetype::any_epilogue<typename L::scalar> epilogue) {
+                        archetype::any_epilogue<typename L::scalar> epilogue,
+                        archetype::any_body replayed) {
   requires std::floating_point<typename L::scalar>;
-  /// c += the product of a and b in the given form.
-  { lane.add_product(form, a, a, c) } -> std::same_as<void>;
+  /// Whether each verb is itself shared out among many threads. Then it has for_blocks(count,
+  /// shared values, functor) too, by which attention runs, instead of as products of each image and
+  /// head.
+  { L::is_parallel } -> std::convertible_to<bool>;
+  /// The ops that it has of its own.
+  { L::fused } -> std::convertible_to<fused_members>;
+  /// body(), whose verbs and memory are the same whenever the key is: a device may record it once
+  /// and replay it.
+  { lane.replay(std::span<index_t const>(), replayed) } -> std::same_as<void>;
+  /// Copies from the host's memory, whose array may change at once, and to it.
+  { lane.upload(values, sums) } -> std::same_as<void>;
+  { lane.download(values, sums) } -> std::same_as<void>;
   /// A product's depth is read in cells of so many values. Where x is wider than the depth of
   /// `packed`, within its last cell, what is beyond must be zero.
   { L::values_per_cell } -> std::convertible_to<index_t>;
   /// A right operand (n, n) in the order in which `multiply` reads it: the cells that it takes up,
-  /// a matrix (depth, cols) packed into them, and the transpose of one (cols, depth).
+  /// a matrix (depth, cols) packed into them, and the transpose of one (cols, depth); and what both
+  /// will return for these cells.
   { L::packed_cells(n, n) } -> std::same_as<index_t>;
+  { L::packed_at(cells, n, n) } -> std::same_as<typename L::packed>;
+  { L::packed_transposed_at(cells, n, n) } -> std::same_as<typename L::packed>;
   { lane.pack(x, cells) } -> std::same_as<typename L::packed>;
   { lane.pack_transposed(x, cells) } -> std::same_as<typename L::packed>;
   /// epilogue(values, row, col, count) for the columns [col, col + count) of a row of x * packed,
@@ -73,14 +96,18 @@ concept Lane = requires(L const& lane,
   { lane.multiply(x, packed, epilogue) } -> std::same_as<void>;
   /// Likewise for x^T (M, K) * y (K, N), given x (K, M) and y (K, N).
   { lane.multiply_transposed(x, x, epilogue) } -> std::same_as<void>;
-  /// Makes room for products of at most so many rows, depth and columns: they allocate nothing.
-  { lane.reserve(n, n, n) } -> std::same_as<void>;
+  /// Makes room, so that products of up to so many rows, of depth and columns up to so many,
+  /// allocate nothing; and those of transposed operands of these extents.
+  { lane.reserve_products(n, n) } -> std::same_as<void>;
+  { lane.reserve_transposed(n, n) } -> std::same_as<void>;
   /// functor(block, row) for every row in [0, n).
   { lane.for_rows(n, row_functor) } -> std::same_as<void>;
   /// functor(i) for every i in [0, n).
   { lane.for_each(n, element_functor) } -> std::same_as<void>;
   /// sums[col] += the sum over rows of functor(row, col), in a fixed order.
   { lane.add_column_sums(n, matrix_functor, sums) } -> std::same_as<void>;
+  /// *total += the sum of functor(i) over i in [0, n), in double and in a fixed order.
+  { lane.add_sum(n, value_functor, total) } -> std::same_as<void>;
 };
 
 /// The type that a lane computes in. As a parameter's type it is not deduced, so that views
@@ -92,14 +119,46 @@ using scalar_of = typename L::scalar;
 template <Lane L>
 using operand_of = typename L::operand;
 
+/// How a batch is cut for a backend: into shards of about so many rows, that is so many tokens of
+/// its longest sequences, and their gradients into at most so many sums.
+struct shard_limits {
+  index_t rows = 256;
+  index_t lanes = 8;
+};
+
+namespace archetype {
+
+struct any_lane_body {
+  void operator()(index_t i, int worker) const;
+};
+
+}  // namespace archetype
+
 /// Owns memory and runs lanes. A backend is a type that the user names; nothing falls back to
 /// another.
 template <class B>
-concept Backend = requires(B& backend, index_t n) {
+concept Backend = requires(B const& backend, index_t n, archetype::any_lane_body body) {
   typename B::scalar;
   requires Lane<typename B::lane>;
   requires std::same_as<typename B::lane::scalar, typename B::scalar>;
-  { typename B::buffer(n) } -> std::same_as<typename B::buffer>;  // zero at first
+  /// Arrays in its memory, zero at first.
+  {typename B::template buffer_of<index_t>(n)};
+  { typename B::buffer(n) } -> std::same_as<typename B::buffer>;
+  requires std::same_as<typename B::buffer, typename B::template buffer_of<typename B::scalar>>;
+  /// Whether its memory is the host's: arrays of either are then the other's, without a copy.
+  { B::uses_host_memory } -> std::convertible_to<bool>;
+  /// How batches are cut for it.
+  { B::shards } -> std::convertible_to<shard_limits>;
+  { backend.make_lane() } -> std::same_as<typename B::lane>;
+  /// body(i, worker) for every i in [0, n), worker in [0, num_workers()): as many at once as have
+  /// lanes of their own.
+  { backend.num_workers() } -> std::same_as<int>;
+  { backend.for_lanes(n, body) } -> std::same_as<void>;
+  /// The same within a body of for_lanes, on those of the host's threads that it leaves free:
+  /// helper in [0, num_helpers()).
+  { backend.num_helpers() } -> std::same_as<int>;
+  { backend.for_each_inside(n, body) } -> std::same_as<void>;
+  /// The host's threads.
   { B::name() } -> std::convertible_to<char const*>;
   { B::precision() } -> std::convertible_to<char const*>;  // what it multiplies: "fp32", "bf16"
   { backend.threads() } -> std::same_as<thread_pool&>;

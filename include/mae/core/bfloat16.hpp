@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
 
 #include <bit>
@@ -15,13 +16,13 @@ struct bfloat16 {
 
   constexpr bfloat16() = default;
   /// Rounds to the nearest, ties to even; a NaN stays one.
-  constexpr explicit bfloat16(float value) {
+  MAE_HOST_DEVICE constexpr explicit bfloat16(float value) {
     auto const whole = std::bit_cast<std::uint32_t>(value);
     std::uint32_t const rounded = whole + 0x7FFFU + ((whole >> 16U) & 1U);
     std::uint32_t const quiet = whole | 0x00400000U;
     bits = static_cast<std::uint16_t>((value == value ? rounded : quiet) >> 16U);
   }
-  constexpr explicit operator float() const {
+  MAE_HOST_DEVICE constexpr explicit operator float() const {
     return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
   }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
 
 #include <bit>
@@ -14,7 +15,7 @@ inline namespace MAE_ISA {
 /// |r| <= ln(2)/2 and a Taylor polynomial of degree 7, whose remainder is below 2^-26.
 /// Relative error below 1e-7 for x in [-87, 88]; beyond, the value at the end of that range, NaN
 /// included: a caller that must notice NaN looks at its other operands.
-constexpr float branchless_exp(float x) {
+MAE_HOST_DEVICE constexpr float branchless_exp(float x) {
   constexpr float log2_e = std::numbers::log2e_v<float>;
   constexpr float ln2_high = 0.693359375F;  // 9 bits: its product with n is exact
   constexpr float ln2_low = -2.12194440e-4F;
@@ -35,7 +36,7 @@ constexpr float branchless_exp(float x) {
 }
 
 /// In double, speed is no concern: double exists for gradient checks.
-inline double branchless_exp(double x) {
+MAE_HOST_DEVICE inline double branchless_exp(double x) {
   return std::exp(x);
 }
 
@@ -49,7 +50,7 @@ struct normal_at {
 /// Absolute error of Phi below 1.5e-7. The complementary error function is Abramowitz and
 /// Stegun 7.1.26 (Hastings): erfc(z) = (a1 t + ... + a5 t^5) e^(-z^2), t = 1 / (1 + p z), z = |x| /
 /// sqrt 2.
-constexpr normal_at<float> normal_distribution(float x) {
+MAE_HOST_DEVICE constexpr normal_at<float> normal_distribution(float x) {
   constexpr float inverse_sqrt_2pi =
       std::numbers::inv_sqrtpi_v<float> / std::numbers::sqrt2_v<float>;
   float const magnitude = x < 0.0F ? -x : x;
@@ -64,7 +65,7 @@ constexpr normal_at<float> normal_distribution(float x) {
   return {x < 0.0F ? tail : 1.0F - tail, gauss * inverse_sqrt_2pi};
 }
 
-inline normal_at<double> normal_distribution(double x) {
+MAE_HOST_DEVICE inline normal_at<double> normal_distribution(double x) {
   constexpr double inverse_sqrt_2pi = std::numbers::inv_sqrtpi / std::numbers::sqrt2;
   return {0.5 * std::erfc(-x / std::numbers::sqrt2), std::exp(-0.5 * x * x) * inverse_sqrt_2pi};
 }

@@ -24,10 +24,10 @@ struct matrix_view {
       : data(first), rows(row_count), cols(col_count), stride(row_stride) {}
 
   /// A view to read through.
-  constexpr operator matrix_view<T const>() const  // NOLINT(google-explicit-constructor)
-      requires(!std::is_const_v<T>) {
-    return {data, rows, cols, stride};
-  }
+  template <class U>
+  requires(std::is_same_v<U const, T> && !std::is_const_v<U>) constexpr matrix_view(
+      matrix_view<U> other)  // NOLINT(google-explicit-constructor)
+      : data(other.data), rows(other.rows), cols(other.cols), stride(other.stride) {}
 
   constexpr T& operator()(index_t row, index_t col) const {
     assert(row >= 0 && row < rows && col >= 0 && col < cols);

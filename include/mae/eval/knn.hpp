@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
+#include <mae/backend/eigen/matrix_product.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
@@ -101,9 +102,8 @@ inline host_buffer<float> unit_rows(matrix_view<float const> matrix, thread_pool
 
 /// How many of the test images have the class that their neighbours elect. Rows are of unit length.
 /// The training images pass in tiles that stay in the cache with the similarities.
-template <Lane L>
-index_t count_elected(L const& lane,
-                      labelled_features const& train,
+template <Backend B>
+index_t count_elected(labelled_features const& train,
                       labelled_features const& test,
                       index_t classes,
                       knn_options const& options) {
@@ -115,8 +115,7 @@ index_t count_elected(L const& lane,
     index_t const count = std::min(tile_images, train.size() - first);
     auto const tile = similarities.matrix(test.size(), count);
     std::fill_n(tile.data, tile.size(), 0.0F);
-    lane.add_product(
-        product_form::nt, test.features, train.features.middle_rows(first, count), tile);
+    add_product(product_form::nt, test.features, train.features.middle_rows(first, count), tile);
     for (index_t i = 0; i < tile.rows; ++i)
       nearest[static_cast<std::size_t>(i)].offer(tile.row(i), first);
   }
@@ -137,12 +136,12 @@ index_t count_elected(L const& lane,
 /// Throws config_error for sets that require_comparable refuses, for fewer than one neighbour or
 /// more than there are training images, and for a temperature that is not positive.
 template <Backend B>
-requires std::same_as<typename B::scalar, float>
-double knn_top1(B& backend,
-                labelled_features const& train,
-                labelled_features const& test,
-                index_t classes,
-                knn_options const& options = {}) {
+requires(std::same_as<typename B::scalar, float>&& B::uses_host_memory) double knn_top1(
+    B& backend,
+    labelled_features const& train,
+    labelled_features const& test,
+    index_t classes,
+    knn_options const& options = {}) {
   constexpr index_t grain = 64;
   require_comparable(train, test, classes);
   if (options.neighbours < 1 || options.neighbours > train.size())
@@ -162,7 +161,7 @@ double knn_top1(B& backend,
                                  test.labels.subspan(static_cast<std::size_t>(first),
                                                      static_cast<std::size_t>(last - first))};
     elected[static_cast<std::size_t>(first / grain)] =
-        detail::count_elected(typename B::lane{}, all, part, classes, options);
+        detail::count_elected<B>(all, part, classes, options);
   });
   index_t const total = std::accumulate(elected.begin(), elected.end(), index_t{0});
   return static_cast<double>(total) / static_cast<double>(test.size());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
+#include <mae/backend/eigen/matrix_product.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/random.hpp>
@@ -161,18 +162,17 @@ class linear_classifier {
       own.loss += cross_entropy_with_gradient(logits.row(i), label);
     }
     std::ranges::fill(own.gradient.span(), 0.0F);
-    L const lane;
-    lane.add_product(product_form::tn, logits, x, own.gradient.matrix(classes_, features_));
-    lane.add_column_sums(x.rows,
-                         kernel::matrix_element<float, float>{logits},
-                         own.gradient.span().last(static_cast<std::size_t>(classes_)));
+    add_product(product_form::tn, logits, x, own.gradient.matrix(classes_, features_));
+    L{}.add_column_sums(x.rows,
+                        kernel::matrix_element<float, float>{logits},
+                        own.gradient.span().last(static_cast<std::size_t>(classes_)));
   }
 
   /// logits (rows, classes) = x (rows, F) W^T + b.
   void classify(matrix_view<float const> x, matrix_view<float> logits) const {
     auto const bias = weights().bias;
     for (index_t i = 0; i < x.rows; ++i) std::ranges::copy(bias, logits.row(i).begin());
-    L{}.add_product(product_form::nt, x, weights().weight, logits);
+    add_product(product_form::nt, x, weights().weight, logits);
   }
 
   double descend(index_t count, sgd_step const& step) {

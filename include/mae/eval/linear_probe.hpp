@@ -56,12 +56,12 @@ inline void require_valid(probe_options const& options, index_t images) {
 /// Throws config_error for options that cannot be used and for sets that require_comparable
 /// refuses.
 template <Backend B>
-requires std::same_as<typename B::scalar, float> probe_result
-linear_probe(B& backend,
-             labelled_features const& train,
-             labelled_features const& test,
-             index_t classes,
-             probe_options const& options = {}) {
+requires(std::same_as<typename B::scalar, float>&& B::uses_host_memory) probe_result
+    linear_probe(B& backend,
+                 labelled_features const& train,
+                 labelled_features const& test,
+                 index_t classes,
+                 probe_options const& options = {}) {
   require_comparable(train, test, classes);
   detail::require_valid(options, train.size());
 

@@ -10,6 +10,7 @@
 #include <mae/io/progress_reader.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/model/layout.hpp>
+#include <mae/model/staging.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/report.hpp>
 #include <mae/train/trainer.hpp>
@@ -89,11 +90,15 @@ template <class Trainer>
 void save_training(std::string const& path, Trainer const& training) {
   auto const& model = training.model();
   tensor_collector<typename std::remove_cvref_t<decltype(model)>::scalar> tensors;
-  tensors.add(model.layout(), model.parameters().values());
+  using backend_type = typename std::remove_cvref_t<decltype(model)>::backend_type;
+  host_values<backend_type> const values(model.backend(), model.parameters().values());
+  host_values<backend_type> const first(model.backend(), training.optimizer().first_moments());
+  host_values<backend_type> const second(model.backend(), training.optimizer().second_moments());
+  tensors.add(model.layout(), values.span());
   for (auto const& tensor : model.layout().tensors()) {
     if (tensor.kind != tensor_kind::parameter) continue;
-    tensors.add(tensor, training.optimizer().first_moments(), detail::first_moment_prefix);
-    tensors.add(tensor, training.optimizer().second_moments(), detail::second_moment_prefix);
+    tensors.add(tensor, first.span(), detail::first_moment_prefix);
+    tensors.add(tensor, second.span(), detail::second_moment_prefix);
   }
   safetensors_metadata description;
   for (auto const& [name, value] : detail::resume_settings(training)) description[name] = value;
@@ -144,7 +149,8 @@ resume_report load_training(std::string const& path, Trainer& training) {
     read_tensor(file, path, tensor, first.span(), detail::first_moment_prefix);
     read_tensor(file, path, tensor, second.span(), detail::second_moment_prefix);
   }
-  std::ranges::copy(values.span(), training.model().parameters().values().begin());
+  training.model().backend().make_lane().upload(values.span(),
+                                                training.model().parameters().values());
   training.resume(progress, first.span(), second.span());
   return report;
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/backend/eigen/declaration.hpp>
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
@@ -11,6 +11,7 @@
 #include <mae/io/safetensors_writer.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/model/staging.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -46,7 +47,9 @@ safetensors_metadata describe_model(Model const& model, char const* held) {
 template <class Model>
 void save_model(std::string const& path, Model const& model) {
   tensor_collector<typename Model::scalar> tensors;
-  tensors.add(model.layout(), model.parameters().values());
+  host_values<typename Model::backend_type> const values(model.backend(),
+                                                         model.parameters().values());
+  tensors.add(model.layout(), values.span());
   save_safetensors(path, tensors.entries(), describe_model(model, contents::model));
 }
 
@@ -56,8 +59,10 @@ void save_encoder(std::string const& path, Model const& model) {
   parameter_layout layout;
   add_encoder(layout, model.sizes().config);
   tensor_collector<typename Model::scalar> tensors;
+  host_values<typename Model::backend_type> const values(model.backend(),
+                                                         model.parameters().values());
   for (auto const& tensor : layout.tensors())
-    tensors.add(model.layout().find(tensor.name), model.parameters().values());
+    tensors.add(model.layout().find(tensor.name), values.span());
   save_safetensors(path, tensors.entries(), describe_model(model, contents::encoder));
 }
 
@@ -87,7 +92,7 @@ void load_model(std::string const& path, Model& model) {
   reject_unknown_tensors(file, path, model.layout(), {"optimizer."});
   auto const values = read_tensors<typename Model::scalar>(file, path, model.layout());
   auto statistics = parse_statistics(path, file.metadata(), model.sizes().config.image.channels);
-  std::ranges::copy(values.span(), model.parameters().values().begin());
+  model.backend().make_lane().upload(values.span(), model.parameters().values());
   if (!statistics.mean.empty()) model.set_statistics(std::move(statistics));
 }
 
@@ -99,7 +104,7 @@ encoder<Config, B> load_encoder(std::string const& path, B backend = B{}) {
   encoder<Config, B> loaded(0, std::move(backend), parse_norm_epsilon(path, file.metadata(), 1e-6));
   reject_unknown_tensors(file, path, loaded.layout(), {"decoder_", "mask_token", "optimizer."});
   auto const values = read_tensors<typename B::scalar>(file, path, loaded.layout());
-  std::ranges::copy(values.span(), loaded.parameters().values().begin());
+  loaded.backend().make_lane().upload(values.span(), loaded.parameters().values());
   loaded.set_statistics(parse_statistics(path, file.metadata(), Config.image.channels));
   return loaded;
 }

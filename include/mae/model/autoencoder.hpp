@@ -1,7 +1,7 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
-#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/backend/eigen/declaration.hpp>
 #include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
@@ -9,7 +9,6 @@
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/mask/uniform.hpp>
-#include <mae/model/initialise.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/model/network.hpp>
 #include <mae/model/parameters.hpp>
@@ -84,7 +83,7 @@ class sized_autoencoder {
         parameters_(layout_of(sizes_)),
         values_{bind_encoder<scalar const>(layout(), checked, parameters_.values().data()),
                 bind_decoder<scalar const>(layout(), checked, parameters_.values().data())} {
-    initialise_parameters(layout(), checked, parts_.seed, parameters_.values());
+    parameters_.initialise(parts_.backend, checked, parts_.seed);
   }
 
  private:

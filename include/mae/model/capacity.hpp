@@ -19,14 +19,14 @@ struct shard_capacity {
   index_t longest_encoder_sequence = 0;
   index_t longest_decoder_sequence = 0;
 
-  static shard_capacity of(shard_rows const& shard) {
-    return {.images = shard.images(),
+  static shard_capacity of(shard_view const& shard) {
+    return {.images = shard.images,
             .visible = shard.num_visible(),
             .targets = shard.num_targets(),
             .encoder_rows = shard.encoder_rows(),
             .decoder_rows = shard.decoder_rows(),
-            .longest_encoder_sequence = shard.longest_encoder_sequence(),
-            .longest_decoder_sequence = shard.longest_decoder_sequence()};
+            .longest_encoder_sequence = shard.encoder_offsets.longest(),
+            .longest_decoder_sequence = shard.decoder_offsets.longest()};
   }
 
   /// Room for `images` images of which at most `max_visible` patches each are seen.

@@ -58,12 +58,12 @@ struct decoder_activations {
 };
 
 /// Predicts the targets of a shard from the encoder's tokens (Re, D): returns (M, target width), in
-/// the order of shard.target_patches().
+/// the order of shard.target_patches.
 template <Lane L>
 matrix_view<scalar_of<L>> decoder_forward(L const& lane,
                                           block_context<scalar_of<L>> const& context,
                                           decoder_operands<L> const& weights,
-                                          shard_rows const& shard,
+                                          shard_view const& shard,
                                           matrix_view<scalar_of<L> const> tokens,
                                           decoder_activations<L> const& keep) {
   index_t const rows = shard.decoder_rows();
@@ -73,7 +73,7 @@ matrix_view<scalar_of<L>> decoder_forward(L const& lane,
                        embedded,
                        weights.mask_token,
                        weights.positions,
-                       shard.decoder_tokens(),
+                       shard.decoder_tokens,
                        keep.blocks.front().input.middle_rows(0, rows));
 
   auto const output = keep.output.middle_rows(0, rows);
@@ -82,7 +82,7 @@ matrix_view<scalar_of<L>> decoder_forward(L const& lane,
   auto const targets = keep.targets.middle_rows(0, shard.num_targets());
   auto const normalised = keep.normalised.middle_rows(0, shard.num_targets());
   auto const prediction = keep.prediction.middle_rows(0, shard.num_targets());
-  gather_rows_forward(lane, output, shard.target_rows(), targets);
+  gather_rows_forward(lane, output, shard.target_rows, targets);
   layer_norm_forward(lane,
                      targets,
                      weights.norm,
@@ -124,7 +124,7 @@ template <Lane L>
 void decoder_backward(L const& lane,
                       block_context<scalar_of<L>> const& context,
                       decoder_operands<L> const& weights,
-                      shard_rows const& shard,
+                      shard_view const& shard,
                       matrix_view<scalar_of<L> const> tokens,
                       decoder_activations<L> const& kept,
                       block_gradients<L> const& scratch,
@@ -150,12 +150,12 @@ void decoder_backward(L const& lane,
                       normalised_grad,
                       targets_grad,
                       weights_grad.norm);
-  gather_rows_backward(lane, targets_grad, shard.target_rows(), grad);
+  gather_rows_backward(lane, targets_grad, shard.target_rows, grad);
 
   stack_backward(lane, context, weights.blocks, kept.blocks, scratch, grad, weights_grad.blocks);
 
   auto const embedded_grad = kept.embedded.middle_rows(0, shard.encoder_rows());
-  place_tokens_backward(lane, grad, shard.decoder_tokens(), embedded_grad, weights_grad.mask_token);
+  place_tokens_backward(lane, grad, shard.decoder_tokens, embedded_grad, weights_grad.mask_token);
   linear_backward(lane,
                   as_operands(lane, tokens, kept.tokens),
                   weights.embed,

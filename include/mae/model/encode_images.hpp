@@ -11,6 +11,7 @@
 #include <mae/model/prepared_weights.hpp>
 #include <mae/model/reconstruction.hpp>
 #include <mae/model/shard.hpp>
+#include <mae/model/staging.hpp>
 #include <mae/patch/patchify.hpp>
 
 #include <algorithm>
@@ -41,57 +42,6 @@ void pool_tokens(matrix_view<T const> tokens, pooling pool, T* out) {
 
 }  // namespace MAE_ISA
 
-namespace detail {
-
-/// What one thread needs to encode shards of unmasked images.
-template <Backend B>
-class image_encoder {
-  using T = typename B::scalar;
-
- public:
-  image_encoder(network_sizes const& sizes, index_t per_shard)
-      : config_(sizes.config),
-        network_(sizes),
-        pixels_(static_cast<std::size_t>(config_.image.values())),
-        cut_(pixels_.size()),
-        patches_(pixels_.size() * static_cast<std::size_t>(per_shard)) {}
-
-  /// The pixels (H, W, C) of an image, in scaled units, to be filled before `add`.
-  std::span<float> pixels() { return pixels_; }
-
-  /// Cuts the pixels into the patches of the shard's image `number`.
-  void add(index_t number, pixel_statistics const& statistics) {
-    if (!statistics.mean.empty()) normalise_pixels(pixels_, statistics);
-    patchify(pixels_,
-             config_.image,
-             config_.patch,
-             matrix_view<float>(cut_.data(), config_.num_patches(), config_.patch_values()));
-    std::ranges::copy(cut_, patches_.begin() + number * std::ssize(cut_));
-  }
-
-  /// The tokens (images * (N + 1), D) of the first `images` images of the shard.
-  matrix_view<T const> encode(encoder_operands<typename B::lane> const& weights,
-                              mask_plan const& all_visible,
-                              index_t images) {
-    shard_.assign(all_visible, 0, images);
-    return network_.encode(
-        weights,
-        shard_,
-        matrix_view<T const>(
-            patches_.data(), images * config_.num_patches(), config_.patch_values()));
-  }
-
- private:
-  model_config config_;
-  encoder_inference<B> network_;
-  std::vector<float> pixels_;
-  std::vector<float> cut_;  // one image's patches (N, P)
-  std::vector<T> patches_;  // the shard's (images * N, P)
-  shard_rows shard_;
-};
-
-}  // namespace detail
-
 /// Fills the pixels (H, W, C) of an image, in scaled units ([0, 1] for 8-bit images).
 using read_image = std::function<void(index_t, std::span<float>)>;
 
@@ -105,6 +55,83 @@ read_image reader_of(D const& dataset) {
   return [&dataset](index_t image, std::span<float> pixels) { dataset.read(image, pixels); };
 }
 
+namespace detail {
+
+/// What one lane needs to encode shards of unmasked images.
+template <Backend B>
+class image_encoder {
+  using T = typename B::scalar;
+
+ public:
+  image_encoder(B const& backend, network_sizes const& sizes, index_t per_shard)
+      : backend_(backend),
+        config_(sizes.config),
+        network_(backend, sizes),
+        patches_(static_cast<std::size_t>(config_.image.values() * per_shard)),
+        helpers_(static_cast<std::size_t>(backend.num_helpers())) {
+    for (auto& helper : helpers_)
+      helper.pixels.resize(static_cast<std::size_t>(config_.image.values()));
+    for (auto& helper : helpers_) helper.cut.resize(helper.pixels.size());
+  }
+
+  /// Encodes images [first, last): one shard.
+  void encode(encoder_operands<typename B::lane> const& weights,
+              mask_plan const& all_visible,
+              pixel_statistics const& statistics,
+              index_t first,
+              index_t last,
+              read_image const& read,
+              take_tokens<T> const& take) {
+    index_t const images = last - first;
+    backend_.for_each_inside(images, [&](index_t i, int helper) {
+      auto& mine = helpers_[static_cast<std::size_t>(helper)];
+      read(first + i, mine.pixels);
+      cut(mine, statistics, i);
+    });
+    shard_.assign(all_visible, 0, images);
+    auto const& lane = network_.lane();
+    auto const encoded = network_.encode(
+        weights, staged_shard_.stage(lane, shard_), staged_patches_.stage(lane, patches(images)));
+    host_values<B> const values(backend_,
+                                std::span(encoded.data, static_cast<std::size_t>(encoded.size())));
+    matrix_view<T const> const tokens(values.span().data(), encoded.rows, encoded.cols);
+    index_t const each = config_.num_patches() + 1;
+    backend_.for_each_inside(images, [&](index_t i, int /*helper*/) {
+      take(first + i, tokens.middle_rows(i * each, each));
+    });
+  }
+
+ private:
+  struct scratch {
+    std::vector<float> pixels;  // (H, W, C), in scaled units
+    std::vector<float> cut;     // (N, P)
+  };
+
+  /// Cuts the pixels into the patches of the shard's image `number`.
+  void cut(scratch& mine, pixel_statistics const& statistics, index_t number) {
+    if (!statistics.mean.empty()) normalise_pixels(mine.pixels, statistics);
+    patchify(mine.pixels,
+             config_.image,
+             config_.patch,
+             matrix_view<float>(mine.cut.data(), config_.num_patches(), config_.patch_values()));
+    std::ranges::copy(mine.cut, patches_.begin() + number * std::ssize(mine.cut));
+  }
+  matrix_view<T const> patches(index_t images) const {
+    return {patches_.data(), images * config_.num_patches(), config_.patch_values()};
+  }
+
+  B const& backend_;
+  model_config config_;
+  encoder_inference<B> network_;
+  std::vector<T> patches_;  // the shard's (images * N, P)
+  std::vector<scratch> helpers_;
+  shard_rows shard_;
+  staged_shard<B> staged_shard_;
+  staged_array<B, T> staged_patches_;
+};
+
+}  // namespace detail
+
 /// Encodes `images` images, unmasked, shards in parallel. `read` and `take` are called from several
 /// threads at once, for different images. They are functions of any kind, not templates, so that
 /// the network is compiled once for all that is encoded with it.
@@ -116,20 +143,16 @@ void encode_images(B const& backend,
                    index_t images,
                    read_image const& read,
                    take_tokens<typename B::scalar> const& take) {
-  index_t const num_tokens = sizes.config.num_patches() + 1;
-  index_t const per_shard = images_per_shard(num_tokens);
+  index_t const per_shard =
+      std::min(images, images_per_shard(sizes.config.num_patches() + 1, B::shards.rows));
+  if (images == 0) return;
   std::vector<detail::image_encoder<B>> workers;
-  for (int i = 0; i < backend.threads().size(); ++i) workers.emplace_back(sizes, per_shard);
+  for (int i = 0; i < backend.num_workers(); ++i) workers.emplace_back(backend, sizes, per_shard);
   mask_plan const plan = mask_plan::all_visible(per_shard, sizes.config.num_patches());
-  backend.threads().for_ranges(images, per_shard, [&](index_t first, index_t last, int worker) {
-    auto& mine = workers[static_cast<std::size_t>(worker)];
-    for (index_t i = first; i < last; ++i) {
-      read(i, mine.pixels());
-      mine.add(i - first, statistics);
-    }
-    auto const tokens = mine.encode(weights, plan, last - first);
-    for (index_t i = first; i < last; ++i)
-      take(i, tokens.middle_rows((i - first) * num_tokens, num_tokens));
+  backend.for_lanes(ceil_div(images, per_shard), [&](index_t shard, int worker) {
+    index_t const first = shard * per_shard;
+    workers[static_cast<std::size_t>(worker)].encode(
+        weights, plan, statistics, first, std::min(first + per_shard, images), read, take);
   });
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
-#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/backend/eigen/declaration.hpp>
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
@@ -11,11 +11,11 @@
 #include <mae/mask/policy.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encode_images.hpp>
-#include <mae/model/initialise.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/model/network.hpp>
 #include <mae/model/parameters.hpp>
 #include <mae/model/prepared_weights.hpp>
+#include <mae/model/staging.hpp>
 #include <mae/model/weights.hpp>
 #include <mae/objective/objective.hpp>
 
@@ -93,7 +93,7 @@ class sized_encoder {
         norm_epsilon_(norm_epsilon),
         parameters_(layout_of(checked)),
         weights_(bind_encoder<scalar const>(layout(), checked, parameters_.values().data())) {
-    initialise_parameters(layout(), checked, seed, parameters_.values());
+    parameters_.initialise(backend_, checked, seed);
   }
 
  private:
@@ -144,8 +144,7 @@ class sized_encoder {
 
   encoder_operands<typename B::lane> const& current_operands() const {
     std::lock_guard const lock(cache_->mutex);
-    if (!cache_->is_current)
-      cache_->operands = &cache_->weights.update(weights_, backend_.threads());
+    if (!cache_->is_current) cache_->operands = &cache_->weights.update(weights_, backend_);
     cache_->is_current = true;
     return *cache_->operands;
   }
@@ -190,9 +189,15 @@ struct copied_encoder : sized_encoder<B> {
 
 template <class Model, class Encoder>
 void copy_encoder(Model const& model, Encoder& copy) {
+  host_values<typename Model::backend_type> const values(model.backend(),
+                                                         model.parameters().values());
+  auto const lane = model.backend().make_lane();
+  auto& parameters = copy.parameters();
   for (auto const& tensor : copy.layout().tensors())
-    std::ranges::copy(model.parameters().tensor(tensor.name),
-                      copy.parameters().tensor(tensor.name).begin());
+    lane.upload(
+        values.span().subspan(static_cast<std::size_t>(model.layout().find(tensor.name).offset),
+                              static_cast<std::size_t>(tensor.size())),
+        parameters.tensor(tensor.name));
   copy.set_statistics(model.statistics());
 }
 

@@ -99,19 +99,19 @@ template <Lane L>
 matrix_view<scalar_of<L>> encoder_forward(L const& lane,
                                           block_context<scalar_of<L>> const& context,
                                           encoder_operands<L> const& weights,
-                                          shard_rows const& shard,
+                                          shard_view const& shard,
                                           matrix_view<scalar_of<L> const> patches,
                                           encoder_activations<L> const& keep) {
   index_t const rows = shard.encoder_rows();
   auto const visible = keep.patches.middle_rows(0, shard.num_visible());
   auto const embedded = keep.embedded.middle_rows(0, shard.num_visible());
-  gather_rows_forward(lane, patches, shard.visible_patches(), visible);
+  gather_rows_forward(lane, patches, shard.visible_patches, visible);
   linear_forward(lane, visible, weights.patch_embed, embedded);
   place_tokens_forward(lane,
                        embedded,
                        weights.class_token,
                        weights.positions,
-                       shard.encoder_tokens(),
+                       shard.encoder_tokens,
                        keep.blocks.front().input.middle_rows(0, rows));
 
   auto const output = keep.output.middle_rows(0, rows);
@@ -132,7 +132,7 @@ template <Lane L>
 void encoder_backward(L const& lane,
                       block_context<scalar_of<L>> const& context,
                       encoder_operands<L> const& weights,
-                      shard_rows const& shard,
+                      shard_view const& shard,
                       encoder_activations<L> const& kept,
                       block_gradients<L> const& scratch,
                       matrix_view<scalar_of<L> const> tokens_grad,
@@ -149,8 +149,7 @@ void encoder_backward(L const& lane,
   stack_backward(lane, context, weights.blocks, kept.blocks, scratch, grad, weights_grad.blocks);
 
   auto const embedded_grad = kept.embedded.middle_rows(0, shard.num_visible());
-  place_tokens_backward(
-      lane, grad, shard.encoder_tokens(), embedded_grad, weights_grad.class_token);
+  place_tokens_backward(lane, grad, shard.encoder_tokens, embedded_grad, weights_grad.class_token);
   linear_backward_weights(lane,
                           kept.patches.middle_rows(0, shard.num_visible()),
                           as_operands(lane, embedded_grad, kept.embedded_operand),

@@ -29,6 +29,26 @@ struct network_sizes {
   double norm_epsilon = 1e-6;  // of every layer norm
 };
 
+/// Room for a pass's largest products, of weights' gradients and of attention.
+template <Lane L>
+void reserve_for_products(L const& lane,
+                          network_sizes const& sizes,
+                          shard_capacity const& room,
+                          pass_kind kind) {
+  auto const& config = sizes.config;
+  auto const widest = [](stack_config const& stack) {
+    return std::max(3 * stack.width, stack.hidden());
+  };
+  index_t const width = std::max(
+      {widest(config.encoder), widest(config.decoder), config.patch_values(), sizes.target_width});
+  index_t const rows = std::max(room.encoder_rows, room.decoder_rows);
+  lane.reserve_products(rows, width);
+  if (kind == pass_kind::inference) return;
+  lane.reserve_transposed(rows, width);
+  index_t const tokens = std::max(room.longest_encoder_sequence, room.longest_decoder_sequence);
+  lane.reserve_transposed(tokens, std::max(tokens, width));
+}
+
 /// Runs an encoder on one shard after the other, and owns the memory for it. Not for training.
 template <Backend B>
 class encoder_inference {
@@ -36,15 +56,18 @@ class encoder_inference {
   using lane_type = typename B::lane;
 
  public:
-  explicit encoder_inference(network_sizes const& sizes) : sizes_(sizes) {}
+  encoder_inference(B const& backend, network_sizes const& sizes)
+      : sizes_(sizes), lane_(backend.make_lane()) {}
+
+  lane_type const& lane() const { return lane_; }
 
   /// patches (images * N, P), normalised; returns the tokens after the final norm (R, D), valid
   /// until the next call. Allocates when the shard is larger than all before.
   matrix_view<T> encode(encoder_operands<lane_type> const& weights,
-                        shard_rows const& shard,
+                        shard_view const& shard,
                         matrix_view<T const> patches) {
     fit(shard_capacity::of(shard));
-    block_context<T> const context{shard.encoder_offsets(),
+    block_context<T> const context{shard.encoder_offsets,
                                    sizes_.config.encoder.heads,
                                    static_cast<T>(sizes_.norm_epsilon),
                                    scratch_};
@@ -57,8 +80,11 @@ class encoder_inference {
       auto const& stack = sizes_.config.encoder;
       keep_ =
           encoder_activations<lane_type>::carve(memory, sizes_.config, room, pass_kind::inference);
-      scratch_ = memory.vector(attention_scratch_size<lane_type>(room.longest_encoder_sequence,
-                                                                 stack.width / stack.heads));
+      scratch_ = memory.vector(attention_scratch_size<lane_type>({room.encoder_rows,
+                                                                  room.longest_encoder_sequence,
+                                                                  stack.heads,
+                                                                  stack.width / stack.heads}));
+      reserve_for_products(lane_, sizes_, room, pass_kind::inference);
     });
   }
 
@@ -77,20 +103,23 @@ class network_pass {
   using lane_type = typename B::lane;
 
  public:
-  network_pass(network_sizes const& sizes, pass_kind kind) : sizes_(sizes), kind_(kind) {}
+  network_pass(B const& backend, network_sizes const& sizes, pass_kind kind)
+      : sizes_(sizes), kind_(kind), lane_(backend.make_lane()) {}
+
+  lane_type const& lane() const { return lane_; }
 
   /// Makes room, so that later passes of no larger shards allocate nothing.
   void fit(shard_capacity const& needed) {
     workspace_.fit(needed, [this](carver<T>& memory, shard_capacity const& room) {
       carve(memory, room);
-      reserve_products(room);
+      reserve_for_products(lane_, sizes_, room, kind_);
     });
   }
 
-  /// Predicts the targets of a shard: (M, target width) in the order of shard.target_patches(),
+  /// Predicts the targets of a shard: (M, target width) in the order of shard.target_patches,
   /// valid until the next call. patches (images * N, P), normalised.
   matrix_view<T> reconstruct(network_operands<lane_type> const& weights,
-                             shard_rows const& shard,
+                             shard_view const& shard,
                              matrix_view<T const> patches) {
     fit(shard_capacity::of(shard));
     auto const tokens =
@@ -98,29 +127,28 @@ class network_pass {
     return decoder_forward(lane_, decoder_context(shard), weights.decoder, shard, tokens, decoder_);
   }
 
-  /// The forward pass: the sum over the shard's targets of the mean squared error of a patch.
-  /// targets (M, target width).
-  double forward(network_operands<lane_type> const& weights,
-                 shard_rows const& shard,
-                 matrix_view<T const> patches,
-                 matrix_view<T const> targets) {
+  /// The forward pass: adds to *total, in the backend's memory, the sum over the shard's targets of
+  /// the mean squared error of a patch. targets (M, target width).
+  void forward(network_operands<lane_type> const& weights,
+               shard_view const& shard,
+               matrix_view<T const> patches,
+               matrix_view<T const> targets,
+               double* total) {
     auto const prediction = reconstruct(weights, shard, patches);
     auto const losses = losses_.first(static_cast<std::size_t>(prediction.rows));
     squared_error_forward(lane_, prediction, targets, losses);
-    double sum = 0;
-    for (T const loss : losses) sum += static_cast<double>(loss);
-    return sum;
+    add_losses(lane_, losses, total);
   }
 
   /// The prediction of the forward pass just done (M, target width); the backward pass overwrites
   /// it.
-  matrix_view<T const> prediction(shard_rows const& shard) const {
+  matrix_view<T const> prediction(shard_view const& shard) const {
     return decoder_.prediction.middle_rows(0, shard.num_targets());
   }
 
   /// The backward pass of the forward pass just done: adds the gradient of that sum.
   void backward(network_operands<lane_type> const& weights,
-                shard_rows const& shard,
+                shard_view const& shard,
                 matrix_view<T const> targets,
                 network_weights<T> const& weights_grad) {
     assert(kind_ == pass_kind::training);
@@ -152,14 +180,14 @@ class network_pass {
   }
 
  private:
-  block_context<T> encoder_context(shard_rows const& shard) const {
-    return {shard.encoder_offsets(),
+  block_context<T> encoder_context(shard_view const& shard) const {
+    return {shard.encoder_offsets,
             sizes_.config.encoder.heads,
             static_cast<T>(sizes_.norm_epsilon),
             scratch_};
   }
-  block_context<T> decoder_context(shard_rows const& shard) const {
-    return {shard.decoder_offsets(),
+  block_context<T> decoder_context(shard_view const& shard) const {
+    return {shard.decoder_offsets,
             sizes_.config.decoder.heads,
             static_cast<T>(sizes_.norm_epsilon),
             scratch_};
@@ -171,8 +199,9 @@ class network_pass {
     decoder_ =
         decoder_activations<lane_type>::carve(memory, config, sizes_.target_width, room, kind_);
     losses_ = memory.vector(room.targets);
-    scratch_ = memory.vector(std::max(scratch_size(config.encoder, room.longest_encoder_sequence),
-                                      scratch_size(config.decoder, room.longest_decoder_sequence)));
+    scratch_ = memory.vector(
+        std::max(scratch_size(config.encoder, room.encoder_rows, room.longest_encoder_sequence),
+                 scratch_size(config.decoder, room.decoder_rows, room.longest_decoder_sequence)));
     if (kind_ == pass_kind::inference) return;
     using block = block_gradients<lane_type>;
     encoder_block_grads_ = block::carve(memory, config.encoder, room.encoder_rows);
@@ -182,24 +211,9 @@ class network_pass {
     encoder_rows_grad_ = memory.matrix(room.encoder_rows, config.encoder.width);
   }
 
-  static index_t scratch_size(stack_config const& stack, index_t tokens) {
-    return attention_scratch_size<lane_type>(tokens, stack.width / stack.heads);
-  }
-
-  /// Room for the largest products of weights' gradients, and for attention's.
-  void reserve_products(shard_capacity const& room) const {
-    auto const& config = sizes_.config;
-    auto const widest = [](stack_config const& stack) {
-      return std::max(3 * stack.width, stack.hidden());
-    };
-    index_t const width = std::max({widest(config.encoder),
-                                    widest(config.decoder),
-                                    config.patch_values(),
-                                    sizes_.target_width});
-    if (kind_ == pass_kind::inference) return lane_.reserve(0, width, 0);
-    lane_.reserve(std::max(room.encoder_rows, room.decoder_rows), width, width);
-    index_t const tokens = std::max(room.longest_encoder_sequence, room.longest_decoder_sequence);
-    lane_.reserve(tokens, tokens, width);
+  static index_t scratch_size(stack_config const& stack, index_t rows, index_t tokens) {
+    return attention_scratch_size<lane_type>(
+        {rows, tokens, stack.heads, stack.width / stack.heads});
   }
 
   network_sizes sizes_;

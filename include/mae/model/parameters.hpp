@@ -1,9 +1,13 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
+#include <mae/core/buffer.hpp>
+#include <mae/core/config.hpp>
+#include <mae/model/initialise.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/model/weights.hpp>
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <utility>
@@ -20,12 +24,23 @@ class parameter_block {
   explicit parameter_block(parameter_layout layout)
       : layout_(std::move(layout)), values_(layout_.size()) {}
 
+  /// The values of a new model: initialise_parameters.
+  void initialise(B const& backend, model_config const& config, std::uint64_t seed) {
+    if constexpr (B::uses_host_memory) {
+      initialise_parameters(layout_, config, seed, values());
+    } else {
+      host_buffer<scalar> start(layout_.size());
+      initialise_parameters(layout_, config, seed, start.span());
+      backend.make_lane().upload(std::span<scalar const>(start.span()), values());
+    }
+  }
+
   parameter_layout const& layout() const { return layout_; }
-  /// The whole block, padding included.
+  /// The whole block, padding included, in the backend's memory.
   std::span<scalar> values() { return values_.span(); }
   std::span<scalar const> values() const { return values_.span(); }
-  /// One tensor by its official name, as it lies in memory. Throws config_error for an unknown
-  /// name.
+  /// One tensor by its official name, as it lies in the backend's memory. Throws config_error for
+  /// an unknown name.
   std::span<scalar> tensor(std::string const& name) {
     return tensor_binder<scalar>(layout_, values_.data()).vector(name);
   }

@@ -1,8 +1,6 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
-#include <mae/core/buffer.hpp>
-#include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/model/weights.hpp>
@@ -10,6 +8,7 @@
 
 #include <array>
 #include <cstddef>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -35,18 +34,19 @@ class prepared_weights {
   using L = typename B::lane;
   using T = typename B::scalar;
   using cell = typename L::cell;
+  using cell_buffer = typename B::template buffer_of<cell>;
 
  public:
   explicit prepared_weights(pass_kind kind) : kind_(kind) {}
 
   /// Packs the values as they are now. What it returns stays valid until the next call; it
   /// allocates only for other tensors than the last time, which must not lie in the same memory.
-  network_operands<L> const& update(network_weights<T const> const& weights, thread_pool& threads) {
-    return update(weights.encoder, &weights.decoder, threads);
+  network_operands<L> const& update(network_weights<T const> const& weights, B const& backend) {
+    return update(weights.encoder, &weights.decoder, backend);
   }
   /// The same for an encoder alone.
-  encoder_operands<L> const& update(encoder_weights<T const> const& weights, thread_pool& threads) {
-    return update(weights, nullptr, threads).encoder;
+  encoder_operands<L> const& update(encoder_weights<T const> const& weights, B const& backend) {
+    return update(weights, nullptr, backend).encoder;
   }
 
  private:
@@ -58,11 +58,11 @@ class prepared_weights {
 
   network_operands<L> const& update(encoder_weights<T const> const& encoder,
                                     decoder_weights<T const> const* decoder,
-                                    thread_pool& threads) {
+                                    B const& backend) {
     if (tensors_of(encoder, decoder) != bound_to_) bind(encoder, decoder);
-    threads.for_each(static_cast<index_t>(layers_.size()), [&](index_t i, int /*worker*/) {
+    backend.for_lanes(std::ssize(layers_), [&](index_t i, int /*worker*/) {
       auto const& mine = layers_[static_cast<std::size_t>(i)];
-      L const lane;
+      L const lane = backend.make_lane();
       lane.pack_transposed(mine.weight, mine.forward);
       if (mine.backward != nullptr) lane.pack(mine.weight, mine.backward);
     });
@@ -83,7 +83,7 @@ class prepared_weights {
     memory_ = {};
     operands_ = {};
     for (bool const placing : {false, true}) {
-      if (placing) memory_ = host_buffer<cell>(used_);
+      if (placing) memory_ = cell_buffer(used_);
       used_ = 0;
       layers_.clear();
       operands_.encoder = bind(encoder);
@@ -124,8 +124,9 @@ class prepared_weights {
     cell* const backward =
         kind_ == pass_kind::training ? take(L::packed_cells(rows, cols)) : nullptr;
     layers_.push_back({weights.weight, forward, backward});
-    return {
-        .forward = {forward, cols, rows}, .backward = {backward, rows, cols}, .bias = weights.bias};
+    return {.forward = L::packed_transposed_at(forward, cols, rows),
+            .backward = L::packed_at(backward, rows, cols),
+            .bias = weights.bias};
   }
   cell* take(index_t cells) {
     cell* const place = memory_.data() == nullptr ? nullptr : memory_.data() + used_;
@@ -135,7 +136,7 @@ class prepared_weights {
 
   pass_kind kind_;
   tensor_places bound_to_{};
-  host_buffer<cell> memory_;
+  cell_buffer memory_;
   index_t used_ = 0;
   std::vector<layer> layers_;
   network_operands<L> operands_;

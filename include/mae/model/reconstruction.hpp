@@ -9,6 +9,7 @@
 #include <mae/model/network.hpp>
 #include <mae/model/prepared_weights.hpp>
 #include <mae/model/shard.hpp>
+#include <mae/model/staging.hpp>
 #include <mae/objective/objective.hpp>
 #include <mae/patch/patchify.hpp>
 
@@ -30,10 +31,8 @@ struct forward_result {
   std::vector<T> prediction = {};  // (W, target width), image after image, ascending positions
 };
 
-/// The images of a shard that are few enough for its layers to stay in the L2 cache, and enough
-/// that the weights are read rarely: about 256 rows of the longest sequences.
-constexpr index_t images_per_shard(index_t tokens) {
-  constexpr index_t rows = 256;
+/// The images of a shard of about `rows` rows, in sequences of `tokens`.
+constexpr index_t images_per_shard(index_t tokens, index_t rows) {
   return std::max<index_t>(1, ceil_div(rows, tokens));
 }
 
@@ -72,12 +71,17 @@ class image_pass {
   using T = typename B::scalar;
 
  public:
-  image_pass(network_sizes const& sizes,
+  image_pass(B const& backend,
+             network_sizes const& sizes,
              std::span<float const> images,
              mask_plan const& plan,
              index_t number,
              predicted_patches predicted)
-      : sizes_(sizes), plan_(plan), number_(number), network_(sizes, pass_kind::inference) {
+      : sizes_(sizes),
+        plan_(plan),
+        number_(number),
+        network_(backend, sizes, pass_kind::inference),
+        total_(1) {
     auto const values = static_cast<std::size_t>(sizes.config.image.values());
     patches_ = patches_of<T>(sizes.config,
                              images.subspan(static_cast<std::size_t>(number) * values, values));
@@ -93,13 +97,18 @@ class image_pass {
     std::vector<T> values(static_cast<std::size_t>(shard_.num_targets() * sizes_.target_width));
     matrix_view<T> const targets(values.data(), shard_.num_targets(), sizes_.target_width);
     objective.target(sizes_.config, patches(), plan_.target(number_), targets);
+    auto const& lane = network_.lane();
+    network_.forward(weights,
+                     staged_shard_.stage(lane, shard_),
+                     staged_patches_.stage(lane, patches()),
+                     staged_targets_.stage(lane, matrix_view<T const>(targets)),
+                     total_.data());
     image_losses sums;
-    sums.loss = network_.forward(weights, shard_, patches(), targets);
+    lane.download(std::span<double const>(total_.span()), std::span(&sums.loss, 1));
     for (T const value : values)
       sums.zero += static_cast<double>(value) * static_cast<double>(value);
     sums.zero /= static_cast<double>(sizes_.target_width);
-    auto const predicted = network_.prediction(shard_);
-    std::copy_n(predicted.data, predicted.size(), prediction);
+    copy_prediction(network_.prediction(shard_), prediction);
     return sums;
   }
 
@@ -110,7 +119,12 @@ class image_pass {
              std::span<float> image) {
     std::vector<patch_index> const rows(shard_.target_patches().begin(),
                                         shard_.target_patches().end());
-    auto const predicted = network_.reconstruct(weights, shard_, patches());
+    auto const& lane = network_.lane();
+    auto const prediction = network_.reconstruct(
+        weights, staged_shard_.stage(lane, shard_), staged_patches_.stage(lane, patches()));
+    std::vector<T> copy(static_cast<std::size_t>(prediction.size()));
+    copy_prediction(prediction, copy.data());
+    matrix_view<T> const predicted(copy.data(), prediction.rows, prediction.cols);
     objective.to_pixels(patches(), rows, predicted);
     std::vector<float> painted(patches_.begin(), patches_.end());
     matrix_view<float> const view(painted.data(), patches().rows, patches().cols);
@@ -123,6 +137,10 @@ class image_pass {
   }
 
  private:
+  void copy_prediction(matrix_view<T const> prediction, T* to) const {
+    auto const size = static_cast<std::size_t>(prediction.size());
+    network_.lane().download(std::span(prediction.data, size), std::span(to, size));
+  }
   matrix_view<T const> patches() const {
     return {patches_.data(), sizes_.config.num_patches(), sizes_.config.patch_values()};
   }
@@ -132,6 +150,9 @@ class image_pass {
   index_t number_;
   network_pass<B> network_;
   shard_rows shard_;
+  staged_shard<B> staged_shard_;
+  staged_array<B, T> staged_patches_, staged_targets_;
+  typename B::template buffer_of<double> total_;
   std::vector<T> patches_;  // (N, P)
 };
 
@@ -160,11 +181,11 @@ forward_result<T> forward_images(B const& backend,
   result.prediction.resize(static_cast<std::size_t>(result.targets * sizes.target_width));
 
   prepared_weights<B> prepared(pass_kind::inference);
-  auto const& operands = prepared.update(weights, backend.threads());
+  auto const& operands = prepared.update(weights, backend);
   std::vector<detail::image_losses> losses(static_cast<std::size_t>(plan.images()));
-  backend.threads().for_each(plan.images(), [&](index_t i, int /*worker*/) {
+  backend.for_lanes(plan.images(), [&](index_t i, int /*worker*/) {
     auto const at = static_cast<std::size_t>(i);
-    detail::image_pass<B> pass(sizes, images, plan, i, predicted_patches::targets);
+    detail::image_pass<B> pass(backend, sizes, images, plan, i, predicted_patches::targets);
     losses[at] = pass.predict(
         operands, objective, result.prediction.data() + offsets[at] * sizes.target_width);
   });
@@ -187,10 +208,10 @@ std::vector<float> reconstruct_images(B const& backend,
   detail::check_images(sizes.config, images.size(), plan);
   auto const values = static_cast<std::size_t>(sizes.config.image.values());
   prepared_weights<B> prepared(pass_kind::inference);
-  auto const& operands = prepared.update(weights, backend.threads());
+  auto const& operands = prepared.update(weights, backend);
   std::vector<float> painted(images.size());
-  backend.threads().for_each(plan.images(), [&](index_t i, int /*worker*/) {
-    detail::image_pass<B> pass(sizes, images, plan, i, predicted_patches::all_present);
+  backend.for_lanes(plan.images(), [&](index_t i, int /*worker*/) {
+    detail::image_pass<B> pass(backend, sizes, images, plan, i, predicted_patches::all_present);
     pass.paint(operands,
                objective,
                std::span(painted).subspan(static_cast<std::size_t>(i) * values, values));

@@ -16,6 +16,23 @@ namespace mae {
 /// patch, as a picture of a whole reconstruction needs.
 enum class predicted_patches { targets, all_present };
 
+/// What a pass reads of a shard: counts, and lists of rows in the memory of its backend.
+struct shard_view {
+  index_t images = 0;
+  std::span<index_t const> visible_patches;  // rows of the shard's patches (images * N, P)
+  std::span<index_t const> target_patches;   // likewise
+  row_offsets encoder_offsets;
+  row_offsets decoder_offsets;
+  token_sources encoder_tokens;          // from embedded visible patches to encoder rows
+  token_sources decoder_tokens;          // from encoder rows to decoder rows
+  std::span<index_t const> target_rows;  // decoder rows, in the order of target_patches
+
+  index_t num_visible() const { return std::ssize(visible_patches); }
+  index_t num_targets() const { return std::ssize(target_patches); }
+  index_t encoder_rows() const { return std::ssize(encoder_tokens.source); }
+  index_t decoder_rows() const { return std::ssize(decoder_tokens.source); }
+};
+
 /// The packed rows of a few images that the network works on at once: which patches enter, where
 /// every token comes from and goes to. Images may keep different numbers of patches. An encoder
 /// sequence is the class token, then the visible patches; a decoder sequence the class token, then
@@ -54,20 +71,30 @@ class shard_rows {
   index_t encoder_rows() const { return encoder_offsets_.back(); }
   index_t decoder_rows() const { return decoder_offsets_.back(); }
 
+  /// In the host's memory.
+  shard_view view() const {
+    return {.images = images_,
+            .visible_patches = visible_patches_,
+            .target_patches = target_patches_,
+            .encoder_offsets = encoder_offsets(),
+            .decoder_offsets = decoder_offsets(),
+            .encoder_tokens = encoder_tokens(),
+            .decoder_tokens = decoder_tokens(),
+            .target_rows = target_rows_};
+  }
+  operator shard_view() const { return view(); }  // NOLINT(google-explicit-constructor)
+
   /// Rows of the shard's patches (images * N, P) that are visible, and that are predicted.
   std::span<index_t const> visible_patches() const { return visible_patches_; }
   std::span<index_t const> target_patches() const { return target_patches_; }
-  row_offsets encoder_offsets() const { return encoder_offsets_; }
-  row_offsets decoder_offsets() const { return decoder_offsets_; }
+  row_offsets encoder_offsets() const { return {encoder_offsets_}; }
+  row_offsets decoder_offsets() const { return {decoder_offsets_}; }
   /// From embedded visible patches to encoder rows.
   token_sources encoder_tokens() const { return {encoder_source_, encoder_position_}; }
   /// From encoder rows to decoder rows.
   token_sources decoder_tokens() const { return {decoder_source_, decoder_position_}; }
   /// The decoder rows of the targets, in the order of target_patches().
   std::span<index_t const> target_rows() const { return target_rows_; }
-  /// The longest sequence of the encoder and of the decoder, class token included.
-  index_t longest_encoder_sequence() const { return longest(encoder_offsets_); }
-  index_t longest_decoder_sequence() const { return longest(decoder_offsets_); }
 
  private:
   void clear() {
@@ -115,13 +142,6 @@ class shard_rows {
       decoder_position_.push_back(patch + 1);
     }
     decoder_offsets_.push_back(std::ssize(decoder_source_));
-  }
-
-  static index_t longest(std::vector<index_t> const& offsets) {
-    index_t most = 0;
-    for (std::size_t i = 1; i < offsets.size(); ++i)
-      most = std::max(most, offsets[i] - offsets[i - 1]);
-    return most;
   }
 
   index_t images_ = 0;

@@ -1,10 +1,14 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
+#include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 
 #include <cmath>
+#include <cstdint>
+#include <iterator>
+#include <span>
 
 namespace mae {
 inline namespace MAE_ISA {
@@ -22,6 +26,9 @@ struct adamw_factors {
   T second_correction;  // 1 / sqrt(1 - beta2^t)
 };
 
+/// What AdamW does to the values of a group of neighbours.
+enum class adamw_rule : std::uint8_t { leave, update, update_and_decay };
+
 namespace kernel {
 
 template <class T>
@@ -32,7 +39,7 @@ struct adamw_element {
   T const* gradient;
   adamw_factors<T> f;
 
-  void operator()(index_t i) const {
+  MAE_HOST_DEVICE void operator()(index_t i) const {
     T const g = gradient[i] * f.gradient_scale;
     T const m = f.beta1 * first_moment[i] + (T{1} - f.beta1) * g;
     T const v = f.beta2 * second_moment[i] + (T{1} - f.beta2) * g * g;
@@ -40,6 +47,22 @@ struct adamw_element {
     second_moment[i] = v;
     value[i] =
         value[i] * f.decay - f.step_size * m / (std::sqrt(v) * f.second_correction + f.epsilon);
+  }
+};
+
+/// The same for a block of tensors: `rules` has one for each `group` neighbours.
+template <class T>
+struct adamw_block_element {
+  adamw_element<T> tensor;
+  adamw_rule const* rules;
+  index_t group;
+
+  MAE_HOST_DEVICE void operator()(index_t i) const {
+    adamw_rule const rule = rules[i / group];
+    if (rule == adamw_rule::leave) return;
+    adamw_element<T> mine = tensor;
+    if (rule == adamw_rule::update) mine.f.decay = T{1};
+    mine(i);
   }
 };
 
@@ -57,6 +80,23 @@ void adamw_step(L const& lane,
                 adamw_factors<scalar_of<L>> const& factors) {
   lane.for_each(
       count, kernel::adamw_element<T>{values, first_moments, second_moments, gradients, factors});
+}
+
+/// The same over a whole block of tensors at once, by a lane that is parallel: `rules` has one for
+/// each `group` neighbours, in the lane's memory.
+template <Lane L, class T = scalar_of<L>>
+void adamw_block_step(L const& lane,
+                      std::span<scalar_of<L>> values,
+                      scalar_of<L>* first_moments,
+                      scalar_of<L>* second_moments,
+                      scalar_of<L> const* gradients,
+                      adamw_factors<scalar_of<L>> const& factors,
+                      adamw_rule const* rules,
+                      index_t group) {
+  lane.for_each(
+      std::ssize(values),
+      kernel::adamw_block_element<T>{
+          {values.data(), first_moments, second_moments, gradients, factors}, rules, group});
 }
 
 }  // namespace MAE_ISA

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
+#include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/math.hpp>
+#include <mae/core/row_offsets.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/op/block_attention.hpp>
 #include <mae/op/linear.hpp>
 
 #include <algorithm>
@@ -15,10 +18,6 @@
 
 namespace mae {
 inline namespace MAE_ISA {
-
-/// Where the tokens of each image lie among packed rows: image i has rows
-/// [offsets[i], offsets[i + 1]). offsets (images + 1).
-using row_offsets = std::span<index_t const>;
 
 namespace kernel {
 
@@ -34,7 +33,7 @@ struct softmax_row {
   index_t log_sum_stride;
 
   template <class Block>
-  void operator()(Block const& block, index_t row) const {
+  MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
     T* const s = scores.data + row * scores.stride;
     O* const p = probabilities.data + row * probabilities.stride;
     T const top = block.template max<T>(scores.cols, [&](index_t i) { return s[i]; });
@@ -61,7 +60,7 @@ struct softmax_row_grad {
   index_t log_sum_stride;
 
   template <class Block>
-  void operator()(Block const& block, index_t row) const {
+  MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
     T* const s = scores.data + row * scores.stride;
     T const* const dp = probabilities_grad.data + row * probabilities_grad.stride;
     O* const p = probabilities.data + row * probabilities.stride;
@@ -77,25 +76,6 @@ struct softmax_row_grad {
     for (index_t i = scores.cols; i < probabilities.cols; ++i) p[i] = ds[i] = O{};
   }
 };
-
-/// One head's queries, keys and values of one image, within the packed rows of qkv.
-template <class T>
-struct head_slices {
-  matrix_view<T> query;  // (tokens, D / H) each
-  matrix_view<T> key;
-  matrix_view<T> value;
-};
-
-template <class T>
-head_slices<T> slice_head(
-    matrix_view<T> qkv, index_t first, index_t tokens, index_t head, index_t head_width) {
-  index_t const width = qkv.cols / 3;
-  auto const rows = qkv.middle_rows(first, tokens);
-  auto const slice = [&](index_t part) {
-    return rows.middle_cols(part * width + head * head_width, head_width);
-  };
-  return {slice(0), slice(1), slice(2)};
-}
 
 /// The memory of one head of one image, cut from a flat array.
 template <Lane L>
@@ -145,11 +125,106 @@ class attention_scratch {
 
 }  // namespace kernel
 
-/// How many scalars of scratch memory attention needs for images of up to `tokens` tokens.
+/// What decides how much memory attention needs.
+struct attention_extent {
+  index_t rows;    // of all images
+  index_t tokens;  // of the longest image
+  index_t heads;
+  index_t head_width;
+};
+
+/// How many scalars of scratch memory attention needs.
 template <Lane L>
-constexpr index_t attention_scratch_size(index_t tokens, index_t head_width) {
-  return kernel::attention_scratch<L>::size(tokens, head_width);
+constexpr index_t attention_scratch_size(attention_extent const& extent) {
+  if constexpr (L::is_parallel)
+    return extent.rows * extent.heads;
+  else
+    return kernel::attention_scratch<L>::size(extent.tokens, extent.head_width);
 }
+
+namespace kernel {
+
+/// Attention as products of each image and head, one after the other.
+template <Lane L, class T = scalar_of<L>, class O = operand_of<L>>
+void attend_by_products(L const& lane,
+                        matrix_view<operand_of<L> const> qkv,
+                        row_offsets offsets,
+                        index_t heads,
+                        matrix_view<operand_of<L>> y,
+                        matrix_view<scalar_of<L>> log_sums,
+                        std::span<scalar_of<L>> scratch) {
+  index_t const head_width = y.cols / heads;
+  T const scale = T{1} / std::sqrt(static_cast<T>(head_width));
+  auto const begins = offsets.values();
+  for (std::size_t image = 0; image + 1 < begins.size(); ++image) {
+    index_t const first = begins[image];
+    index_t const tokens = begins[image + 1] - first;
+    attention_scratch<L> const memory(scratch, tokens, head_width);
+    auto const scores = memory.scores();
+    for (index_t h = 0; h < heads; ++h) {
+      auto const head = slice_head<O const>(qkv, first, tokens, h, head_width);
+      lane.multiply(head.query,
+                    lane.pack_transposed(head.key, memory.first_packed()),
+                    store_product<T, T>{scores});
+      lane.for_rows(
+          tokens,
+          softmax_row<T, O>{
+              scores, memory.probabilities(), scale, &log_sums(first, h), log_sums.stride});
+      lane.multiply(memory.probabilities(),
+                    lane.pack(head.value, memory.second_packed()),
+                    store_product<T, O>{
+                        y.middle_rows(first, tokens).middle_cols(h * head_width, head_width)});
+    }
+  }
+}
+
+template <Lane L, class T = scalar_of<L>, class O = operand_of<L>>
+void attend_by_products_backward(L const& lane,
+                                 matrix_view<operand_of<L> const> qkv,
+                                 row_offsets offsets,
+                                 index_t heads,
+                                 matrix_view<scalar_of<L> const> log_sums,
+                                 matrix_view<operand_of<L> const> y_grad,
+                                 matrix_view<operand_of<L>> qkv_grad,
+                                 std::span<scalar_of<L>> scratch) {
+  index_t const head_width = y_grad.cols / heads;
+  T const scale = T{1} / std::sqrt(static_cast<T>(head_width));
+  auto const begins = offsets.values();
+  for (std::size_t image = 0; image + 1 < begins.size(); ++image) {
+    index_t const first = begins[image];
+    index_t const tokens = begins[image + 1] - first;
+    attention_scratch<L> const memory(scratch, tokens, head_width);
+    for (index_t h = 0; h < heads; ++h) {
+      auto const head = slice_head<O const>(qkv, first, tokens, h, head_width);
+      auto const grad = slice_head<O>(qkv_grad, first, tokens, h, head_width);
+      matrix_view<O const> const out_grad =
+          y_grad.middle_rows(first, tokens).middle_cols(h * head_width, head_width);
+      lane.multiply(head.query,
+                    lane.pack_transposed(head.key, memory.first_packed()),
+                    store_product<T, T>{memory.scores()});
+      lane.multiply(out_grad,
+                    lane.pack_transposed(head.value, memory.second_packed()),
+                    store_product<T, T>{memory.probabilities_grad()});
+      lane.for_rows(tokens,
+                    softmax_row_grad<T, O>{memory.scores(),
+                                           memory.probabilities_grad(),
+                                           memory.probabilities(),
+                                           memory.scores_grad(),
+                                           scale,
+                                           &log_sums(first, h),
+                                           log_sums.stride});
+      auto const probabilities = memory.probabilities().middle_cols(0, tokens);
+      auto const scores_grad = memory.scores_grad().middle_cols(0, tokens);
+      lane.multiply_transposed(probabilities, out_grad, store_product<T, O>{grad.value});
+      lane.multiply(memory.scores_grad(),
+                    lane.pack(head.key, memory.first_packed()),
+                    store_product<T, O>{grad.query});
+      lane.multiply_transposed(scores_grad, head.query, store_product<T, O>{grad.key});
+    }
+  }
+}
+
+}  // namespace kernel
 
 /// Multi-head self-attention within each image (Vaswani et al. 2017, arXiv 1706.03762, Eq. 1):
 /// softmax(Q K^T / sqrt(D / H)) V. qkv (rows, 3 D): queries, keys and values side by side, each H
@@ -162,27 +237,27 @@ void attention_forward(L const& lane,
                        matrix_view<operand_of<L>> y,
                        matrix_view<scalar_of<L>> log_sums,
                        std::span<scalar_of<L>> scratch) {
-  index_t const head_width = y.cols / heads;
-  T const scale = T{1} / std::sqrt(static_cast<T>(head_width));
-  for (std::size_t image = 0; image + 1 < offsets.size(); ++image) {
-    index_t const first = offsets[image];
-    index_t const tokens = offsets[image + 1] - first;
-    kernel::attention_scratch<L> const memory(scratch, tokens, head_width);
-    auto const scores = memory.scores();
-    for (index_t h = 0; h < heads; ++h) {
-      auto const head = kernel::slice_head<O const>(qkv, first, tokens, h, head_width);
-      lane.multiply(head.query,
-                    lane.pack_transposed(head.key, memory.first_packed()),
-                    kernel::store_product<T, T>{scores});
-      lane.for_rows(
-          tokens,
-          kernel::softmax_row<T, O>{
-              scores, memory.probabilities(), scale, &log_sums(first, h), log_sums.stride});
-      lane.multiply(memory.probabilities(),
-                    lane.pack(head.value, memory.second_packed()),
-                    kernel::store_product<T, O>{
-                        y.middle_rows(first, tokens).middle_cols(h * head_width, head_width)});
-    }
+  if constexpr (L::fused.attention) {
+    index_t const width = y.cols / heads;
+    T const scale = T{1} / std::sqrt(static_cast<T>(width));
+    if (lane.can_attend(offsets.longest(), width))
+      return lane.attend(qkv, offsets, heads, scale, y, log_sums);
+  }
+  if constexpr (L::is_parallel) {
+    index_t const width = y.cols / heads;
+    index_t const chunks = ceil_div(offsets.longest(), kernel::attention_chunk::rows);
+    kernel::attend_chunk<T, O> const functor{.qkv = qkv,
+                                             .offsets = offsets.values().data(),
+                                             .heads = heads,
+                                             .chunks = chunks,
+                                             .scale = T{1} / std::sqrt(static_cast<T>(width)),
+                                             .y = y,
+                                             .log_sums = log_sums};
+    lane.for_blocks(offsets.images() * heads * chunks,
+                    functor.shared_values(offsets.longest(), width),
+                    functor);
+  } else {
+    kernel::attend_by_products(lane, qkv, offsets, heads, y, log_sums, scratch);
   }
 }
 
@@ -197,39 +272,32 @@ void attention_backward(L const& lane,
                         matrix_view<operand_of<L> const> y_grad,
                         matrix_view<operand_of<L>> qkv_grad,
                         std::span<scalar_of<L>> scratch) {
-  index_t const head_width = y_grad.cols / heads;
-  T const scale = T{1} / std::sqrt(static_cast<T>(head_width));
-  for (std::size_t image = 0; image + 1 < offsets.size(); ++image) {
-    index_t const first = offsets[image];
-    index_t const tokens = offsets[image + 1] - first;
-    kernel::attention_scratch<L> const memory(scratch, tokens, head_width);
-    for (index_t h = 0; h < heads; ++h) {
-      auto const head = kernel::slice_head<O const>(qkv, first, tokens, h, head_width);
-      auto const grad = kernel::slice_head<O>(qkv_grad, first, tokens, h, head_width);
-      matrix_view<O const> const out_grad =
-          y_grad.middle_rows(first, tokens).middle_cols(h * head_width, head_width);
-      lane.multiply(head.query,
-                    lane.pack_transposed(head.key, memory.first_packed()),
-                    kernel::store_product<T, T>{memory.scores()});
-      lane.multiply(out_grad,
-                    lane.pack_transposed(head.value, memory.second_packed()),
-                    kernel::store_product<T, T>{memory.probabilities_grad()});
-      lane.for_rows(tokens,
-                    kernel::softmax_row_grad<T, O>{memory.scores(),
-                                                   memory.probabilities_grad(),
-                                                   memory.probabilities(),
-                                                   memory.scores_grad(),
-                                                   scale,
-                                                   &log_sums(first, h),
-                                                   log_sums.stride});
-      auto const probabilities = memory.probabilities().middle_cols(0, tokens);
-      auto const scores_grad = memory.scores_grad().middle_cols(0, tokens);
-      lane.multiply_transposed(probabilities, out_grad, kernel::store_product<T, O>{grad.value});
-      lane.multiply(memory.scores_grad(),
-                    lane.pack(head.key, memory.first_packed()),
-                    kernel::store_product<T, O>{grad.query});
-      lane.multiply_transposed(scores_grad, head.query, kernel::store_product<T, O>{grad.key});
-    }
+  if constexpr (L::fused.attention) {
+    index_t const width = y_grad.cols / heads;
+    T const scale = T{1} / std::sqrt(static_cast<T>(width));
+    if (lane.can_attend(offsets.longest(), width))
+      return lane.attend_backward(qkv, offsets, heads, scale, log_sums, y_grad, qkv_grad);
+  }
+  if constexpr (L::is_parallel) {
+    index_t const width = y_grad.cols / heads;
+    index_t const chunks = ceil_div(offsets.longest(), kernel::attention_chunk::rows);
+    kernel::attention_gradient<T, O> const of{
+        .qkv = qkv,
+        .y_grad = y_grad,
+        .offsets = offsets.values().data(),
+        .heads = heads,
+        .chunks = chunks,
+        .scale = T{1} / std::sqrt(static_cast<T>(width)),
+        .log_sums = log_sums,
+        .deltas = matrix_view<T>(scratch.data(), qkv.rows, heads),
+        .qkv_grad = qkv_grad};
+    index_t const blocks = offsets.images() * heads * chunks;
+    index_t const shared = of.shared_values(offsets.longest(), width);
+    lane.for_blocks(blocks, shared, kernel::attend_chunk_query_grad<T, O>{of});
+    lane.for_blocks(blocks, shared, kernel::attend_chunk_key_grad<T, O>{of});
+  } else {
+    kernel::attend_by_products_backward(
+        lane, qkv, offsets, heads, log_sums, y_grad, qkv_grad, scratch);
   }
 }
 

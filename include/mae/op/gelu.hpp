@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
+#include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/math.hpp>
 #include <mae/core/types.hpp>
@@ -17,6 +18,7 @@ namespace kernel {
 
 template <class T, class O>
 struct store_with_bias_and_gelu {
+  static constexpr bool is_affine = false;
   T const* bias;
   matrix_view<O> y;
   matrix_view<O> slope;
@@ -25,7 +27,7 @@ struct store_with_bias_and_gelu {
     return {memory_from(y, row, col), memory_from(slope, row, col)};
   }
   template <class Count>
-  void operator()(T const* values, index_t row, index_t col, Count count) const {
+  MAE_HOST_DEVICE void operator()(T const* values, index_t row, index_t col, Count count) const {
     T const* const b = bias + col;
     O* __restrict const out = y.data + row * y.stride + col;
     O* __restrict const derivative = slope.data + row * slope.stride + col;
@@ -40,6 +42,7 @@ struct store_with_bias_and_gelu {
 
 template <class T, class O>
 struct store_product_by_slope {
+  static constexpr bool is_affine = false;
   matrix_view<O const> slope;
   matrix_view<O> grad;
 
@@ -47,7 +50,7 @@ struct store_product_by_slope {
     return {memory_from(grad, row, col), memory_from(slope, row, col)};
   }
   template <class Count>
-  void operator()(T const* values, index_t row, index_t col, Count count) const {
+  MAE_HOST_DEVICE void operator()(T const* values, index_t row, index_t col, Count count) const {
     O const* const derivative = slope.data + row * slope.stride + col;
     O* __restrict const out = grad.data + row * grad.stride + col;
     for (index_t i = 0; i < count; ++i)

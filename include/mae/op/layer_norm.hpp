@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
+#include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
@@ -32,7 +33,7 @@ struct layer_norm_row {
   matrix_view<T> statistics;
 
   template <class Block>
-  void operator()(Block const& block, index_t row) const {
+  MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
     T const* const in = x.data + row * x.stride;
     Y* const out = y.data + row * y.stride;
     T const count = static_cast<T>(x.cols);
@@ -44,8 +45,10 @@ struct layer_norm_row {
     block.for_each(x.cols, [&](index_t i) {
       out[i] = static_cast<Y>((in[i] - mean) * scale * weight[i] + bias[i]);
     });
-    statistics.data[row * statistics.stride] = mean;
-    statistics.data[row * statistics.stride + 1] = scale;
+    block.single([&] {
+      statistics.data[row * statistics.stride] = mean;
+      statistics.data[row * statistics.stride + 1] = scale;
+    });
   }
 };
 
@@ -58,7 +61,7 @@ struct layer_norm_row_grad {
   matrix_view<T> x_grad;
 
   template <class Block>
-  void operator()(Block const& block, index_t row) const {
+  MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
     T const* const in = x.data + row * x.stride;
     T const* const dy = y_grad.data + row * y_grad.stride;
     T* const dx = x_grad.data + row * x_grad.stride;
@@ -84,7 +87,7 @@ struct layer_norm_weight_grad {
   matrix_view<T const> statistics;
   matrix_view<T const> y_grad;
 
-  T operator()(index_t row, index_t col) const {
+  MAE_HOST_DEVICE T operator()(index_t row, index_t col) const {
     T const mean = statistics.data[row * statistics.stride];
     T const scale = statistics.data[row * statistics.stride + 1];
     return y_grad.data[row * y_grad.stride + col] * (x.data[row * x.stride + col] - mean) * scale;
@@ -104,6 +107,9 @@ void layer_norm_forward(L const& lane,
                         matrix_view<Y> y,
                         matrix_view<scalar_of<L>> statistics) {
   assert(x.rows == y.rows && x.cols == y.cols && statistics.rows == x.rows);
+  if constexpr (L::fused.layer_norm)
+    if (lane.can_normalise(x.cols))
+      return lane.normalise(x, weights.weight.data(), weights.bias.data(), epsilon, y, statistics);
   lane.for_rows(x.rows,
                 kernel::layer_norm_row<scalar_of<L>, Y>{
                     x, weights.weight.data(), weights.bias.data(), epsilon, y, statistics});
@@ -119,6 +125,15 @@ void layer_norm_backward(L const& lane,
                          matrix_view<scalar_of<L> const> y_grad,
                          matrix_view<scalar_of<L>> x_grad,
                          norm_weights<scalar_of<L>> weights_grad) {
+  if constexpr (L::fused.layer_norm)
+    if (lane.can_normalise(x.cols))
+      return lane.normalise_backward(x,
+                                     weights.weight.data(),
+                                     statistics,
+                                     y_grad,
+                                     x_grad,
+                                     weights_grad.weight.data(),
+                                     weights_grad.bias.data());
   lane.for_rows(
       x.rows, kernel::layer_norm_row_grad<T>{x, statistics, weights.weight.data(), y_grad, x_grad});
   lane.add_column_sums(

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
+#include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
@@ -32,16 +33,27 @@ struct linear_operands {
 namespace kernel {
 
 /// The epilogues below take the columns [col, col + count) of a row of a product; `meets` says
-/// where the rows lie that those from (row, col) on are written to or combined with.
+/// where the rows lie that those from (row, col) on are written to or combined with. Those that
+/// are affine say what they do, so that a lane may leave it to a library's product:
+/// y = addend + product + bias, where addend and bias may be missing.
+template <class T, class Y>
+struct affine_result {
+  T const* bias;                // (cols)
+  matrix_view<Y const> addend;  // may be y
+  matrix_view<Y> y;
+};
+
 template <class T, class Y>
 struct store_product {
+  static constexpr bool is_affine = true;
   matrix_view<Y> y;
 
+  affine_result<T, Y> affine() const { return {nullptr, {}, y}; }
   std::array<memory_rows, 2> meets(index_t row, index_t col) const {
     return {memory_from(y, row, col)};
   }
   template <class Count>
-  void operator()(T const* values, index_t row, index_t col, Count count) const {
+  MAE_HOST_DEVICE void operator()(T const* values, index_t row, index_t col, Count count) const {
     Y* __restrict const out = y.data + row * y.stride + col;
     for (index_t i = 0; i < count; ++i) out[i] = static_cast<Y>(values[i]);
   }
@@ -49,13 +61,15 @@ struct store_product {
 
 template <class T>
 struct add_to_product {
+  static constexpr bool is_affine = true;
   matrix_view<T> y;
 
+  affine_result<T, T> affine() const { return {nullptr, y, y}; }
   std::array<memory_rows, 2> meets(index_t row, index_t col) const {
     return {memory_from(y, row, col)};
   }
   template <class Count>
-  void operator()(T const* values, index_t row, index_t col, Count count) const {
+  MAE_HOST_DEVICE void operator()(T const* values, index_t row, index_t col, Count count) const {
     T* __restrict const out = y.data + row * y.stride + col;
     for (index_t i = 0; i < count; ++i) out[i] += values[i];
   }
@@ -63,14 +77,16 @@ struct add_to_product {
 
 template <class T, class Y>
 struct store_with_bias {
+  static constexpr bool is_affine = true;
   T const* bias;
   matrix_view<Y> y;
 
+  affine_result<T, Y> affine() const { return {bias, {}, y}; }
   std::array<memory_rows, 2> meets(index_t row, index_t col) const {
     return {memory_from(y, row, col)};
   }
   template <class Count>
-  void operator()(T const* values, index_t row, index_t col, Count count) const {
+  MAE_HOST_DEVICE void operator()(T const* values, index_t row, index_t col, Count count) const {
     T const* const b = bias + col;
     Y* __restrict const out = y.data + row * y.stride + col;
     for (index_t i = 0; i < count; ++i) out[i] = static_cast<Y>(values[i] + b[i]);
@@ -79,15 +95,17 @@ struct store_with_bias {
 
 template <class T>
 struct store_with_bias_and_residual {
+  static constexpr bool is_affine = true;
   T const* bias;
   matrix_view<T const> residual;
   matrix_view<T> y;  // may be the residual: each value is read before it is written
 
+  affine_result<T, T> affine() const { return {bias, residual, y}; }
   std::array<memory_rows, 2> meets(index_t row, index_t col) const {
     return {memory_from(y, row, col), memory_from(residual, row, col)};
   }
   template <class Count>
-  void operator()(T const* values, index_t row, index_t col, Count count) const {
+  MAE_HOST_DEVICE void operator()(T const* values, index_t row, index_t col, Count count) const {
     T const* const b = bias + col;
     T const* const in = residual.data + row * residual.stride + col;
     T* const out = y.data + row * y.stride + col;
@@ -98,7 +116,7 @@ struct store_with_bias_and_residual {
 template <class T, class O>
 struct matrix_element {
   matrix_view<O const> values;
-  T operator()(index_t row, index_t col) const {
+  MAE_HOST_DEVICE T operator()(index_t row, index_t col) const {
     return static_cast<T>(values.data[row * values.stride + col]);
   }
 };
@@ -109,7 +127,7 @@ struct convert_row {
   matrix_view<O> y;
 
   template <class Block>
-  void operator()(Block const& block, index_t row) const {
+  MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
     T const* const in = x.data + row * x.stride;
     O* __restrict const out = y.data + row * y.stride;
     block.for_each(x.cols, [&](index_t i) { out[i] = static_cast<O>(in[i]); });

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
+#include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
@@ -33,7 +34,7 @@ struct place_token_row {
   matrix_view<T> y;
 
   template <class Block>
-  void operator()(Block const& block, index_t row) const {
+  MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
     index_t const source = from.source[static_cast<std::size_t>(row)];
     index_t const position = from.position[static_cast<std::size_t>(row)];
     T const* const in = source < 0 ? shared : x.data + source * x.stride;
@@ -50,7 +51,7 @@ struct return_token_row_grad {
   matrix_view<T> x_grad;
 
   template <class Block>
-  void operator()(Block const& block, index_t row) const {
+  MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
     index_t const to = source[static_cast<std::size_t>(row)];
     if (to < 0) return;
     T const* const in = y_grad.data + row * y_grad.stride;
@@ -64,7 +65,7 @@ struct shared_token_grad {
   matrix_view<T const> y_grad;
   std::span<index_t const> source;
 
-  T operator()(index_t row, index_t col) const {
+  MAE_HOST_DEVICE T operator()(index_t row, index_t col) const {
     return source[static_cast<std::size_t>(row)] < 0 ? y_grad.data[row * y_grad.stride + col]
                                                      : T{0};
   }
@@ -77,7 +78,7 @@ struct copy_row {
   matrix_view<Y> y;
 
   template <class Block>
-  void operator()(Block const& block, index_t row) const {
+  MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
     T const* const in = x.data + from[static_cast<std::size_t>(row)] * x.stride;
     Y* const out = y.data + row * y.stride;
     block.for_each(y.cols, [&](index_t i) { out[i] = static_cast<Y>(in[i]); });

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <utility>
 #include <vector>
@@ -33,8 +35,12 @@ class adamw {
         backend_(std::move(backend)),
         first_moments_(layout.size()),
         second_moments_(layout.size()) {
-    for (auto const& tensor : layout.tensors())
-      if (tensor.kind == tensor_kind::parameter) cut(tensor);
+    if constexpr (!B::lane::is_parallel) {
+      for (auto const& tensor : layout.tensors())
+        if (tensor.kind == tensor_kind::parameter) cut(tensor);
+    } else {
+      set_rules(layout);
+    }
   }
 
   /// Updates `values` by the gradients times `gradient_scale`: 1 / W for a sum over W targets, less
@@ -42,36 +48,40 @@ class adamw {
   void step(std::span<T> values, std::span<T const> gradients, double lr, double gradient_scale) {
     ++steps_;
     auto const t = static_cast<double>(steps_);
-    adamw_factors<T> factors{
+    adamw_factors<T> const factors{
         .beta1 = static_cast<T>(options_.beta1),
         .beta2 = static_cast<T>(options_.beta2),
         .epsilon = static_cast<T>(options_.epsilon),
         .gradient_scale = static_cast<T>(gradient_scale),
-        .decay = T{1},
+        .decay = static_cast<T>(1.0 - lr * options_.weight_decay),
         .step_size = static_cast<T>(lr / (1.0 - std::pow(options_.beta1, t))),
         .second_correction = static_cast<T>(1.0 / std::sqrt(1.0 - std::pow(options_.beta2, t)))};
-    auto const decay = static_cast<T>(1.0 - lr * options_.weight_decay);
-    backend_.threads().for_each(std::ssize(pieces_), [&](index_t i, int /*worker*/) {
-      auto const& piece = pieces_[static_cast<std::size_t>(i)];
-      auto mine = factors;
-      if (piece.decays) mine.decay = decay;
-      adamw_step(typename B::lane{},
-                 piece.size,
-                 values.data() + piece.offset,
-                 first_moments_.data() + piece.offset,
-                 second_moments_.data() + piece.offset,
-                 gradients.data() + piece.offset,
-                 mine);
-    });
+    if constexpr (!B::lane::is_parallel)
+      step_pieces(values, gradients, factors);
+    else
+      adamw_block_step(backend_.make_lane(),
+                       values,
+                       first_moments_.data(),
+                       second_moments_.data(),
+                       gradients.data(),
+                       factors,
+                       rules_.data(),
+                       tensor_alignment);
   }
 
   std::int64_t steps() const { return steps_; }
-  std::span<T> first_moments() { return first_moments_.span(); }
-  std::span<T> second_moments() { return second_moments_.span(); }
-  std::span<T const> first_moments() const { return first_moments_.span(); }
-  std::span<T const> second_moments() const { return second_moments_.span(); }
-  /// Continues after `steps` steps, whose moments the caller has put back.
-  void resume(std::int64_t steps) { steps_ = steps; }
+  /// In the backend's memory.
+  std::span<T const> first_moments() const { return all(first_moments_); }
+  std::span<T const> second_moments() const { return all(second_moments_); }
+  /// Continues after `steps` steps, with moments that lie in the host's memory.
+  void resume(std::int64_t steps,
+              std::span<T const> first_moments,
+              std::span<T const> second_moments) {
+    auto const lane = backend_.make_lane();
+    lane.upload(first_moments, std::span<T>(first_moments_.data(), first_moments.size()));
+    lane.upload(second_moments, std::span<T>(second_moments_.data(), second_moments.size()));
+    steps_ = steps;
+  }
 
  private:
   struct tensor_piece {
@@ -89,11 +99,47 @@ class adamw {
                          .decays = tensor.decays});
   }
 
+  void step_pieces(std::span<T> values,
+                   std::span<T const> gradients,
+                   adamw_factors<T> const& factors) {
+    backend_.threads().for_each(std::ssize(pieces_), [&](index_t i, int /*worker*/) {
+      auto const& piece = pieces_[static_cast<std::size_t>(i)];
+      auto mine = factors;
+      if (!piece.decays) mine.decay = T{1};
+      adamw_step(backend_.make_lane(),
+                 piece.size,
+                 values.data() + piece.offset,
+                 first_moments_.data() + piece.offset,
+                 second_moments_.data() + piece.offset,
+                 gradients.data() + piece.offset,
+                 mine);
+    });
+  }
+
+  /// What is done to each group of neighbours: a tensor begins with a group of its own.
+  void set_rules(parameter_layout const& layout) {
+    std::vector<adamw_rule> rules(
+        static_cast<std::size_t>(ceil_div(layout.size(), tensor_alignment)), adamw_rule::leave);
+    for (auto const& tensor : layout.tensors())
+      if (tensor.kind == tensor_kind::parameter)
+        std::fill_n(rules.begin() + tensor.offset / tensor_alignment,
+                    ceil_div(tensor.size(), tensor_alignment),
+                    tensor.decays ? adamw_rule::update_and_decay : adamw_rule::update);
+    rules_ = typename B::template buffer_of<adamw_rule>(std::ssize(rules));
+    backend_.make_lane().upload(std::span<adamw_rule const>(rules),
+                                std::span<adamw_rule>(rules_.data(), rules.size()));
+  }
+
+  static std::span<T const> all(typename B::buffer const& values) {
+    return {values.data(), static_cast<std::size_t>(values.size())};
+  }
+
   adamw_options options_;
   B backend_;
   typename B::buffer first_moments_;
   typename B::buffer second_moments_;
-  std::vector<tensor_piece> pieces_;
+  std::vector<tensor_piece> pieces_;                  // where lanes share them out
+  typename B::template buffer_of<adamw_rule> rules_;  // where one lane takes all at once
   std::int64_t steps_ = 0;
 };
 

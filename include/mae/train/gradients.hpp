@@ -2,7 +2,8 @@
 
 #include <mae/backend/block.hpp>
 #include <mae/backend/concept.hpp>
-#include <mae/core/parallel.hpp>
+#include <mae/core/host_device.hpp>
+#include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/model/capacity.hpp>
@@ -10,16 +11,44 @@
 #include <mae/model/network.hpp>
 #include <mae/model/prepared_weights.hpp>
 #include <mae/model/shard.hpp>
+#include <mae/model/staging.hpp>
 #include <mae/model/weights.hpp>
+#include <mae/op/set_zero.hpp>
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/shard_schedule.hpp>
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <cassert>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
 namespace mae {
+
+inline namespace MAE_ISA {
+namespace kernel {
+
+template <class T>
+struct square_element {
+  T const* values;
+
+  MAE_HOST_DEVICE double operator()(index_t i) const {
+    auto const value = static_cast<double>(values[i]);
+    return value * value;
+  }
+};
+
+}  // namespace kernel
+}  // namespace MAE_ISA
+
+/// What the sum over all batches of a step amounts to.
+struct summed_gradient {
+  double loss = 0;          // summed over targets
+  double squared_norm = 0;  // of the sum of gradients: not finite when a gradient is not
+};
 
 /// Runs batches forward and backward, shards in parallel, and sums their gradients in an order that
 /// does not depend on the number of threads.
@@ -34,12 +63,13 @@ class gradient_sum {
                shard_schedule const& schedule,
                index_t max_visible,
                B const& backend)
-      : schedule_(schedule), backend_(backend), size_(layout.size()) {
+      : schedule_(schedule), backend_(backend), size_(layout.size()), totals_(schedule.lanes + 1) {
     auto const room = shard_capacity::bound(sizes.config, schedule.per_shard, max_visible);
-    auto const passes = std::min<index_t>(backend.threads().size(), schedule.lanes);
-    for (index_t pass = 0; pass < passes; ++pass) {
-      passes_.emplace_back(sizes, pass_kind::training).fit(room);
-      shards_.emplace_back().reserve(schedule.per_shard, sizes.config.num_patches(), max_visible);
+    auto const passes = std::min<index_t>(backend.num_workers(), schedule.lanes);
+    for (index_t i = 0; i < passes; ++i) {
+      auto& mine = passes_.emplace_back(backend, sizes);
+      mine.network.fit(room);
+      mine.shard.reserve(schedule.per_shard, sizes.config.num_patches(), max_visible);
     }
     for (index_t i = 0; i < schedule.lanes; ++i) lanes_.emplace_back(layout, sizes.config);
   }
@@ -48,50 +78,49 @@ class gradient_sum {
   void clear() {
     is_prepared_ = false;
     for (auto& lane : lanes_) lane.is_empty = true;
+    set_zero(passes_.front().network.lane(),
+             std::span<double>(totals_.data(), static_cast<std::size_t>(schedule_.lanes) + 1));
     targets_ = 0;
   }
 
-  /// Adds the gradient of a batch's summed loss; returns that sum. The batch has the schedule's
-  /// images.
-  double add(network_weights<T const> const& weights, training_batch<T> const& batch) {
-    if (!is_prepared_) operands_ = &prepared_.update(weights, backend_.threads());
+  /// Adds the gradient of a batch's summed loss. The batch has the schedule's images; it may change
+  /// at once, while a device still works.
+  void add(network_weights<T const> const& weights, training_batch<T> const& batch) {
+    if (!is_prepared_) operands_ = &prepared_.update(weights, backend_);
     is_prepared_ = true;
     bool const pass_for_each_lane = passes_.size() == lanes_.size();
-    backend_.threads().for_each(schedule_.lanes, [&](index_t lane, int worker) {
+    backend_.for_lanes(schedule_.lanes, [&](index_t lane, int worker) {
       add_lane(lanes_[static_cast<std::size_t>(lane)],
                lane,
                static_cast<std::size_t>(pass_for_each_lane ? lane : worker),
                batch);
     });
     targets_ += batch.num_targets();
-    double loss = 0;
-    for (auto const& lane : lanes_) loss += lane.loss;
-    return loss;
   }
 
-  /// Sums the lanes, pair by pair in a fixed tree, and returns the squared norm of the sum: not
-  /// finite when a gradient is not.
-  double reduce() {
-    constexpr index_t grain = 1 << 14;
-    squares_.assign(static_cast<std::size_t>(ceil_div(size_, grain)), 0.0);
-    backend_.threads().for_ranges(size_, grain, [&](index_t first, index_t last, int /*worker*/) {
-      for (std::size_t step = 1; step < lanes_.size(); step *= 2)
-        for (std::size_t i = 0; i + step < lanes_.size(); i += 2 * step)
-          add_range(lanes_[i].values.data(), lanes_[i + step].values.data(), first, last);
-      T const* const sum = lanes_.front().values.data();
-      squares_[static_cast<std::size_t>(first / grain)] =
-          serial_block{}.template sum<double>(last - first, [&](index_t i) {
-            auto const value = static_cast<double>(sum[first + i]);
-            return value * value;
-          });
-    });
-    double total = 0;
-    for (double const part : squares_) total += part;
-    return total;
+  /// Sums the lanes, pair by pair in a fixed tree, when all that was added is done.
+  summed_gradient reduce() {
+    summed_gradient sum;
+    auto const& lane = passes_.front().network.lane();
+    if constexpr (!B::lane::is_parallel) {
+      sum.squared_norm = reduce_lanes();
+    } else {
+      assert(lanes_.size() == 1);
+      lane.add_sum(size_, square_of(0), totals_.data() + schedule_.lanes);
+    }
+    loss_parts_.resize(static_cast<std::size_t>(schedule_.lanes) + 1);
+    lane.download(std::span<double const>(totals_.data(), loss_parts_.size()),
+                  std::span(loss_parts_));
+    sum.squared_norm += loss_parts_.back();
+    for (index_t i = 0; i < schedule_.lanes; ++i)
+      sum.loss += loss_parts_[static_cast<std::size_t>(i)];
+    return sum;
   }
 
   /// The reduced sum, laid out as the parameters.
-  std::span<T const> values() const { return lanes_.front().values.span(); }
+  std::span<T const> values() const {
+    return {lanes_.front().values.data(), static_cast<std::size_t>(size_)};
+  }
   /// W, the targets whose losses the sum covers.
   index_t num_targets() const { return targets_; }
   shard_schedule const& schedule() const { return schedule_; }
@@ -105,28 +134,71 @@ class gradient_sum {
 
     typename B::buffer values;
     network_weights<T> weights;
-    double loss = 0;
     bool is_empty = true;
+  };
+
+  /// What one worker works on.
+  struct pass {
+    pass(B const& backend, network_sizes const& sizes)
+        : network(backend, sizes, pass_kind::training) {}
+
+    network_pass<B> network;
+    shard_rows shard;
+    staged_shard<B> staged;
+    staged_array<B, T> patches;
+    staged_array<B, T> targets;
   };
 
   void add_lane(gradient_lane& lane,
                 index_t number,
                 std::size_t pass_number,
                 training_batch<T> const& batch) {
-    if (lane.is_empty) std::ranges::fill(lane.values.span(), T{0});
+    auto& mine = passes_[pass_number];
+    auto const& worker = mine.network.lane();
+    if (lane.is_empty) set_zero(worker, std::span<T>(lane.values.data(), lane.values.size()));
     lane.is_empty = false;
-    lane.loss = 0;
-    auto& pass = passes_[pass_number];
-    auto& shard = shards_[pass_number];
     for (index_t i = schedule_.first_shard(number); i < schedule_.first_shard(number + 1); ++i) {
       index_t const first = schedule_.first_image(i);
       index_t const last = schedule_.first_image(i + 1);
-      shard.assign(batch.plan, first, last);
-      auto const patches = batch.patches_of(first, last);
-      auto const targets = batch.targets_of(first, last);
-      lane.loss += pass.forward(*operands_, shard, patches, targets);
-      pass.backward(*operands_, shard, targets, lane.weights);
+      mine.shard.assign(batch.plan, first, last);
+      auto const shard = mine.staged.stage(worker, mine.shard);
+      auto const patches = mine.patches.stage(worker, batch.patches_of(first, last));
+      auto const targets = mine.targets.stage(worker, batch.targets_of(first, last));
+      // Whose pass it is and its numbers of rows: with them the addresses are the same.
+      std::array<index_t, 9> const shape{static_cast<index_t>(std::bit_cast<std::uintptr_t>(&mine)),
+                                         number,
+                                         shard.images,
+                                         shard.num_visible(),
+                                         shard.num_targets(),
+                                         shard.encoder_rows(),
+                                         shard.decoder_rows(),
+                                         shard.encoder_offsets.longest(),
+                                         shard.decoder_offsets.longest()};
+      worker.replay(shape, [&] {
+        mine.network.forward(*operands_, shard, patches, targets, totals_.data() + number);
+        mine.network.backward(*operands_, shard, targets, lane.weights);
+      });
     }
+  }
+
+  kernel::square_element<T> square_of(index_t first) const {
+    return {lanes_.front().values.data() + first};
+  }
+
+  /// On the host, all cores at once; returns the squared norm of the sum.
+  double reduce_lanes() {
+    constexpr index_t grain = 1 << 14;
+    squares_.assign(static_cast<std::size_t>(ceil_div(size_, grain)), 0.0);
+    backend_.threads().for_ranges(size_, grain, [&](index_t first, index_t last, int /*worker*/) {
+      for (std::size_t step = 1; step < lanes_.size(); step *= 2)
+        for (std::size_t i = 0; i + step < lanes_.size(); i += 2 * step)
+          add_range(lanes_[i].values.data(), lanes_[i + step].values.data(), first, last);
+      squares_[static_cast<std::size_t>(first / grain)] =
+          serial_block{}.template sum<double>(last - first, square_of(first));
+    });
+    double total = 0;
+    for (double const part : squares_) total += part;
+    return total;
   }
 
   static void add_range(T* sum, T const* other, index_t first, index_t last) {
@@ -136,9 +208,11 @@ class gradient_sum {
   shard_schedule schedule_;
   B backend_;
   index_t size_;
-  std::vector<network_pass<B>> passes_;  // one for each worker or each lane, whichever are fewer
-  std::vector<shard_rows> shards_;       // likewise
+  std::vector<pass> passes_;  // one for each worker or each lane, whichever are fewer
   std::vector<gradient_lane> lanes_;
+  typename B::template buffer_of<double>
+      totals_;  // each lane's loss, and a parallel lane's squared norm
+  std::vector<double> loss_parts_;
   std::vector<double> squares_;
   prepared_weights<B> prepared_{pass_kind::training};
   network_operands<typename B::lane> const* operands_ = nullptr;

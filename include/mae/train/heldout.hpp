@@ -4,18 +4,23 @@
 #include <mae/core/parallel.hpp>
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/model/network.hpp>
 #include <mae/model/prepared_weights.hpp>
 #include <mae/model/reconstruction.hpp>
 #include <mae/model/shard.hpp>
+#include <mae/model/staging.hpp>
+#include <mae/op/set_zero.hpp>
 #include <mae/train/batch_loader.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace mae {
@@ -33,33 +38,61 @@ class shard_loss {
   using T = typename B::scalar;
 
  public:
-  shard_loss(network_sizes const& sizes, thread_pool& threads, index_t tokens)
-      : threads_(threads), per_shard_(images_per_shard(tokens)) {
-    for (int worker = 0; worker < threads.size(); ++worker) {
-      passes_.emplace_back(sizes, pass_kind::inference);
-      shards_.emplace_back();
-    }
+  shard_loss(network_sizes const& sizes, B const& backend, index_t tokens)
+      : backend_(backend), per_shard_(images_per_shard(tokens, B::shards.rows)) {
+    for (int worker = 0; worker < backend.num_workers(); ++worker)
+      passes_.emplace_back(backend, sizes);
   }
 
   /// The summed loss of a batch, in the order of its shards.
   double operator()(network_operands<typename B::lane> const& weights,
                     training_batch<T> const& batch) {
     losses_.assign(static_cast<std::size_t>(ceil_div(batch.images(), per_shard_)), 0.0);
-    threads_.for_ranges(batch.images(), per_shard_, [&](index_t first, index_t last, int worker) {
-      auto& shard = shards_[static_cast<std::size_t>(worker)];
-      shard.assign(batch.plan, first, last);
-      losses_[static_cast<std::size_t>(first / per_shard_)] =
-          passes_[static_cast<std::size_t>(worker)].forward(
-              weights, shard, batch.patches_of(first, last), batch.targets_of(first, last));
+    backend_.for_lanes(std::ssize(losses_), [&](index_t number, int worker) {
+      index_t const first = number * per_shard_;
+      auto& mine = passes_[static_cast<std::size_t>(worker)];
+      losses_[static_cast<std::size_t>(number)] =
+          mine.loss(weights, batch, first, std::min(first + per_shard_, batch.images()));
     });
     return std::accumulate(losses_.begin(), losses_.end(), 0.0);
   }
 
  private:
-  thread_pool& threads_;
+  /// What one worker works on.
+  class pass {
+   public:
+    pass(B const& backend, network_sizes const& sizes)
+        : network_(backend, sizes, pass_kind::inference), total_(1) {}
+
+    double loss(network_operands<typename B::lane> const& weights,
+                training_batch<T> const& batch,
+                index_t first,
+                index_t last) {
+      auto const& lane = network_.lane();
+      set_zero(lane, std::span<double>(total_.data(), 1));
+      shard_.assign(batch.plan, first, last);
+      network_.forward(weights,
+                       staged_.stage(lane, shard_),
+                       patches_.stage(lane, batch.patches_of(first, last)),
+                       targets_.stage(lane, batch.targets_of(first, last)),
+                       total_.data());
+      double loss = 0;
+      lane.download(std::span<double const>(total_.data(), 1), std::span(&loss, 1));
+      return loss;
+    }
+
+   private:
+    network_pass<B> network_;
+    shard_rows shard_;
+    staged_shard<B> staged_;
+    staged_array<B, T> patches_;
+    staged_array<B, T> targets_;
+    typename B::template buffer_of<double> total_;
+  };
+
+  B const& backend_;
   index_t per_shard_;
-  std::vector<network_pass<B>> passes_;  // one for each worker
-  std::vector<shard_rows> shards_;       // likewise
+  std::vector<pass> passes_;  // one for each worker
   std::vector<double> losses_;
 };
 
@@ -82,9 +115,9 @@ heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t imag
       {.mask_purpose = purpose::heldout_mask, .augment = std::nullopt},
       threads);
   prepared_weights<B> prepared(pass_kind::inference);
-  auto const& operands = prepared.update(model.weights(), threads);
+  auto const& operands = prepared.update(model.weights(), model.backend());
   shard_loss<B> shards(
-      model.sizes(), threads, mask.max_visible(model.sizes().config.num_patches()) + 1);
+      model.sizes(), model.backend(), mask.max_visible(model.sizes().config.num_patches()) + 1);
 
   index_t const count = images > 0 ? std::min(images, dataset.size()) : dataset.size();
   std::vector<patch_index> numbers;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mae/backend/concept.hpp>
 #include <mae/core/types.hpp>
 #include <mae/model/reconstruction.hpp>
 
@@ -24,13 +25,16 @@ struct shard_schedule {
 };
 
 /// The schedule of a batch of `images` of at most `tokens` encoder rows each, for gradients of
-/// `gradient_bytes`: at most 8 lanes, and at most 1 GiB of gradients.
-constexpr shard_schedule schedule_shards(index_t images, index_t tokens, index_t gradient_bytes) {
-  constexpr index_t most_lanes = 8;
+/// `gradient_bytes`: within the backend's limits, and at most 1 GiB of gradients.
+constexpr shard_schedule schedule_shards(index_t images,
+                                         index_t tokens,
+                                         index_t gradient_bytes,
+                                         shard_limits const& limits) {
   constexpr index_t most_bytes = index_t{1} << 30;
-  index_t const per_shard = std::min(images, images_per_shard(tokens));
-  index_t const lanes = std::min(
-      {most_lanes, ceil_div(images, per_shard), std::max<index_t>(1, most_bytes / gradient_bytes)});
+  index_t const per_shard = std::min(images, images_per_shard(tokens, limits.rows));
+  index_t const lanes = std::min({limits.lanes,
+                                  ceil_div(images, per_shard),
+                                  std::max<index_t>(1, most_bytes / gradient_bytes)});
   return {.images = images, .per_shard = per_shard, .lanes = lanes};
 }
 

@@ -7,6 +7,7 @@
 #include <mae/data/dataset.hpp>
 #include <mae/data/sampler.hpp>
 #include <mae/model/layout.hpp>
+#include <mae/model/staging.hpp>
 #include <mae/train/adamw.hpp>
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/gradients.hpp>
@@ -99,33 +100,32 @@ class trainer {
     gradients_.clear();
     auto const indices =
         sampler_.indices(static_cast<std::uint32_t>(report.epoch), step_of_epoch());
-    double loss = 0;
     double zero_loss = 0;
     for (index_t i = 0; i < options_.accumulate; ++i) {
-      loader_.load(indices.subspan(static_cast<std::size_t>(i * options_.batch_size),
-                                   static_cast<std::size_t>(options_.batch_size)),
-                   moment(report.epoch),
-                   batch_);
-      loss += gradients_.add(model_.weights(), batch_);
+      if (!is_loaded_) load(indices, i, moment(report.epoch));
+      is_loaded_ = false;
+      gradients_.add(model_.weights(), batch_);
       zero_loss += batch_.zero_loss;
     }
+    if constexpr (!backend_type::uses_host_memory) load_ahead();
     auto const targets = static_cast<double>(gradients_.num_targets());
-    report.loss = loss / targets;
+    auto const sum = gradients_.reduce();
+    report.loss = sum.loss / targets;
     report.baseline = zero_loss / targets;
-    report.gradient_norm = std::sqrt(gradients_.reduce()) / targets;
+    report.gradient_norm = std::sqrt(sum.squared_norm) / targets;
     apply(report, targets);
     report.seconds = monotonic_seconds() - start;
     return report;
   }
 
-  /// Continues where a saved training stood. The caller has put the parameters back.
+  /// Continues where a saved training stood, with moments that lie in the host's memory. The caller
+  /// has put the parameters back.
   void resume(training_progress const& progress,
               std::span<T const> first_moments,
               std::span<T const> second_moments) {
-    std::ranges::copy(first_moments, optimizer_.first_moments().begin());
-    std::ranges::copy(second_moments, optimizer_.second_moments().begin());
-    optimizer_.resume(progress.optimizer_steps);
+    optimizer_.resume(progress.optimizer_steps, first_moments, second_moments);
     progress_ = progress;
+    is_loaded_ = false;
   }
 
  private:
@@ -154,15 +154,36 @@ class trainer {
   static shard_schedule schedule_for(Model const& model, index_t batch_size) {
     return schedule_shards(batch_size,
                            max_visible(model) + 1,
-                           model.layout().size() * static_cast<index_t>(sizeof(T)));
+                           model.layout().size() * static_cast<index_t>(sizeof(T)),
+                           backend_type::shards);
   }
 
   index_t step_of_epoch() const { return progress_.step % sampler_.steps_per_epoch(); }
 
-  training_moment moment(index_t epoch) const {
-    return {.step = progress_.step,
+  training_moment moment(index_t epoch) const { return moment(progress_.step, epoch); }
+  training_moment moment(std::int64_t step, index_t epoch) const {
+    return {.step = step,
             .epoch = epoch,
-            .progress = static_cast<double>(progress_.step) / static_cast<double>(total_steps())};
+            .progress = static_cast<double>(step) / static_cast<double>(total_steps())};
+  }
+
+  /// Loads the accumulated batch `number` of a step that takes the images `indices`.
+  void load(std::span<patch_index const> indices, index_t number, training_moment const& when) {
+    loader_.load(indices.subspan(static_cast<std::size_t>(number * options_.batch_size),
+                                 static_cast<std::size_t>(options_.batch_size)),
+                 when,
+                 batch_);
+  }
+
+  /// Loads the next step's first batch while a device works on this one.
+  void load_ahead() {
+    std::int64_t const next = progress_.step + 1;
+    if (next >= total_steps()) return;
+    index_t const epoch = next / sampler_.steps_per_epoch();
+    load(sampler_.indices(static_cast<std::uint32_t>(epoch), next % sampler_.steps_per_epoch()),
+         0,
+         moment(next, epoch));
+    is_loaded_ = true;
   }
 
   step_report describe_step() const {
@@ -200,9 +221,10 @@ class trainer {
 
   std::string non_finite_tensor(step_report const& report) const {
     if (!std::isfinite(report.loss)) return "the loss";
+    host_values<backend_type> const gradients(model_.backend(), gradients_.values());
     for (auto const& tensor : model_.layout().tensors()) {
-      auto const values = gradients_.values().subspan(static_cast<std::size_t>(tensor.offset),
-                                                      static_cast<std::size_t>(tensor.size()));
+      auto const values = gradients.span().subspan(static_cast<std::size_t>(tensor.offset),
+                                                   static_cast<std::size_t>(tensor.size()));
       if (!std::ranges::all_of(values, [](T value) { return std::isfinite(value); }))
         return "the gradient of " + tensor.name;
     }
@@ -225,6 +247,7 @@ class trainer {
   adamw<backend_type> optimizer_;
   cosine_schedule schedule_;
   training_batch<T> batch_;
+  bool is_loaded_ = false;  // with the next step's first batch
   training_progress progress_;
 };
 

@@ -3,6 +3,7 @@
 #include "multiply.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/backend/eigen/matrix_product.hpp>
 #include <mae/core/bfloat16.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/isa.hpp>
@@ -45,8 +46,7 @@ product_result multiply_here(mae::index_t n) {
     a[i] = static_cast<float>(i % 7);
     b[i] = static_cast<float>(i % 5);
   }
-  mae::eigen_backend<float>::lane const lane;
-  lane.add_product(mae::product_form::nn, a.matrix(n, n), b.matrix(n, n), c.matrix(n, n));
+  mae::add_product(mae::product_form::nn, a.matrix(n, n), b.matrix(n, n), c.matrix(n, n));
   std::vector<float> values(c.data(), c.data() + c.size());
   append_tile_products<float>(a, b, n, values);
   append_tile_products<mae::bfloat16>(a, b, n, values);

@@ -12,8 +12,6 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 
-#include <Eigen/Core>
-
 #include <algorithm>
 #include <cassert>
 #include <memory>
@@ -24,8 +22,8 @@ namespace mae {
 inline namespace MAE_ISA {
 
 /// One core of the host: every verb is a serial loop. Parallelism lies above, in shards, each with
-/// a lane of its own. Operands are multiplied by the library's own tile kernel, plain matrices by
-/// Eigen. A lane is used by one thread at a time.
+/// a lane of its own. Operands are multiplied by the library's own tile kernel. A lane is used by
+/// one thread at a time.
 template <class Operand>
 class eigen_lane {
  public:
@@ -34,10 +32,27 @@ class eigen_lane {
   using cell = cell_of<Operand>;
   using packed = packed_matrix<Operand>;
 
+  static constexpr bool is_parallel = false;
+  static constexpr fused_members fused{};
   static constexpr index_t values_per_cell = operand_traits<Operand>::values_per_cell;
+
+  template <class T>
+  void upload(std::span<T const> host, std::span<T> values) const {
+    std::ranges::copy(host, values.begin());
+  }
+  template <class T>
+  void download(std::span<T const> values, std::span<T> host) const {
+    std::ranges::copy(values, host.begin());
+  }
 
   static constexpr index_t packed_cells(index_t depth, index_t cols) {
     return mae::packed_cells<Operand>(depth, cols);
+  }
+  static packed packed_at(cell const* cells, index_t depth, index_t cols) {
+    return {cells, depth, cols};
+  }
+  static packed packed_transposed_at(cell const* cells, index_t depth, index_t cols) {
+    return {cells, depth, cols};
   }
   template <class T>
   packed pack(matrix_view<T> b, cell* cells) const {
@@ -73,27 +88,16 @@ class eigen_lane {
     mae::multiply<operand, tile_order::columns>(left, right, padding, epilogue);
   }
 
-  /// Makes room for products of up to `rows` rows, and for transposed ones of these many columns,
-  /// so that they allocate nothing.
-  void reserve(index_t rows, index_t depth, index_t cols) const {
-    room(std::max(padding_cells<operand>(depth), transposed_cells(rows, depth, cols)));
+  void reserve_products(index_t /*rows*/, index_t width) const {
+    room(padding_cells<operand>(width));
+  }
+  void reserve_transposed(index_t rows, index_t width) const {
+    room(transposed_cells(rows, width, width));
   }
 
-  void add_product(product_form form,
-                   matrix_view<scalar const> a,
-                   matrix_view<scalar const> b,
-                   matrix_view<scalar> c) const {
-    switch (form) {
-      case product_form::nn:
-        map(c).noalias() += map(a) * map(b);
-        break;
-      case product_form::nt:
-        map(c).noalias() += map(a) * map(b).transpose();
-        break;
-      case product_form::tn:
-        map(c).noalias() += map(a).transpose() * map(b);
-        break;
-    }
+  template <class Body>
+  void replay(std::span<index_t const> /*key*/, Body const& body) const {
+    body();
   }
 
   template <class Functor>
@@ -113,6 +117,11 @@ class eigen_lane {
     scalar* const sum = sums.data();
     for (index_t row = 0; row < rows; ++row)
       for (index_t col = 0; col < cols; ++col) sum[col] += functor(row, col);
+  }
+
+  template <class Functor>
+  void add_sum(index_t count, Functor const& functor, double* total) const {
+    *total += serial_block{}.template sum<double>(count, functor);
   }
 
  private:
@@ -142,15 +151,6 @@ class eigen_lane {
   }
 
   mutable host_buffer<cell> room_;
-
-  using matrix = Eigen::Matrix<scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-  template <class T>
-  static auto map(matrix_view<T> view) {
-    using mapped = std::conditional_t<std::is_const_v<T>, matrix const, matrix>;
-    return Eigen::Map<mapped, Eigen::Unaligned, Eigen::OuterStride<>>(
-        view.data, view.rows, view.cols, Eigen::OuterStride<>(view.stride));
-  }
 };
 static_assert(Lane<eigen_lane<float>> && Lane<eigen_lane<double>>);
 
@@ -162,7 +162,14 @@ class eigen_backend {
  public:
   using lane = eigen_lane<Operand>;
   using scalar = typename lane::scalar;
-  using buffer = host_buffer<scalar>;
+  template <class T>
+  using buffer_of = host_buffer<T>;
+  using buffer = buffer_of<scalar>;
+
+  static constexpr bool uses_host_memory = true;
+  /// Few enough rows that a layer's operands stay in the L2 cache, enough that weights are read
+  /// rarely.
+  static constexpr shard_limits shards{.rows = 256, .lanes = 8};
 
   /// `threads` as for thread_pool: 0 takes one for every processor.
   explicit eigen_backend(int threads = 0) : threads_(std::make_shared<thread_pool>(threads)) {}
@@ -177,6 +184,18 @@ class eigen_backend {
     return std::is_same_v<Operand, double> ? "fp64" : "fp32";
   }
   thread_pool& threads() const { return *threads_; }
+
+  lane make_lane() const { return {}; }
+  int num_workers() const { return threads_->size(); }
+  template <class Body>
+  void for_lanes(index_t count, Body&& body) const {
+    threads_->for_each(count, body);
+  }
+  static constexpr int num_helpers() { return 1; }
+  template <class Body>
+  void for_each_inside(index_t count, Body&& body) const {
+    for (index_t i = 0; i < count; ++i) body(i, 0);
+  }
 
  private:
   template <class Other>

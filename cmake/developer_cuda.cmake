@@ -1,0 +1,17 @@
+# Enables CUDA for the tests, examples and benchmarks of this project, where nvcc is found.
+
+include(CheckLanguage)
+find_package(CUDAToolkit 12.0 QUIET)
+if(CUDAToolkit_FOUND AND NOT CMAKE_CUDA_COMPILER)
+  find_program(CMAKE_CUDA_COMPILER nvcc HINTS ${CUDAToolkit_BIN_DIR})
+endif()
+check_language(CUDA)
+if(CMAKE_CUDA_COMPILER)
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 80-real 90-real 100)
+  endif()
+  enable_language(CUDA)
+  include(cmake/maeCuda.cmake)
+  # Registers, spills and shared memory of every kernel are reported; spills are an error.
+  string(APPEND CMAKE_CUDA_FLAGS " -Xptxas=--warn-on-spills,-v")
+endif()

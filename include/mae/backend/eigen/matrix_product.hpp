@@ -1,0 +1,56 @@
+#pragma once
+
+#include <mae/core/isa.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+
+#include <Eigen/Core>
+
+#include <type_traits>
+
+namespace mae {
+inline namespace MAE_ISA {
+
+/// Which operand of a product is read transposed; all matrices are row-major.
+enum class product_form {
+  nn,  // c (M, N) += a (M, K) * b (K, N)
+  nt,  // c (M, N) += a (M, K) * b (N, K)^T
+  tn,  // c (M, N) += a (K, M)^T * b (K, N)
+};
+
+namespace kernel {
+
+template <class T>
+auto eigen_map(matrix_view<T> view) {
+  using matrix =
+      Eigen::Matrix<std::remove_const_t<T>, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  using mapped = std::conditional_t<std::is_const_v<T>, matrix const, matrix>;
+  return Eigen::Map<mapped, Eigen::Unaligned, Eigen::OuterStride<>>(
+      view.data, view.rows, view.cols, Eigen::OuterStride<>(view.stride));
+}
+
+}  // namespace kernel
+
+/// c += the product of a and b in the given form, on the calling thread: for plain matrices, as
+/// evaluation has them. The network's products are the lanes'.
+template <class T>
+void add_product(product_form form,
+                 matrix_view<std::type_identity_t<T> const> a,
+                 matrix_view<std::type_identity_t<T> const> b,
+                 matrix_view<T> c) {
+  using kernel::eigen_map;
+  switch (form) {
+    case product_form::nn:
+      eigen_map(c).noalias() += eigen_map(a) * eigen_map(b);
+      break;
+    case product_form::nt:
+      eigen_map(c).noalias() += eigen_map(a) * eigen_map(b).transpose();
+      break;
+    case product_form::tn:
+      eigen_map(c).noalias() += eigen_map(a).transpose() * eigen_map(b);
+      break;
+  }
+}
+
+}  // namespace MAE_ISA
+}  // namespace mae

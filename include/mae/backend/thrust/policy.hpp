@@ -1,0 +1,41 @@
+#pragma once
+
+#include <mae/backend/thrust/system.hpp>
+#include <mae/core/types.hpp>
+
+#include <thrust/for_each.h>
+#include <thrust/iterator/counting_iterator.h>
+#include <thrust/system/cpp/execution_policy.h>
+#include <thrust/version.h>
+
+#include <exception>
+#include <mutex>
+
+static_assert(THRUST_VERSION >= 101700,
+              "mae needs Thrust 1.17 or later: is another version first in the include path?");
+
+namespace mae {
+
+/// The execution policy of a host system: MAE_THRUST_OMP and MAE_THRUST_TBB headers add theirs.
+template <class System>
+struct thrust_policy;
+template <>
+struct thrust_policy<cpp_system> {
+  static auto get() { return thrust::cpp::par; }
+  static constexpr char const* name = "thrust-cpp";
+};
+
+namespace kernel {
+
+/// body(i) for every i in [0, count), by all threads of the system.
+template <class System, class Body>
+void thrust_for_each(index_t count, Body const& body) {
+  thrust::for_each(thrust_policy<System>::get(),
+                   thrust::counting_iterator<index_t>(0),
+                   thrust::counting_iterator<index_t>(count),
+                   body);
+}
+
+}  // namespace kernel
+
+}  // namespace mae

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/backend/thrust/system.hpp>
+#include <mae/backend/thrust/thrust_lane.hpp>
+#include <mae/core/bfloat16.hpp>
+#include <mae/core/buffer.hpp>
+#include <mae/core/parallel.hpp>
+#include <mae/core/types.hpp>
+
+#include <memory>
+#include <mutex>
+#include <type_traits>
+
+namespace mae {
+
+/// A host system of Thrust: one shard after the other, each by all of the system's threads, whose
+/// number is the system's own affair (OMP_NUM_THREADS). It shows on the host what the GPU's backend
+/// does: functors in blocks, one large shard. For training on a processor, eigen_backend is faster.
+template <class System, class Operand>
+class thrust_backend {
+ public:
+  using lane = thrust_lane<System, Operand>;
+  using scalar = typename lane::scalar;
+  template <class T>
+  using buffer_of = host_buffer<T>;
+  using buffer = buffer_of<scalar>;
+
+  static constexpr bool uses_host_memory = true;
+  /// Rows enough that all threads find pieces, few enough that activations stay near.
+  static constexpr shard_limits shards{.rows = 1 << 11, .lanes = 1};
+
+  /// `threads` load and vary images, as for thread_pool: 0 takes one for every processor.
+  explicit thrust_backend(int threads = 0)
+      : threads_(std::make_shared<thread_pool>(threads)), turn_(std::make_shared<std::mutex>()) {}
+
+  static constexpr char const* name() { return thrust_policy<System>::name; }
+  static constexpr char const* precision() {
+    if (std::is_same_v<Operand, bfloat16>) return "bf16";
+    return std::is_same_v<Operand, double> ? "fp64" : "fp32";
+  }
+  thread_pool& threads() const { return *threads_; }
+
+  lane make_lane() const { return {}; }
+  static constexpr int num_workers() { return 1; }
+  template <class Body>
+  void for_lanes(index_t count, Body&& body) const {
+    std::lock_guard const turn(*turn_);
+    for (index_t i = 0; i < count; ++i) body(i, 0);
+  }
+  int num_helpers() const { return threads_->size(); }
+  template <class Body>
+  void for_each_inside(index_t count, Body&& body) const {
+    threads_->for_each(count, body);
+  }
+
+ private:
+  std::shared_ptr<thread_pool> threads_;
+  std::shared_ptr<std::mutex> turn_;
+};
+static_assert(Backend<thrust_backend<cpp_system, float>> &&
+              Backend<thrust_backend<cpp_system, double>>);
+
+}  // namespace mae

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/model/shard.hpp>
+
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+namespace mae {
+
+/// Brings the host's arrays into a backend's memory, one after the other: the array itself where
+/// the memory is the host's, elsewhere a copy, which is valid until the next. Grows with the
+/// largest array seen.
+template <Backend B, class T>
+class staged_array {
+ public:
+  std::span<T const> stage(typename B::lane const& lane, std::span<T const> host) {
+    if constexpr (B::uses_host_memory) {
+      return host;
+    } else {
+      auto const size = static_cast<index_t>(host.size());
+      if (memory_.size() < size) memory_ = typename B::template buffer_of<T>(size);
+      std::span<T> const copy(memory_.data(), host.size());
+      lane.upload(host, copy);
+      return copy;
+    }
+  }
+  matrix_view<T const> stage(typename B::lane const& lane, matrix_view<T const> host) {
+    auto const values = stage(lane, std::span(host.data, static_cast<std::size_t>(host.size())));
+    return {values.data(), host.rows, host.cols};
+  }
+
+ private:
+  typename B::template buffer_of<T> memory_;
+};
+
+/// The same for a shard's lists of rows.
+template <Backend B>
+class staged_shard {
+  using list = staged_array<B, index_t>;
+
+ public:
+  shard_view stage(typename B::lane const& lane, shard_view const& host) {
+    auto const offsets = [&](list& staged, row_offsets const& from) {
+      return row_offsets(staged.stage(lane, from.values()), from.longest());
+    };
+    return {.images = host.images,
+            .visible_patches = visible_patches_.stage(lane, host.visible_patches),
+            .target_patches = target_patches_.stage(lane, host.target_patches),
+            .encoder_offsets = offsets(encoder_offsets_, host.encoder_offsets),
+            .decoder_offsets = offsets(decoder_offsets_, host.decoder_offsets),
+            .encoder_tokens = {encoder_source_.stage(lane, host.encoder_tokens.source),
+                               encoder_position_.stage(lane, host.encoder_tokens.position)},
+            .decoder_tokens = {decoder_source_.stage(lane, host.decoder_tokens.source),
+                               decoder_position_.stage(lane, host.decoder_tokens.position)},
+            .target_rows = target_rows_.stage(lane, host.target_rows)};
+  }
+
+ private:
+  list visible_patches_, target_patches_, encoder_offsets_, decoder_offsets_, encoder_source_,
+      encoder_position_, decoder_source_, decoder_position_, target_rows_;
+};
+
+/// Values of a backend's memory as the host reads them: the values themselves, or a copy.
+template <Backend B>
+class host_values {
+  using T = typename B::scalar;
+
+ public:
+  host_values(B const& backend, std::span<T const> values) : values_(values) {
+    if constexpr (!B::uses_host_memory) {
+      copy_.resize(values.size());
+      backend.make_lane().download(values, std::span(copy_));
+      values_ = copy_;
+    }
+  }
+  host_values(host_values const&) = delete;
+  host_values& operator=(host_values const&) = delete;
+  ~host_values() = default;
+
+  std::span<T const> span() const { return values_; }
+
+ private:
+  std::span<T const> values_;
+  std::vector<T> copy_;
+};
+
+}  // namespace mae

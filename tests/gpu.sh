@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Everything that needs an NVIDIA GPU: builds, runs the tests labelled gpu and compute-sanitizer's
+# checks, then times training steps beside the card's ceiling and, given a peer's script, PyTorch.
+#
+# Usage: tests/gpu.sh [--built DIR] [--quick] [--peer pytorch_mae.py]
+#   --built DIR   run test_cuda, cuda_ceiling and cuda_step_speed of this folder; build nothing
+#   --quick       the tests alone
+#   --peer FILE   the script with the PyTorch model to compare with (benchmarks/pytorch_on_gpu.py)
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+
+built=
+peer=
+quick=false
+while [ $# -gt 0 ]; do
+  case $1 in
+    --built) built=$2 && shift 2 ;;
+    --peer) peer=$2 && shift 2 ;;
+    --quick) quick=true && shift ;;
+    *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+  esac
+done
+
+if ! nvidia-smi > /dev/null 2>&1; then
+  echo "skipped: no NVIDIA GPU here (nvidia-smi finds none)"
+  exit 77
+fi
+nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
+
+if [ -z "$built" ]; then
+  cmake -S "$root" -B "$root/build/gpu" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_CUDA_ARCHITECTURES=native > /dev/null
+  cmake --build "$root/build/gpu" --target test_cuda cuda_ceiling cuda_step_speed
+  built=$root/build/gpu/bin
+  mkdir -p "$built"
+  cp "$root"/build/gpu/tests/parity/test_cuda "$root"/build/gpu/benchmarks/cuda_{ceiling,step_speed} "$built"
+fi
+
+echo "== parity and determinism"
+"$built/test_cuda"
+for tool in memcheck racecheck initcheck; do
+  echo "== compute-sanitizer $tool"
+  compute-sanitizer --tool "$tool" --error-exitcode 1 "$built/test_cuda" -tc="a GPU computes*" |
+    grep -E "SUMMARY|doctest.*cases|========= (Error|Race|Uninit|Invalid|Warning)" | head -n 20
+done
+if $quick; then exit 0; fi
+
+echo "== speed"
+"$built/cuda_ceiling"
+threads=$(nproc)
+for case in tiny4:256 tiny4:4096 base16:256; do
+  for precision in fp32 tf32 bf16; do
+    flags=(--config "${case%:*}" --batch "${case#*:}" --precision "$precision" --steps 10)
+    "$built/cuda_step_speed" "${flags[@]}" --threads "$threads"
+    if [ -n "$peer" ] && python3 -c 'import torch' 2> /dev/null; then
+      for how in "" --compile; do
+        # shellcheck disable=SC2086  # no word where there is no flag
+        python3 "$root/benchmarks/pytorch_on_gpu.py" --model "$peer" "${flags[@]}" $how
+      done
+    fi
+  done
+done

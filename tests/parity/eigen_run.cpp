@@ -1,0 +1,18 @@
+#include "eigen_run.hpp"
+
+#include "run_on.hpp"
+
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/bfloat16.hpp>
+
+namespace mae_test {
+
+backend_run run_on_eigen() {
+  return run_on(mae::eigen_backend<float>(2));
+}
+
+backend_run run_on_eigen_bf16() {
+  return run_on(mae::eigen_backend<mae::bfloat16>(2));
+}
+
+}  // namespace mae_test

@@ -1,0 +1,384 @@
+#pragma once
+
+#include "backend_run.hpp"
+
+#include <mae/backend/concept.hpp>
+#include <mae/core/random.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/data/synthetic.hpp>
+#include <mae/io/checkpoint.hpp>
+#include <mae/io/model_file.hpp>
+#include <mae/mask/random_ratio.hpp>
+#include <mae/model/autoencoder.hpp>
+#include <mae/model/encoder.hpp>
+#include <mae/model/staging.hpp>
+#include <mae/op/adamw.hpp>
+#include <mae/op/attention.hpp>
+#include <mae/op/gelu.hpp>
+#include <mae/op/layer_norm.hpp>
+#include <mae/op/linear.hpp>
+#include <mae/op/set_zero.hpp>
+#include <mae/op/squared_error.hpp>
+#include <mae/op/tokens.hpp>
+#include <mae/train/heldout.hpp>
+#include <mae/train/trainer.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace mae_test {
+
+using mae::index_t;
+using mae::matrix_view;
+
+/// Runs every op of the library, and a small model's training, on one backend, over inputs that are
+/// the same for all, and keeps what comes out.
+template <mae::Backend B>
+class backend_runner {
+  using lane_type = typename B::lane;
+  using T = typename B::scalar;
+  using O = typename lane_type::operand;
+
+  /// A matrix in the backend's memory, of random values, or of NaN, which a kernel must not leave.
+  template <class V>
+  struct array {
+    array(index_t row_count, index_t col_count)
+        : memory(row_count * col_count), rows(row_count), cols(col_count) {}
+
+    matrix_view<V> view() { return {memory.data(), rows, cols}; }
+    std::span<V> values() { return {memory.data(), static_cast<std::size_t>(rows * cols)}; }
+
+    typename B::template buffer_of<V> memory;
+    index_t rows;
+    index_t cols;
+  };
+
+ public:
+  explicit backend_runner(B const& backend) : backend_(backend), lane_(backend.make_lane()) {}
+
+  backend_run run() {
+    run_linear();
+    run_layer_norm();
+    run_attention();
+    run_tokens();
+    run_loss();
+    run_adamw();
+    run_model();
+    return results_;
+  }
+
+ private:
+  template <class V = T>
+  array<V> random(index_t rows, index_t cols) {
+    array<V> made(rows, cols);
+    std::vector<V> values;
+    for (index_t i = 0; i < rows * cols; ++i)
+      values.push_back(static_cast<V>(static_cast<float>(random_.normal())));
+    lane_.upload(std::span<V const>(values), made.values());
+    return made;
+  }
+  template <class V = T>
+  array<V> unset(index_t rows, index_t cols) {
+    array<V> made(rows, cols);
+    std::vector<V> const values(static_cast<std::size_t>(rows * cols),
+                                static_cast<V>(std::nanf("")));
+    lane_.upload(std::span<V const>(values), made.values());
+    return made;
+  }
+  array<index_t> indices(std::vector<index_t> const& values) {
+    array<index_t> made(1, std::ssize(values));
+    lane_.upload(std::span<index_t const>(values), made.values());
+    return made;
+  }
+
+  template <class V>
+  void keep(std::string const& name, array<V>& result) {
+    std::vector<V> host(result.values().size());
+    lane_.download(std::span<V const>(result.values()), std::span<V>(host));
+    auto& kept = results_.values[name];
+    for (V const value : host) kept.push_back(static_cast<float>(value));
+  }
+
+  /// Rows and widths that fill no tile, no warp and no block, and some that do.
+  void run_linear() {
+    for (auto const& [rows, in, out] : std::vector<std::array<index_t, 3>>{
+             {1, 4, 4}, {37, 48, 100}, {200, 132, 64}, {5, 20, 36}}) {
+      std::string const name = "linear " + std::to_string(rows) + "x" + std::to_string(in) + "x" +
+                               std::to_string(out) + " ";
+      auto x = random<O>(rows, in);
+      auto weight = random(out, in);
+      auto bias = random(1, out);
+      array<typename lane_type::cell> forward(1, lane_type::packed_cells(in, out));
+      array<typename lane_type::cell> backward(1, lane_type::packed_cells(out, in));
+      matrix_view<T const> const w = weight.view();
+      mae::linear_operands<lane_type> const layer{
+          .forward = lane_.pack_transposed(w, forward.memory.data()),
+          .backward = lane_.pack(w, backward.memory.data()),
+          .bias = bias.values()};
+      auto y = unset(rows, out);
+      mae::linear_forward<lane_type, T>(lane_, x.view(), layer, y.view());
+      keep(name + "y", y);
+      auto y_operand = unset<O>(rows, out);
+      mae::linear_forward<lane_type, O>(lane_, x.view(), layer, y_operand.view());
+      keep(name + "y as operands", y_operand);
+      auto residual = random(rows, out);
+      mae::linear_residual_forward(lane_, x.view(), layer, residual.view(), y.view());
+      keep(name + "y and residual", y);
+      auto slope = unset<O>(rows, out);
+      mae::linear_gelu_forward(lane_, x.view(), layer, y_operand.view(), slope.view());
+      keep(name + "gelu", y_operand);
+      keep(name + "gelu's slope", slope);
+
+      auto y_grad = random<O>(rows, out);
+      auto x_grad = unset(rows, in);
+      auto weight_grad = random(out, in);
+      auto bias_grad = random(1, out);
+      mae::linear_backward<lane_type, T>(lane_,
+                                         x.view(),
+                                         layer,
+                                         y_grad.view(),
+                                         x_grad.view(),
+                                         {weight_grad.view(), bias_grad.values()});
+      keep(name + "x_grad", x_grad);
+      keep(name + "weight_grad", weight_grad);
+      keep(name + "bias_grad", bias_grad);
+      auto h_grad = unset<O>(rows, in);
+      auto in_slope = random<O>(rows, in);
+      mae::gelu_linear_backward(lane_, layer, y_grad.view(), in_slope.view(), h_grad.view());
+      keep(name + "h_grad", h_grad);
+    }
+  }
+
+  void run_layer_norm() {
+    for (auto const& [rows, width] :
+         std::vector<std::array<index_t, 2>>{{1, 4}, {301, 96}, {17, 100}, {8, 768}}) {
+      std::string const name = "norm " + std::to_string(rows) + "x" + std::to_string(width) + " ";
+      auto x = random(rows, width);
+      auto weight = random(1, width);
+      auto bias = random(1, width);
+      mae::norm_weights<T const> const weights{weight.values(), bias.values()};
+      auto y = unset<O>(rows, width);
+      auto statistics = unset(rows, 2);
+      mae::layer_norm_forward<lane_type, O>(
+          lane_, x.view(), weights, T{1e-6F}, y.view(), statistics.view());
+      keep(name + "y", y);
+      keep(name + "statistics", statistics);
+      auto y_grad = random(rows, width);
+      auto x_grad = random(rows, width);
+      auto weight_grad = random(1, width);
+      auto bias_grad = random(1, width);
+      mae::layer_norm_backward(lane_,
+                               x.view(),
+                               weights,
+                               statistics.view(),
+                               y_grad.view(),
+                               x_grad.view(),
+                               {weight_grad.values(), bias_grad.values()});
+      keep(name + "x_grad", x_grad);
+      keep(name + "weight_grad", weight_grad);
+      keep(name + "bias_grad", bias_grad);
+    }
+  }
+
+  void run_attention() {
+    struct shape {
+      std::vector<index_t> lengths;
+      index_t heads;
+      index_t head_width;
+    };
+    for (auto const& s : {shape{{1, 4, 7, 2}, 5, 3},
+                          shape{{17, 17, 17}, 3, 64},
+                          shape{{65, 20, 21, 33}, 3, 32},
+                          shape{{197}, 2, 32},
+                          shape{{30, 9}, 2, 80}}) {
+      std::vector<index_t> offsets{0};
+      for (index_t const length : s.lengths) offsets.push_back(offsets.back() + length);
+      index_t const rows = offsets.back();
+      index_t const width = s.heads * s.head_width;
+      index_t const longest = *std::ranges::max_element(s.lengths);
+      std::string const name = "attention " + std::to_string(rows) + " rows ";
+      auto at = indices(offsets);
+      mae::row_offsets const images(at.values(), longest);
+      auto qkv = random<O>(rows, 3 * width);
+      auto y = unset<O>(rows, width);
+      auto log_sums = unset(rows, s.heads);
+      array<T> scratch(
+          1, mae::attention_scratch_size<lane_type>({rows, longest, s.heads, s.head_width}));
+      mae::attention_forward(
+          lane_, qkv.view(), images, s.heads, y.view(), log_sums.view(), scratch.values());
+      keep(name + "y", y);
+      keep(name + "log_sums", log_sums);
+      auto y_grad = random<O>(rows, width);
+      auto qkv_grad = unset<O>(rows, 3 * width);
+      mae::attention_backward(lane_,
+                              qkv.view(),
+                              images,
+                              s.heads,
+                              log_sums.view(),
+                              y_grad.view(),
+                              qkv_grad.view(),
+                              scratch.values());
+      keep(name + "qkv_grad", qkv_grad);
+    }
+  }
+
+  void run_tokens() {
+    index_t const width = 36;
+    auto source = indices({-1, 2, 0, -1, 1, 3});
+    auto position = indices({0, 5, 1, 0, 2, 3});
+    mae::token_sources const from{source.values(), position.values()};
+    auto x = random(4, width);
+    auto shared = random(1, width);
+    auto positions = random(6, width);
+    auto y = unset(6, width);
+    mae::place_tokens_forward(lane_, x.view(), shared.values(), positions.view(), from, y.view());
+    keep("tokens placed", y);
+    auto y_grad = random(6, width);
+    auto x_grad = unset(4, width);
+    auto shared_grad = random(1, width);
+    mae::place_tokens_backward(lane_, y_grad.view(), from, x_grad.view(), shared_grad.values());
+    keep("tokens x_grad", x_grad);
+    keep("tokens shared_grad", shared_grad);
+    auto rows = indices({5, 0, 3});
+    auto gathered = unset<O>(3, width);
+    mae::gather_rows_forward<lane_type, O>(lane_, y.view(), rows.values(), gathered.view());
+    keep("rows gathered", gathered);
+    auto gathered_grad = random(3, width);
+    auto back = unset(6, width);
+    mae::gather_rows_backward(lane_, gathered_grad.view(), rows.values(), back.view());
+    keep("rows scattered", back);
+    auto converted = unset<O>(6, width);
+    auto operands = mae::as_operands(lane_, y.view(), converted.view());
+    auto copy = unset<O>(6, width);
+    auto all = indices({0, 1, 2, 3, 4, 5});
+    lane_.for_rows(6, mae::kernel::copy_row<O, O>{operands, all.values(), copy.view()});
+    keep("operands", copy);
+  }
+
+  void run_loss() {
+    auto prediction = random(300, 48);
+    auto target = random(300, 48);
+    array<T> losses(1, 300);
+    array<double> total(1, 1);
+    mae::squared_error_forward(lane_, prediction.view(), target.view(), losses.values());
+    mae::add_losses(lane_, std::span<T const>(losses.values()), total.memory.data());
+    mae::add_losses(lane_, std::span<T const>(losses.values()), total.memory.data());
+    keep("losses", losses);
+    keep("summed losses", total);
+    mae::squared_error_backward(lane_, prediction.view(), target.view(), prediction.view());
+    keep("loss gradient", prediction);
+  }
+
+  void run_adamw() {
+    index_t const count = 5000;
+    auto values = random(1, count);
+    auto first = random(1, count);
+    array<T> second(1, count);  // zeros: they are never negative
+    auto gradient = random(1, count);
+    mae::adamw_factors<T> const factors{.beta1 = T{0.9F},
+                                        .beta2 = T{0.95F},
+                                        .epsilon = T{1e-8F},
+                                        .gradient_scale = T{0.5F},
+                                        .decay = T{0.99F},
+                                        .step_size = T{0.1F},
+                                        .second_correction = T{1.5F}};
+    mae::adamw_step(lane_,
+                    count,
+                    values.memory.data(),
+                    first.memory.data(),
+                    second.memory.data(),
+                    gradient.memory.data(),
+                    factors);
+    keep("adamw values", values);
+    mae::set_zero(lane_, first.values());
+    keep("zeros", first);
+  }
+
+  // ---- a whole model ---------------------------------------------------------------------------
+
+  static constexpr mae::model_config config{.image = {.height = 16, .width = 24, .channels = 3},
+                                            .patch = {.height = 4, .width = 4},
+                                            .encoder = {.depth = 3, .width = 48, .heads = 3},
+                                            .decoder = {.depth = 2, .width = 24, .heads = 2}};
+
+  void run_model() {
+    using model_type = mae::autoencoder<config, mae::random_ratio_mask, B>;
+    mae::synthetic_dataset const images(256, 3, config.image);
+    model_type model({.seed = 5,
+                      .mask = mae::random_ratio_mask({.low = 0.5, .high = 0.9}),
+                      .backend = backend_});
+    mae::trainer training(
+        model, images, {.seed = 7, .batch_size = 64, .steps = 10, .lr = 1e-3, .clip = 1});
+    auto& losses = results_.values["ten losses"];
+    auto& norms = results_.values["ten gradient norms"];
+    for (int i = 0; i < 10; ++i) {
+      auto const report = training.step();
+      losses.push_back(static_cast<float>(report.loss));
+      norms.push_back(static_cast<float>(report.gradient_norm));
+      if (i == 0) keep_gradient(model, training);
+    }
+    auto const heldout = mae::evaluate_heldout(model, images, 100);
+    results_.values["held-out"] = {static_cast<float>(heldout.loss),
+                                   static_cast<float>(heldout.baseline)};
+    auto const features = mae::encoder_of(model).features(images, mae::pooling::both);
+    results_.values["features"].assign(features.begin(), features.end());
+    check_files(model, training, images);
+  }
+
+  /// All gradients of the first step: AdamW's first moments are a tenth of them.
+  template <class Model, class Trainer>
+  void keep_gradient(Model const& model, Trainer const& training) {
+    mae::host_values<B> const moments(backend_, training.optimizer().first_moments());
+    for (auto const& tensor : model.layout().tensors()) {
+      if (tensor.kind != mae::tensor_kind::parameter) continue;
+      auto const values = moments.span().subspan(static_cast<std::size_t>(tensor.offset),
+                                                 static_cast<std::size_t>(tensor.size()));
+      results_.values["gradient of " + tensor.name].assign(values.begin(), values.end());
+    }
+  }
+
+  /// Saves the training, resumes it in another model, and compares what is saved then.
+  template <class Model, class Trainer>
+  void check_files(Model const& model,
+                   Trainer const& training,
+                   mae::synthetic_dataset const& images) {
+    auto const path = (std::filesystem::temp_directory_path() /
+                       ("mae_backend_" + std::string(B::name()) + ".safetensors"))
+                          .string();
+    mae::save_training(path, training);
+    Model other({.seed = 6,
+                 .mask = mae::random_ratio_mask({.low = 0.5, .high = 0.9}),
+                 .backend = backend_});
+    mae::trainer resumed(
+        other, images, {.seed = 7, .batch_size = 64, .steps = 10, .lr = 1e-3, .clip = 1});
+    mae::load_training(path, resumed);
+    std::filesystem::remove(path);
+    mae::host_values<B> const a(backend_, model.parameters().values());
+    mae::host_values<B> const b(backend_, other.parameters().values());
+    mae::host_values<B> const c(backend_, training.optimizer().second_moments());
+    mae::host_values<B> const d(backend_, resumed.optimizer().second_moments());
+    results_.files_agree =
+        std::ranges::equal(a.span(), b.span()) && std::ranges::equal(c.span(), d.span());
+    results_.parameters.assign(a.span().begin(), a.span().end());
+  }
+
+  B const& backend_;
+  lane_type lane_;
+  mae::random_stream random_{mae::stream_key{.seed = 11}};
+  backend_run results_;
+};
+
+template <mae::Backend B>
+backend_run run_on(B const& backend) {
+  return backend_runner<B>(backend).run();
+}
+
+}  // namespace mae_test

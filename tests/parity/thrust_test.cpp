@@ -1,0 +1,31 @@
+#include "compare.hpp"
+#include "eigen_run.hpp"
+#include "thrust_run.hpp"
+
+#include <doctest/doctest.h>
+
+// R4: every op, the whole model's gradients, ten training steps, evaluation and files.
+
+TEST_CASE("Thrust's host systems compute what Eigen's backend does") {
+  auto const expected = mae_test::run_on_eigen();
+  SUBCASE("cpp") {
+    mae_test::check_equal(mae_test::run_on_thrust_cpp(), expected, 1e-5);
+  }
+  SUBCASE("omp") {
+    mae_test::check_equal(mae_test::run_on_thrust_omp(), expected, 1e-5);
+  }
+  SUBCASE("tbb") {
+    mae_test::check_equal(mae_test::run_on_thrust_tbb(), expected, 1e-5);
+  }
+}
+
+TEST_CASE("Thrust's host systems compute in mixed precision what Eigen's backend does") {
+  mae_test::check_equal(mae_test::run_on_thrust_omp_bf16(), mae_test::run_on_eigen_bf16(), 1e-2);
+}
+
+TEST_CASE("a training on Thrust has the same bits in every run and on every host system") {
+  auto const first = mae_test::run_on_thrust_omp();
+  CHECK(first.parameters == mae_test::run_on_thrust_omp().parameters);
+  CHECK(first.parameters == mae_test::run_on_thrust_cpp().parameters);
+  CHECK(first.parameters == mae_test::run_on_thrust_tbb().parameters);
+}
