@@ -29,16 +29,21 @@ std::vector<op_check> op_checks() {
       {{"linear_residual_forward", "linear_backward_weights"}, mae_test::check_linear_residual},
       {{"layer_norm_forward", "layer_norm_backward"}, mae_test::check_layer_norm},
       {{"linear_gelu_forward", "gelu_linear_backward"}, mae_test::check_gelu},
-      {{"attention_forward", "attention_backward"}, mae_test::check_attention},
+      {{"attention_forward",
+        "attention_backward",
+        "attend_by_products",
+        "attend_by_products_backward"},
+       mae_test::check_attention},
       {{"place_tokens_forward", "place_tokens_backward"}, mae_test::check_place_tokens},
       {{"gather_rows_forward", "gather_rows_backward"}, mae_test::check_gather_rows},
       {{"squared_error_forward", "squared_error_backward"}, mae_test::check_squared_error},
   };
 }
 
-/// Functions that take a lane and have nothing to differentiate: a constant, a conversion, the
-/// optimizer.
-std::set<std::string> const without_gradient{"set_zero", "as_operands", "adamw_step"};
+/// Functions that take a lane and have nothing to differentiate: a constant, a conversion, a sum of
+/// what was computed, the optimizer.
+std::set<std::string> const without_gradient{
+    "set_zero", "as_operands", "add_losses", "adamw_step", "adamw_block_step"};
 
 /// The names of all function templates in include/mae/op whose first parameter is a lane.
 std::set<std::string> functions_of_ops() {
