@@ -62,7 +62,7 @@ __device__ T sum_over_warp(T value) {
 
 /// `parts` fours a thread cover a row.
 template <int parts, class T, class Y>
-__global__ void __launch_bounds__(warp_size* norm_warps)
+__global__ void __launch_bounds__(warp_size* norm_warps, 2)
     normalise_rows(norm_forward_problem<T, Y> of) {
   index_t const row = static_cast<index_t>(blockIdx.x) * norm_warps + threadIdx.y;
   if (row >= of.x.rows) return;
@@ -120,7 +120,7 @@ __device__ void store_block_sums(four<T> (&mine)[parts], int cols, T* to) {
 /// The gradient of the input, and the blocks' sums of the weights' gradients: each warp takes rows
 /// in turn and keeps the sums of its columns.
 template <int parts, class T>
-__global__ void __launch_bounds__(warp_size* norm_warps)
+__global__ void __launch_bounds__(warp_size* norm_warps, 2)
     differentiate_norm(norm_backward_problem<T> of) {
   int const cols = static_cast<int>(of.x.cols);
   auto const count = static_cast<T>(cols);
