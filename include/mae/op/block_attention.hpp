@@ -5,6 +5,7 @@
 #include <mae/core/math.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/op/head_slices.hpp>
 
 #include <cmath>
 #include <cstring>
@@ -13,25 +14,6 @@ namespace mae {
 inline namespace MAE_ISA {
 
 namespace kernel {
-
-/// One head's queries, keys and values of one image, within the packed rows of qkv.
-template <class T>
-struct head_slices {
-  matrix_view<T> query;  // (tokens, D / H) each
-  matrix_view<T> key;
-  matrix_view<T> value;
-};
-
-template <class T>
-MAE_HOST_DEVICE constexpr head_slices<T> slice_head(
-    matrix_view<T> qkv, index_t first, index_t tokens, index_t head, index_t head_width) {
-  index_t const width = qkv.cols / 3;
-  auto const rows = qkv.middle_rows(first, tokens);
-  index_t const begin = head * head_width;
-  return {rows.middle_cols(begin, head_width),
-          rows.middle_cols(width + begin, head_width),
-          rows.middle_cols(2 * width + begin, head_width)};
-}
 
 /// Attention by blocks: each takes a chunk of one image's rows for one head, and holds the scores
 /// of these rows with all rows of the image in shared memory. In every shared array a chunk's rows

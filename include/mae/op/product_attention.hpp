@@ -1,0 +1,209 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/core/host_device.hpp>
+#include <mae/core/isa.hpp>
+#include <mae/core/math.hpp>
+#include <mae/core/row_offsets.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/op/head_slices.hpp>
+#include <mae/op/linear.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <cstddef>
+#include <span>
+
+namespace mae {
+inline namespace MAE_ISA {
+
+namespace kernel {
+
+/// Scores become probabilities; the log of the row's sum of exponentials is kept, since with it the
+/// backward pass rebuilds the row without a second reduction. What the probabilities' row has
+/// beyond the scores is zero.
+template <class T, class O>
+struct softmax_row {
+  matrix_view<T> scores;
+  matrix_view<O> probabilities;
+  T scale;
+  T* log_sums;
+  index_t log_sum_stride;
+
+  template <class Block>
+  MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
+    T* const s = scores.data + row * scores.stride;
+    O* const p = probabilities.data + row * probabilities.stride;
+    T const top = block.template max<T>(scores.cols, [&](index_t i) { return s[i]; });
+    block.for_each(scores.cols, [&](index_t i) { s[i] = branchless_exp((s[i] - top) * scale); });
+    block.barrier();
+    T const sum = block.template sum<T>(scores.cols, [&](index_t i) { return s[i]; });
+    T const inverse = T{1} / sum;
+    block.for_each(scores.cols, [&](index_t i) { p[i] = static_cast<O>(s[i] * inverse); });
+    for (index_t i = scores.cols; i < probabilities.cols; ++i) p[i] = O{};
+    log_sums[row * log_sum_stride] = top * scale + std::log(sum);
+  }
+};
+
+/// Scores become probabilities by the kept log sums; the probabilities' gradients become the
+/// scores': ds = scale * p * (dp - sum(p * dp)). What the rows have beyond the scores is zero.
+template <class T, class O>
+struct softmax_row_grad {
+  matrix_view<T> scores;
+  matrix_view<T const> probabilities_grad;
+  matrix_view<O> probabilities;
+  matrix_view<O> scores_grad;
+  T scale;
+  T const* log_sums;
+  index_t log_sum_stride;
+
+  template <class Block>
+  MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
+    T* const s = scores.data + row * scores.stride;
+    T const* const dp = probabilities_grad.data + row * probabilities_grad.stride;
+    O* const p = probabilities.data + row * probabilities.stride;
+    O* const ds = scores_grad.data + row * scores_grad.stride;
+    T const log_sum = log_sums[row * log_sum_stride];
+    block.for_each(scores.cols, [&](index_t i) { s[i] = branchless_exp(s[i] * scale - log_sum); });
+    block.barrier();
+    T const dot = block.template sum<T>(scores.cols, [&](index_t i) { return s[i] * dp[i]; });
+    block.for_each(scores.cols, [&](index_t i) {
+      p[i] = static_cast<O>(s[i]);
+      ds[i] = static_cast<O>(scale * s[i] * (dp[i] - dot));
+    });
+    for (index_t i = scores.cols; i < probabilities.cols; ++i) p[i] = ds[i] = O{};
+  }
+};
+
+/// The memory of one head of one image, cut from a flat array.
+template <Lane L>
+class attention_scratch {
+  using T = typename L::scalar;
+  using O = typename L::operand;
+  using cell = typename L::cell;
+
+ public:
+  /// Tokens in whole cells, so that a row of probabilities is read without a copy.
+  static constexpr index_t padded(index_t tokens) {
+    constexpr index_t step = L::values_per_cell;
+    return round_up(tokens, step);
+  }
+  static constexpr index_t size(index_t tokens, index_t head_width) {
+    return 4 * square(tokens) + 2 * packed_size(tokens, head_width);
+  }
+
+  attention_scratch(std::span<T> memory, index_t tokens, index_t head_width)
+      : memory_(memory.data()), tokens_(tokens), head_width_(head_width) {
+    assert(static_cast<index_t>(memory.size()) >= size(tokens, head_width));
+  }
+
+  matrix_view<T> scores() const { return {at(0), tokens_, tokens_}; }
+  matrix_view<T> probabilities_grad() const { return {at(1), tokens_, tokens_}; }
+  matrix_view<O> probabilities() const { return operands(2); }
+  matrix_view<O> scores_grad() const { return operands(3); }
+  cell* first_packed() const { return memory_as<cell>(at(4)); }
+  cell* second_packed() const { return memory_as<cell>(at(4) + packed_size(tokens_, head_width_)); }
+
+ private:
+  static_assert(sizeof(cell) == sizeof(T) && sizeof(O) <= sizeof(T));
+
+  static constexpr index_t square(index_t tokens) { return round_up(tokens * padded(tokens), 16); }
+  static constexpr index_t packed_size(index_t tokens, index_t head_width) {
+    return std::max(L::packed_cells(tokens, head_width), L::packed_cells(head_width, tokens));
+  }
+  T* at(index_t part) const { return memory_ + part * square(tokens_); }
+  matrix_view<O> operands(index_t part) const {
+    return {memory_as<O>(at(part)), tokens_, padded(tokens_)};
+  }
+
+  T* memory_;
+  index_t tokens_;
+  index_t head_width_;
+};
+
+/// Attention as products of each image and head, one after the other.
+template <Lane L, class T = scalar_of<L>, class O = operand_of<L>>
+void attend_by_products(L const& lane,
+                        matrix_view<operand_of<L> const> qkv,
+                        row_offsets offsets,
+                        index_t heads,
+                        matrix_view<operand_of<L>> y,
+                        matrix_view<scalar_of<L>> log_sums,
+                        std::span<scalar_of<L>> scratch) {
+  index_t const head_width = y.cols / heads;
+  T const scale = T{1} / std::sqrt(static_cast<T>(head_width));
+  auto const begins = offsets.values();
+  for (std::size_t image = 0; image + 1 < begins.size(); ++image) {
+    index_t const first = begins[image];
+    index_t const tokens = begins[image + 1] - first;
+    attention_scratch<L> const memory(scratch, tokens, head_width);
+    auto const scores = memory.scores();
+    for (index_t h = 0; h < heads; ++h) {
+      auto const head = slice_head<O const>(qkv, first, tokens, h, head_width);
+      lane.multiply(head.query,
+                    lane.pack_transposed(head.key, memory.first_packed()),
+                    store_product<T, T>{scores});
+      lane.for_rows(
+          tokens,
+          softmax_row<T, O>{
+              scores, memory.probabilities(), scale, &log_sums(first, h), log_sums.stride});
+      lane.multiply(memory.probabilities(),
+                    lane.pack(head.value, memory.second_packed()),
+                    store_product<T, O>{
+                        y.middle_rows(first, tokens).middle_cols(h * head_width, head_width)});
+    }
+  }
+}
+
+template <Lane L, class T = scalar_of<L>, class O = operand_of<L>>
+void attend_by_products_backward(L const& lane,
+                                 matrix_view<operand_of<L> const> qkv,
+                                 row_offsets offsets,
+                                 index_t heads,
+                                 matrix_view<scalar_of<L> const> log_sums,
+                                 matrix_view<operand_of<L> const> y_grad,
+                                 matrix_view<operand_of<L>> qkv_grad,
+                                 std::span<scalar_of<L>> scratch) {
+  index_t const head_width = y_grad.cols / heads;
+  T const scale = T{1} / std::sqrt(static_cast<T>(head_width));
+  auto const begins = offsets.values();
+  for (std::size_t image = 0; image + 1 < begins.size(); ++image) {
+    index_t const first = begins[image];
+    index_t const tokens = begins[image + 1] - first;
+    attention_scratch<L> const memory(scratch, tokens, head_width);
+    for (index_t h = 0; h < heads; ++h) {
+      auto const head = slice_head<O const>(qkv, first, tokens, h, head_width);
+      auto const grad = slice_head<O>(qkv_grad, first, tokens, h, head_width);
+      matrix_view<O const> const out_grad =
+          y_grad.middle_rows(first, tokens).middle_cols(h * head_width, head_width);
+      lane.multiply(head.query,
+                    lane.pack_transposed(head.key, memory.first_packed()),
+                    store_product<T, T>{memory.scores()});
+      lane.multiply(out_grad,
+                    lane.pack_transposed(head.value, memory.second_packed()),
+                    store_product<T, T>{memory.probabilities_grad()});
+      lane.for_rows(tokens,
+                    softmax_row_grad<T, O>{memory.scores(),
+                                           memory.probabilities_grad(),
+                                           memory.probabilities(),
+                                           memory.scores_grad(),
+                                           scale,
+                                           &log_sums(first, h),
+                                           log_sums.stride});
+      auto const probabilities = memory.probabilities().middle_cols(0, tokens);
+      auto const scores_grad = memory.scores_grad().middle_cols(0, tokens);
+      lane.multiply_transposed(probabilities, out_grad, store_product<T, O>{grad.value});
+      lane.multiply(memory.scores_grad(),
+                    lane.pack(head.key, memory.first_packed()),
+                    store_product<T, O>{grad.query});
+      lane.multiply_transposed(scores_grad, head.query, store_product<T, O>{grad.key});
+    }
+  }
+}
+
+}  // namespace kernel
+
+}  // namespace MAE_ISA
+}  // namespace mae
