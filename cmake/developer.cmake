@@ -11,7 +11,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # Its own AVX-512 header is reported, GCC bug 105593; clang keeps both warnings.
   add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized;-Wno-uninitialized>")
 endif()
-set_target_properties(mae PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+set_target_properties(mae PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON
+  INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
 
 find_program(MAE_CCACHE ccache)
 if(MAE_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)

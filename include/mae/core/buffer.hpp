@@ -15,6 +15,17 @@ namespace mae {
 /// The alignment of every array that a kernel touches: a cache line, and the widest vector.
 inline constexpr std::size_t buffer_alignment = 64;
 
+namespace detail {
+
+/// One for all element types, so that the pointer's template is instantiated once.
+struct aligned_release {
+  void operator()(void* memory) const noexcept {
+    ::operator delete (memory, std::align_val_t{buffer_alignment});
+  }
+};
+
+}  // namespace detail
+
 /// Owns an aligned array of host memory, zero at first. Throws std::bad_alloc.
 template <class T>
 class host_buffer {
@@ -22,37 +33,25 @@ class host_buffer {
 
  public:
   host_buffer() = default;
-  explicit host_buffer(index_t size) : data_(allocate(size)), size_(size) {
-    std::fill_n(data_.get(), size_, T{});
+  explicit host_buffer(index_t size)
+      : memory_(::operator new (static_cast<std::size_t>(size) * sizeof(T),
+                                std::align_val_t{buffer_alignment})),
+        size_(size) {
+    std::fill_n(data(), size_, T{});
   }
 
-  T* data() noexcept { return data_.get(); }
-  T const* data() const noexcept { return data_.get(); }
+  T* data() noexcept { return static_cast<T*>(memory_.get()); }
+  T const* data() const noexcept { return static_cast<T const*>(memory_.get()); }
   index_t size() const noexcept { return size_; }
-  T& operator[](index_t i) { return data_.get()[i]; }
-  T const& operator[](index_t i) const { return data_.get()[i]; }
-  std::span<T> span() noexcept { return {data_.get(), static_cast<std::size_t>(size_)}; }
-  std::span<T const> span() const noexcept {
-    return {data_.get(), static_cast<std::size_t>(size_)};
-  }
-  matrix_view<T> matrix(index_t rows, index_t cols) { return {data_.get(), rows, cols}; }
-  matrix_view<T const> matrix(index_t rows, index_t cols) const {
-    return {data_.get(), rows, cols};
-  }
+  T& operator[](index_t i) { return data()[i]; }
+  T const& operator[](index_t i) const { return data()[i]; }
+  std::span<T> span() noexcept { return {data(), static_cast<std::size_t>(size_)}; }
+  std::span<T const> span() const noexcept { return {data(), static_cast<std::size_t>(size_)}; }
+  matrix_view<T> matrix(index_t rows, index_t cols) { return {data(), rows, cols}; }
+  matrix_view<T const> matrix(index_t rows, index_t cols) const { return {data(), rows, cols}; }
 
  private:
-  struct release {
-    void operator()(T* memory) const noexcept {
-      ::operator delete (memory, std::align_val_t{buffer_alignment});
-    }
-  };
-
-  static T* allocate(index_t size) {
-    auto const bytes = static_cast<std::size_t>(size) * sizeof(T);
-    return static_cast<T*>(::operator new (bytes, std::align_val_t{buffer_alignment}));
-  }
-
-  std::unique_ptr<T, release> data_;
+  std::unique_ptr<void, detail::aligned_release> memory_;
   index_t size_ = 0;
 };
 

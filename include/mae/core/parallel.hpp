@@ -4,8 +4,7 @@
 #include <mae/core/types.hpp>
 
 #include <algorithm>
-#include <condition_variable>
-#include <cstdint>
+#include <atomic>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -17,8 +16,8 @@
 namespace mae {
 
 /// A fixed set of threads that share out the indices of a loop. The calling thread works too. A
-/// loop allocates nothing. Mutex and condition variable alone, so that ThreadSanitizer understands
-/// it. Which worker takes which index changes from run to run: results must not depend on it.
+/// loop allocates nothing. Which worker takes which index changes from run to run: results must not
+/// depend on it.
 class thread_pool {
  public:
   /// `threads` >= 1 in all, the calling one included; 0 takes one for every processor.
@@ -79,74 +78,60 @@ class thread_pool {
 
   void run(index_t count, void* body, call invoke) {
     std::lock_guard const turn(turn_);
-    {
-      std::lock_guard const lock(mutex_);
-      body_ = body;
-      invoke_ = invoke;
-      next_ = 0;
-      count_ = count;
-      busy_ = size_;
-      failure_ = nullptr;
-      ++generation_;
-    }
-    wake_.notify_all();
+    body_ = body;
+    invoke_ = invoke;
+    count_ = count;
+    next_ = 0;
+    busy_ = size_;  // every helper joins in every loop, so that none still reads the last one's
+    wake();
     take_indices(0);
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return busy_ == 0; });
+    for (int busy = busy_; busy != 0; busy = busy_) busy_.wait(busy);
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 
   void take_indices(int worker) {
-    std::unique_lock lock(mutex_);
-    while (next_ < count_) {
-      index_t const index = next_++;
-      lock.unlock();
+    for (index_t index = next_++; index < count_; index = next_++) {
       try {
         invoke_(body_, index, worker);
-        lock.lock();
       } catch (...) {
-        lock.lock();
+        std::lock_guard const lock(failing_);
         if (!failure_) failure_ = std::current_exception();
         next_ = count_;
       }
     }
-    if (--busy_ == 0) done_.notify_one();
+    if (--busy_ == 0) busy_.notify_one();
   }
 
   void help(int worker) {
-    std::uint64_t seen = 0;
-    for (;;) {
-      {
-        std::unique_lock lock(mutex_);
-        wake_.wait(lock, [&] { return stopping_ || generation_ != seen; });
-        if (stopping_) return;
-        seen = generation_;
-      }
+    for (unsigned seen = 0;; ++seen) {
+      generation_.wait(seen);
+      if (stopping_) return;
       take_indices(worker);
     }
   }
 
+  void wake() noexcept {
+    ++generation_;
+    generation_.notify_all();
+  }
+
   void stop() noexcept {
-    {
-      std::lock_guard const lock(mutex_);
-      stopping_ = true;
-    }
-    wake_.notify_all();
+    stopping_ = true;
+    wake();
     for (auto& helper : helpers_) helper.join();
   }
 
   int size_;
   std::mutex turn_;  // held by the thread whose loop runs
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::condition_variable done_;
+  // Of the loop that runs: written while all helpers wait.
   void* body_ = nullptr;
   call invoke_ = nullptr;
-  index_t next_ = 0;
   index_t count_ = 0;
-  int busy_ = 0;
-  std::uint64_t generation_ = 0;
   bool stopping_ = false;
+  std::atomic<index_t> next_ = 0;
+  std::atomic<int> busy_ = 0;             // workers that have not finished it
+  std::atomic<unsigned> generation_ = 0;  // the number of loops begun
+  std::mutex failing_;
   std::exception_ptr failure_;
   std::vector<std::thread> helpers_;
 };

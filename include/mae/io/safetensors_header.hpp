@@ -117,8 +117,9 @@ class header_parser {
     reader_.object([this](std::string key, std::uint64_t key_at) {
       std::uint64_t const value_at = reader_.next();
       if (key == hash_key) result_.hash_offset = value_at + 1;
-      auto const [entry, added] = result_.metadata.emplace(std::move(key), reader_.string());
-      if (!added) reader_.refuse(key_at, "the metadata has two entries " + shown(entry->first));
+      if (result_.metadata.contains(key))
+        reader_.refuse(key_at, "the metadata has two entries " + shown(key));
+      result_.metadata[std::move(key)] = reader_.string();
       if (result_.metadata.size() > max_metadata)
         reader_.refuse(key_at, "the metadata has too many entries");
     });

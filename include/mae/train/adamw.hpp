@@ -71,15 +71,15 @@ class adamw {
 
   std::int64_t steps() const { return steps_; }
   /// In the backend's memory.
-  std::span<T const> first_moments() const { return all(first_moments_); }
-  std::span<T const> second_moments() const { return all(second_moments_); }
+  std::span<T const> first_moments() const { return first_moments_.span(); }
+  std::span<T const> second_moments() const { return second_moments_.span(); }
   /// Continues after `steps` steps, with moments that lie in the host's memory.
   void resume(std::int64_t steps,
               std::span<T const> first_moments,
               std::span<T const> second_moments) {
     auto const lane = backend_.make_lane();
-    lane.upload(first_moments, std::span<T>(first_moments_.data(), first_moments.size()));
-    lane.upload(second_moments, std::span<T>(second_moments_.data(), second_moments.size()));
+    lane.upload(first_moments, first_moments_.span());
+    lane.upload(second_moments, second_moments_.span());
     steps_ = steps;
   }
 
@@ -126,12 +126,7 @@ class adamw {
                     ceil_div(tensor.size(), tensor_alignment),
                     tensor.decays ? adamw_rule::update_and_decay : adamw_rule::update);
     rules_ = typename B::template buffer_of<adamw_rule>(std::ssize(rules));
-    backend_.make_lane().upload(std::span<adamw_rule const>(rules),
-                                std::span<adamw_rule>(rules_.data(), rules.size()));
-  }
-
-  static std::span<T const> all(typename B::buffer const& values) {
-    return {values.data(), static_cast<std::size_t>(values.size())};
+    backend_.make_lane().upload(std::span<adamw_rule const>(rules), rules_.span());
   }
 
   adamw_options options_;

@@ -155,7 +155,7 @@ class gradient_sum {
                 training_batch<T> const& batch) {
     auto& mine = passes_[pass_number];
     auto const& worker = mine.network.lane();
-    if (lane.is_empty) set_zero(worker, std::span<T>(lane.values.data(), lane.values.size()));
+    if (lane.is_empty) set_zero(worker, lane.values.span());
     lane.is_empty = false;
     for (index_t i = schedule_.first_shard(number); i < schedule_.first_shard(number + 1); ++i) {
       index_t const first = schedule_.first_image(i);
