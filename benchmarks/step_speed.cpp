@@ -17,11 +17,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "a processor has no tf32: --precision is fp32 or bf16\n");
     return 2;
   }
-  mae::eigen_backend<float> const backend(chosen.threads);
   bool const known =
       chosen.precision == "bf16"
-          ? benchmarks::measure_config(chosen, mae::eigen_backend<mae::bfloat16>(backend))
-          : benchmarks::measure_config(chosen, backend);
+          ? benchmarks::measure_config(chosen, mae::eigen_backend<mae::bfloat16>(chosen.threads))
+          : benchmarks::measure_config(chosen, mae::eigen_backend<float>(chosen.threads));
   if (known) return 0;
   std::fprintf(stderr, "--config is tiny4, tiny2 or base16\n");
   return 2;

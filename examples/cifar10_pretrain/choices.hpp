@@ -11,7 +11,8 @@ namespace pretrain {
 enum class model_choice { tiny4, tiny2, quick4 };
 enum class mask_choice { uniform, ramped, random, saliency };
 enum class objective_choice { normalised, pixels };
-enum class precision_choice { fp32, bf16 };
+enum class backend_choice { eigen, thrust_cpp, thrust_omp, thrust_tbb, cuda };
+enum class precision_choice { fp32, tf32, bf16 };
 enum class probe_choice { none, knn, linear, both };
 
 /// The words of the command line for the values of an enumeration.
@@ -27,8 +28,16 @@ inline constexpr choice_words<mask_choice, 4> mask_words{{{"uniform", mask_choic
                                                           {"saliency", mask_choice::saliency}}};
 inline constexpr choice_words<objective_choice, 2> objective_words{
     {{"normalised", objective_choice::normalised}, {"pixels", objective_choice::pixels}}};
-inline constexpr choice_words<precision_choice, 2> precision_words{
-    {{"fp32", precision_choice::fp32}, {"bf16", precision_choice::bf16}}};
+inline constexpr choice_words<backend_choice, 5> backend_words{
+    {{"eigen", backend_choice::eigen},
+     {"thrust-cpp", backend_choice::thrust_cpp},
+     {"thrust-omp", backend_choice::thrust_omp},
+     {"thrust-tbb", backend_choice::thrust_tbb},
+     {"cuda", backend_choice::cuda}}};
+inline constexpr choice_words<precision_choice, 3> precision_words{
+    {{"fp32", precision_choice::fp32},
+     {"tf32", precision_choice::tf32},
+     {"bf16", precision_choice::bf16}}};
 inline constexpr choice_words<probe_choice, 4> probe_words{{{"none", probe_choice::none},
                                                             {"knn", probe_choice::knn},
                                                             {"linear", probe_choice::linear},
@@ -61,6 +70,9 @@ constexpr std::string_view name(mask_choice choice) {
 }
 constexpr std::string_view name(objective_choice choice) {
   return word_of(objective_words, choice);
+}
+constexpr std::string_view name(backend_choice choice) {
+  return word_of(backend_words, choice);
 }
 constexpr std::string_view name(precision_choice choice) {
   return word_of(precision_words, choice);

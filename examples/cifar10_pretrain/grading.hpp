@@ -3,37 +3,72 @@
 #include "images.hpp"
 #include "options.hpp"
 #include "summary.hpp"
+#include "training_task.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
-#include <mae/data/subset.hpp>
 #include <mae/eval/knn.hpp>
 #include <mae/eval/labelled_features.hpp>
 #include <mae/eval/linear_probe.hpp>
-#include <mae/model/encoder.hpp>
 
 #include <algorithm>
+#include <iterator>
+#include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace pretrain {
-
-/// Features of images and their classes.
-struct graded_features {
-  std::vector<float> values;  // (n, width)
-  std::vector<mae::index_t> labels = {};
-  mae::index_t width = 0;
-
-  mae::labelled_features view() const {
-    return {{values.data(), static_cast<mae::index_t>(labels.size()), width}, labels};
-  }
-};
 
 /// How many training and test images the grading looks at.
 struct grading_size {
   mae::index_t train = 0;
   mae::index_t test = 0;
 };
+
+/// Features of images and their classes.
+struct graded_features {
+  std::vector<float> values;  // (n, width)
+  std::vector<mae::index_t> labels = {};
+
+  mae::labelled_features view() const {
+    auto const images = std::ssize(labels);
+    return {{values.data(), images, std::ssize(values) / images}, labels};
+  }
+};
+
+/// Features (count, width) of the first `count` images, with these images' classes.
+inline graded_features with_labels(std::vector<float> values,
+                                   image_set const& images,
+                                   mae::index_t count) {
+  graded_features features{.values = std::move(values)};
+  for (mae::index_t i = 0; i < count; ++i) features.labels.push_back(images.label(i));
+  return features;
+}
+
+inline std::vector<float> read_pixels(image_set const& images, mae::index_t count) {
+  auto const width = static_cast<std::size_t>(images.extent().values());
+  std::vector<float> values(static_cast<std::size_t>(count) * width);
+  for (mae::index_t i = 0; i < count; ++i)
+    images.read(i, std::span(values).subspan(static_cast<std::size_t>(i) * width, width));
+  return values;
+}
+
+inline probe_scores grade_features(graded_features const& train,
+                                   graded_features const& test,
+                                   mae::index_t classes,
+                                   probe_choice choice,
+                                   std::shared_ptr<mae::thread_pool> const& threads) {
+  constexpr double percent = 100.0;
+  mae::eigen_backend<float> backend(threads);
+  probe_scores scores;
+  if (choice == probe_choice::linear || choice == probe_choice::both)
+    scores.linear = percent * mae::linear_probe(backend, train.view(), test.view(), classes).top1;
+  if (choice == probe_choice::knn || choice == probe_choice::both)
+    scores.knn = percent * mae::knn_top1(backend, train.view(), test.view(), classes);
+  return scores;
+}
 
 /// All images, or `limit` training images (0: all) and test images in the same proportion.
 inline grading_size size_of_grading(image_sets const& images, mae::index_t limit) {
@@ -43,67 +78,35 @@ inline grading_size size_of_grading(image_sets const& images, mae::index_t limit
   return {limit, std::max<mae::index_t>(1, test * limit / train)};
 }
 
-/// Lets a linear classifier and nearest neighbours, as chosen, read the class from features.
-inline probe_scores grade_features(mae::eigen_backend<float> backend,
-                                   graded_features const& train,
-                                   graded_features const& test,
-                                   mae::index_t classes,
-                                   probe_choice choice) {
-  constexpr double percent = 100.0;
-  probe_scores scores;
-  if (choice == probe_choice::linear || choice == probe_choice::both)
-    scores.linear = percent * mae::linear_probe(backend, train.view(), test.view(), classes).top1;
-  if (choice == probe_choice::knn || choice == probe_choice::both)
-    scores.knn = percent * mae::knn_top1(backend, train.view(), test.view(), classes);
-  return scores;
-}
-
-inline graded_features read_pixels(image_set const& images, mae::index_t count) {
-  mae::index_t const width = images.extent().values();
-  graded_features features{.values = std::vector<float>(static_cast<std::size_t>(count * width)),
-                           .width = width};
-  for (mae::index_t i = 0; i < count; ++i) {
-    images.read(i,
-                std::span(features.values)
-                    .subspan(static_cast<std::size_t>(i * width), static_cast<std::size_t>(width)));
-    features.labels.push_back(images.label(i));
-  }
-  return features;
+/// Reads the class from a task's features as it stands: by a linear classifier, by nearest
+/// neighbours, as chosen. Works on the processor, wherever the features come from.
+inline probe_scores grade_encoder(training_task const& task,
+                                  image_sets const& images,
+                                  grading_size const& size,
+                                  probe_choice choice,
+                                  std::shared_ptr<mae::thread_pool> const& threads) {
+  auto const encode = [&](image_set const& set, mae::index_t count) {
+    return with_labels(task.features(set, count), set, count);
+  };
+  return grade_features(encode(images.train, size.train),
+                        encode(images.test, size.test),
+                        images.train.num_classes(),
+                        choice,
+                        threads);
 }
 
 /// The pixels themselves as features, to a linear classifier alone: what any encoder must beat.
-inline probe_scores grade_pixels(mae::eigen_backend<float> const& backend,
-                                 image_sets const& images,
-                                 grading_size const& size) {
-  return grade_features(backend,
-                        read_pixels(images.train, size.train),
-                        read_pixels(images.test, size.test),
+inline probe_scores grade_pixels(image_sets const& images,
+                                 grading_size const& size,
+                                 std::shared_ptr<mae::thread_pool> const& threads) {
+  auto const read = [](image_set const& set, mae::index_t count) {
+    return with_labels(read_pixels(set, count), set, count);
+  };
+  return grade_features(read(images.train, size.train),
+                        read(images.test, size.test),
                         images.train.num_classes(),
-                        probe_choice::linear);
-}
-
-/// The first `count` images, encoded without a mask: the mean of an image's patch tokens.
-template <class Encoder>
-graded_features encode_images(Encoder const& encoder, image_set const& images, mae::index_t count) {
-  mae::subset const part(images, 0, count);
-  graded_features features{.values = encoder.features(part, mae::pooling::mean),
-                           .width = encoder.feature_width(mae::pooling::mean)};
-  for (mae::index_t i = 0; i < count; ++i) features.labels.push_back(part.label(i));
-  return features;
-}
-
-/// Grades a model's encoder as it stands.
-template <class Model>
-probe_scores grade_encoder(Model const& model,
-                           image_sets const& images,
-                           grading_size const& size,
-                           probe_choice choice) {
-  auto const encoder = mae::encoder_of(model);
-  return grade_features(mae::eigen_backend<float>(model.backend()),
-                        encode_images(encoder, images.train, size.train),
-                        encode_images(encoder, images.test, size.test),
-                        images.train.num_classes(),
-                        choice);
+                        probe_choice::linear,
+                        threads);
 }
 
 }  // namespace pretrain

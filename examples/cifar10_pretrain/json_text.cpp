@@ -9,18 +9,19 @@ namespace pretrain {
 namespace {
 
 using json = nlohmann::ordered_json;
+using parsed_json = nlohmann::json;  // whose parser the header compiles in any case
 
 json number(std::optional<double> const& value) {
   return value && std::isfinite(*value) ? json(*value) : json(nullptr);
 }
 
-double read_number(json const& object, char const* key) {
-  json const& value = object.at(key);
+double read_number(parsed_json const& object, char const* key) {
+  parsed_json const& value = object.at(key);
   return value.is_null() ? std::nan("") : value.get<double>();
 }
 
-std::optional<double> read_optional(json const& object, char const* key) {
-  json const& value = object.at(key);
+std::optional<double> read_optional(parsed_json const& object, char const* key) {
+  parsed_json const& value = object.at(key);
   return value.is_null() ? std::nullopt : std::optional(value.get<double>());
 }
 
@@ -30,7 +31,7 @@ json to_object(probe_scores const& scores) {
 
 /// Puts the record of a line where it belongs; a kind that `to_json` never made nowhere. Throws
 /// nlohmann's exception for a line without the kind's fields.
-void add_to(training_history& history, json const& object) {
+void add_to(training_history& history, parsed_json const& object) {
   auto const kind = object.at("kind").get<std::string>();
   auto const step = object.at("step").get<std::int64_t>();
   auto const value = [&](char const* key) { return read_number(object, key); };
@@ -91,6 +92,7 @@ std::string to_json(run_summary const& summary) {
                        {"objective", summary.objective},
                        {"precision", summary.precision},
                        {"backend", summary.backend},
+                       {"device", summary.device},
                        {"threads", summary.threads},
                        {"seed", summary.seed},
                        {"steps", summary.steps},
@@ -112,11 +114,11 @@ std::string to_json(run_summary const& summary) {
 
 bool add_from_json(std::string const& line, std::int64_t last, training_history& history) {
   try {
-    json const object = json::parse(line);
+    auto const object = parsed_json::parse(line);
     if (object.at("step").get<std::int64_t>() > last) return false;
     add_to(history, object);
     return true;
-  } catch (json::exception const&) {
+  } catch (parsed_json::exception const&) {
     return false;
   }
 }

@@ -1,8 +1,8 @@
 #include "data_source.hpp"
 #include "images.hpp"
 #include "interrupt.hpp"
-#include "models.hpp"
 #include "options.hpp"
+#include "session.hpp"
 
 #include <mae/core/error.hpp>
 

@@ -319,11 +319,17 @@ flag_group run_flags(options& o) {
                          "the result",
                          o.threads),
             whole(o.threads, 0, 1024)},
+           choice("backend",
+                  backend_words,
+                  o.backend,
+                  "what computes. eigen: the processor, fastest there; thrust-cpp,\n"
+                  "thrust-omp, thrust-tbb: Thrust on it; cuda: an NVIDIA GPU"),
            choice("precision",
                   precision_words,
                   o.precision,
-                  "fp32, or bf16: products of bfloat16, all else in fp32; faster where\n"
-                  "the processor has instructions for it, slower elsewhere"),
+                  "fp32; tf32 (cuda): products of TensorFloat-32; bf16: products of\n"
+                  "bfloat16, all else in fp32: faster where the hardware has\n"
+                  "instructions for it, slower elsewhere"),
            {"preview",
             "",
             "show reconstructions in the terminal (24-bit colour) at every epoch",
@@ -349,7 +355,23 @@ void check_mask(given_flags const& given, options const& o) {
     throw usage_error("--mask random needs a --mask-from that is not above --mask-to");
 }
 
+void check_backend(backend_choice backend) {
+  std::string needed;
+#ifndef PRETRAIN_HAS_THRUST
+  if (backend == backend_choice::thrust_cpp || backend == backend_choice::thrust_omp ||
+      backend == backend_choice::thrust_tbb)
+    needed = "Thrust (libthrust-dev, or the CUDA Toolkit), OpenMP and oneTBB (libtbb-dev)";
+#endif
+#ifndef PRETRAIN_HAS_CUDA
+  if (backend == backend_choice::cuda) needed = "the CUDA Toolkit";
+#endif
+  if (!needed.empty())
+    throw usage_error("this program was built without the backend " + std::string(name(backend)) +
+                      ": install " + needed + " and build it again, or choose another --backend");
+}
+
 void check_combinations(given_flags const& given, options const& o) {
+  check_backend(o.backend);
   check_mask(given, o);
   if (given.contains("decoder-depth") && o.config != model_choice::tiny4)
     throw usage_error("--decoder-depth belongs to --config tiny4; " + std::string(name(o.config)) +
@@ -361,6 +383,8 @@ void check_combinations(given_flags const& given, options const& o) {
     throw usage_error("--probe-every has no meaning with --probe none");
   if (given.contains("probe-images") && o.probe == probe_choice::none)
     throw usage_error("--probe-images has no meaning with --probe none");
+  if (o.precision == precision_choice::tf32 && o.backend != backend_choice::cuda)
+    throw usage_error("--precision tf32 is a GPU's: give --backend cuda, or another precision");
   if (o.preview && o.quiet)
     throw usage_error("--preview shows pictures and --quiet forbids them: give one of the two");
 }

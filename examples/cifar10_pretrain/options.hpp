@@ -47,6 +47,7 @@ struct options {
   std::int64_t probe_every = 0;         // epochs; 0 probes at the end alone
   mae::index_t probe_images = 0;        // training images that a probe looks at; 0: all
   mae::index_t heldout_images = 1'000;  // of the test set; 0: all
+  backend_choice backend = backend_choice::eigen;
   precision_choice precision = precision_choice::fp32;
   std::uint64_t seed = 0;
   int threads = 0;  // 0: one for every processor

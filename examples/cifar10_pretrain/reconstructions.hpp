@@ -2,11 +2,11 @@
 
 #include "images.hpp"
 #include "picture.hpp"
+#include "training_task.hpp"
 
 #include <mae/core/config.hpp>
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
-#include <mae/data/normalise.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 
@@ -61,18 +61,13 @@ inline std::vector<reconstruction> compose_rows(mae::model_config const& config,
 }
 
 /// Paints the first `count` images of a set, for a picture.
-template <class Model>
-std::vector<reconstruction> reconstruct_rows(Model const& model,
-                                             image_set const& images,
-                                             mae::index_t count) {
+inline std::vector<reconstruction> reconstruct_rows(training_task const& task,
+                                                    image_set const& images,
+                                                    mae::index_t count) {
   count = std::min(count, images.size());
   auto const stored = read_images(images, count);
-  auto input = stored;
-  mae::normalise_pixels(input, model.statistics());
-  auto const plan = plan_of_pictures(count, model.sizes().config.num_patches());
-  auto painted = model.reconstruct(input, plan);
-  mae::denormalise_pixels(painted, model.statistics());
-  return compose_rows(model.sizes().config, stored, painted, plan);
+  auto const plan = plan_of_pictures(count, task.config().num_patches());
+  return compose_rows(task.config(), stored, task.paint(stored, plan), plan);
 }
 
 }  // namespace pretrain

@@ -24,7 +24,8 @@ struct run_summary {
   std::string objective;
   std::string precision;
   std::string backend;
-  std::string build;  // compiler, instruction set, version of the library
+  std::string device;  // the instruction set, or the GPU
+  std::string build;   // compiler, instruction set, version of the library
   int threads = 0;
   std::uint64_t seed = 0;
   std::int64_t steps = 0;

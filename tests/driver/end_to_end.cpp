@@ -99,6 +99,10 @@ std::vector<std::int64_t> trained_steps(path_type const& metrics) {
   return found;
 }
 
+double heldout_loss(path_type const& out) {
+  return json::parse(read_text(out / "summary.json")).at("heldout_loss").get<double>();
+}
+
 /// Waits until the training in `out` has written the record of a step. False after a minute.
 bool wait_for_a_step(path_type const& out) {
   using namespace std::chrono_literals;
@@ -141,21 +145,63 @@ TEST_CASE("a training ends well and leaves its seven files") {
   CHECK(trained_steps(out / "metrics.jsonl") == std::vector<std::int64_t>{1, 2, 3});
 }
 
+TEST_CASE("every backend that is built in trains the same; any other says what is missing") {
+  mae_test::temporary_folder const scratch;
+  for (std::string const backend : {"thrust-cpp", "thrust-omp", "thrust-tbb"}) {
+    CAPTURE(backend);
+    auto const out = scratch / backend;
+    auto const arguments = training_in(out, {"--backend", backend});
+    if (!DRIVER_HAS_THRUST) {
+      check_refused(arguments, 2, "built without the backend " + backend + ": install Thrust");
+      CHECK_FALSE(std::filesystem::exists(out));
+      continue;
+    }
+    CHECK(run_program(arguments).exit_code == 0);
+    CHECK(heldout_loss(out) == doctest::Approx(heldout_loss(trained().out)).epsilon(1e-4));
+    auto const summary = json::parse(read_text(out / "summary.json"));
+    CHECK(summary.at("backend") == backend);
+  }
+}
+
+TEST_CASE("a GPU trains the same; where there is none, one line says so") {
+  mae_test::temporary_folder const scratch;
+  auto const arguments = training_in(scratch / "results", {"--backend", "cuda"});
+  if (!DRIVER_HAS_CUDA)
+    return check_refused(arguments, 2, "built without the backend cuda: install the CUDA Toolkit");
+  if (!std::filesystem::exists("/dev/nvidia0"))
+    return check_refused(arguments, 1, "this backend needs an NVIDIA GPU and its driver");
+  CHECK(run_program(arguments).exit_code == 0);
+  CHECK(heldout_loss(scratch / "results") ==
+        doctest::Approx(heldout_loss(trained().out)).epsilon(1e-4));
+}
+
 TEST_CASE("the summary has all its fields") {
   auto const summary = json::parse(read_text(trained().out / "summary.json"));
   std::vector<std::string> fields;
   for (auto const& [name, value] : summary.items()) fields.push_back(name);
-  CHECK(fields == std::vector<std::string>{"status",        "data",
-                                           "config",        "mask",
-                                           "objective",     "precision",
-                                           "backend",       "threads",
-                                           "seed",          "steps",
-                                           "epochs",        "batch_size",
-                                           "parameters",    "images_per_second",
-                                           "final_loss",    "heldout_loss",
-                                           "baseline_loss", "linear_probe_top1",
-                                           "knn_top1",      "untrained_encoder",
-                                           "raw_pixels",    "wall_seconds",
+  CHECK(fields == std::vector<std::string>{"status",
+                                           "data",
+                                           "config",
+                                           "mask",
+                                           "objective",
+                                           "precision",
+                                           "backend",
+                                           "device",
+                                           "threads",
+                                           "seed",
+                                           "steps",
+                                           "epochs",
+                                           "batch_size",
+                                           "parameters",
+                                           "images_per_second",
+                                           "final_loss",
+                                           "heldout_loss",
+                                           "baseline_loss",
+                                           "linear_probe_top1",
+                                           "knn_top1",
+                                           "untrained_encoder",
+                                           "raw_pixels",
+                                           "wall_seconds",
                                            "build"});
   CHECK(summary.at("status") == "done");
   CHECK(summary.at("data") == "synthetic");

@@ -115,6 +115,7 @@ TEST_CASE("the summary holds every field that scripts rely on") {
                           "objective",
                           "precision",
                           "backend",
+                          "device",
                           "threads",
                           "seed",
                           "steps",

@@ -104,6 +104,9 @@ TEST_CASE("every flag reaches its field") {
   CHECK(parsed("").heldout_images == 1000);
   CHECK(parsed("--heldout-images 50").heldout_images == 50);
   CHECK(parsed("--precision bf16").precision == pretrain::precision_choice::bf16);
+  CHECK(parsed("").backend == pretrain::backend_choice::eigen);
+  CHECK(parsed("--backend thrust-omp").backend == pretrain::backend_choice::thrust_omp);
+  CHECK(parsed("--backend cuda --precision tf32").precision == pretrain::precision_choice::tf32);
 }
 
 TEST_CASE("a configuration proposes its own decoder, batch and crop") {
@@ -170,7 +173,9 @@ TEST_CASE("wrong usage is refused in one sentence that names the flag") {
       {"--seed -1", "--seed: must be a whole number from 0"},
       {"--seed 18446744073709551616", "--seed: must be a whole number from 0"},
       {"--threads -1", "--threads: must be a whole number from 0"},
-      {"--precision fp16", "'fp16' is not one of fp32, bf16"},
+      {"--precision fp16", "'fp16' is not one of fp32, tf32, bf16"},
+      {"--backend gpu", "'gpu' is not one of eigen, thrust-cpp, thrust-omp, thrust-tbb, cuda"},
+      {"--precision tf32", "--precision tf32 is a GPU's: give --backend cuda"},
       {"--probe none --probe-every 2", "no meaning with --probe none"},
       {"--preview --quiet", "give one of the two"},
       {"--epochs", "--epochs needs exactly one value"},
@@ -206,14 +211,14 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
   CHECK_FALSE(parse_words({"--help"}, out).has_value());
   std::string const help = out.str();
   for (char const* flag :
-       {"--data",         "--config",     "--decoder-depth", "--mask",
-        "--mask-ratio",   "--mask-from",  "--mask-to",       "--saliency-strength",
-        "--objective",    "--epochs",     "--steps",         "--minutes",
-        "--batch-size",   "--accumulate", "--base-lr",       "--lr",
-        "--weight-decay", "--clip",       "--warmup-epochs", "--crop-min",
-        "--seed",         "--threads",    "--precision",     "--out",
-        "--resume",       "--save-every", "--probe",         "--probe-every",
-        "--preview",      "--quiet",      "--heldout-images"}) {
+       {"--data",         "--config",     "--decoder-depth",  "--mask",
+        "--mask-ratio",   "--mask-from",  "--mask-to",        "--saliency-strength",
+        "--objective",    "--epochs",     "--steps",          "--minutes",
+        "--batch-size",   "--accumulate", "--base-lr",        "--lr",
+        "--weight-decay", "--clip",       "--warmup-epochs",  "--crop-min",
+        "--seed",         "--threads",    "--precision",      "--out",
+        "--resume",       "--save-every", "--probe",          "--probe-every",
+        "--preview",      "--quiet",      "--heldout-images", "--backend"}) {
     CAPTURE(flag);
     CHECK(help.find(std::string("\n  ") + flag + " ") != std::string::npos);
   }

@@ -10,7 +10,7 @@
 namespace mae {
 inline namespace MAE_ISA {
 
-/// What this program was built from: version, compiler, instruction set and backends.
+/// What this program was built from: version, compiler and instruction set.
 inline std::string build_info() {
   std::string text = "mae " MAE_VERSION ", ";
 #if defined(__clang__)
@@ -20,7 +20,7 @@ inline std::string build_info() {
 #else
   text += "unknown compiler";
 #endif
-  text += std::string(", ") + isa_name + ", backends: eigen";
+  text += std::string(", ") + isa_name;
 #ifndef NDEBUG
   text += ", with assertions";
 #endif

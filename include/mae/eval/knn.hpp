@@ -115,7 +115,7 @@ index_t count_elected(labelled_features const& train,
     index_t const count = std::min(tile_images, train.size() - first);
     auto const tile = similarities.matrix(test.size(), count);
     std::fill_n(tile.data, tile.size(), 0.0F);
-    add_product(product_form::nt, test.features, train.features.middle_rows(first, count), tile);
+    add_product<product_form::nt>(test.features, train.features.middle_rows(first, count), tile);
     for (index_t i = 0; i < tile.rows; ++i)
       nearest[static_cast<std::size_t>(i)].offer(tile.row(i), first);
   }

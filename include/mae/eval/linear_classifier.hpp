@@ -162,17 +162,18 @@ class linear_classifier {
       own.loss += cross_entropy_with_gradient(logits.row(i), label);
     }
     std::ranges::fill(own.gradient.span(), 0.0F);
-    add_product(product_form::tn, logits, x, own.gradient.matrix(classes_, features_));
-    L{}.add_column_sums(x.rows,
-                        kernel::matrix_element<float, float>{logits},
-                        own.gradient.span().last(static_cast<std::size_t>(classes_)));
+    linear_backward_weights<L>(L{},
+                               x,
+                               logits,
+                               {own.gradient.matrix(classes_, features_),
+                                own.gradient.span().last(static_cast<std::size_t>(classes_))});
   }
 
   /// logits (rows, classes) = x (rows, F) W^T + b.
   void classify(matrix_view<float const> x, matrix_view<float> logits) const {
     auto const bias = weights().bias;
     for (index_t i = 0; i < x.rows; ++i) std::ranges::copy(bias, logits.row(i).begin());
-    add_product(product_form::nt, x, weights().weight, logits);
+    add_product<product_form::nt>(x, weights().weight, logits);
   }
 
   double descend(index_t count, sgd_step const& step) {

@@ -112,16 +112,6 @@ void save_training(std::string const& path, Trainer const& training) {
   save_safetensors(path, tensors.entries(), description);
 }
 
-/// What a resume changed: the length of the training, when it was raised.
-struct resume_report {
-  std::int64_t step = 0;                  // steps already done
-  std::int64_t total_steps = 0;           // of the resumed training
-  std::int64_t previous_total_steps = 0;  // of the saved one
-
-  /// The schedule was computed anew for a longer training: it will not repeat an uninterrupted run.
-  bool schedule_changed() const { return total_steps != previous_total_steps; }
-};
-
 /// Continues a saved training, bit for bit as if it had not been interrupted. The length may be
 /// raised; any other difference is a config_error that names it. Model and trainer are as they were
 /// when anything is wrong; throws as load_model.

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -146,12 +147,13 @@ void encode_images(B const& backend,
   index_t const per_shard =
       std::min(images, images_per_shard(sizes.config.num_patches() + 1, B::shards.rows));
   if (images == 0) return;
-  std::vector<detail::image_encoder<B>> workers;
-  for (int i = 0; i < backend.num_workers(); ++i) workers.emplace_back(backend, sizes, per_shard);
+  std::vector<std::unique_ptr<detail::image_encoder<B>>> workers;
+  for (int i = 0; i < backend.num_workers(); ++i)
+    workers.push_back(std::make_unique<detail::image_encoder<B>>(backend, sizes, per_shard));
   mask_plan const plan = mask_plan::all_visible(per_shard, sizes.config.num_patches());
   backend.for_lanes(ceil_div(images, per_shard), [&](index_t shard, int worker) {
     index_t const first = shard * per_shard;
-    workers[static_cast<std::size_t>(worker)].encode(
+    workers[static_cast<std::size_t>(worker)]->encode(
         weights, plan, statistics, first, std::min(first + per_shard, images), read, take);
   });
 }

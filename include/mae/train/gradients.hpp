@@ -23,6 +23,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -67,7 +68,7 @@ class gradient_sum {
     auto const room = shard_capacity::bound(sizes.config, schedule.per_shard, max_visible);
     auto const passes = std::min<index_t>(backend.num_workers(), schedule.lanes);
     for (index_t i = 0; i < passes; ++i) {
-      auto& mine = passes_.emplace_back(backend, sizes);
+      auto& mine = *passes_.emplace_back(std::make_unique<pass>(backend, sizes));
       mine.network.fit(room);
       mine.shard.reserve(schedule.per_shard, sizes.config.num_patches(), max_visible);
     }
@@ -78,7 +79,7 @@ class gradient_sum {
   void clear() {
     is_prepared_ = false;
     for (auto& lane : lanes_) lane.is_empty = true;
-    set_zero(passes_.front().network.lane(),
+    set_zero(passes_.front()->network.lane(),
              std::span<double>(totals_.data(), static_cast<std::size_t>(schedule_.lanes) + 1));
     targets_ = 0;
   }
@@ -101,7 +102,7 @@ class gradient_sum {
   /// Sums the lanes, pair by pair in a fixed tree, when all that was added is done.
   summed_gradient reduce() {
     summed_gradient sum;
-    auto const& lane = passes_.front().network.lane();
+    auto const& lane = passes_.front()->network.lane();
     if constexpr (!B::lane::is_parallel) {
       sum.squared_norm = reduce_lanes();
     } else {
@@ -153,7 +154,7 @@ class gradient_sum {
                 index_t number,
                 std::size_t pass_number,
                 training_batch<T> const& batch) {
-    auto& mine = passes_[pass_number];
+    auto& mine = *passes_[pass_number];
     auto const& worker = mine.network.lane();
     if (lane.is_empty) set_zero(worker, lane.values.span());
     lane.is_empty = false;
@@ -208,7 +209,8 @@ class gradient_sum {
   shard_schedule schedule_;
   B backend_;
   index_t size_;
-  std::vector<pass> passes_;  // one for each worker or each lane, whichever are fewer
+  std::vector<std::unique_ptr<pass>>
+      passes_;  // one for each worker or each lane, whichever are fewer
   std::vector<gradient_lane> lanes_;
   typename B::template buffer_of<double>
       totals_;  // each lane's loss, and a parallel lane's squared norm

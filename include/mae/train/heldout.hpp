@@ -18,19 +18,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <span>
 #include <vector>
 
 namespace mae {
-
-/// A loss, and that of predicting zero for the same patches: what has learned nothing does not fall
-/// below it.
-struct heldout_loss {
-  double loss = 0;
-  double baseline = 0;
-};
 
 /// Runs batches forward only, shards in parallel.
 template <Backend B>
@@ -41,7 +35,7 @@ class shard_loss {
   shard_loss(network_sizes const& sizes, B const& backend, index_t tokens)
       : backend_(backend), per_shard_(images_per_shard(tokens, B::shards.rows)) {
     for (int worker = 0; worker < backend.num_workers(); ++worker)
-      passes_.emplace_back(backend, sizes);
+      passes_.push_back(std::make_unique<pass>(backend, sizes));
   }
 
   /// The summed loss of a batch, in the order of its shards.
@@ -50,7 +44,7 @@ class shard_loss {
     losses_.assign(static_cast<std::size_t>(ceil_div(batch.images(), per_shard_)), 0.0);
     backend_.for_lanes(std::ssize(losses_), [&](index_t number, int worker) {
       index_t const first = number * per_shard_;
-      auto& mine = passes_[static_cast<std::size_t>(worker)];
+      auto& mine = *passes_[static_cast<std::size_t>(worker)];
       losses_[static_cast<std::size_t>(number)] =
           mine.loss(weights, batch, first, std::min(first + per_shard_, batch.images()));
     });
@@ -92,7 +86,7 @@ class shard_loss {
 
   B const& backend_;
   index_t per_shard_;
-  std::vector<pass> passes_;  // one for each worker
+  std::vector<std::unique_ptr<pass>> passes_;  // one for each worker
   std::vector<double> losses_;
 };
 

@@ -37,6 +37,13 @@ struct training_callbacks {
   std::function<bool()> should_stop = {};  // asked after every step
 };
 
+/// A loss, and that of predicting zero for the same patches: what has learned nothing does not fall
+/// below it.
+struct heldout_loss {
+  double loss = 0;
+  double baseline = 0;
+};
+
 /// Where a training stands: with parameters and moments, all that an exact resume needs. Order,
 /// augmentation and masks follow from the step.
 struct training_progress {
@@ -47,6 +54,16 @@ struct training_progress {
   double epoch_baseline = 0;
 
   friend bool operator==(training_progress const&, training_progress const&) = default;
+};
+
+/// What a resume changed: the length of the training, when it was raised.
+struct resume_report {
+  std::int64_t step = 0;                  // steps already done
+  std::int64_t total_steps = 0;           // of the resumed training
+  std::int64_t previous_total_steps = 0;  // of the saved one
+
+  /// The schedule was computed anew for a longer training: it will not repeat an uninterrupted run.
+  bool schedule_changed() const { return total_steps != previous_total_steps; }
 };
 
 }  // namespace mae

@@ -46,7 +46,7 @@ product_result multiply_here(mae::index_t n) {
     a[i] = static_cast<float>(i % 7);
     b[i] = static_cast<float>(i % 5);
   }
-  mae::add_product(mae::product_form::nn, a.matrix(n, n), b.matrix(n, n), c.matrix(n, n));
+  mae::add_product<mae::product_form::nn>(a.matrix(n, n), b.matrix(n, n), c.matrix(n, n));
   std::vector<float> values(c.data(), c.data() + c.size());
   append_tile_products<float>(a, b, n, values);
   append_tile_products<mae::bfloat16>(a, b, n, values);

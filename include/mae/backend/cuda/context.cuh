@@ -13,6 +13,7 @@
 #include <cstring>
 #include <mutex>
 #include <span>
+#include <string>
 
 namespace mae {
 
@@ -46,6 +47,12 @@ class context {
   void* scratch(index_t bytes) { return room(scratch_, bytes); }
   /// Likewise, for the chunks of a sum.
   void* partials(index_t bytes) { return room(partials_, bytes); }
+
+  std::string device_name() const {
+    cudaDeviceProp properties{};
+    check(cudaGetDeviceProperties(&properties, options_.device), "cudaGetDeviceProperties");
+    return static_cast<char const*>(properties.name);
+  }
 
   /// The shared memory that a thread block can have.
   std::size_t shared_bytes() const { return shared_bytes_; }

@@ -19,7 +19,9 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <type_traits>
+#include <utility>
 
 namespace mae {
 
@@ -249,14 +251,18 @@ class thrust_backend<cuda_system, Operand> {
   /// `threads` of the host, as for thread_pool: 0 takes one for every processor. Throws
   /// device_error when there is no such GPU.
   explicit thrust_backend(int threads = 0, cuda_options const& options = {})
-      : threads_(std::make_shared<thread_pool>(threads)),
-        context_(std::make_shared<cuda::context>(options)) {}
+      : thrust_backend(std::make_shared<thread_pool>(threads), options) {}
+  /// Shares the host's threads.
+  explicit thrust_backend(std::shared_ptr<thread_pool> threads, cuda_options const& options = {})
+      : threads_(std::move(threads)), context_(std::make_shared<cuda::context>(options)) {}
 
   static constexpr char const* name() { return "cuda"; }
   static constexpr char const* precision() {
     if (std::is_same_v<Operand, bfloat16>) return "bf16";
     return std::is_same_v<Operand, double> ? "fp64" : "fp32";
   }
+  /// The GPU's name, as its maker calls it.
+  std::string device_name() const { return context_->device_name(); }
   thread_pool& threads() const { return *threads_; }
 
   lane make_lane() const { return lane(context_); }

@@ -17,6 +17,7 @@
 #include <memory>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 namespace mae {
 inline namespace MAE_ISA {
@@ -173,10 +174,8 @@ class eigen_backend {
 
   /// `threads` as for thread_pool: 0 takes one for every processor.
   explicit eigen_backend(int threads = 0) : threads_(std::make_shared<thread_pool>(threads)) {}
-
-  /// Shares the threads of a backend of another precision.
-  template <class Other>
-  explicit eigen_backend(eigen_backend<Other> const& other) : threads_(other.threads_) {}
+  /// Shares threads, with a backend of another precision or with anything else.
+  explicit eigen_backend(std::shared_ptr<thread_pool> threads) : threads_(std::move(threads)) {}
 
   static constexpr char const* name() { return "eigen"; }
   static constexpr char const* precision() {
@@ -198,9 +197,6 @@ class eigen_backend {
   }
 
  private:
-  template <class Other>
-  friend class eigen_backend;
-
   std::shared_ptr<thread_pool> threads_;
 };
 static_assert(Backend<eigen_backend<float>> && Backend<eigen_backend<double>>);

@@ -33,23 +33,17 @@ auto eigen_map(matrix_view<T> view) {
 
 /// c += the product of a and b in the given form, on the calling thread: for plain matrices, as
 /// evaluation has them. The network's products are the lanes'.
-template <class T>
-void add_product(product_form form,
-                 matrix_view<std::type_identity_t<T> const> a,
+template <product_form Form, class T>
+void add_product(matrix_view<std::type_identity_t<T> const> a,
                  matrix_view<std::type_identity_t<T> const> b,
                  matrix_view<T> c) {
   using kernel::eigen_map;
-  switch (form) {
-    case product_form::nn:
-      eigen_map(c).noalias() += eigen_map(a) * eigen_map(b);
-      break;
-    case product_form::nt:
-      eigen_map(c).noalias() += eigen_map(a) * eigen_map(b).transpose();
-      break;
-    case product_form::tn:
-      eigen_map(c).noalias() += eigen_map(a).transpose() * eigen_map(b);
-      break;
-  }
+  if constexpr (Form == product_form::nn)
+    eigen_map(c).noalias() += eigen_map(a) * eigen_map(b);
+  else if constexpr (Form == product_form::nt)
+    eigen_map(c).noalias() += eigen_map(a) * eigen_map(b).transpose();
+  else
+    eigen_map(c).noalias() += eigen_map(a).transpose() * eigen_map(b);
 }
 
 }  // namespace MAE_ISA

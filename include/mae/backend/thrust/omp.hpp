@@ -2,6 +2,7 @@
 
 #include <mae/backend/thrust/policy.hpp>
 
+#include <omp.h>
 #include <thrust/system/omp/execution_policy.h>
 
 namespace mae {
@@ -10,6 +11,10 @@ template <>
 struct thrust_policy<omp_system> {
   static auto get() { return thrust::omp::par; }
   static constexpr char const* name = "thrust-omp";
+  /// OpenMP keeps the number with the thread that sets it: train on the one that makes the backend.
+  struct limit {
+    explicit limit(int threads) { omp_set_num_threads(threads); }
+  };
 };
 
 }  // namespace mae

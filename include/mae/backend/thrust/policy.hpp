@@ -16,13 +16,17 @@ static_assert(THRUST_VERSION >= 101700,
 
 namespace mae {
 
-/// The execution policy of a host system: MAE_THRUST_OMP and MAE_THRUST_TBB headers add theirs.
+/// The execution policy of a host system, its name, and `limit`, an object that holds it to a
+/// number of threads for as long as it lives; omp.hpp and tbb.hpp add theirs.
 template <class System>
 struct thrust_policy;
 template <>
 struct thrust_policy<cpp_system> {
   static auto get() { return thrust::cpp::par; }
   static constexpr char const* name = "thrust-cpp";
+  struct limit {
+    explicit limit(int /*threads*/) {}
+  };
 };
 
 namespace kernel {

@@ -2,7 +2,10 @@
 
 #include <mae/backend/thrust/policy.hpp>
 
+#include <tbb/global_control.h>
 #include <thrust/system/tbb/execution_policy.h>
+
+#include <cstddef>
 
 namespace mae {
 
@@ -10,6 +13,15 @@ template <>
 struct thrust_policy<tbb_system> {
   static auto get() { return thrust::tbb::par; }
   static constexpr char const* name = "thrust-tbb";
+  class limit {
+   public:
+    explicit limit(int threads)
+        : control_(tbb::global_control::max_allowed_parallelism,
+                   static_cast<std::size_t>(threads)) {}
+
+   private:
+    tbb::global_control control_;
+  };
 };
 
 }  // namespace mae

@@ -11,12 +11,13 @@
 #include <memory>
 #include <mutex>
 #include <type_traits>
+#include <utility>
 
 namespace mae {
 
-/// A host system of Thrust: one shard after the other, each by all of the system's threads, whose
-/// number is the system's own affair (OMP_NUM_THREADS). It shows on the host what the GPU's backend
-/// does: functors in blocks, one large shard. For training on a processor, eigen_backend is faster.
+/// A host system of Thrust: one shard after the other, each by all of the system's threads. It
+/// shows on the host what the GPU's backend does: functors in blocks, one large shard. For training
+/// on a processor, eigen_backend is faster.
 template <class System, class Operand>
 class thrust_backend {
  public:
@@ -30,9 +31,12 @@ class thrust_backend {
   /// Rows enough that all threads find pieces, few enough that activations stay near.
   static constexpr shard_limits shards{.rows = 1 << 11, .lanes = 1};
 
-  /// `threads` load and vary images, as for thread_pool: 0 takes one for every processor.
+  /// `threads`, as for thread_pool: 0 takes one for every processor. The system uses as many.
   explicit thrust_backend(int threads = 0)
-      : threads_(std::make_shared<thread_pool>(threads)), turn_(std::make_shared<std::mutex>()) {}
+      : thrust_backend(std::make_shared<thread_pool>(threads)) {}
+  /// Shares the threads that load and vary images.
+  explicit thrust_backend(std::shared_ptr<thread_pool> threads)
+      : threads_(std::move(threads)), system_(std::make_shared<system>(threads_->size())) {}
 
   static constexpr char const* name() { return thrust_policy<System>::name; }
   static constexpr char const* precision() {
@@ -45,7 +49,7 @@ class thrust_backend {
   static constexpr int num_workers() { return 1; }
   template <class Body>
   void for_lanes(index_t count, Body&& body) const {
-    std::lock_guard const turn(*turn_);
+    std::lock_guard const turn(system_->turn);
     for (index_t i = 0; i < count; ++i) body(i, 0);
   }
   int num_helpers() const { return threads_->size(); }
@@ -55,8 +59,16 @@ class thrust_backend {
   }
 
  private:
+  /// The system's threads work for one lane at a time.
+  struct system {
+    explicit system(int threads) : limit(threads) {}
+
+    typename thrust_policy<System>::limit limit;
+    std::mutex turn;
+  };
+
   std::shared_ptr<thread_pool> threads_;
-  std::shared_ptr<std::mutex> turn_;
+  std::shared_ptr<system> system_;
 };
 static_assert(Backend<thrust_backend<cpp_system, float>> &&
               Backend<thrust_backend<cpp_system, double>>);

@@ -1,0 +1,91 @@
+#pragma once
+
+#include "configs.hpp"
+#include "length.hpp"
+#include "parts.hpp"
+#include "training_task.hpp"
+
+#include <mae/core/config.hpp>
+#include <mae/data/normalise.hpp>
+#include <mae/data/subset.hpp>
+#include <mae/io/checkpoint.hpp>
+#include <mae/io/model_file.hpp>
+#include <mae/mask/plan.hpp>
+#include <mae/model/autoencoder.hpp>
+#include <mae/model/encoder.hpp>
+#include <mae/train/heldout.hpp>
+#include <mae/train/trainer.hpp>
+
+#include <filesystem>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace pretrain {
+
+/// A task on one backend: compiled once for all configurations.
+template <class Backend>
+class backend_task final : public training_task {
+  using model_type = mae::sized_autoencoder<chosen_mask, Backend, chosen_objective>;
+
+ public:
+  backend_task(task_parts const& parts, Backend backend, compute_description compute)
+      : compute_(std::move(compute)),
+        model_(make_model(parts, std::move(backend))),
+        training_(model_, parts.images, training_options_for(parts.settings, parts.length)) {}
+
+  compute_description compute() const override { return compute_; }
+  mae::model_config const& config() const override { return model_.sizes().config; }
+
+  std::int64_t steps_per_epoch() const override { return training_.steps_per_epoch(); }
+  std::int64_t total_steps() const override { return training_.total_steps(); }
+  std::int64_t step() const override { return training_.progress().step; }
+  mae::step_report train_step() override { return training_.step(); }
+  bool train(mae::training_callbacks const& callbacks) override { return training_.run(callbacks); }
+
+  mae::resume_report resume(std::filesystem::path const& file) override {
+    return mae::load_training(file.string(), training_);
+  }
+  void save_training(std::filesystem::path const& file) const override {
+    mae::save_training(file.string(), training_);
+  }
+  void save_model(std::filesystem::path const& file) const override {
+    mae::save_model(file.string(), model_);
+  }
+  void save_encoder(std::filesystem::path const& file) const override {
+    mae::save_encoder(file.string(), model_);
+  }
+
+  mae::heldout_loss evaluate_heldout(image_set const& images, mae::index_t count) const override {
+    return mae::evaluate_heldout(model_, images, count);
+  }
+  std::vector<float> features(image_set const& images, mae::index_t count) const override {
+    return mae::encoder_of(model_).features(mae::subset(images, 0, count), mae::pooling::mean);
+  }
+  std::vector<float> paint(std::span<float const> images,
+                           mae::mask_plan const& plan) const override {
+    std::vector<float> input(images.begin(), images.end());
+    mae::normalise_pixels(input, model_.statistics());
+    auto painted = model_.reconstruct(input, plan);
+    mae::denormalise_pixels(painted, model_.statistics());
+    return painted;
+  }
+
+ private:
+  /// A model of the chosen sizes; here alone they are the compiler's.
+  static model_type make_model(task_parts const& parts, Backend backend) {
+    return with_config(parts.settings, [&](auto config) -> model_type {
+      return mae::autoencoder<decltype(config)::value, chosen_mask, Backend, chosen_objective>(
+          {.seed = parts.settings.seed,
+           .mask = parts.mask,
+           .objective = make_objective(parts.settings),
+           .backend = std::move(backend)});
+    });
+  }
+
+  compute_description compute_;
+  model_type model_;
+  mae::trainer<model_type, image_set> training_;
+};
+
+}  // namespace pretrain

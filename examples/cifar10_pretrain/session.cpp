@@ -1,0 +1,372 @@
+#include "session.hpp"
+
+#include "chart.hpp"
+#include "configs.hpp"
+#include "grading.hpp"
+#include "images.hpp"
+#include "interrupt.hpp"
+#include "json_text.hpp"
+#include "length.hpp"
+#include "metrics.hpp"
+#include "options.hpp"
+#include "parts.hpp"
+#include "picture.hpp"
+#include "png_file.hpp"
+#include "reconstructions.hpp"
+#include "save_file.hpp"
+#include "speed.hpp"
+#include "summary.hpp"
+#include "terminal.hpp"
+#include "training_task.hpp"
+
+#include <mae/core/build_info.hpp>
+#include <mae/core/config.hpp>
+#include <mae/core/parallel.hpp>
+#include <mae/core/types.hpp>
+#include <mae/model/layout.hpp>
+#include <mae/train/report.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <string_view>
+
+namespace pretrain {
+namespace {
+
+constexpr mae::index_t sheet_images = 8;
+constexpr mae::index_t preview_images = 3;
+
+bool is_due(std::int64_t epochs_done, std::int64_t every) {
+  return every > 0 && epochs_done % every == 0;
+}
+
+probe_scores scores_of(probe_record const& record) {
+  return {.linear = record.linear_top1, .knn = record.knn_top1};
+}
+
+std::unique_ptr<training_task> make_task(task_parts const& parts) {
+  switch (parts.settings.backend) {
+#ifdef PRETRAIN_HAS_THRUST
+    case backend_choice::thrust_cpp:
+    case backend_choice::thrust_omp:
+    case backend_choice::thrust_tbb:
+      return make_thrust_task(parts);
+#endif
+#ifdef PRETRAIN_HAS_CUDA
+    case backend_choice::cuda:
+      return make_cuda_task(parts);
+#endif
+    default:
+      return make_eigen_task(parts);
+  }
+}
+
+class session {
+  using clock = std::chrono::steady_clock;
+
+ public:
+  session(options const& settings, image_sets const& images);
+
+  /// Trains, grades, and writes everything. Throws what the library throws.
+  void run();
+
+ private:
+  std::filesystem::path file(char const* name) const { return settings_.out / name; }
+  void say(std::string const& line);
+
+  // before the training
+  std::unique_ptr<training_task> make_task_of(training_length const& length) const;
+  training_length choose_length();
+  double measure_step();
+  metrics_log open_metrics();
+  void announce();
+  void evaluate_start();
+
+  // the training
+  bool train();
+  void after_step(mae::step_report const& report);
+  std::int64_t steps_between_looks() const;
+  void show_progress(mae::step_report const& report);
+  void add_heldout();
+  void add_probe();
+  void show_preview();
+  void save_checkpoint() const;
+
+  // after it
+  void finish(bool done);
+  void grade(run_summary& summary);
+  run_summary describe_run(bool done) const;
+
+  mae::index_t num_parameters() const;
+  mae::index_t step_images() const { return settings_.batch_size * settings_.accumulate; }
+  double epochs_of(std::int64_t steps) const;
+
+  options const& settings_;
+  progress_line progress_;
+  image_sets const& images_;
+  std::shared_ptr<mae::thread_pool> threads_;
+  chosen_mask mask_;
+  std::optional<saved_length> saved_;
+  training_length length_;
+  std::unique_ptr<training_task> task_;
+  metrics_log metrics_;
+  grading_size grading_;
+  training_speed speed_;
+  std::optional<double> shown_loss_;
+  std::optional<double> last_epoch_loss_;
+  clock::time_point start_ = clock::now();
+};
+
+session::session(options const& settings, image_sets const& images)
+    : settings_(settings),
+      progress_(std::cout, style_for(1, settings.quiet), terminal_width(1)),
+      images_(images),
+      threads_(std::make_shared<mae::thread_pool>(settings.threads)),
+      mask_(make_mask(settings, images.train, config_of(settings).patch, *threads_)),
+      saved_(settings.resume ? std::optional(read_saved_length(file("training.safetensors")))
+                             : std::nullopt),
+      length_(choose_length()),
+      task_(make_task_of(length_)),
+      metrics_(open_metrics()),
+      grading_(size_of_grading(images, settings.probe_images)) {}
+
+void session::run() {
+  announce();
+  if (task_->step() == 0) evaluate_start();
+  bool const done = train();
+  save_checkpoint();
+  finish(done);
+}
+
+void session::say(std::string const& line) {
+  if (settings_.quiet) return;
+  progress_.finish();
+  std::cout << line << std::endl;
+}
+
+// ---- before the training -----------------------------------------------------------------------
+
+std::unique_ptr<training_task> session::make_task_of(training_length const& length) const {
+  return make_task({settings_, images_.train, mask_, length, threads_});
+}
+
+/// The length; where the clock is the only limit, a few steps of another training are timed.
+training_length session::choose_length() {
+  auto const per_epoch = images_.train.size() / std::max<mae::index_t>(1, step_images());
+  double measured = 1;
+  if (limited_by_time_alone(settings_) && !saved_) measured = measure_step();
+  return resolve_length(settings_, std::max<mae::index_t>(1, per_epoch), saved_, measured);
+}
+
+double session::measure_step() {
+  constexpr double seconds = 4;
+  say("measuring the speed, to fit the schedule to the time");
+  auto const trial = make_task_of({.total_steps = 1'000'000});
+  trial->train_step();  // warms up
+  double spent = 0;
+  int steps = 0;
+  for (; steps < 2 || spent < seconds; ++steps) spent += trial->train_step().seconds;
+  return spent / steps;
+}
+
+/// Resumes if asked to, and opens the metrics where they stand then.
+metrics_log session::open_metrics() {
+  if (!saved_) return metrics_log(file("metrics.jsonl"));
+  auto const resumed = task_->resume(file("training.safetensors"));
+  say("resumed after step " + std::to_string(resumed.step));
+  if (resumed.schedule_changed())
+    say("the training is longer than it was (" + std::to_string(resumed.total_steps) +
+        " steps instead of " + std::to_string(resumed.previous_total_steps) +
+        "): the learning rate's schedule was computed anew");
+  return {file("metrics.jsonl"), resumed.step};
+}
+
+void session::announce() {
+  auto const compute = task_->compute();
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(2) << model_name(settings_) << ": "
+       << static_cast<double>(num_parameters()) / 1e6 << " M parameters; " << task_->total_steps()
+       << " steps of " << step_images() << " images, " << epochs_of(task_->total_steps())
+       << " epochs; " << compute.backend << ", " << compute.precision << ", " << compute.device
+       << ", " << threads_->size() << " threads";
+  say(text.str());
+  if (compute.is_emulated)
+    say("this build has no instructions for bfloat16: --precision fp32 is faster here");
+  std::string const unused = compute.uses_processor ? mae::unused_instructions() : "";
+  if (!unused.empty())
+    say("this build does not use the processor's " + unused +
+        " instructions and is several times slower for it: build with -march=native");
+}
+
+void session::evaluate_start() {
+  add_heldout();
+  if (settings_.probe == probe_choice::none) return;
+  say("grading the untrained encoder, to compare with");
+  add_probe();
+}
+
+// ---- the training ------------------------------------------------------------------------------
+
+/// True when the training is complete, false when it was interrupted or its time is up.
+bool session::train() {
+  auto const start = clock::now();
+  mae::training_callbacks callbacks;
+  callbacks.on_step = [this](mae::step_report const& report) { after_step(report); };
+  callbacks.on_epoch = [this](mae::epoch_report const& report) { last_epoch_loss_ = report.loss; };
+  callbacks.should_stop = [this, start] {
+    std::chrono::duration<double> const spent = clock::now() - start;
+    return interrupted() || (length_.seconds && spent.count() > *length_.seconds);
+  };
+  bool const done = task_->train(callbacks);
+  progress_.finish();
+  if (!done) say(interrupted() ? "interrupted; saving" : "the time is up; saving");
+  return done;
+}
+
+void session::after_step(mae::step_report const& report) {
+  speed_.add(report);
+  metrics_.add(training_record{.step = report.step,
+                               .epoch = epochs_of(report.step),
+                               .loss = report.loss,
+                               .baseline = report.baseline,
+                               .lr = report.lr,
+                               .gradient_norm = report.gradient_norm,
+                               .images_per_second = speed_.recent()});
+  show_progress(report);
+  bool const is_last = report.step == report.total_steps;
+  if (report.step % steps_between_looks() == 0 && !is_last) {
+    add_heldout();
+    show_preview();
+  }
+  if (!report.ends_epoch || is_last) return;
+  if (is_due(report.epoch + 1, settings_.save_every)) save_checkpoint();
+  if (is_due(report.epoch + 1, settings_.probe_every)) add_probe();
+}
+
+/// Held-out images are looked at once an epoch, and ten times in a training of few epochs.
+std::int64_t session::steps_between_looks() const {
+  constexpr std::int64_t looks = 10;
+  return std::max<std::int64_t>(1,
+                                std::min(task_->steps_per_epoch(), task_->total_steps() / looks));
+}
+
+void session::show_progress(mae::step_report const& report) {
+  constexpr double inertia = 0.95;
+  shown_loss_ = shown_loss_ ? inertia * *shown_loss_ + (1 - inertia) * report.loss : report.loss;
+  auto const left = static_cast<double>((report.total_steps - report.step) * step_images());
+  progress_.show(
+      {.epoch = report.epoch + 1,
+       .epochs = settings_.epochs,
+       .step = report.step,
+       .steps = report.total_steps,
+       .done = static_cast<double>(report.step) / static_cast<double>(report.total_steps),
+       .loss = *shown_loss_,
+       .baseline = report.baseline,
+       .lr = report.lr,
+       .images_per_second = speed_.recent(),
+       .seconds_left = left / speed_.recent()});
+}
+
+void session::add_heldout() {
+  auto const heldout = task_->evaluate_heldout(images_.test, settings_.heldout_images);
+  metrics_.add(heldout_record{.step = task_->step(),
+                              .epoch = epochs_of(task_->step()),
+                              .loss = heldout.loss,
+                              .baseline = heldout.baseline});
+}
+
+void session::add_probe() {
+  auto const scores = grade_encoder(*task_, images_, grading_, settings_.probe, threads_);
+  metrics_.add(probe_record{.step = task_->step(),
+                            .epoch = epochs_of(task_->step()),
+                            .linear_top1 = scores.linear,
+                            .knn_top1 = scores.knn});
+}
+
+void session::show_preview() {
+  if (!settings_.preview) return;
+  progress_.finish();
+  auto const rows = reconstruct_rows(*task_, images_.test, preview_images);
+  std::cout << preview(rows, terminal_width(1)) << std::flush;
+}
+
+void session::save_checkpoint() const {
+  task_->save_training(file("training.safetensors"));
+}
+
+// ---- after the training ------------------------------------------------------------------------
+
+void session::finish(bool done) {
+  add_heldout();
+  task_->save_model(file("model.safetensors"));
+  task_->save_encoder(file("encoder.safetensors"));
+  auto const rows = reconstruct_rows(*task_, images_.test, sheet_images);
+  save_png(draw_sheet(rows, layout_for(task_->config().image, rows.size())),
+           file("reconstructions.png"));
+  show_preview();
+  run_summary summary = describe_run(done);
+  if (done && settings_.probe != probe_choice::none) grade(summary);
+  save_text(file("loss.svg"), render_svg(loss_chart(metrics_.history())));
+  summary.wall_seconds = std::chrono::duration<double>(clock::now() - start_).count();
+  save_text(file("summary.json"), to_json(summary));
+  progress_.finish();
+  std::cout << to_text(summary, settings_.out) << std::flush;
+}
+
+void session::grade(run_summary& summary) {
+  say("grading the encoder on " + std::to_string(grading_.train) + " training and " +
+      std::to_string(grading_.test) + " test images");
+  add_probe();
+  auto const& probes = metrics_.history().probes;
+  summary.trained = scores_of(probes.back());
+  if (probes.front().step == 0) summary.untrained = scores_of(probes.front());
+  if (summary.trained.linear) summary.pixels = grade_pixels(images_, grading_, threads_);
+}
+
+run_summary session::describe_run(bool done) const {
+  auto const& last = metrics_.history().heldout.back();
+  auto const compute = task_->compute();
+  return {.status = done ? "done" : "interrupted",
+          .data = images_.name,
+          .config = model_name(settings_),
+          .mask = std::string(name(settings_.mask)),
+          .objective = std::string(name(settings_.objective)),
+          .precision = compute.precision,
+          .backend = compute.backend,
+          .device = compute.device,
+          .build = mae::build_info(),
+          .threads = threads_->size(),
+          .seed = settings_.seed,
+          .steps = task_->step(),
+          .epochs = epochs_of(task_->step()),
+          .batch_size = step_images(),
+          .parameters = num_parameters(),
+          .images_per_second = speed_.overall(),
+          .final_loss = last_epoch_loss_ ? last_epoch_loss_ : shown_loss_,
+          .heldout_loss = last.loss,
+          .baseline_loss = last.baseline};
+}
+
+mae::index_t session::num_parameters() const {
+  return mae::parameter_count(task_->config(), task_->config().patch_values());
+}
+
+double session::epochs_of(std::int64_t steps) const {
+  return static_cast<double>(steps) / static_cast<double>(task_->steps_per_epoch());
+}
+
+}  // namespace
+
+void run_session(options const& settings, image_sets const& images) {
+  session(settings, images).run();
+}
+
+}  // namespace pretrain

@@ -1,0 +1,83 @@
+#pragma once
+
+#include "images.hpp"
+#include "options.hpp"
+
+#include <mae/core/config.hpp>
+#include <mae/core/parallel.hpp>
+#include <mae/core/types.hpp>
+#include <mae/mask/plan.hpp>
+#include <mae/train/report.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace pretrain {
+
+/// Where and how a task computes.
+struct compute_description {
+  std::string backend;
+  std::string precision;
+  std::string device;           // the instruction set, or the GPU's name
+  bool is_emulated = false;     // the processor has no instructions for this precision
+  bool uses_processor = false;  // its instruction set decides the speed
+};
+
+/// A model and its training, whatever the backend and the precision: all that a session asks of
+/// them. The rest of the program sees no template, and is compiled once. Members throw what the
+/// library throws.
+class training_task {
+ public:
+  training_task() = default;
+  training_task(training_task const&) = delete;
+  training_task& operator=(training_task const&) = delete;
+  virtual ~training_task() = default;
+
+  virtual compute_description compute() const = 0;
+  virtual mae::model_config const& config() const = 0;
+
+  virtual std::int64_t steps_per_epoch() const = 0;
+  virtual std::int64_t total_steps() const = 0;
+  virtual std::int64_t step() const = 0;  // steps done
+  virtual mae::step_report train_step() = 0;
+  /// Trains to the end, or until a callback stops it; true at the end.
+  virtual bool train(mae::training_callbacks const& callbacks) = 0;
+
+  /// Goes on with a saved training.
+  virtual mae::resume_report resume(std::filesystem::path const& file) = 0;
+  virtual void save_training(std::filesystem::path const& file) const = 0;
+  virtual void save_model(std::filesystem::path const& file) const = 0;
+  virtual void save_encoder(std::filesystem::path const& file) const = 0;
+
+  /// On the first `count` images.
+  virtual mae::heldout_loss evaluate_heldout(image_set const& images, mae::index_t count) const = 0;
+  /// The mean patch token of each of the first `count` images, without a mask: (count, D).
+  virtual std::vector<float> features(image_set const& images, mae::index_t count) const = 0;
+  /// Whole images as the model paints them where the plan hides them; in the units of `images`.
+  virtual std::vector<float> paint(std::span<float const> images,
+                                   mae::mask_plan const& plan) const = 0;
+};
+
+class chosen_mask;
+struct training_length;
+
+/// What a task is made from; the images must outlive it.
+struct task_parts {
+  options const& settings;
+  image_set const& images;  // to train on
+  chosen_mask const& mask;
+  training_length const& length;
+  std::shared_ptr<mae::thread_pool> threads;
+};
+
+// A task of the precision and configuration that the command line chose, for each family of
+// backends in a file of its own. A GPU's throws mae::device_error where there is none.
+std::unique_ptr<training_task> make_eigen_task(task_parts const& parts);
+std::unique_ptr<training_task> make_thrust_task(task_parts const& parts);
+std::unique_ptr<training_task> make_cuda_task(task_parts const& parts);
+
+}  // namespace pretrain
