@@ -17,6 +17,8 @@ inline namespace MAE_ISA {
 /// reassociation by the compiler; its order depends on `count` alone.
 struct serial_block {
   static constexpr index_t width = 16;
+  /// One thread with vector registers: what a GPU's threads do one by one it does for many at once.
+  static constexpr bool is_core = true;
 
   /// f(i) for every i in [0, count).
   template <class F>

@@ -20,7 +20,7 @@ namespace kernel {
 /// stand side by side, so that a thread works on four of them at once.
 struct attention_chunk {
   static constexpr index_t rows = 20;
-  static constexpr index_t group = 4;  // rows that one thread multiplies
+  static constexpr index_t group = 4;  // rows that one thread of a GPU multiplies
   static constexpr index_t tile = 32;  // rows of the image that are staged at once
 
   /// The shared scalars that a chunk and a tile of rows of `width` take up, transposed, and the
@@ -57,28 +57,72 @@ struct attention_item {
 template <class Block, class O, class T>
 MAE_HOST_DEVICE void stage_transposed(
     Block const& block, matrix_view<O const> x, index_t rows, T* staged, index_t stride) {
-  block.for_each(rows * x.cols, [&](index_t i) {
-    index_t const row = i / x.cols;
-    index_t const col = i - row * x.cols;
+  auto const stage = [&](index_t row, index_t col) {
     staged[col * stride + row] = row < x.rows ? static_cast<T>(x.data[row * x.stride + col]) : T{0};
-  });
+  };
+  if constexpr (Block::is_core) {
+    for (index_t row = 0; row < rows; ++row)
+      for (index_t col = 0; col < x.cols; ++col) stage(row, col);
+  } else {
+    block.for_each(rows * x.cols, [&](index_t i) {
+      index_t const row = i / x.cols;
+      stage(row, i - row * x.cols);
+    });
+  }
 }
 
-/// products(j, r) = the sum over c of chunk(c, r) * tile(c, j), for a tile's `count` rows j.
+/// products(j, r) = the sum over c of chunk(c, r) * tile(c, j), for `J` of a tile's rows j and `R`
+/// of a chunk's rows r.
+template <index_t J, index_t R, class T>
+MAE_HOST_DEVICE void multiply_staged_rows(index_t width,
+                                          T const* chunk,
+                                          T const* tile,
+                                          T* products) {
+  using shape = attention_chunk;
+  T sums[J][R] = {};  // NOLINT(*-avoid-c-arrays): registers
+  for (index_t c = 0; c < width; ++c, chunk += shape::rows, tile += shape::tile + 1)
+    for (index_t j = 0; j < J; ++j)
+      for (index_t r = 0; r < R; ++r) sums[j][r] += chunk[r] * tile[j];
+  for (index_t j = 0; j < J; ++j)
+    for (index_t r = 0; r < R; ++r) products[j * shape::rows + r] = sums[j][r];
+}
+
+/// products(j, r) = the sum over c of chunk(c, r) * tile(c, j), for a tile's `count` rows j. A
+/// thread of a GPU multiplies a few rows of the chunk; a core all of them, for several j.
 template <class Block, class T>
 MAE_HOST_DEVICE void multiply_staged(
     Block const& block, index_t width, T const* chunk, T const* tile, index_t count, T* products) {
   using shape = attention_chunk;
-  block.for_each(shape::rows / shape::group * count, [&](index_t i) {
-    index_t const j = i % count;
-    index_t const r = i / count * shape::group;
-    T sums[shape::group] = {};  // NOLINT(*-avoid-c-arrays): registers
-    T const* mine = chunk + r;
-    T const* other = tile + j;
-    for (index_t c = 0; c < width; ++c, mine += shape::rows, other += shape::tile + 1)
-      for (index_t k = 0; k < shape::group; ++k) sums[k] += mine[k] * *other;
-    for (index_t k = 0; k < shape::group; ++k) products[j * shape::rows + r + k] = sums[k];
-  });
+  if constexpr (Block::is_core) {
+    constexpr index_t several = 4;
+    index_t j = 0;
+    for (; j + several <= count; j += several)
+      multiply_staged_rows<several, shape::rows>(
+          width, chunk, tile + j, products + j * shape::rows);
+    for (; j < count; ++j)
+      multiply_staged_rows<1, shape::rows>(width, chunk, tile + j, products + j * shape::rows);
+  } else {
+    block.for_each(shape::rows / shape::group * count, [&](index_t i) {
+      index_t const j = i % count;
+      index_t const r = i / count * shape::group;
+      multiply_staged_rows<1, shape::group>(
+          width, chunk + r, tile + j, products + j * shape::rows + r);
+    });
+  }
+}
+
+/// y(r, c) = the sum over j of weights(j, r) * x(j, c), for at most shape::group rows r and `C`
+/// columns c.
+template <index_t C, class O, class T>
+MAE_HOST_DEVICE void weigh_columns(T const* weights, matrix_view<O const> x, matrix_view<O> y) {
+  using shape = attention_chunk;
+  T sums[shape::group][C] = {};  // NOLINT(*-avoid-c-arrays): registers
+  O const* value = x.data;
+  for (index_t j = 0; j < x.rows; ++j, weights += shape::rows, value += x.stride)
+    for (index_t r = 0; r < shape::group; ++r)
+      for (index_t c = 0; c < C; ++c) sums[r][c] += weights[r] * static_cast<T>(value[c]);
+  for (index_t r = 0; r < shape::group && r < y.rows; ++r)
+    for (index_t c = 0; c < C; ++c) y.data[r * y.stride + c] = static_cast<O>(sums[r][c]);
 }
 
 /// y(r, c) = the sum over j of weights(j, r) * x(j, c), for the chunk's rows r < y.rows.
@@ -88,16 +132,20 @@ MAE_HOST_DEVICE void weigh_rows(Block const& block,
                                 matrix_view<O const> x,
                                 matrix_view<O> y) {
   using shape = attention_chunk;
-  block.for_each(ceil_div(y.rows, shape::group) * y.cols, [&](index_t i) {
-    index_t const c = i % y.cols;
-    index_t const r = i / y.cols * shape::group;
-    T sums[shape::group] = {};  // NOLINT(*-avoid-c-arrays): registers
-    T const* weight = weights + r;
-    O const* value = x.data + c;
-    for (index_t j = 0; j < x.rows; ++j, weight += shape::rows, value += x.stride)
-      for (index_t k = 0; k < shape::group; ++k) sums[k] += weight[k] * static_cast<T>(*value);
-    for (index_t k = 0; k < shape::group && r + k < y.rows; ++k)
-      y.data[(r + k) * y.stride + c] = static_cast<O>(sums[k]);
+  constexpr index_t several = Block::is_core ? 32 : 1;  // columns
+  index_t const wide = y.cols / several;
+  index_t const pieces = wide + y.cols % several;  // the last columns one by one
+  block.for_each(ceil_div(y.rows, shape::group) * pieces, [&](index_t i) {
+    index_t const piece = i % pieces;
+    index_t const r = i / pieces * shape::group;
+    auto const rows = y.middle_rows(r, y.rows - r);
+    if (piece < wide) {
+      index_t const c = piece * several;
+      weigh_columns<several>(weights + r, x.middle_cols(c, several), rows.middle_cols(c, several));
+    } else {
+      index_t const c = wide * several + piece - wide;
+      weigh_columns<1>(weights + r, x.middle_cols(c, 1), rows.middle_cols(c, 1));
+    }
   });
 }
 

@@ -14,6 +14,7 @@
 #include <mae/model/staging.hpp>
 #include <mae/op/set_zero.hpp>
 #include <mae/train/batch_loader.hpp>
+#include <mae/train/report.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -63,6 +63,8 @@ MAE_HOST_DEVICE T exchange(T value, [[maybe_unused]] int mask) {
 /// A warp as the block that a functor is written against (mae/backend/block.hpp). Reductions end
 /// in a tree of shuffles, after which every thread has the result.
 struct warp_block {
+  static constexpr bool is_core = false;
+
   template <class F>
   MAE_HOST_DEVICE void for_each(index_t count, F const& f) const {
     for (index_t i = thread::lane(); i < count; i += warp_size) f(i);
@@ -106,6 +108,8 @@ struct warp_block {
 /// A thread block as the block that a functor is written against; its teams are its warps.
 /// Reductions are its teams', so that no shared memory is set aside for them.
 struct thread_block {
+  static constexpr bool is_core = false;
+
   template <class F>
   MAE_HOST_DEVICE void for_each(index_t count, F const& f) const {
     int const step = warp_size * thread::warps();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/backend/thrust/system.hpp>
+#include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 
 #include <thrust/for_each.h>
@@ -29,6 +30,7 @@ struct thrust_policy<cpp_system> {
   };
 };
 
+inline namespace MAE_ISA {
 namespace kernel {
 
 /// body(i) for every i in [0, count), by all threads of the system.
@@ -41,5 +43,6 @@ void thrust_for_each(index_t count, Body const& body) {
 }
 
 }  // namespace kernel
+}  // namespace MAE_ISA
 
 }  // namespace mae

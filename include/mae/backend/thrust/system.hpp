@@ -9,7 +9,7 @@ struct tbb_system {};
 struct cuda_system {};
 
 /// A backend for one of these systems and the type that it multiplies. The host systems are in
-/// thrust_backend.hpp (mae/thrust.hpp), the GPU in cuda_backend.cuh (mae/cuda.hpp).
+/// thrust_backend.hpp, the GPU in cuda_backend.cuh (mae/cuda.hpp).
 template <class System, class Operand>
 class thrust_backend;
 

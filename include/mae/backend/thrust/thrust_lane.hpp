@@ -208,8 +208,9 @@ class thrust_lane {
     return num_pieces(rows) * padding_cells<operand>(depth);
   }
   static constexpr index_t transposed_cells(index_t rows, index_t a_cols, index_t b_cols) {
-    index_t const columns = values_per_cell == 1 ? 0 : cells_for<operand>(rows) * a_cols;
-    return packed_cells(rows, b_cols) + padding_room(a_cols, rows) + columns;
+    index_t const depth = rows;
+    index_t const columns = values_per_cell == 1 ? 0 : cells_for<operand>(depth) * a_cols;
+    return packed_cells(depth, b_cols) + padding_room(a_cols, depth) + columns;
   }
 
   /// `row_bytes` separate what a piece begins with from what its next row begins with.
