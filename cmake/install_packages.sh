@@ -16,6 +16,8 @@ package_is_there() {
     libbenchmark-dev) includes_with g++ benchmark/benchmark.h ;;
     nlohmann-json3-dev) includes_with g++ nlohmann/json.hpp ;;
     libpng-dev) includes_with g++ png.h ;;
+    libtbb-dev) includes_with g++ tbb/global_control.h ;;
+    libthrust-dev) includes_with g++ thrust/version.h || command -v nvcc || [ -e /usr/local/cuda ] ;;
     ca-certificates) [ -e /etc/ssl/certs/ca-certificates.crt ] ;;
     *) command -v "$1" ;;  # a package of the name of its program
   esac > /dev/null 2>&1
