@@ -29,6 +29,7 @@ void check_output(options const& settings) {
 }
 
 void run(options const& settings) {
+  require_backend(settings.backend);
   check_output(settings);
   auto const source = find_data(settings.data, std::getenv("MAE_CIFAR10_DIR"));
   if (!settings.quiet) std::cout << source.reason << std::endl;

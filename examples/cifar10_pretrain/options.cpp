@@ -355,23 +355,7 @@ void check_mask(given_flags const& given, options const& o) {
     throw usage_error("--mask random needs a --mask-from that is not above --mask-to");
 }
 
-void check_backend(backend_choice backend) {
-  std::string needed;
-#ifndef PRETRAIN_HAS_THRUST
-  if (backend == backend_choice::thrust_cpp || backend == backend_choice::thrust_omp ||
-      backend == backend_choice::thrust_tbb)
-    needed = "Thrust (libthrust-dev, or the CUDA Toolkit), OpenMP and oneTBB (libtbb-dev)";
-#endif
-#ifndef PRETRAIN_HAS_CUDA
-  if (backend == backend_choice::cuda) needed = "the CUDA Toolkit";
-#endif
-  if (!needed.empty())
-    throw usage_error("this program was built without the backend " + std::string(name(backend)) +
-                      ": install " + needed + " and build it again, or choose another --backend");
-}
-
 void check_combinations(given_flags const& given, options const& o) {
-  check_backend(o.backend);
   check_mask(given, o);
   if (given.contains("decoder-depth") && o.config != model_choice::tiny4)
     throw usage_error("--decoder-depth belongs to --config tiny4; " + std::string(name(o.config)) +
@@ -428,6 +412,21 @@ std::optional<options> parse(int argc, char const* const* argv, std::ostream& ou
   check_combinations(given, settings);
   fill_gaps(given, settings);
   return settings;
+}
+
+void require_backend(backend_choice backend) {
+  std::string needed;
+#ifndef PRETRAIN_HAS_THRUST
+  if (backend == backend_choice::thrust_cpp || backend == backend_choice::thrust_omp ||
+      backend == backend_choice::thrust_tbb)
+    needed = "Thrust (libthrust-dev, or the CUDA Toolkit), OpenMP and oneTBB (libtbb-dev)";
+#endif
+#ifndef PRETRAIN_HAS_CUDA
+  if (backend == backend_choice::cuda) needed = "the CUDA Toolkit";
+#endif
+  if (!needed.empty())
+    throw usage_error("this program was built without the backend " + std::string(name(backend)) +
+                      ": install " + needed + " and build it again, or choose another --backend");
 }
 
 double peak_learning_rate(options const& settings) {

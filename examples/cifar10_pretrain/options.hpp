@@ -59,6 +59,9 @@ struct options {
 /// Throws usage_error.
 std::optional<options> parse(int argc, char const* const* argv, std::ostream& out);
 
+/// Throws usage_error, with what to do, for a backend that this program was built without.
+void require_backend(backend_choice backend);
+
 /// The learning rate after warm-up: `lr`, or `base_lr` times the images of a step over 256.
 double peak_learning_rate(options const& settings);
 
