@@ -1,32 +1,18 @@
-#include "backend_task.hpp"
+#include "processor_task.hpp"
 
 #include <mae/backend/thrust/omp.hpp>
 #include <mae/backend/thrust/tbb.hpp>
 #include <mae/backend/thrust/thrust_backend.hpp>
-#include <mae/backend/tile/operand.hpp>
 #include <mae/core/bfloat16.hpp>
-#include <mae/core/build_info.hpp>
 
 namespace pretrain {
 namespace {
 
-template <class System, class Operand>
-std::unique_ptr<training_task> make(task_parts const& parts) {
-  using backend = mae::thrust_backend<System, Operand>;
-  return std::make_unique<backend_task<backend>>(
-      parts,
-      backend(parts.threads),
-      compute_description{.backend = backend::name(),
-                          .precision = backend::precision(),
-                          .device = mae::isa_name,
-                          .is_emulated = !mae::has_fast_products<Operand>,
-                          .uses_processor = true});
-}
-
 template <class System>
 std::unique_ptr<training_task> make_on(task_parts const& parts) {
-  if (parts.settings.precision == precision_choice::bf16) return make<System, mae::bfloat16>(parts);
-  return make<System, float>(parts);
+  if (parts.settings.precision == precision_choice::bf16)
+    return make_processor_task<mae::thrust_backend<System, mae::bfloat16>>(parts);
+  return make_processor_task<mae::thrust_backend<System, float>>(parts);
 }
 
 }  // namespace

@@ -5,149 +5,15 @@
 #include <mae/core/math.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/op/attention_chunk.hpp>
 #include <mae/op/head_slices.hpp>
 
 #include <cmath>
-#include <cstring>
 
 namespace mae {
 inline namespace MAE_ISA {
 
 namespace kernel {
-
-/// Attention by blocks: each takes a chunk of one image's rows for one head, and holds the scores
-/// of these rows with all rows of the image in shared memory. In every shared array a chunk's rows
-/// stand side by side, so that a thread works on four of them at once.
-struct attention_chunk {
-  static constexpr index_t rows = 20;
-  static constexpr index_t group = 4;  // rows that one thread of a GPU multiplies
-  static constexpr index_t tile = 32;  // rows of the image that are staged at once
-
-  /// The shared scalars that a chunk and a tile of rows of `width` take up, transposed, and the
-  /// scores of a chunk with `tokens` rows.
-  MAE_HOST_DEVICE static constexpr index_t staged_chunk(index_t width) { return width * rows; }
-  MAE_HOST_DEVICE static constexpr index_t staged_tile(index_t width) {
-    return round_up(width * (tile + 1), group);
-  }
-  MAE_HOST_DEVICE static constexpr index_t scores(index_t tokens) { return tokens * rows; }
-};
-
-/// Which chunk of which image and head a block works on.
-struct attention_item {
-  index_t first;   // the image's first row
-  index_t tokens;  // its rows
-  index_t head;
-  index_t begin;  // of the chunk, within the image
-  index_t count;  // rows of the chunk, none where the image has fewer chunks than the longest
-
-  MAE_HOST_DEVICE attention_item(index_t const* offsets,
-                                 index_t heads,
-                                 index_t chunks,
-                                 index_t number)
-      : head(number / chunks % heads), begin(number % chunks * attention_chunk::rows) {
-    index_t const image = number / chunks / heads;
-    first = offsets[image];
-    tokens = offsets[image + 1] - first;
-    index_t const left = tokens - begin;
-    count = left < attention_chunk::rows ? left : attention_chunk::rows;
-  }
-};
-
-/// staged(c, r) = x(r, c), with `stride` from one c to the next; zero for rows that x has not.
-template <class Block, class O, class T>
-MAE_HOST_DEVICE void stage_transposed(
-    Block const& block, matrix_view<O const> x, index_t rows, T* staged, index_t stride) {
-  auto const stage = [&](index_t row, index_t col) {
-    staged[col * stride + row] = row < x.rows ? static_cast<T>(x.data[row * x.stride + col]) : T{0};
-  };
-  if constexpr (Block::is_core) {
-    for (index_t row = 0; row < rows; ++row)
-      for (index_t col = 0; col < x.cols; ++col) stage(row, col);
-  } else {
-    block.for_each(rows * x.cols, [&](index_t i) {
-      index_t const row = i / x.cols;
-      stage(row, i - row * x.cols);
-    });
-  }
-}
-
-/// products(j, r) = the sum over c of chunk(c, r) * tile(c, j), for `J` of a tile's rows j and `R`
-/// of a chunk's rows r.
-template <index_t J, index_t R, class T>
-MAE_HOST_DEVICE void multiply_staged_rows(index_t width,
-                                          T const* chunk,
-                                          T const* tile,
-                                          T* products) {
-  using shape = attention_chunk;
-  T sums[J][R] = {};  // NOLINT(*-avoid-c-arrays): registers
-  for (index_t c = 0; c < width; ++c, chunk += shape::rows, tile += shape::tile + 1)
-    for (index_t j = 0; j < J; ++j)
-      for (index_t r = 0; r < R; ++r) sums[j][r] += chunk[r] * tile[j];
-  for (index_t j = 0; j < J; ++j)
-    for (index_t r = 0; r < R; ++r) products[j * shape::rows + r] = sums[j][r];
-}
-
-/// products(j, r) = the sum over c of chunk(c, r) * tile(c, j), for a tile's `count` rows j. A
-/// thread of a GPU multiplies a few rows of the chunk; a core all of them, for several j.
-template <class Block, class T>
-MAE_HOST_DEVICE void multiply_staged(
-    Block const& block, index_t width, T const* chunk, T const* tile, index_t count, T* products) {
-  using shape = attention_chunk;
-  if constexpr (Block::is_core) {
-    constexpr index_t several = 4;
-    index_t j = 0;
-    for (; j + several <= count; j += several)
-      multiply_staged_rows<several, shape::rows>(
-          width, chunk, tile + j, products + j * shape::rows);
-    for (; j < count; ++j)
-      multiply_staged_rows<1, shape::rows>(width, chunk, tile + j, products + j * shape::rows);
-  } else {
-    block.for_each(shape::rows / shape::group * count, [&](index_t i) {
-      index_t const j = i % count;
-      index_t const r = i / count * shape::group;
-      multiply_staged_rows<1, shape::group>(
-          width, chunk + r, tile + j, products + j * shape::rows + r);
-    });
-  }
-}
-
-/// y(r, c) = the sum over j of weights(j, r) * x(j, c), for at most shape::group rows r and `C`
-/// columns c.
-template <index_t C, class O, class T>
-MAE_HOST_DEVICE void weigh_columns(T const* weights, matrix_view<O const> x, matrix_view<O> y) {
-  using shape = attention_chunk;
-  T sums[shape::group][C] = {};  // NOLINT(*-avoid-c-arrays): registers
-  O const* value = x.data;
-  for (index_t j = 0; j < x.rows; ++j, weights += shape::rows, value += x.stride)
-    for (index_t r = 0; r < shape::group; ++r)
-      for (index_t c = 0; c < C; ++c) sums[r][c] += weights[r] * static_cast<T>(value[c]);
-  for (index_t r = 0; r < shape::group && r < y.rows; ++r)
-    for (index_t c = 0; c < C; ++c) y.data[r * y.stride + c] = static_cast<O>(sums[r][c]);
-}
-
-/// y(r, c) = the sum over j of weights(j, r) * x(j, c), for the chunk's rows r < y.rows.
-template <class Block, class O, class T>
-MAE_HOST_DEVICE void weigh_rows(Block const& block,
-                                T const* weights,
-                                matrix_view<O const> x,
-                                matrix_view<O> y) {
-  using shape = attention_chunk;
-  constexpr index_t several = Block::is_core ? 32 : 1;  // columns
-  index_t const wide = y.cols / several;
-  index_t const pieces = wide + y.cols % several;  // the last columns one by one
-  block.for_each(ceil_div(y.rows, shape::group) * pieces, [&](index_t i) {
-    index_t const piece = i % pieces;
-    index_t const r = i / pieces * shape::group;
-    auto const rows = y.middle_rows(r, y.rows - r);
-    if (piece < wide) {
-      index_t const c = piece * several;
-      weigh_columns<several>(weights + r, x.middle_cols(c, several), rows.middle_cols(c, several));
-    } else {
-      index_t const c = wide * several + piece - wide;
-      weigh_columns<1>(weights + r, x.middle_cols(c, 1), rows.middle_cols(c, 1));
-    }
-  });
-}
 
 /// The forward pass of a chunk of queries.
 template <class T, class O>
@@ -226,6 +92,28 @@ struct attention_gradient {
     return 2 * (shape::staged_chunk(width) + shape::staged_tile(width) + shape::scores(tokens));
   }
 
+  /// What a block reads and writes: its head's slices of one image, and its shared arrays.
+  struct block_slices {
+    head_slices<O const> head;
+    head_slices<O> grad;
+    matrix_view<O const> out_grad;
+  };
+  struct block_views {
+    block_slices slices;
+    T* scores;
+    T* grads;
+  };
+  MAE_HOST_DEVICE block_views of_block(attention_item const& at, T* shared) const {
+    using shape = attention_chunk;
+    index_t const width = y_grad.cols / heads;
+    T* const scores = shared + 2 * (shape::staged_chunk(width) + shape::staged_tile(width));
+    return {{slice_head(qkv, at.first, at.tokens, at.head, width),
+             slice_head(qkv_grad, at.first, at.tokens, at.head, width),
+             y_grad.middle_rows(at.first, at.tokens).middle_cols(at.head * width, width)},
+            scores,
+            scores + shape::scores(at.tokens)};
+  }
+
   /// The products of a chunk's rows of `a` and `b` with all rows of `x` and `y`: scores(j, r) and
   /// grads(j, r).
   template <class Block>
@@ -268,14 +156,10 @@ struct attend_chunk_query_grad {
     using shape = attention_chunk;
     attention_item const at(of.offsets, of.heads, of.chunks, number);
     if (at.count <= 0) return;
-    index_t const width = of.y_grad.cols / of.heads;
-    auto const head = slice_head(of.qkv, at.first, at.tokens, at.head, width);
-    auto const grad = slice_head(of.qkv_grad, at.first, at.tokens, at.head, width);
-    auto const out_grad =
-        of.y_grad.middle_rows(at.first, at.tokens).middle_cols(at.head * width, width);
-    T* const scores = shared + 2 * (shape::staged_chunk(width) + shape::staged_tile(width));
-    T* const grads = scores + shape::scores(at.tokens);
-
+    auto const mine = of.of_block(at, shared);
+    auto const& [head, grad, out_grad] = mine.slices;
+    T* const scores = mine.scores;
+    T* const grads = mine.grads;
     of.multiply(block, at, head.query, out_grad, head.key, head.value, shared, scores, grads);
     block.for_rows(at.count, [&](auto const& team, index_t r) {
       index_t const row = at.first + at.begin + r;
@@ -306,14 +190,10 @@ struct attend_chunk_key_grad {
     using shape = attention_chunk;
     attention_item const at(of.offsets, of.heads, of.chunks, number);
     if (at.count <= 0) return;
-    index_t const width = of.y_grad.cols / of.heads;
-    auto const head = slice_head(of.qkv, at.first, at.tokens, at.head, width);
-    auto const grad = slice_head(of.qkv_grad, at.first, at.tokens, at.head, width);
-    auto const out_grad =
-        of.y_grad.middle_rows(at.first, at.tokens).middle_cols(at.head * width, width);
-    T* const scores = shared + 2 * (shape::staged_chunk(width) + shape::staged_tile(width));
-    T* const grads = scores + shape::scores(at.tokens);
-
+    auto const mine = of.of_block(at, shared);
+    auto const& [head, grad, out_grad] = mine.slices;
+    T* const scores = mine.scores;
+    T* const grads = mine.grads;
     of.multiply(block, at, head.key, head.value, head.query, out_grad, shared, scores, grads);
     block.for_each(at.tokens * shape::rows, [&](index_t i) {
       index_t const row = at.first + i / shape::rows;

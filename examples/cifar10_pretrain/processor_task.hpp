@@ -1,0 +1,26 @@
+#pragma once
+
+#include "backend_task.hpp"
+
+#include <mae/backend/tile/operand.hpp>
+#include <mae/core/build_info.hpp>
+
+#include <memory>
+
+namespace pretrain {
+
+/// A task on a backend of the processor, whose products are the library's own.
+template <class Backend>
+std::unique_ptr<training_task> make_processor_task(task_parts const& parts) {
+  using operand = typename Backend::lane::operand;
+  return std::make_unique<backend_task<Backend>>(
+      parts,
+      Backend(parts.threads),
+      compute_description{.backend = Backend::name(),
+                          .precision = Backend::precision(),
+                          .device = mae::isa_name,
+                          .is_emulated = !mae::has_fast_products<operand>,
+                          .uses_processor = true});
+}
+
+}  // namespace pretrain
