@@ -89,6 +89,7 @@ mae::gradient_sum<backend_type> make_sum(reference const& expected,
   auto const& model = expected.model();
   return {model.sizes(),
           model.layout(),
+          model.weights(),
           schedule,
           model.mask().max_visible(model_type::num_patches),
           backend_type(threads)};

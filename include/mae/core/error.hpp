@@ -74,4 +74,10 @@ class device_error : public error {
   using error::error;
 };
 
+/// A compute device has less memory left than was asked for.
+class device_memory_error : public device_error {
+ public:
+  using device_error::device_error;
+};
+
 }  // namespace mae

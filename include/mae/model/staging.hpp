@@ -3,6 +3,7 @@
 #include <mae/backend/concept.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/model/capacity.hpp>
 #include <mae/model/shard.hpp>
 
 #include <cstddef>
@@ -14,7 +15,7 @@ namespace mae {
 
 /// Brings the host's arrays into a backend's memory, one after the other: the array itself where
 /// the memory is the host's, elsewhere a copy, which is valid until the next. Grows with the
-/// largest array seen.
+/// largest array seen or reserved for.
 template <Backend B, class T>
 class staged_array {
  public:
@@ -22,8 +23,7 @@ class staged_array {
     if constexpr (B::uses_host_memory) {
       return host;
     } else {
-      auto const size = static_cast<index_t>(host.size());
-      if (memory_.size() < size) memory_ = typename B::template buffer_of<T>(size);
+      reserve(static_cast<index_t>(host.size()));
       std::span<T> const copy(memory_.data(), host.size());
       lane.upload(host, copy);
       return copy;
@@ -32,6 +32,11 @@ class staged_array {
   matrix_view<T const> stage(typename B::lane const& lane, matrix_view<T const> host) {
     auto const values = stage(lane, std::span(host.data, static_cast<std::size_t>(host.size())));
     return {values.data(), host.rows, host.cols};
+  }
+  /// Makes room for arrays of so many values.
+  void reserve(index_t size) {
+    if constexpr (!B::uses_host_memory)
+      if (memory_.size() < size) memory_ = typename B::template buffer_of<T>(size);
   }
 
  private:
@@ -44,6 +49,18 @@ class staged_shard {
   using list = staged_array<B, index_t>;
 
  public:
+  /// Makes room for shards of no more rows.
+  void reserve(shard_capacity const& room) {
+    visible_patches_.reserve(room.visible);
+    for (list* const staged : {&target_patches_, &target_rows_}) staged->reserve(room.targets);
+    for (list* const staged : {&encoder_offsets_, &decoder_offsets_})
+      staged->reserve(room.images + 1);
+    for (list* const staged : {&encoder_source_, &encoder_position_})
+      staged->reserve(room.encoder_rows);
+    for (list* const staged : {&decoder_source_, &decoder_position_})
+      staged->reserve(room.decoder_rows);
+  }
+
   shard_view stage(typename B::lane const& lane, shard_view const& host) {
     auto const offsets = [&](list& staged, row_offsets const& from) {
       return row_offsets(staged.stage(lane, from.values()), from.longest());

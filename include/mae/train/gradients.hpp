@@ -58,9 +58,11 @@ class gradient_sum {
   using T = typename B::scalar;
 
  public:
-  /// Allocates everything that shards with at most `max_visible` visible patches an image need.
+  /// Allocates everything that these weights and shards with at most `max_visible` visible patches
+  /// an image need.
   gradient_sum(network_sizes const& sizes,
                parameter_layout const& layout,
+               network_weights<T const> const& weights,
                shard_schedule const& schedule,
                index_t max_visible,
                B const& backend)
@@ -71,8 +73,12 @@ class gradient_sum {
       auto& mine = *passes_.emplace_back(std::make_unique<pass>(backend, sizes));
       mine.network.fit(room);
       mine.shard.reserve(schedule.per_shard, sizes.config.num_patches(), max_visible);
+      mine.staged.reserve(room);
+      mine.patches.reserve(schedule.per_shard * sizes.config.image.values());
+      mine.targets.reserve(room.targets * sizes.target_width);
     }
     for (index_t i = 0; i < schedule.lanes; ++i) lanes_.emplace_back(layout, sizes.config);
+    operands_ = &prepared_.update(weights, backend_);
   }
 
   /// Begins a new sum, of gradients at whatever values the weights have then.

@@ -37,7 +37,8 @@ class trainer {
  public:
   /// Sets the model's pixel statistics to the dataset's, unless it has some. Throws config_error
   /// for options that cannot be used, a dataset of another extent than the model's images, or one
-  /// whose statistics are not finite.
+  /// whose statistics are not finite; device_memory_error, which names a batch that would fit,
+  /// where the device has too little memory.
   trainer(Model& model, D const& dataset, training_options const& options)
       : options_(checked(options)),
         model_(prepared(model, dataset)),
@@ -49,17 +50,13 @@ class trainer {
                 model.statistics(),
                 {.seed = options.seed, .augment = options.augment},
                 model.backend().threads()),
-        gradients_(model.sizes(),
-                   model.layout(),
-                   schedule_for(model, options.batch_size),
-                   max_visible(model),
-                   model.backend()),
         optimizer_(model.layout(),
                    {.beta1 = options.beta1,
                     .beta2 = options.beta2,
                     .epsilon = options.epsilon,
                     .weight_decay = options.weight_decay},
-                   model.backend()) {
+                   model.backend()),
+        gradients_(gradients_that_fit(model, options.batch_size)) {
     auto const per_epoch = static_cast<double>(sampler_.steps_per_epoch());
     schedule_ = {.peak = options.lr,
                  .warmup_steps = options.warmup_epochs * per_epoch,
@@ -158,6 +155,37 @@ class trainer {
                            backend_type::shards);
   }
 
+  static gradient_sum<backend_type> gradients_for(Model const& model, index_t batch_size) {
+    return {model.sizes(),
+            model.layout(),
+            model.weights(),
+            schedule_for(model, batch_size),
+            max_visible(model),
+            model.backend()};
+  }
+  /// Where there is too little memory, tries halves of the batch, to say which one fits.
+  static gradient_sum<backend_type> gradients_that_fit(Model const& model, index_t batch_size) {
+    try {
+      return gradients_for(model, batch_size);
+    } catch (device_memory_error const& problem) {
+      std::string what = problem.what();
+      index_t fitting = batch_size / 2;
+      while (fitting > 0 && !fits(model, fitting)) fitting /= 2;
+      what += fitting == 0 ? "; not even a batch of one image fits: take a smaller model"
+                           : "; a batch of " + std::to_string(fitting) +
+                                 " images fits, and accumulating batches makes up for the rest";
+      throw device_memory_error(what);
+    }
+  }
+  static bool fits(Model const& model, index_t batch_size) {
+    try {
+      gradients_for(model, batch_size);
+      return true;
+    } catch (device_memory_error const&) {
+      return false;
+    }
+  }
+
   index_t step_of_epoch() const { return progress_.step % sampler_.steps_per_epoch(); }
 
   training_moment moment(index_t epoch) const { return moment(progress_.step, epoch); }
@@ -243,8 +271,8 @@ class trainer {
   Model& model_;
   epoch_sampler sampler_;
   batch_loader<D, typename Model::mask_type, typename Model::objective_type, T> loader_;
-  gradient_sum<backend_type> gradients_;
   adamw<backend_type> optimizer_;
+  gradient_sum<backend_type> gradients_;  // takes what memory the rest leaves
   cosine_schedule schedule_;
   training_batch<T> batch_;
   bool is_loaded_ = false;  // with the next step's first batch

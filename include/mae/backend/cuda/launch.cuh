@@ -186,10 +186,11 @@ void launch_blocks(cudaStream_t stream, index_t count, index_t shared, Functor c
                                                      cudaFuncAttributeMaxDynamicSharedMemorySize,
                                                      static_cast<int>(bytes)) != cudaSuccess) {
     cudaGetLastError();
-    fail("attention",
-         "sequences of this length need " + std::to_string(bytes >> 10U) +
-             " KiB of a GPU block's shared memory, more than this GPU has: take larger patches",
-         std::source_location::current());
+    throw device_error(describe(
+        "attention",
+        "sequences of this length need " + std::to_string(bytes >> 10U) +
+            " KiB of a GPU block's shared memory, more than this GPU has: take larger patches",
+        std::source_location::current()));
   }
   run<<<static_cast<unsigned>(count), dim3(warp_size, kernels::warps_per_block), bytes, stream>>>(
       functor);

@@ -15,7 +15,8 @@
 
 namespace mae::cuda {
 
-/// Throws device_error that says how much was asked for and how much there is.
+/// Throws device_memory_error that says how much was asked for and how much there is, or
+/// device_error.
 inline void check_allocation(cudaError_t status,
                              std::size_t bytes,
                              std::source_location where = std::source_location::current()) {
@@ -26,11 +27,10 @@ inline void check_allocation(cudaError_t status,
   std::size_t total = 0;
   check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo", where);
   auto const mebibytes = [](std::size_t value) { return std::to_string(value >> 20U) + " MiB"; };
-  fail("cudaMalloc",
-       "out of memory: " + mebibytes(bytes) + " asked for, " + mebibytes(free) + " free of " +
-           mebibytes(total) +
-           "; take a smaller batch (memory grows with it up to a shard of 16,384 encoder rows)",
-       where);
+  throw device_memory_error(describe("cudaMalloc",
+                                     "out of memory: " + mebibytes(bytes) + " asked for, " +
+                                         mebibytes(free) + " free of " + mebibytes(total),
+                                     where));
 }
 
 /// How many arrays were allocated so far: what holds addresses looks whether others came since.
@@ -39,7 +39,7 @@ inline std::atomic<index_t>& allocations() {
   return count;
 }
 
-/// Owns an array in the GPU's memory, zero at first. Throws device_error.
+/// Owns an array in the GPU's memory, zero at first. Throws device_memory_error.
 template <class T>
 class device_buffer {
   static_assert(std::is_trivially_copyable_v<T>);
