@@ -483,7 +483,7 @@ TEST_CASE("a file whose tensors are not those of the training is refused by the 
     CHECK(refusal([&](auto& changed) { changed.tensor(name).shape = {576}; }) ==
           "at byte 8: tensor " + name + " is [576] in the file, but [24, 24] in the model");
     CHECK(refusal([&](auto& changed) { changed.tensor(name).type = mae::dtype::i32; }) ==
-          "at byte 8: tensor " + name + " is neither F32 nor F64");
+          "at byte 8: tensor " + name + " is I32, not F16, BF16, F32 or F64");
     CHECK(refusal([&](auto& changed) {
             auto extra = changed.tensor(name);
             extra.name = prefix + "blocks.2.attn.proj.weight";

@@ -215,14 +215,15 @@ TEST_CASE("a tensor that holds no floats is named") {
   for (auto const type : {mae::dtype::i32, mae::dtype::u32}) {
     saved_model saved;
     CHECK(saved.sentence_after([&](auto& file) { file.tensor("mask_token").type = type; }) ==
-          "at byte 8: tensor mask_token is neither F32 nor F64");
+          "at byte 8: tensor mask_token is " + std::string(mae::dtype_name(type)) +
+              ", not F16, BF16, F32 or F64");
   }
   saved_model saved;
   CHECK(saved.sentence_after([](auto& file) {
     auto& tensor = file.tensor("mask_token");
-    tensor.type = mae::dtype::bf16;
+    tensor.type = mae::dtype::i16;
     tensor.bytes = tensor.bytes.first(16);
-  }) == "at byte 8: tensor mask_token is neither F32 nor F64");
+  }) == "at byte 8: tensor mask_token is I16, not F16, BF16, F32 or F64");
 }
 
 TEST_CASE("a damaged file is refused wherever it was damaged") {

@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mae_test {
@@ -43,10 +44,15 @@ class loaded_model {
 
  public:
   explicit loaded_model(model_fixture const& file)
+      : loaded_model(file, file.config(), file.block<T>(layout_of(file.config()))) {}
+  /// With sizes and values that come from elsewhere.
+  loaded_model(model_fixture const& file,
+               mae::model_config const& config,
+               mae::host_buffer<T> values)
       : file_(file),
-        sizes_{file.config(), file.config().patch_values(), file.number("norm_epsilon")},
-        layout_(layout_of(config())),
-        values_(file.block<T>(layout_)),
+        sizes_{config, config.patch_values(), file.number("norm_epsilon")},
+        layout_(layout_of(config)),
+        values_(std::move(values)),
         gradient_(layout_.size()),
         pass_(backend_, sizes_, mae::pass_kind::training) {
     cut_images();

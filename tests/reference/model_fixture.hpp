@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <span>
 #include <stdexcept>
@@ -29,8 +30,11 @@ using mae::index_t;
 class model_fixture {
  public:
   explicit model_fixture(std::string const& name)
-      : path_(MAE_TESTS_DIR "/reference/fixtures/" + name + ".safetensors"),
-        file_(mae::safetensors_file::load(path_)) {}
+      : model_fixture(
+            std::filesystem::path(MAE_TESTS_DIR "/reference/fixtures/" + name + ".safetensors")) {}
+  /// A file of another script with tensors of these names.
+  explicit model_fixture(std::filesystem::path const& path)
+      : path_(path.string()), file_(mae::safetensors_file::load(path_)) {}
 
   /// A number of the metadata.
   double number(std::string const& key) const { return std::stod(file_.metadata().at(key)); }

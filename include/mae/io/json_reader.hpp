@@ -2,11 +2,14 @@
 
 #include <mae/core/error.hpp>
 
+#include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace mae {
@@ -28,11 +31,11 @@ constexpr std::size_t utf8_sequence(std::string_view text) {
   return length;
 }
 
-/// A strict reader of the JSON (RFC 8259) that a safetensors header may hold: objects, arrays,
-/// strings and unsigned integers. The caller asks for what must come next and anything else is
-/// refused, so nothing recurses and no depth of nesting costs memory. Numbers have digits alone:
-/// no sign, point, exponent or leading zero. Strings are UTF-8 without U+0000. Every refusal is a
-/// format_error with the offset in the file.
+/// A strict reader of JSON (RFC 8259): of what a safetensors header may hold (objects, arrays,
+/// strings and unsigned integers, which have digits alone), and of the numbers, truth values and
+/// unknown members of a configuration. The caller asks for what must come next and anything else is
+/// refused, so nothing recurses and no depth of nesting costs memory. Strings are UTF-8 without
+/// U+0000. Every refusal is a format_error with the offset in the file.
 class json_reader {
  public:
   /// Reads `text`, which lies at byte `offset` of `file` and outlives the reader.
@@ -101,7 +104,58 @@ class json_reader {
     return value;
   }
 
-  /// Refuses anything but spaces (0x20) after the value: the format pads with them alone.
+  /// Any finite number.
+  double number() {
+    std::uint64_t const at = next();
+    if (!is_digit(peek()) && peek() != '-') refuse(at, "expected a number");
+    double value = 0;
+    char const* const first = text_.data() + position_;
+    auto const read = std::from_chars(first, text_.data() + text_.size(), value);
+    if (read.ec != std::errc{} || !std::isfinite(value)) refuse(at, "expected a number");
+    position_ += static_cast<std::size_t>(read.ptr - first);
+    return value;
+  }
+  bool boolean() {
+    std::uint64_t const at = next();
+    if (accept_word("true")) return true;
+    if (!accept_word("false")) refuse(at, "expected true or false");
+    return false;
+  }
+  /// Whether the value that comes next begins with this character.
+  bool begins_with(char first) {
+    next();
+    return peek() == first;
+  }
+  /// Passes over a value of any kind, whose brackets and strings must be whole.
+  void skip() {
+    std::string open;  // the brackets to come
+    do {
+      std::uint64_t const at = next();
+      char const first = peek();
+      if (first == '"') {
+        string();
+      } else if (first == '{' || first == '[') {
+        open += first == '{' ? '}' : ']';
+        ++position_;
+      } else if (!open.empty() && first == open.back()) {
+        open.pop_back();
+        ++position_;
+      } else if (!open.empty() && (first == ',' || first == ':')) {
+        ++position_;
+      } else if (!accept_word("true") && !accept_word("false") && !accept_word("null")) {
+        if (!is_digit(first) && first != '-') refuse(at, "expected a value");
+        number();
+      }
+    } while (!open.empty());
+  }
+
+  /// Refuses anything but white space after the value.
+  void finish_text() {
+    next();
+    if (position_ != text_.size()) refuse(offset_ + position_, "text follows the closing brace");
+  }
+  /// Refuses anything but spaces (0x20) after the value: a safetensors header is padded with them
+  /// alone.
   void finish() {
     for (; position_ < text_.size(); ++position_)
       if (text_[position_] != ' ')
@@ -114,8 +168,13 @@ class json_reader {
   static bool is_plain(char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
 
   char peek() const {
-    if (position_ == text_.size()) refuse(offset_ + position_, "the header ends in the middle");
+    if (position_ == text_.size()) refuse(offset_ + position_, "the text ends in the middle");
     return text_[position_];
+  }
+  bool accept_word(std::string_view word) {
+    if (!text_.substr(position_).starts_with(word)) return false;
+    position_ += word.size();
+    return true;
   }
   bool accept(char wanted) {
     next();

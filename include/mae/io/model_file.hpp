@@ -29,11 +29,15 @@ inline constexpr char const* model = "model";
 inline constexpr char const* training = "training";
 }  // namespace contents
 
+/// How a table of positions holds a patch's place: the official code's column comes first.
+inline constexpr char const* position_order = "column first";
+
 /// Everything that a model's file says about it: sizes, parts and pixel statistics.
 template <class Model>
 safetensors_metadata describe_model(Model const& model, char const* held) {
   safetensors_metadata description{{"contents", held},
-                                   {"norm_epsilon", decimal_text(model.sizes().norm_epsilon)}};
+                                   {"norm_epsilon", decimal_text(model.sizes().norm_epsilon)},
+                                   {"position_order", position_order}};
   for (auto const& list : {describe(model.sizes().config),
                            describe(model.statistics()),
                            settings_of("mask", model.mask()),

@@ -1,13 +1,16 @@
 #pragma once
 
+#include <mae/core/bfloat16.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/error.hpp>
+#include <mae/core/float16.hpp>
 #include <mae/core/types.hpp>
 #include <mae/io/dtype.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_writer.hpp>
 #include <mae/model/layout.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <initializer_list>
@@ -21,6 +24,16 @@ namespace mae {
 
 /// The order of a patch projection's values in files, [D, C, p, p], and in memory, [D, p, p, C].
 enum class channel_order { first, last };
+
+/// A value of a file's type as one of the computation's, or the other way; short types by way of
+/// float.
+template <class Out, class In>
+Out converted(In value) {
+  if constexpr (std::is_floating_point_v<In> && std::is_floating_point_v<Out>)
+    return static_cast<Out>(value);
+  else
+    return static_cast<Out>(static_cast<float>(value));
+}
 
 /// Copies a patch projection from memory's order to a file's, or back. `shape` [D, p, p, C].
 template <class In, class Out>
@@ -36,9 +49,9 @@ void reorder_channels(std::vector<index_t> const& shape,
         auto const last = static_cast<std::size_t>((d * pixels + p) * channels + c);
         auto const first = static_cast<std::size_t>((d * channels + c) * pixels + p);
         if (to == channel_order::first)
-          result[first] = static_cast<Out>(from[last]);
+          result[first] = converted<Out>(from[last]);
         else
-          result[last] = static_cast<Out>(from[first]);
+          result[last] = converted<Out>(from[first]);
       }
 }
 
@@ -48,10 +61,33 @@ inline std::vector<index_t> file_shape(tensor_spec const& tensor) {
   return {tensor.shape[0], tensor.shape[3], tensor.shape[1], tensor.shape[2]};
 }
 
-/// Gathers tensors of flat arrays for a file, without copying but for what files order differently.
+namespace detail {
+
+/// The bytes of a tensor's values as a file holds them, in its type and order of channels.
+template <class Stored, class T>
+std::vector<std::byte> stored_copy(tensor_spec const& tensor, std::span<T const> values) {
+  std::vector<Stored> stored(values.size());
+  if (tensor.channels_last)
+    reorder_channels(tensor.shape, channel_order::first, values, std::span(stored));
+  else
+    std::ranges::transform(
+        values, stored.begin(), [](T value) { return converted<Stored>(value); });
+  auto const bytes = std::as_bytes(std::span(stored));
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace detail
+
+/// Gathers tensors of flat arrays for a file, without copying but for what files order or round
+/// differently.
 template <class T>
 class tensor_collector {
  public:
+  static constexpr dtype own_type = std::is_same_v<T, float> ? dtype::f32 : dtype::f64;
+
+  /// For a file of type T, or, where that is float, of f16 or bf16.
+  explicit tensor_collector(dtype stored = own_type) : stored_(stored) {}
+
   /// Adds every tensor of `layout` from `values`, a flat array of it, under `prefix` + its name.
   void add(parameter_layout const& layout,
            std::span<T const> values,
@@ -59,24 +95,27 @@ class tensor_collector {
     for (auto const& tensor : layout.tensors()) add(tensor, values, prefix);
   }
   void add(tensor_spec const& tensor, std::span<T const> values, std::string const& prefix = {}) {
-    auto span = values.subspan(static_cast<std::size_t>(tensor.offset),
-                               static_cast<std::size_t>(tensor.size()));
-    if (tensor.channels_last) {
-      auto& copy = reordered_.emplace_back(span.size());
-      reorder_channels(tensor.shape, channel_order::first, span, std::span<T>(copy));
-      span = copy;
+    auto const own = values.subspan(static_cast<std::size_t>(tensor.offset),
+                                    static_cast<std::size_t>(tensor.size()));
+    auto bytes = std::as_bytes(own);
+    if (tensor.channels_last || stored_ != own_type) {
+      copies_.push_back(stored_ == dtype::f16    ? detail::stored_copy<float16>(tensor, own)
+                        : stored_ == dtype::bf16 ? detail::stored_copy<bfloat16>(tensor, own)
+                                                 : detail::stored_copy<T>(tensor, own));
+      bytes = copies_.back();
     }
     entries_.push_back({.name = prefix + tensor.name,
-                        .type = std::is_same_v<T, float> ? dtype::f32 : dtype::f64,
+                        .type = stored_,
                         .shape = file_shape(tensor),
-                        .bytes = std::as_bytes(span)});
+                        .bytes = bytes});
   }
 
   std::span<tensor_entry const> entries() const { return entries_; }
 
  private:
+  dtype stored_;
   std::vector<tensor_entry> entries_;
-  std::vector<std::vector<T>> reordered_;
+  std::vector<std::vector<std::byte>> copies_;
 };
 
 namespace detail {
@@ -95,20 +134,17 @@ void copy_tensor(tensor_spec const& tensor, std::span<std::byte const> bytes, st
   if (tensor.channels_last)
     reorder_channels(tensor.shape, channel_order::last, std::span<Stored const>(stored), values);
   else
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<T>(stored[i]);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = converted<T>(stored[i]);
 }
 
 }  // namespace detail
 
-/// Copies the tensor `prefix` + its name from a file into its place in a flat array. Throws
-/// format_error, with both shapes, when it is missing, has another shape, or is neither F32 nor
-/// F64.
-template <class T>
-void read_tensor(safetensors_file const& file,
-                 std::string const& path,
-                 tensor_spec const& tensor,
-                 std::span<T> values,
-                 std::string const& prefix = {}) {
+/// The tensor `prefix` + its name in a file. Throws format_error, with both shapes, when it is
+/// missing, has another shape, or is of a type that is none of F16, BF16, F32 and F64.
+inline tensor_entry const& find_tensor(safetensors_file const& file,
+                                       std::string const& path,
+                                       tensor_spec const& tensor,
+                                       std::string const& prefix = {}) {
   std::string const name = prefix + tensor.name;
   auto const* const entry = file.find(name);
   auto const refuse = [&](std::string const& why) {
@@ -119,14 +155,31 @@ void read_tensor(safetensors_file const& file,
   if (entry->shape != wanted)
     refuse("is " + detail::shape_text(entry->shape) + " in the file, but " +
            detail::shape_text(wanted) + " in the model");
+  if (entry->type != dtype::f16 && entry->type != dtype::bf16 && entry->type != dtype::f32 &&
+      entry->type != dtype::f64)
+    refuse("is " + std::string(dtype_name(entry->type)) + ", not F16, BF16, F32 or F64");
+  return *entry;
+}
+
+/// Copies the tensor `prefix` + its name from a file into its place in a flat array. Throws as
+/// find_tensor.
+template <class T>
+void read_tensor(safetensors_file const& file,
+                 std::string const& path,
+                 tensor_spec const& tensor,
+                 std::span<T> values,
+                 std::string const& prefix = {}) {
+  auto const& entry = find_tensor(file, path, tensor, prefix);
   auto const place = values.subspan(static_cast<std::size_t>(tensor.offset),
                                     static_cast<std::size_t>(tensor.size()));
-  if (entry->type == dtype::f32)
-    detail::copy_tensor<float>(tensor, entry->bytes, place);
-  else if (entry->type == dtype::f64)
-    detail::copy_tensor<double>(tensor, entry->bytes, place);
+  if (entry.type == dtype::f32)
+    detail::copy_tensor<float>(tensor, entry.bytes, place);
+  else if (entry.type == dtype::f64)
+    detail::copy_tensor<double>(tensor, entry.bytes, place);
+  else if (entry.type == dtype::f16)
+    detail::copy_tensor<float16>(tensor, entry.bytes, place);
   else
-    refuse("is neither F32 nor F64");
+    detail::copy_tensor<bfloat16>(tensor, entry.bytes, place);
 }
 
 /// Reads a whole flat array of `layout`; nothing of the caller's is touched when it throws.

@@ -58,6 +58,8 @@ class sized_autoencoder {
   parameter_block<B> const& parameters() const { return parameters_; }
   network_weights<scalar const> const& weights() const { return values_; }
   network_sizes const& sizes() const { return sizes_; }
+  /// Of every layer norm: that of a file which was trained with another.
+  void set_norm_epsilon(double epsilon) { sizes_.norm_epsilon = epsilon; }
 
   /// What maps a dataset's values to the network's input; a trainer sets it, a checkpoint keeps it.
   pixel_statistics const& statistics() const { return statistics_; }

@@ -1,0 +1,174 @@
+#pragma once
+
+#include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
+#include <mae/core/types.hpp>
+#include <mae/interop/huggingface_config.hpp>
+#include <mae/interop/naming.hpp>
+#include <mae/interop/tensor_files.hpp>
+#include <mae/io/safetensors_header.hpp>
+#include <mae/model/configs.hpp>
+
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+// What sizes a checkpoint's model has: by its metadata, or by its tensors' shapes.
+
+namespace mae::detail {
+
+/// Reads whole numbers of a metadata that describes a model in this library's words.
+class size_reader {
+ public:
+  size_reader(std::string const& path, safetensors_metadata const& description)
+      : path_(path), description_(description) {}
+
+  model_config sizes() const {
+    return {.image = {count("image_height"), count("image_width"), count("image_channels")},
+            .patch = {count("patch_height"), count("patch_width")},
+            .encoder = stack("encoder"),
+            .decoder = stack("decoder")};
+  }
+
+ private:
+  stack_config stack(std::string const& which) const {
+    std::string const& text = entry(which + "_mlp_ratio");
+    auto const slash = text.find('/');
+    if (slash == std::string::npos) refuse(which + "_mlp_ratio", text);
+    std::string_view const whole = text;
+    return {.depth = count(which + "_depth"),
+            .width = count(which + "_width"),
+            .heads = count(which + "_heads"),
+            .mlp_ratio = {number(which + "_mlp_ratio", whole.substr(0, slash)),
+                          number(which + "_mlp_ratio", whole.substr(slash + 1))}};
+  }
+  index_t count(std::string const& name) const { return number(name, entry(name)); }
+
+  int number(std::string const& name, std::string_view text) const {
+    int value = 0;
+    auto const read = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (read.ec != std::errc{} || read.ptr != text.data() + text.size())
+      refuse(name, std::string(text));
+    return value;
+  }
+  std::string const& entry(std::string const& name) const {
+    auto const found = description_.find(name);
+    if (found == description_.end())
+      throw format_error(path_, 8, "metadata: " + name + " is missing");
+    return found->second;
+  }
+  [[noreturn]] void refuse(std::string const& name, std::string const& text) const {
+    throw format_error(path_, 8, "metadata: " + name + " is no size: " + text);
+  }
+
+  std::string const& path_;
+  safetensors_metadata const& description_;
+};
+
+/// Reads the sizes off the shapes of a checkpoint's tensors, but for its heads, which do not show.
+class shape_reader {
+ public:
+  shape_reader(tensor_files const& files, naming const& names) : files_(files), names_(names) {}
+
+  model_config sizes(bool has_decoder) const {
+    auto const projection = shape("patch_embed.proj.weight", 4);  // [D, C, p, p]
+    auto const positions = shape("pos_embed", 3);                 // [1, N + 1, D]
+    index_t const side = square_side(positions[1] - 1);
+    model_config found{.image = {side * projection[2], side * projection[3], projection[1]},
+                       .patch = {projection[2], projection[3]},
+                       .encoder = stack("blocks.", positions[2]),
+                       .decoder = {1, 1, 0}};
+    if (has_decoder) found.decoder = stack("decoder_blocks.", shape("decoder_pos_embed", 3)[2]);
+    return found;
+  }
+
+ private:
+  std::vector<index_t> shape(std::string const& official, std::size_t rank) const {
+    std::string const name = names_in(names_, official).front();
+    auto const* const entry = files_.find(name);
+    auto const refuse = [&](char const* why) {
+      throw format_error(files_.path(), 8, "tensor " + name + why);
+    };
+    if (entry == nullptr) refuse(" is missing");
+    if (entry->shape.size() != rank) refuse(" has another number of dimensions than a model's");
+    return entry->shape;
+  }
+  stack_config stack(std::string const& prefix, index_t width) const {
+    index_t depth = 0;
+    auto const has_block = [&](index_t i) {
+      return files_.contains(
+          names_in(names_, prefix + std::to_string(i) + ".norm1.weight").front());
+    };
+    while (has_block(depth)) ++depth;
+    index_t const hidden = depth == 0 ? 0 : shape(prefix + "0.mlp.fc1.weight", 2)[0];
+    return {.depth = depth, .width = width, .mlp_ratio = mlp_ratio_of(hidden, width)};
+  }
+  index_t square_side(index_t patches) const {
+    index_t side = 1;
+    while (side * side < patches && side < (index_t{1} << 16)) ++side;
+    if (side * side != patches)
+      throw format_error(files_.path(),
+                         8,
+                         "its " + std::to_string(patches) +
+                             " positions form no square: an image's height and width must stand in "
+                             "its metadata (image_height, image_width, ...)");
+    return side;
+  }
+
+  tensor_files const& files_;
+  naming const& names_;
+};
+
+/// Fills in heads that are not known (0) from the library's models of otherwise equal stacks.
+inline void fill_heads(model_config& sizes) {
+  auto const fill = [](stack_config& mine, stack_config const& known) {
+    if (mine.heads != 0) return;
+    auto same = mine;
+    same.heads = known.heads;
+    if (same == known) mine = same;
+  };
+  for (auto const& [name, known] : configs::all) {
+    fill(sizes.encoder, known.encoder);
+    fill(sizes.decoder, known.decoder);
+  }
+}
+
+/// Throws format_error unless a model can have these sizes; heads may be unknown (0).
+inline void require_possible(std::string const& path, model_config const& sizes) {
+  auto const require = [&](bool holds, std::string const& what) {
+    if (!holds) throw format_error(path, 0, "a model cannot have " + what);
+  };
+  auto const within = [](index_t value, index_t most) { return 1 <= value && value <= most; };
+  constexpr index_t most_pixels = index_t{1} << 15;
+  constexpr index_t most_width = index_t{1} << 18;
+  constexpr index_t most_blocks = 1024;
+  auto const& [image, patch, encoder, decoder] = sizes;
+  require(within(image.height, most_pixels) && within(image.width, most_pixels) &&
+              within(image.channels, most_pixels),
+          "images of " + to_string(image));
+  require(within(patch.height, image.height) && within(patch.width, image.width) &&
+              image.height % patch.height == 0 && image.width % patch.width == 0 &&
+              sizes.num_patches() > 1,
+          "images of " + to_string(image) + " in patches of " + std::to_string(patch.height) + "x" +
+              std::to_string(patch.width));
+  for (auto const* const stack : {&encoder, &decoder}) {
+    std::string const which = stack == &encoder ? "an encoder" : "a decoder";
+    require(within(stack->depth, most_blocks), which + " of depth " + std::to_string(stack->depth));
+    require(within(stack->width, most_width) && stack->heads >= 0 &&
+                (stack->heads == 0 || stack->width % stack->heads == 0),
+            which + " of width " + std::to_string(stack->width) + " and " +
+                std::to_string(stack->heads) + " heads");
+    require(stack->mlp_ratio.numerator > 0 && stack->mlp_ratio.denominator > 0 &&
+                within(stack->hidden(), 64 * most_width),
+            which + " with a hidden layer of ratio " + std::to_string(stack->mlp_ratio.numerator) +
+                "/" + std::to_string(stack->mlp_ratio.denominator));
+  }
+}
+
+}  // namespace mae::detail

@@ -1,0 +1,203 @@
+#pragma once
+
+#include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
+#include <mae/core/types.hpp>
+#include <mae/data/dataset.hpp>
+#include <mae/io/json_reader.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace mae {
+
+/// What the config.json of a Hugging Face ViTMAE says, with that library's defaults.
+struct huggingface_config {
+  model_config sizes{
+      .image = {224, 224, 3}, .patch = {16, 16}, .encoder = {12, 768, 12}, .decoder = {8, 512, 16}};
+  double norm_epsilon = 1e-12;
+  bool norm_pix = false;
+  double mask_ratio = 0.75;
+};
+
+namespace detail {
+
+/// The share of `width` that a hidden layer has, in whole numbers without a common divisor.
+inline ratio mlp_ratio_of(index_t hidden, index_t width) {
+  constexpr index_t most = std::numeric_limits<int>::max();
+  index_t const divisor = std::gcd(hidden, width);
+  if (divisor == 0 || hidden > most || width > most) return {0, 1};  // refused with the other sizes
+  return {static_cast<int>(hidden / divisor), static_cast<int>(width / divisor)};
+}
+
+/// Reads a config.json, member by member; those that say nothing about the model are passed over.
+class huggingface_config_parser {
+ public:
+  huggingface_config_parser(std::string const& path, std::string_view text)
+      : reader_(path, text, 0) {}
+
+  huggingface_config parse() && {
+    auto const hidden_of = [](stack_config const& stack) { return stack.hidden(); };
+    hidden_ = {hidden_of(result_.sizes.encoder), hidden_of(result_.sizes.decoder)};
+    reader_.object([this](std::string const& key, std::uint64_t at) { member(key, at); });
+    reader_.finish_text();
+    auto& [image, patch, encoder, decoder] = result_.sizes;
+    encoder.mlp_ratio = mlp_ratio_of(hidden_[0], encoder.width);
+    decoder.mlp_ratio = mlp_ratio_of(hidden_[1], decoder.width);
+    return result_;
+  }
+
+ private:
+  void member(std::string const& key, std::uint64_t at) {
+    auto& [image, patch, encoder, decoder] = result_.sizes;
+    std::array<std::pair<std::string_view, index_t*>, 9> const counts{
+        {{"num_channels", &image.channels},
+         {"hidden_size", &encoder.width},
+         {"num_hidden_layers", &encoder.depth},
+         {"num_attention_heads", &encoder.heads},
+         {"intermediate_size", &hidden_[0]},
+         {"decoder_hidden_size", &decoder.width},
+         {"decoder_num_hidden_layers", &decoder.depth},
+         {"decoder_num_attention_heads", &decoder.heads},
+         {"decoder_intermediate_size", &hidden_[1]}}};
+    for (auto const& [name, value] : counts)
+      if (key == name) return void(*value = count());
+    if (key == "image_size") return extent(image.height, image.width);
+    if (key == "patch_size") return extent(patch.height, patch.width);
+    if (key == "layer_norm_eps") return void(result_.norm_epsilon = reader_.number());
+    if (key == "mask_ratio") return void(result_.mask_ratio = reader_.number());
+    if (key == "norm_pix_loss") return void(result_.norm_pix = reader_.boolean());
+    if (key == "model_type") return expect(at, key, "vit_mae");
+    if (key == "hidden_act") return expect(at, key, "gelu");
+    if (key != "qkv_bias") return reader_.skip();
+    if (!reader_.boolean())
+      reader_.refuse(at, "a model without biases of queries, keys and values");
+  }
+
+  index_t count() {
+    std::uint64_t const at = reader_.next();
+    std::uint64_t const value = reader_.unsigned_integer();
+    if (value > static_cast<std::uint64_t>(std::numeric_limits<int>::max()))
+      reader_.refuse(at, "a size beyond 31 bits");
+    return static_cast<index_t>(value);
+  }
+  /// One number for both, or a list of height and width.
+  void extent(index_t& height, index_t& width) {
+    if (!reader_.begins_with('[')) {
+      height = width = count();
+      return;
+    }
+    std::vector<index_t> values;
+    std::uint64_t const at = reader_.next();
+    reader_.array([&] {
+      values.push_back(count());
+      if (values.size() > 2) reader_.refuse(at, "expected height and width");
+    });
+    if (values.size() != 2) reader_.refuse(at, "expected height and width");
+    height = values[0];
+    width = values[1];
+  }
+  void expect(std::uint64_t at, std::string const& key, std::string_view wanted) {
+    std::string const found = reader_.string();
+    if (found != wanted)
+      reader_.refuse(at, key + " is " + found + ", not " + std::string(wanted) + ": another model");
+  }
+
+  json_reader reader_;
+  huggingface_config result_;
+  std::array<index_t, 2> hidden_{};
+};
+
+}  // namespace detail
+
+/// Reads a config.json. Throws format_error for other text, or for a model that is no ViTMAE with
+/// erf GELU; whether its sizes are possible is the reader's of the tensors to say.
+inline huggingface_config parse_huggingface_config(std::string const& path, std::string_view text) {
+  return detail::huggingface_config_parser(path, text).parse();
+}
+
+/// The config.json of a model of square images and patches; throws config_error for others, which
+/// ViTMAE has none of.
+inline std::string huggingface_config_text(huggingface_config const& config) {
+  auto const& [image, patch, encoder, decoder] = config.sizes;
+  if (image.height != image.width || patch.height != patch.width)
+    throw config_error("Hugging Face's ViTMAE has square images and patches alone, not " +
+                       to_string(image) + " in patches of " + std::to_string(patch.height) + "x" +
+                       std::to_string(patch.width));
+  std::string text =
+      "{\n  \"architectures\": [\n    \"ViTMAEForPreTraining\"\n  ],\n"
+      "  \"attention_probs_dropout_prob\": 0.0,\n";
+  auto const add = [&](char const* name, std::string const& value) {
+    text += "  \"" + std::string(name) + "\": " + value + ",\n";
+  };
+  add("decoder_hidden_size", std::to_string(decoder.width));
+  add("decoder_intermediate_size", std::to_string(decoder.hidden()));
+  add("decoder_num_attention_heads", std::to_string(decoder.heads));
+  add("decoder_num_hidden_layers", std::to_string(decoder.depth));
+  add("hidden_act", "\"gelu\"");
+  add("hidden_dropout_prob", "0.0");
+  add("hidden_size", std::to_string(encoder.width));
+  add("image_size", std::to_string(image.height));
+  add("initializer_range", "0.02");
+  add("intermediate_size", std::to_string(encoder.hidden()));
+  add("layer_norm_eps", decimal_text(config.norm_epsilon));
+  add("mask_ratio", decimal_text(config.mask_ratio));
+  add("model_type", "\"vit_mae\"");
+  add("norm_pix_loss", config.norm_pix ? "true" : "false");
+  add("num_attention_heads", std::to_string(encoder.heads));
+  add("num_channels", std::to_string(image.channels));
+  add("num_hidden_layers", std::to_string(encoder.depth));
+  add("patch_size", std::to_string(patch.height));
+  return text + "  \"qkv_bias\": true\n}\n";
+}
+
+/// Reads the pixel statistics of a preprocessor_config.json; empty ones where it normalises
+/// nothing. Throws format_error for other text.
+inline pixel_statistics parse_preprocessor(std::string const& path, std::string_view text) {
+  pixel_statistics statistics{.mean = {}, .deviation = {}, .scale = 1.0 / 255.0};
+  bool normalises = true;
+  json_reader reader(path, text, 0);
+  auto const numbers = [&](std::vector<double>& list) {
+    list.clear();
+    reader.array([&] { list.push_back(reader.number()); });
+  };
+  reader.object([&](std::string const& key, std::uint64_t /*at*/) {
+    if (key == "image_mean") return numbers(statistics.mean);
+    if (key == "image_std") return numbers(statistics.deviation);
+    if (key == "rescale_factor") return void(statistics.scale = reader.number());
+    if (key == "do_normalize") return void(normalises = reader.boolean());
+    reader.skip();
+  });
+  reader.finish_text();
+  if (!normalises) return {};
+  return statistics;
+}
+
+/// The preprocessor_config.json of a model: how an image becomes its input.
+inline std::string preprocessor_text(pixel_statistics const& statistics,
+                                     image_extent const& image) {
+  auto const list = [](std::vector<double> const& values) {
+    std::string text = "[";
+    for (double const value : values) text += (text.size() > 1 ? ", " : "") + decimal_text(value);
+    return text + "]";
+  };
+  std::string const size = "{\"height\": " + std::to_string(image.height) +
+                           ", \"width\": " + std::to_string(image.width) + "}";
+  return "{\n  \"do_normalize\": true,\n  \"do_rescale\": true,\n  \"do_resize\": true,\n"
+         "  \"image_mean\": " +
+         list(statistics.mean) +
+         ",\n  \"image_processor_type\": \"ViTImageProcessor\",\n  \"image_std\": " +
+         list(statistics.deviation) +
+         ",\n  \"resample\": 3,\n  \"rescale_factor\": " + decimal_text(statistics.scale) +
+         ",\n  \"size\": " + size + "\n}\n";
+}
+
+}  // namespace mae

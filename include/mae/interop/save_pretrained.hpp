@@ -1,0 +1,137 @@
+#pragma once
+
+#include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
+#include <mae/core/types.hpp>
+#include <mae/interop/huggingface_config.hpp>
+#include <mae/interop/naming.hpp>
+#include <mae/interop/pretrained.hpp>
+#include <mae/io/dtype.hpp>
+#include <mae/io/file.hpp>
+#include <mae/io/model_file.hpp>
+#include <mae/io/parameter_file.hpp>
+#include <mae/io/safetensors_writer.hpp>
+#include <mae/model/layout.hpp>
+#include <mae/model/staging.hpp>
+
+#include <charconv>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace mae {
+
+/// Who is to read a checkpoint: the official code and this library (a file); timm, which takes the
+/// encoder alone (a file); Hugging Face's transformers (a folder).
+enum class checkpoint_format { official, timm, huggingface };
+
+namespace detail {
+
+/// A mask's share, "0.75" or "3/4"; nothing for other text.
+inline std::optional<double> parse_share(std::string_view text) {
+  auto const number = [](std::string_view digits) -> std::optional<double> {
+    double value = 0;
+    auto const read = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (read.ec != std::errc{} || read.ptr != digits.data() + digits.size()) return std::nullopt;
+    return value;
+  };
+  auto const slash = text.find('/');
+  auto const first = number(text.substr(0, slash));
+  if (slash == std::string_view::npos || !first) return first;
+  auto const second = number(text.substr(slash + 1));
+  if (!second) return second;
+  return *first / *second;
+}
+
+inline void write_text(std::string const& path, std::string_view text) {
+  atomic_file file(path);
+  file.write(std::as_bytes(std::span(text)));
+  file.commit();
+}
+
+/// Writes the tensors of `layout` under the names of `names`, in `stored`.
+inline void write_tensors(std::string const& path,
+                          pretrained_model const& model,
+                          parameter_layout const& layout,
+                          naming const& names,
+                          char const* held,
+                          dtype stored) {
+  tensor_collector<float> tensors(stored);
+  for (auto const& tensor : layout.tensors())
+    for (auto const& part : parts_in(names, model.layout.find(tensor.name)))
+      tensors.add(part, model.values.span());
+  auto description = model.description;
+  description["contents"] = held;
+  description["format"] = "pt";  // without it, transformers refuses a file
+  save_safetensors(path, tensors.entries(), description);
+}
+
+/// What a config.json is to say. Throws config_error where something is not known.
+inline huggingface_config huggingface_config_of(pretrained_model const& model) {
+  if (model.sizes.encoder.heads == 0 || model.sizes.decoder.heads == 0)
+    throw config_error(model.path +
+                       ": the file does not say how many heads its layers have, which config.json "
+                       "must: add a model of its sizes to mae/model/configs.hpp");
+  if (model.has_decoder &&
+      model.layout.find("decoder_pred.bias").size() != model.sizes.patch_values())
+    throw config_error(model.path + ": ViTMAE predicts pixels, this decoder something else");
+  huggingface_config config{.sizes = model.sizes,
+                            .norm_epsilon = model.norm_epsilon(),
+                            .norm_pix = model.norm_pix().value_or(false)};
+  if (auto const share = parse_share(model.entry("mask_ratio").value_or("")))
+    config.mask_ratio = *share;
+  return config;
+}
+
+}  // namespace detail
+
+/// Writes a checkpoint for another library, or for this one; each file as a whole or not at all.
+/// `path` is a file, for Hugging Face a folder, which is made where there is none. `stored` is f32,
+/// f16 or bf16. Throws io_error; config_error for what the other library cannot hold.
+inline void save_pretrained(std::string const& path,
+                            pretrained_model const& model,
+                            checkpoint_format format,
+                            dtype stored = dtype::f32) {
+  bool const keeps_decoder = model.has_decoder && format != checkpoint_format::timm;
+  char const* const held = keeps_decoder ? contents::model : contents::encoder;
+  auto layout = model.layout;
+  if (!keeps_decoder) {
+    layout = {};
+    add_encoder(layout, model.sizes);
+  }
+  if (format != checkpoint_format::huggingface)
+    return detail::write_tensors(path, model, layout, naming{}, held, stored);
+
+  auto const config = huggingface_config_text(detail::huggingface_config_of(model));
+  std::filesystem::path const folder(path);
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  if (failed) throw io_error(path, "create folder", failed.value());
+  detail::write_tensors(
+      (folder / "model.safetensors").string(), model, layout, naming::hub(), held, stored);
+  detail::write_text((folder / "config.json").string(), config);
+  auto const statistics = model.statistics();
+  if (!statistics.mean.empty())
+    detail::write_text((folder / "preprocessor_config.json").string(),
+                       preprocessor_text(statistics, model.sizes.image));
+}
+
+/// A model of this library as a checkpoint in memory, to be saved for another.
+template <class Model>
+pretrained_model pretrained_of(Model const& model) {
+  pretrained_model copy{.path = "the model", .sizes = model.sizes().config, .has_decoder = true};
+  copy.description = detail::model_entries(describe_model(model, contents::model));
+  copy.layout = model.layout();
+  copy.values = host_buffer<float>(copy.layout.size());
+  host_values<typename Model::backend_type> const values(model.backend(),
+                                                         model.parameters().values());
+  std::ranges::transform(
+      values.span(), copy.values.data(), [](auto value) { return static_cast<float>(value); });
+  return copy;
+}
+
+}  // namespace mae
