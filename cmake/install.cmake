@@ -5,7 +5,7 @@ include(GNUInstallDirs)
 
 set(mae_package_dir ${CMAKE_INSTALL_DATADIR}/cmake/mae)
 
-install(TARGETS mae mae_native EXPORT mae_targets FILE_SET HEADERS FILE_SET backend_headers)
+install(TARGETS mae mae_native EXPORT mae_targets FILE_SET HEADERS FILE_SET component_headers)
 install(EXPORT mae_targets FILE maeTargets.cmake NAMESPACE mae:: DESTINATION ${mae_package_dir})
 
 configure_package_config_file(
@@ -21,4 +21,5 @@ install(
         ${CMAKE_CURRENT_BINARY_DIR}/maeConfigVersion.cmake
         ${CMAKE_CURRENT_LIST_DIR}/maeThrust.cmake
         ${CMAKE_CURRENT_LIST_DIR}/maeCuda.cmake
+        ${CMAKE_CURRENT_LIST_DIR}/maeImages.cmake
   DESTINATION ${mae_package_dir})

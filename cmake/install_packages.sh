@@ -16,6 +16,7 @@ package_is_there() {
     libbenchmark-dev) includes_with g++ benchmark/benchmark.h ;;
     nlohmann-json3-dev) includes_with g++ nlohmann/json.hpp ;;
     libpng-dev) includes_with g++ png.h ;;
+    libturbojpeg0-dev) includes_with g++ turbojpeg.h ;;
     libtbb-dev) includes_with g++ tbb/global_control.h ;;
     libthrust-dev) includes_with g++ thrust/version.h || command -v nvcc || [ -e /usr/local/cuda ] ;;
     ca-certificates) [ -e /etc/ssl/certs/ca-certificates.crt ] ;;

@@ -6,8 +6,10 @@
 #include "training_task.hpp"
 
 #include <mae/core/config.hpp>
+#include <mae/data/channel_statistics.hpp>
 #include <mae/data/normalise.hpp>
 #include <mae/data/subset.hpp>
+#include <mae/interop/load_pretrained.hpp>
 #include <mae/io/checkpoint.hpp>
 #include <mae/io/model_file.hpp>
 #include <mae/mask/plan.hpp>
@@ -73,7 +75,7 @@ class backend_task final : public training_task {
 
  private:
   /// A model of the chosen sizes; here alone they are the compiler's.
-  static model_type make_model(task_parts const& parts, Backend backend) {
+  static model_type make_sized_model(task_parts const& parts, Backend backend) {
     return with_config(parts.settings, [&](auto config) -> model_type {
       return mae::autoencoder<decltype(config)::value, chosen_mask, Backend, chosen_objective>(
           {.seed = parts.settings.seed,
@@ -81,6 +83,17 @@ class backend_task final : public training_task {
            .objective = make_objective(parts.settings),
            .backend = std::move(backend)});
     });
+  }
+  static model_type make_model(task_parts const& parts, Backend backend) {
+    auto model = make_sized_model(parts, std::move(backend));
+    if (parts.settings.statistics == statistics_choice::imagenet)
+      model.set_statistics(mae::imagenet_statistics());
+    if (parts.initial != nullptr)
+      mae::load_pretrained(*parts.initial,
+                           model,
+                           parts.initial->has_decoder ? mae::pretrained_parts::encoder_and_decoder
+                                                      : mae::pretrained_parts::encoder);
+    return model;
   }
 
   compute_description compute_;

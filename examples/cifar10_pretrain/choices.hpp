@@ -8,20 +8,24 @@
 
 namespace pretrain {
 
-enum class model_choice { tiny4, tiny2, quick4 };
+enum class model_choice { tiny4, tiny2, quick4, base16, micro8 };
 enum class mask_choice { uniform, ramped, random, saliency };
 enum class objective_choice { normalised, pixels };
 enum class backend_choice { eigen, thrust_cpp, thrust_omp, thrust_tbb, cuda };
 enum class precision_choice { fp32, tf32, bf16 };
 enum class probe_choice { none, knn, linear, both };
+enum class statistics_choice { data, imagenet };
+enum class unreadable_choice { stop, skip };
 
 /// The words of the command line for the values of an enumeration.
 template <class Choice, std::size_t count>
 using choice_words = std::array<std::pair<std::string_view, Choice>, count>;
 
-inline constexpr choice_words<model_choice, 3> model_words{{{"tiny4", model_choice::tiny4},
+inline constexpr choice_words<model_choice, 5> model_words{{{"tiny4", model_choice::tiny4},
                                                             {"tiny2", model_choice::tiny2},
-                                                            {"quick4", model_choice::quick4}}};
+                                                            {"quick4", model_choice::quick4},
+                                                            {"base16", model_choice::base16},
+                                                            {"micro8", model_choice::micro8}}};
 inline constexpr choice_words<mask_choice, 4> mask_words{{{"uniform", mask_choice::uniform},
                                                           {"ramped", mask_choice::ramped},
                                                           {"random", mask_choice::random},
@@ -42,6 +46,11 @@ inline constexpr choice_words<probe_choice, 4> probe_words{{{"none", probe_choic
                                                             {"knn", probe_choice::knn},
                                                             {"linear", probe_choice::linear},
                                                             {"both", probe_choice::both}}};
+
+inline constexpr choice_words<statistics_choice, 2> statistics_words{
+    {{"data", statistics_choice::data}, {"imagenet", statistics_choice::imagenet}}};
+inline constexpr choice_words<unreadable_choice, 2> unreadable_words{
+    {{"stop", unreadable_choice::stop}, {"skip", unreadable_choice::skip}}};
 
 /// The word for `choice`; empty for a value that the table lacks.
 template <class Choice, std::size_t count>

@@ -1,5 +1,7 @@
 #include "data_source.hpp"
 
+#include "images.hpp"
+
 #include <system_error>
 
 namespace pretrain {
@@ -13,17 +15,22 @@ bool holds_cifar10(std::filesystem::path const& folder) {
 data_source find_data(std::string const& asked,
                       char const* environment,
                       std::filesystem::path const& usual) {
-  if (asked == "synthetic") return {std::nullopt, "synthetic images, as asked"};
-  if (!asked.empty()) return {asked, "CIFAR-10 from " + asked};
+  if (asked == "synthetic") return {data_kind::synthetic, {}, "synthetic images, as asked"};
+  if (!asked.empty()) {
+    if (!holds_cifar10(asked) && holds_pictures(asked))
+      return {data_kind::pictures, asked, "pictures from " + asked};
+    return {data_kind::cifar10, asked, "CIFAR-10 from " + asked};
+  }
 
   std::string const named = environment == nullptr ? "" : environment;
   if (!named.empty() && holds_cifar10(named))
-    return {named, "CIFAR-10 from " + named + " (MAE_CIFAR10_DIR)"};
-  if (holds_cifar10(usual)) return {usual, "CIFAR-10 from " + usual.string()};
+    return {data_kind::cifar10, named, "CIFAR-10 from " + named + " (MAE_CIFAR10_DIR)"};
+  if (holds_cifar10(usual)) return {data_kind::cifar10, usual, "CIFAR-10 from " + usual.string()};
 
   std::string const where = named.empty() ? "MAE_CIFAR10_DIR is not set"
                                           : "no CIFAR-10 in " + named + " (MAE_CIFAR10_DIR)";
-  return {std::nullopt,
+  return {data_kind::synthetic,
+          {},
           where + " and none in " + usual.string() +
               ": going on with synthetic images, made by the program"};
 }

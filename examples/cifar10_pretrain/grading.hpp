@@ -47,11 +47,13 @@ inline graded_features with_labels(std::vector<float> values,
   return features;
 }
 
+/// The pixels of the first `count` images, at the size that they are stored in.
 inline std::vector<float> read_pixels(image_set const& images, mae::index_t count) {
-  auto const width = static_cast<std::size_t>(images.extent().values());
+  auto const width = static_cast<std::size_t>(images.original().extent().values());
   std::vector<float> values(static_cast<std::size_t>(count) * width);
   for (mae::index_t i = 0; i < count; ++i)
-    images.read(i, std::span(values).subspan(static_cast<std::size_t>(i) * width, width));
+    images.original().read(i,
+                           std::span(values).subspan(static_cast<std::size_t>(i) * width, width));
   return values;
 }
 
@@ -93,6 +95,13 @@ inline probe_scores grade_encoder(training_task const& task,
                         images.train.num_classes(),
                         choice,
                         threads);
+}
+
+/// Whether the pixels themselves can be graded: of large pictures they are more than a classifier
+/// can take.
+inline bool can_grade_pixels(image_sets const& images) {
+  constexpr mae::index_t most_values = 20'000;
+  return images.train.original().extent().values() <= most_values;
 }
 
 /// The pixels themselves as features, to a linear classifier alone: what any encoder must beat.

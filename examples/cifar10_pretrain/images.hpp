@@ -2,23 +2,43 @@
 
 #include "data_source.hpp"
 
+#include <mae/core/config.hpp>
+#include <mae/core/parallel.hpp>
 #include <mae/data/memory_dataset.hpp>
+#include <mae/data/resized_dataset.hpp>
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
+#include <vector>
 
 namespace pretrain {
 
-/// One type for all images, so that no model is compiled twice.
-using image_set = mae::memory_dataset<std::uint8_t>;
+/// One type for all images, so that no model is compiled twice: 8-bit images in memory, at a
+/// model's size.
+using image_set = mae::resized_dataset<mae::memory_dataset<std::uint8_t>>;
 
 struct image_sets {
   image_set train;
   image_set test;
-  std::string name;  // "cifar10" or "synthetic"
+  std::string name;                     // "cifar10", "synthetic", or the folder of the pictures
+  std::vector<std::string> notes = {};  // what the user should know: pictures that were left out
 };
 
-/// Loads CIFAR-10, or paints the synthetic set. Throws what mae::load_cifar10 throws.
-image_sets load_images(data_source const& source);
+/// What the images are to be.
+struct image_request {
+  mae::image_extent extent;
+  bool skip_unreadable = false;  // pictures: leave out what cannot be decoded
+};
+
+/// Loads CIFAR-10, or a folder of pictures, or paints the synthetic set. A folder with folders
+/// `train` and `test` (or `val`) has its parts there; of any other every tenth picture is for
+/// tests. Throws what the library's loaders throw.
+image_sets load_images(data_source const& source,
+                       image_request const& request,
+                       mae::thread_pool& threads);
+
+/// Whether there is a picture in this folder or in one below it.
+bool holds_pictures(std::filesystem::path const& folder);
 
 }  // namespace pretrain

@@ -60,8 +60,10 @@ inline training_length resolve_length(options const& settings,
     length.seconds = *settings.minutes * seconds_per_minute;
   }
   length.total_steps = *steps;
-  double const usual =
-      usual_warmup * static_cast<double>(*steps) / static_cast<double>(steps_per_epoch);
+  double warmup_steps = usual_warmup * static_cast<double>(*steps);
+  if (settings.warmup_steps > 0 && *steps >= 2 * settings.warmup_steps)
+    warmup_steps = static_cast<double>(settings.warmup_steps);
+  double const usual = warmup_steps / static_cast<double>(steps_per_epoch);
   length.warmup_epochs = settings.warmup_epochs.value_or(saved ? saved->warmup_epochs : usual);
   return length;
 }
@@ -77,7 +79,7 @@ inline mae::training_options training_options_for(options const& settings,
           .warmup_epochs = length.warmup_epochs,
           .weight_decay = settings.weight_decay,
           .clip = settings.clip,
-          .augment = {.crop_min = settings.crop_min}};
+          .augment = {.crop_min = settings.crop_min, .flip = settings.flip}};
 }
 
 }  // namespace pretrain

@@ -1,16 +1,17 @@
+#include "configs.hpp"
 #include "data_source.hpp"
 #include "images.hpp"
 #include "interrupt.hpp"
 #include "options.hpp"
+#include "program.hpp"
 #include "session.hpp"
 
 #include <mae/core/error.hpp>
+#include <mae/core/parallel.hpp>
 
 #include <cstdlib>
-#include <exception>
 #include <filesystem>
 #include <iostream>
-#include <new>
 
 namespace pretrain {
 namespace {
@@ -28,35 +29,33 @@ void check_output(options const& settings) {
                             " does not exist");
 }
 
+image_sets load_sets(data_source const& source, options const& settings) {
+  mae::thread_pool threads(settings.threads);
+  auto images = load_images(source,
+                            {.extent = config_of(settings).image,
+                             .skip_unreadable = settings.unreadable == unreadable_choice::skip},
+                            threads);
+  for (auto const& note : images.notes) std::cerr << "left out: " << note << '\n';
+  return images;
+}
+
 void run(options const& settings) {
   require_backend(settings.backend);
   check_output(settings);
   auto const source = find_data(settings.data, std::getenv("MAE_CIFAR10_DIR"));
   if (!settings.quiet) std::cout << source.reason << std::endl;
-  image_sets const images = load_images(source);
+  image_sets const images = load_sets(source, settings);
   std::filesystem::create_directories(settings.out);  // now that nothing else is missing
   catch_interrupts();
   run_session(settings, images);
 }
 
-constexpr int exit_error = 1;
-constexpr int exit_usage = 2;
-
 }  // namespace
 }  // namespace pretrain
 
 int main(int argc, char** argv) {
-  try {
+  return pretrain::run_program("cifar10_pretrain", "a smaller --batch-size needs less", [&] {
     auto const settings = pretrain::parse(argc, argv, std::cout);
     if (settings) pretrain::run(*settings);
-    return EXIT_SUCCESS;
-  } catch (pretrain::usage_error const& error) {
-    std::cerr << "cifar10_pretrain: " << error.what() << '\n';
-    return pretrain::exit_usage;
-  } catch (std::bad_alloc const&) {
-    std::cerr << "cifar10_pretrain: out of memory; a smaller --batch-size needs less\n";
-  } catch (std::exception const& error) {
-    std::cerr << "cifar10_pretrain: " << error.what() << '\n';
-  }
-  return pretrain::exit_error;
+  });
 }

@@ -1,147 +1,54 @@
 #include "options.hpp"
 
-#include <charconv>
+#include "flag_values.hpp"
+
 #include <cmath>
 #include <cstddef>
-#include <functional>
 #include <limits>
 #include <ostream>
 #include <sstream>
-#include <system_error>
+#include <utility>
 #include <vector>
 
 namespace pretrain {
 namespace {
 
-constexpr std::int64_t default_epochs = 20;
-
 /// What a configuration proposes where the command line is silent.
 struct preset {
-  int decoder_depth;
-  mae::index_t batch_size;
-  double crop_min;
+  int decoder_depth = 2;
+  mae::index_t batch_size = 256;
+  double crop_min = 0.3;
+  bool flip = true;
+  double lr = 1e-3;
+  std::int64_t epochs = 20;
+  std::int64_t warmup_steps = 0;
+  objective_choice objective = objective_choice::normalised;
+  statistics_choice statistics = statistics_choice::data;
 };
 
 constexpr preset preset_of(model_choice config) {
   switch (config) {
     case model_choice::tiny4:
-      return {.decoder_depth = 2, .batch_size = 256, .crop_min = 0.3};
-    case model_choice::tiny2:
-      return {.decoder_depth = 4, .batch_size = 256, .crop_min = 0.3};
-    case model_choice::quick4:
       break;
+    case model_choice::tiny2:
+      return {.decoder_depth = 4};
+    case model_choice::quick4:
+      return {.batch_size = 128, .crop_min = 0.6};
+    case model_choice::micro8:
+      return {.decoder_depth = 1, .crop_min = 0.6};
+    case model_choice::base16:
+      return {.decoder_depth = 8,
+              .batch_size = 64,
+              .crop_min = 1,
+              .flip = false,
+              .lr = 1e-4,
+              .epochs = 8,
+              .warmup_steps = 1000,
+              .objective = objective_choice::pixels,
+              .statistics = statistics_choice::imagenet};
   }
-  return {.decoder_depth = 2, .batch_size = 128, .crop_min = 0.6};
+  return {};
 }
-
-// ---- how values are read -----------------------------------------------------------------------
-
-using reader = std::function<void(std::string const&)>;
-
-template <class Number>
-std::optional<Number> parse_number(std::string const& text) {
-  Number value = 0;
-  char const* const end = text.data() + text.size();
-  auto const [stop, failure] = std::from_chars(text.data(), end, value);
-  return failure == std::errc() && stop == end ? std::optional(value) : std::nullopt;
-}
-
-/// Refuses what is no finite number, or one for which `holds` is false: "must be `what`, not 1.5".
-double checked_number(std::string const& text, char const* what, bool (*holds)(double)) {
-  auto const value = parse_number<double>(text);
-  if (value && std::isfinite(*value) && holds(*value)) return *value;
-  throw usage_error(std::string("must be ") + what + ", not " + text);
-}
-
-/// Refuses what is no whole number of [least, most]; also what no integer type could hold.
-std::uint64_t checked_whole(std::string const& text, std::uint64_t least, std::uint64_t most) {
-  auto const value = parse_number<std::uint64_t>(text);
-  if (value && *value >= least && *value <= most) return *value;
-  throw usage_error("must be a whole number from " + std::to_string(least) + " to " +
-                    std::to_string(most) + ", not " + text);
-}
-
-template <class Field>
-struct value_of_field {
-  using type = Field;
-};
-template <class Value>
-struct value_of_field<std::optional<Value>> {
-  using type = Value;
-};
-
-template <class Field>
-reader whole(Field& field, std::uint64_t least, std::uint64_t most) {
-  return [&field, least, most](std::string const& text) {
-    field = static_cast<typename value_of_field<Field>::type>(checked_whole(text, least, most));
-  };
-}
-
-template <class Field>
-reader number(Field& field, char const* what, bool (*holds)(double)) {
-  return [&field, what, holds](std::string const& text) {
-    field = static_cast<typename value_of_field<Field>::type>(checked_number(text, what, holds));
-  };
-}
-
-template <class Field>
-reader not_negative(Field& field) {
-  return number(field, "a number not below 0", [](double value) { return value >= 0; });
-}
-
-template <class Field>
-reader positive(Field& field) {
-  return number(field, "a number above 0", [](double value) { return value > 0; });
-}
-
-reader mask_share(double& field) {
-  return number(field, "a number between 0 and 1, neither included", [](double value) {
-    return value > 0 && value < 1;
-  });
-}
-
-template <class Field>
-reader words(Field& field) {
-  return [&field](std::string const& text) { field = text; };
-}
-
-reader set(bool& field) {
-  return [&field](std::string const&) { field = true; };
-}
-
-// ---- how a flag is declared --------------------------------------------------------------------
-
-/// "text [default]", so that the help cannot disagree with the struct.
-std::string with_default(std::string const& text, std::string const& value) {
-  return text + (text.ends_with('\n') ? "[" : " [") + value + "]";
-}
-
-std::string with_default(std::string const& text, double value) {
-  std::ostringstream number;
-  number << value;
-  return with_default(text, number.str());
-}
-
-template <class Choice, std::size_t count>
-flag choice(char const* name,
-            choice_words<Choice, count> const& known,
-            Choice& field,
-            char const* description) {
-  auto const choose = [&known, &field](std::string const& text) {
-    for (auto const& [word, value] : known)
-      if (word == text) {
-        field = value;
-        return;
-      }
-    throw usage_error("'" + text + "' is not one of " + list_of(known, ", "));
-  };
-  return {name,
-          list_of(known, "|"),
-          with_default(description, std::string(word_of(known, field))),
-          choose};
-}
-
-constexpr std::uint64_t a_billion = 1'000'000'000;
 
 // ---- the flags, in the order of the help -------------------------------------------------------
 
@@ -149,10 +56,17 @@ flag_group data_flags(options& o) {
   return {"Data and results",
           {{"data",
             "DIR|synthetic",
-            "folder of CIFAR-10's binary version (data_batch_1.bin ...), or\n"
-            "'synthetic' for ten made-up classes of images; without this flag:\n"
-            "the folder named by MAE_CIFAR10_DIR, else data/, else synthetic",
+            "folder of CIFAR-10's binary version (data_batch_1.bin ...), or of\n"
+            "pictures (PNG, JPEG; folders in it are classes; train/ and test/ its\n"
+            "parts), or 'synthetic' for ten made-up classes of images; without\n"
+            "this flag: the folder named by MAE_CIFAR10_DIR, else data/, else\n"
+            "synthetic",
             words(o.data)},
+           choice("unreadable",
+                  unreadable_words,
+                  o.unreadable,
+                  "what to do about a picture that cannot be decoded: end with its\n"
+                  "name, or go on without it and say so"),
            {"out",
             "DIR",
             with_default("folder for results, made when missing; one that holds a training\n"
@@ -173,60 +87,46 @@ flag_group data_flags(options& o) {
 }
 
 flag_group model_flags(options& o) {
-  return {
-      "Model and task",
-      {choice("config",
-              model_words,
-              o.config,
-              "quick4: patch 4, encoder 6 blocks x 256 wide, decoder 2 x 128\n"
-              "tiny4:  patch 4, encoder 12 x 192, decoder 2 x 96\n"
-              "tiny2:  patch 2, encoder 12 x 192, decoder 4 x 192 (8 x slower)"),
-       {"decoder-depth",
-        "2|6",
-        "blocks of tiny4's decoder [2]",
-        number(o.decoder_depth, "2 or 6", [](double value) { return value == 2 || value == 6; })},
-       choice("objective",
-              objective_words,
-              o.objective,
-              "predict the pixels of each hidden patch as they are, or normalised\n"
-              "by the patch's own mean and variance (better features)"),
-       choice("mask",
-              mask_words,
-              o.mask,
-              "which patches are hidden. uniform: a fixed share, blindly; ramped:\n"
-              "the share moves from --mask-from to --mask-to over the training;\n"
-              "random: each image draws its share between the two; saliency:\n"
-              "busy patches stay visible more often, busy images keep more"),
-       {"mask-ratio",
-        "SHARE",
-        with_default("uniform: share of the patches that is hidden, between 0 and 1;\n"
-                     "saliency: the share of an average image",
-                     o.mask_ratio),
-        mask_share(o.mask_ratio)},
-       {"mask-from",
-        "SHARE",
-        with_default("ramped: first share; random: least share", o.mask_from),
-        mask_share(o.mask_from)},
-       {"mask-to",
-        "SHARE",
-        with_default("ramped: last share; random: greatest share", o.mask_to),
-        mask_share(o.mask_to)},
-       {"saliency-strength",
-        "BETA",
-        with_default("saliency: 0 is blind, above 0 shows busy patches, below 0 hides\n"
-                     "them",
-                     o.saliency_strength),
-        number(o.saliency_strength, "a number from -10 to 10", [](double value) {
-          return std::abs(value) <= 10;
-        })}}};
+  std::vector<flag> flags{
+      choice("config",
+             model_words,
+             o.config,
+             "quick4: patch 4, encoder 6 blocks x 256 wide, decoder 2 x 128\n"
+             "tiny4:  patch 4, encoder 12 x 192, decoder 2 x 96\n"
+             "tiny2:  patch 2, encoder 12 x 192, decoder 4 x 192 (8 x slower)\n"
+             "base16: ViT-B/16 on images of 224x224 and its own recipe: 8 epochs of\n"
+             "batches of 64, 1000 steps of warm-up to 1e-4, no crops or flips,\n"
+             "plain pixels, ImageNet's statistics\n"
+             "micro8: patch 8, encoder 1 x 48, decoder 1 x 24, for a first try\n"),
+      {"init",
+       "FILE",
+       "begin with the values of a checkpoint (of this program, or of others:\n"
+       "docs/interop.md); of an encoder's file with the encoder's alone",
+       words(o.init)},
+      {"decoder-depth",
+       "2|6",
+       "blocks of tiny4's decoder [2]",
+       number(o.decoder_depth, "2 or 6", [](double value) { return value == 2 || value == 6; })},
+      choice("objective",
+             objective_words,
+             o.objective,
+             "predict the pixels of each hidden patch as they are (base16), or\n"
+             "normalised by the patch's own mean and variance (better features)\n"),
+      choice("statistics",
+             statistics_words,
+             o.statistics,
+             "what pixels are normalised by: the training images' own mean and\n"
+             "deviation, or ImageNet's (base16)")};
+  for (auto& mask : mask_flags(o)) flags.push_back(std::move(mask));
+  return {"Model and task", std::move(flags)};
 }
 
 flag_group length_flags(options& o) {
   return {"Length (the training ends at the first limit reached)",
           {{"epochs",
             "N",
-            "passes over the training images [" + std::to_string(default_epochs) +
-                " when no limit is given]",
+            "passes over the training images [20, of base16 8, when no limit is\n"
+            "given]",
             whole(o.epochs, 1, a_billion)},
            {"steps", "N", "optimizer steps", whole(o.steps, 1, a_billion)},
            {"minutes",
@@ -240,47 +140,50 @@ flag_group length_flags(options& o) {
 flag_group optimizer_flags(options& o) {
   auto const of_configs = [](auto preset::*field) {
     std::ostringstream text;
-    text << preset_of(model_choice::quick4).*field << " for quick4, else "
+    text << preset_of(model_choice::quick4).*field << " for quick4, "
+         << preset_of(model_choice::base16).*field << " for base16, else "
          << preset_of(model_choice::tiny4).*field;
     return text.str();
   };
-  return {
-      "Optimisation",
-      {{"batch-size",
-        "N",
-        with_default("images of a batch", of_configs(&preset::batch_size)),
-        whole(o.batch_size, 1, 50000)},
-       {"accumulate",
-        "N",
-        with_default("batches whose gradients are summed for one step",
-                     static_cast<double>(o.accumulate)),
-        whole(o.accumulate, 1, 4096)},
-       {"lr", "RATE", with_default("learning rate after warm-up, absolute", o.lr), positive(o.lr)},
-       {"base-lr",
-        "RATE",
-        "learning rate for 256 images a step, scaled by the images of a step\n"
-        "(the paper's rule); instead of --lr",
-        positive(o.base_lr)},
-       {"weight-decay",
-        "RATE",
-        with_default("AdamW's decay of weight matrices", o.weight_decay),
-        not_negative(o.weight_decay)},
-       {"clip",
-        "NORM",
-        with_default("greatest global norm of the gradient; 0: no clipping", o.clip),
-        not_negative(o.clip)},
-       {"warmup-epochs",
-        "EPOCHS",
-        "epochs over which the learning rate rises from 0; fractions allowed\n"
-        "[5% of the training]",
-        not_negative(o.warmup_epochs)},
-       {"crop-min",
-        "SHARE",
-        with_default("least share of an image's area that a random crop keeps; 1: no crop\n",
-                     of_configs(&preset::crop_min)),
-        number(o.crop_min, "a number above 0 and at most 1", [](double value) {
-          return value > 0 && value <= 1;
-        })}}};
+  return {"Optimisation",
+          {{"batch-size",
+            "N",
+            with_default("images of a batch", of_configs(&preset::batch_size)),
+            whole(o.batch_size, 1, 50000)},
+           {"accumulate",
+            "N",
+            with_default("batches whose gradients are summed for one step",
+                         static_cast<double>(o.accumulate)),
+            whole(o.accumulate, 1, 4096)},
+           {"lr",
+            "RATE",
+            with_default("learning rate after warm-up, absolute\n", of_configs(&preset::lr)),
+            positive(o.lr)},
+           {"base-lr",
+            "RATE",
+            "learning rate for 256 images a step, scaled by the images of a step\n"
+            "(the paper's rule); instead of --lr",
+            positive(o.base_lr)},
+           {"weight-decay",
+            "RATE",
+            with_default("AdamW's decay of weight matrices", o.weight_decay),
+            not_negative(o.weight_decay)},
+           {"clip",
+            "NORM",
+            with_default("greatest global norm of the gradient; 0: no clipping", o.clip),
+            not_negative(o.clip)},
+           {"warmup-epochs",
+            "EPOCHS",
+            "epochs over which the learning rate rises from 0; fractions allowed\n"
+            "[5% of the training, of base16's 1000 steps]",
+            not_negative(o.warmup_epochs)},
+           {"crop-min",
+            "SHARE",
+            with_default("least share of an image's area that a random crop keeps; 1: no crop\n",
+                         of_configs(&preset::crop_min)),
+            number(o.crop_min, "a number above 0 and at most 1", [](double value) {
+              return value > 0 && value <= 1;
+            })}}};
 }
 
 flag_group evaluation_flags(options& o) {
@@ -339,22 +242,6 @@ flag_group run_flags(options& o) {
 
 // ---- what must hold between flags --------------------------------------------------------------
 
-void check_mask(given_flags const& given, options const& o) {
-  bool const ranged = o.mask == mask_choice::ramped || o.mask == mask_choice::random;
-  if (given.contains("mask-ratio") && ranged)
-    throw usage_error("--mask-ratio has no meaning with --mask " + std::string(name(o.mask)) +
-                      ": give --mask-from and --mask-to");
-  if (o.mask == mask_choice::saliency && !(o.mask_ratio > 0.1 && o.mask_ratio < 0.9))
-    throw usage_error(
-        "--mask saliency varies the share by 0.1: --mask-ratio must lie between 0.1 and 0.9");
-  if ((given.contains("mask-from") || given.contains("mask-to")) && !ranged)
-    throw usage_error("--mask-from and --mask-to need --mask ramped or --mask random");
-  if (given.contains("saliency-strength") && o.mask != mask_choice::saliency)
-    throw usage_error("--saliency-strength needs --mask saliency");
-  if (o.mask == mask_choice::random && o.mask_from > o.mask_to)
-    throw usage_error("--mask random needs a --mask-from that is not above --mask-to");
-}
-
 void check_combinations(given_flags const& given, options const& o) {
   check_mask(given, o);
   if (given.contains("decoder-depth") && o.config != model_choice::tiny4)
@@ -369,6 +256,8 @@ void check_combinations(given_flags const& given, options const& o) {
     throw usage_error("--probe-images has no meaning with --probe none");
   if (o.precision == precision_choice::tf32 && o.backend != backend_choice::cuda)
     throw usage_error("--precision tf32 is a GPU's: give --backend cuda, or another precision");
+  if (!o.init.empty() && o.resume)
+    throw usage_error("--init begins a training, --resume goes on with one: give one of the two");
   if (o.preview && o.quiet)
     throw usage_error("--preview shows pictures and --quiet forbids them: give one of the two");
 }
@@ -378,7 +267,12 @@ void fill_gaps(given_flags const& given, options& o) {
   if (!given.contains("decoder-depth")) o.decoder_depth = defaults.decoder_depth;
   if (!given.contains("batch-size")) o.batch_size = defaults.batch_size;
   if (!given.contains("crop-min")) o.crop_min = defaults.crop_min;
-  if (!o.epochs && !o.steps && !o.minutes && !o.resume) o.epochs = default_epochs;
+  if (!given.contains("lr")) o.lr = defaults.lr;
+  if (!given.contains("objective")) o.objective = defaults.objective;
+  if (!given.contains("statistics")) o.statistics = defaults.statistics;
+  o.flip = defaults.flip;
+  o.warmup_steps = defaults.warmup_steps;
+  if (!o.epochs && !o.steps && !o.minutes && !o.resume) o.epochs = defaults.epochs;
 }
 
 constexpr char const* introduction =
@@ -395,6 +289,54 @@ constexpr char const* example =
     "Exit status: 0 done, or interrupted and saved; 2 wrong usage; 1 any other error.\n";
 
 }  // namespace
+
+std::vector<flag> mask_flags(options& o) {
+  return {choice("mask",
+                 mask_words,
+                 o.mask,
+                 "which patches are hidden. uniform: a fixed share, blindly; ramped:\n"
+                 "the share moves from --mask-from to --mask-to over the training;\n"
+                 "random: each image draws its share between the two; saliency:\n"
+                 "busy patches stay visible more often, busy images keep more"),
+          {"mask-ratio",
+           "SHARE",
+           with_default("uniform: share of the patches that is hidden, between 0 and 1;\n"
+                        "saliency: the share of an average image",
+                        o.mask_ratio),
+           mask_share(o.mask_ratio)},
+          {"mask-from",
+           "SHARE",
+           with_default("ramped: first share; random: least share", o.mask_from),
+           mask_share(o.mask_from)},
+          {"mask-to",
+           "SHARE",
+           with_default("ramped: last share; random: greatest share", o.mask_to),
+           mask_share(o.mask_to)},
+          {"saliency-strength",
+           "BETA",
+           with_default("saliency: 0 is blind, above 0 shows busy patches, below 0 hides\n"
+                        "them",
+                        o.saliency_strength),
+           number(o.saliency_strength, "a number from -10 to 10", [](double value) {
+             return std::abs(value) <= 10;
+           })}};
+}
+
+void check_mask(given_flags const& given, options const& o) {
+  bool const ranged = o.mask == mask_choice::ramped || o.mask == mask_choice::random;
+  if (given.contains("mask-ratio") && ranged)
+    throw usage_error("--mask-ratio has no meaning with --mask " + std::string(name(o.mask)) +
+                      ": give --mask-from and --mask-to");
+  if (o.mask == mask_choice::saliency && !(o.mask_ratio > 0.1 && o.mask_ratio < 0.9))
+    throw usage_error(
+        "--mask saliency varies the share by 0.1: --mask-ratio must lie between 0.1 and 0.9");
+  if ((given.contains("mask-from") || given.contains("mask-to")) && !ranged)
+    throw usage_error("--mask-from and --mask-to need --mask ramped or --mask random");
+  if (given.contains("saliency-strength") && o.mask != mask_choice::saliency)
+    throw usage_error("--saliency-strength needs --mask saliency");
+  if (o.mask == mask_choice::random && o.mask_from > o.mask_to)
+    throw usage_error("--mask random needs a --mask-from that is not above --mask-to");
+}
 
 std::optional<options> parse(int argc, char const* const* argv, std::ostream& out) {
   options settings;

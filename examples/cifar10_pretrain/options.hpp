@@ -10,6 +10,7 @@
 #include <iosfwd>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace pretrain {
 
@@ -17,13 +18,16 @@ namespace pretrain {
 /// optional only where its absence has a meaning of its own.
 struct options {
   std::string data;  // a folder, "synthetic", or empty: see find_data
+  unreadable_choice unreadable = unreadable_choice::stop;
   std::filesystem::path out = "runs/cifar10";
   bool resume = false;
   std::int64_t save_every = 1;  // epochs; 0 saves at the end alone
 
   model_choice config = model_choice::quick4;
-  int decoder_depth = 0;  // blocks
+  int decoder_depth = 0;       // blocks
+  std::filesystem::path init;  // a checkpoint to begin with, or empty
   objective_choice objective = objective_choice::normalised;
+  statistics_choice statistics = statistics_choice::data;
   mask_choice mask = mask_choice::uniform;
   double mask_ratio = 0.75;        // share of patches hidden: uniform, or saliency's average image
   double mask_from = 0.60;         // first ratio of a ramp, least of a random ratio
@@ -40,8 +44,10 @@ struct options {
   std::optional<double> base_lr;  // for 256 images a step
   double weight_decay = 0.05;
   double clip = 1.0;                    // greatest global norm of the gradient; 0 clips nothing
-  std::optional<double> warmup_epochs;  // absent: 5% of the training
+  std::optional<double> warmup_epochs;  // absent: warmup_steps, or 5% of a shorter training
+  std::int64_t warmup_steps = 0;        // the configuration's own; 0: it has none
   double crop_min = 0;                  // least share of an image's area that a crop keeps
+  bool flip = true;                     // images left to right, one in two
 
   probe_choice probe = probe_choice::both;
   std::int64_t probe_every = 0;         // epochs; 0 probes at the end alone
@@ -54,6 +60,10 @@ struct options {
   bool preview = false;
   bool quiet = false;
 };
+
+/// The flags that choose a mask, and what must hold between them. Throws usage_error.
+std::vector<flag> mask_flags(options& o);
+void check_mask(given_flags const& given, options const& o);
 
 /// Reads the command line. Returns nothing when it asks for help, which is then written to `out`.
 /// Throws usage_error.

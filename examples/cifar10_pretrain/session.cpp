@@ -4,6 +4,7 @@
 #include "configs.hpp"
 #include "grading.hpp"
 #include "images.hpp"
+#include "initial_model.hpp"
 #include "interrupt.hpp"
 #include "json_text.hpp"
 #include "length.hpp"
@@ -115,6 +116,7 @@ class session {
   std::shared_ptr<mae::thread_pool> threads_;
   chosen_mask mask_;
   std::optional<saved_length> saved_;
+  std::shared_ptr<mae::pretrained_model const> initial_;  // until the task has taken its values
   training_length length_;
   std::unique_ptr<training_task> task_;
   metrics_log metrics_;
@@ -133,10 +135,13 @@ session::session(options const& settings, image_sets const& images)
       mask_(make_mask(settings, images.train, config_of(settings).patch, *threads_)),
       saved_(settings.resume ? std::optional(read_saved_length(file("training.safetensors")))
                              : std::nullopt),
+      initial_(read_initial_model(settings.init)),
       length_(choose_length()),
       task_(make_task_of(length_)),
       metrics_(open_metrics()),
-      grading_(size_of_grading(images, settings.probe_images)) {}
+      grading_(size_of_grading(images, settings.probe_images)) {
+  initial_.reset();
+}
 
 void session::run() {
   announce();
@@ -155,7 +160,7 @@ void session::say(std::string const& line) {
 // ---- before the training -----------------------------------------------------------------------
 
 std::unique_ptr<training_task> session::make_task_of(training_length const& length) const {
-  return make_task({settings_, images_.train, mask_, length, threads_});
+  return make_task({settings_, images_.train, mask_, length, initial_.get(), threads_});
 }
 
 /// The length; where the clock is the only limit, a few steps of another training are timed.
@@ -198,6 +203,7 @@ void session::announce() {
        << " epochs; " << compute.backend << ", " << compute.precision << ", " << compute.device
        << ", " << threads_->size() << " threads";
   say(text.str());
+  if (!settings_.init.empty()) say("beginning with the values of " + settings_.init.string());
   if (compute.is_emulated)
     say("this build has no instructions for bfloat16: --precision fp32 is faster here");
   std::string const unused = compute.uses_processor ? mae::unused_instructions() : "";
@@ -328,7 +334,8 @@ void session::grade(run_summary& summary) {
   auto const& probes = metrics_.history().probes;
   summary.trained = scores_of(probes.back());
   if (probes.front().step == 0) summary.untrained = scores_of(probes.front());
-  if (summary.trained.linear) summary.pixels = grade_pixels(images_, grading_, threads_);
+  if (summary.trained.linear && can_grade_pixels(images_))
+    summary.pixels = grade_pixels(images_, grading_, threads_);
 }
 
 run_summary session::describe_run(bool done) const {

@@ -85,10 +85,13 @@ progress_line::progress_line(std::ostream& out, progress_style style, int width)
     : out_(out), style_(style), width_(width) {}
 
 void progress_line::show(progress const& now, clock::time_point time) {
+  show(now.done, format_progress(now), time);
+}
+
+void progress_line::show(double done, std::string text, clock::time_point time) {
   if (style_ == progress_style::silent) return;
   bool const on_terminal = style_ == progress_style::rewritten;
-  std::string text = format_progress(now);
-  if (on_terminal) text = format_bar(now.done, bar_width) + " " + text;
+  if (on_terminal) text = format_bar(done, bar_width) + " " + text;
 
   auto const pause = on_terminal ? clock::duration(rewrite_pause) : clock::duration(line_pause);
   if (last_ && time - *last_ < pause) {

@@ -59,6 +59,8 @@ class progress_line {
   progress_line(std::ostream& out, progress_style style, int width);
 
   void show(progress const& now, clock::time_point time = clock::now());
+  /// The same of any work, of which `done` in [0, 1] is done.
+  void show(double done, std::string text, clock::time_point time = clock::now());
   /// Leaves the last progress on a line of its own, so that other text can follow.
   void finish();
 

@@ -16,6 +16,10 @@
 #include <string>
 #include <vector>
 
+namespace mae {
+struct pretrained_model;
+}
+
 namespace pretrain {
 
 /// Where and how a task computes.
@@ -71,6 +75,7 @@ struct task_parts {
   image_set const& images;  // to train on
   chosen_mask const& mask;
   training_length const& length;
+  mae::pretrained_model const* initial;  // what to begin with, or nothing
   std::shared_ptr<mae::thread_pool> threads;
 };
 

@@ -1,8 +1,10 @@
 #pragma once
 
-/// Checkpoints of other libraries: read_pretrained, load_pretrained, save_pretrained.
+/// Checkpoints of other libraries: read_pretrained, load_pretrained, open_pretrained,
+/// save_pretrained.
 
 #include <mae/interop/load_pretrained.hpp>
+#include <mae/interop/open_pretrained.hpp>
 #include <mae/interop/pretrained.hpp>
 #include <mae/interop/save_pretrained.hpp>
 #include <mae/model/configs.hpp>

@@ -10,6 +10,7 @@
 
 namespace {
 
+using pretrain::data_kind;
 using pretrain::find_data;
 
 void make_batch(std::filesystem::path const& folder) {
@@ -18,8 +19,20 @@ void make_batch(std::filesystem::path const& folder) {
 }
 
 TEST_CASE("what --data asks for is taken, there or not") {
-  CHECK_FALSE(find_data("synthetic", nullptr).cifar10.has_value());
-  CHECK(find_data("no/such/folder", nullptr).cifar10 == "no/such/folder");
+  CHECK(find_data("synthetic", nullptr).kind == data_kind::synthetic);
+  auto const absent = find_data("no/such/folder", nullptr);
+  CHECK(absent.kind == data_kind::cifar10);
+  CHECK(absent.folder == "no/such/folder");
+}
+
+TEST_CASE("a folder of pictures is recognised, also below it, unless CIFAR-10 is there") {
+  mae_test::temporary_folder const scratch;
+  std::filesystem::create_directories(scratch / "cats");
+  CHECK(find_data(scratch.path().string(), nullptr).kind == data_kind::cifar10);
+  std::ofstream(scratch / "cats" / "one.JPEG") << "no picture, but named so";
+  CHECK(find_data(scratch.path().string(), nullptr).kind == data_kind::pictures);
+  make_batch(scratch.path());
+  CHECK(find_data(scratch.path().string(), nullptr).kind == data_kind::cifar10);
 }
 
 TEST_CASE("MAE_CIFAR10_DIR comes first, then the usual folder, then synthetic images") {
@@ -29,12 +42,12 @@ TEST_CASE("MAE_CIFAR10_DIR comes first, then the usual folder, then synthetic im
   std::string const named = (scratch / "named").string();
   std::string const empty = (scratch / "empty").string();
 
-  CHECK(find_data("", named.c_str(), scratch / "usual").cifar10 == named);
-  CHECK(find_data("", empty.c_str(), scratch / "usual").cifar10 == scratch / "usual");
-  CHECK(find_data("", nullptr, scratch / "usual").cifar10 == scratch / "usual");
+  CHECK(find_data("", named.c_str(), scratch / "usual").folder == named);
+  CHECK(find_data("", empty.c_str(), scratch / "usual").folder == scratch / "usual");
+  CHECK(find_data("", nullptr, scratch / "usual").folder == scratch / "usual");
 
   auto const nothing = find_data("", empty.c_str(), scratch / "none");
-  CHECK_FALSE(nothing.cifar10.has_value());
+  CHECK(nothing.kind == data_kind::synthetic);
   CHECK(nothing.reason.find(empty) != std::string::npos);
   CHECK(nothing.reason.find("synthetic") != std::string::npos);
   auto const unset = find_data("", nullptr, scratch / "none");

@@ -115,7 +115,7 @@ TEST_CASE_TEMPLATE("gradients are ViTMAE's, under the names of its version 5", T
   for (auto const& name : cases) {
     CAPTURE(name);
     auto const file = mae::read_pretrained(fixture_path(name));
-    auto gradients = mae::read_pretrained(fixture_path(name + "/gradients.safetensors"));
+    auto const gradients = mae::read_pretrained(fixture_path(name + "/gradients.safetensors"));
     CHECK(gradients.names.words == mae::block_words::version5);
     auto const expected = expected_of(name);
     auto model = load<T>(expected, file);

@@ -87,4 +87,9 @@ pixel_statistics channel_statistics(D const& dataset, thread_pool& pool) {
   return statistics;
 }
 
+/// ImageNet's, by which the official models and most others normalise images of three channels.
+inline pixel_statistics imagenet_statistics() {
+  return {.mean = {0.485, 0.456, 0.406}, .deviation = {0.229, 0.224, 0.225}, .scale = 1.0 / 255.0};
+}
+
 }  // namespace mae

@@ -160,7 +160,7 @@ inline void require_possible(std::string const& path, model_config const& sizes)
   for (auto const* const stack : {&encoder, &decoder}) {
     std::string const which = stack == &encoder ? "an encoder" : "a decoder";
     require(within(stack->depth, most_blocks), which + " of depth " + std::to_string(stack->depth));
-    require(within(stack->width, most_width) && stack->heads >= 0 &&
+    require(within(stack->width, most_width) && stack->width % 4 == 0 && stack->heads >= 0 &&
                 (stack->heads == 0 || stack->width % stack->heads == 0),
             which + " of width " + std::to_string(stack->width) + " and " +
                 std::to_string(stack->heads) + " heads");

@@ -11,7 +11,7 @@
 #include <mae/model/encoder.hpp>
 #include <mae/model/layout.hpp>
 
-#include <cstddef>
+#include <algorithm>
 #include <span>
 #include <string>
 #include <utility>
@@ -39,80 +39,91 @@ inline void require_same_model(pretrained_model const& found,
   require_equal(found.path, found.description, compared);
 }
 
-/// The values of `layout`, all of whose tensors the checkpoint has, for a backend.
-template <class T>
-std::vector<T> values_for(parameter_layout const& layout,
-                          pretrained_model& found,
-                          std::vector<T> values) {
-  for (auto const& tensor : layout.tensors()) {
-    if (!found.layout.contains(tensor.name)) continue;
-    auto const from = found.tensor(tensor.name);
-    if (found.layout.find(tensor.name).shape != tensor.shape)
-      throw format_error(found.path,
-                         8,
-                         "tensor " + tensor.name + " is " +
-                             shape_text(found.layout.find(tensor.name).shape) +
-                             " in the file, but " + shape_text(tensor.shape) + " in the model");
-    for (std::size_t i = 0; i < from.size(); ++i)
-      values[static_cast<std::size_t>(tensor.offset) + i] = static_cast<T>(from[i]);
-  }
-  return values;
+inline void require_decoder(pretrained_model const& found) {
+  if (!found.has_decoder)
+    throw config_error(found.path +
+                       ": an encoder without a decoder, which gives features, but paints nothing: "
+                       "load it into an encoder, or as a model's encoder alone");
 }
 
+/// Throws format_error where a tensor of the checkpoint has another shape than a model's.
+inline void require_same_shape(pretrained_model const& found, tensor_spec const& wanted) {
+  auto const& tensor = found.layout.find(wanted.name);
+  if (tensor.shape == wanted.shape) return;
+  throw format_error(found.path,
+                     8,
+                     "tensor " + tensor.name + " is " + shape_text(file_shape(tensor)) +
+                         " in the file, but " + shape_text(file_shape(wanted)) + " in the model");
+}
+
+/// Puts the checkpoint's values, of images of the target's size, into a model or an encoder; with
+/// `parts` the encoder's alone.
 template <class Target>
-void put_values(Target& target, pretrained_model& found) {
+void put_values(Target& target, pretrained_model const& found, pretrained_parts parts) {
   using T = typename Target::scalar;
   auto const lane = target.backend().make_lane();
-  auto const place = target.parameters().values();
-  std::vector<T> values(place.size());
-  lane.download(std::span<T const>(place), std::span(values));
-  values = values_for(target.layout(), found, std::move(values));
+  std::vector<T> values(target.parameters().values().size());
+  lane.download(std::span<T const>(target.parameters().values()), std::span(values));
+  for (auto const& tensor : target.layout().tensors()) {
+    bool const is_decoder = tensor.name.starts_with("decoder_") || tensor.name == "mask_token";
+    if (is_decoder && parts == pretrained_parts::encoder) continue;
+    require_same_shape(found, tensor);
+    std::ranges::transform(found.tensor(tensor.name),
+                           values.begin() + tensor.offset,
+                           [](float value) { return static_cast<T>(value); });
+  }
   auto statistics = found.statistics();
   target.set_norm_epsilon(found.norm_epsilon());
   if (!statistics.mean.empty()) target.set_statistics(std::move(statistics));
-  lane.upload(std::span<T const>(values), place);
+  lane.upload(std::span<T const>(values), target.parameters().values());
+}
+
+/// The same of a checkpoint for images of any size.
+template <class Target>
+void put_resized(Target& target,
+                 pretrained_model const& found,
+                 image_extent const& image,
+                 pretrained_parts parts) {
+  if (found.sizes.image == image) return put_values(target, found, parts);
+  put_values(target, resize_images(found, image), parts);
 }
 
 }  // namespace detail
 
-/// Puts a checkpoint of anyone's (read_pretrained) into a model of the same sizes, but for the
-/// height and width of its images, for which tables of positions are resampled. The model takes its
-/// norms' epsilon and its pixel statistics, where it has some; with `parts` the encoder's alone.
-/// The model is as it was when anything is wrong: throws as read_pretrained, config_error for other
-/// sizes or another objective, and for a file without a decoder where one is wanted.
+/// Puts a checkpoint of anyone's, as read_pretrained returns it, into a model of the same sizes,
+/// but for the height and width of its images, for which tables of positions are resampled. The
+/// model takes its norms' epsilon and its pixel statistics, where it has some; with `parts` the
+/// encoder's alone. The model is as it was when anything is wrong: throws as read_pretrained,
+/// config_error for other sizes or another objective, and for a file without a decoder where one is
+/// wanted.
+template <class Model>
+void load_pretrained(pretrained_model const& found,
+                     Model& model,
+                     pretrained_parts parts = pretrained_parts::encoder_and_decoder) {
+  detail::require_same_model(found, model.sizes().config, parts);
+  if (parts == pretrained_parts::encoder_and_decoder) {
+    detail::require_decoder(found);
+    auto const objective = settings_of("objective", model.objective());
+    require_equal(found.path, found.description, {objective.front()});
+  }
+  detail::put_resized(model, found, model.sizes().config.image, parts);
+}
+/// The same of a file or a folder. Throws as read_pretrained, too.
 template <class Model>
 void load_pretrained(std::string const& path,
                      Model& model,
                      pretrained_parts parts = pretrained_parts::encoder_and_decoder) {
-  auto found = read_pretrained(path);
-  detail::require_same_model(found, model.sizes().config, parts);
-  if (parts == pretrained_parts::encoder_and_decoder) {
-    if (!found.has_decoder)
-      throw config_error(
-          found.path +
-          ": an encoder without a decoder, which gives features, but paints nothing: "
-          "load it into an encoder, or as a model's encoder alone");
-    auto const objective = settings_of("objective", model.objective());
-    require_equal(found.path, found.description, {objective.front()});
-  }
-  resize_images(found, model.sizes().config.image);
-  if (parts == pretrained_parts::encoder) {
-    parameter_layout encoder_layout;
-    add_encoder(encoder_layout, found.sizes);
-    found.layout = std::move(encoder_layout);
-  }
-  detail::put_values(model, found);
+  load_pretrained(read_pretrained(path), model, parts);
 }
 
 /// The encoder of a checkpoint of anyone's, for images of any height and width that patches fit.
 /// Throws as load_pretrained.
 template <model_config Config, Backend B = eigen_backend<float>>
 encoder<Config, B> load_pretrained_encoder(std::string const& path, B backend = B{}) {
-  auto found = read_pretrained(path);
+  auto const found = read_pretrained(path);
   detail::require_same_model(found, Config, pretrained_parts::encoder);
-  resize_images(found, Config.image);
   encoder<Config, B> loaded(0, std::move(backend));
-  detail::put_values(loaded, found);
+  detail::put_resized(loaded, found, Config.image, pretrained_parts::encoder);
   return loaded;
 }
 

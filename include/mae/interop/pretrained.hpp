@@ -43,7 +43,7 @@ struct pretrained_model {
   parameter_layout layout = {};  // the encoder's, then the decoder's where there is one
   host_buffer<float> values = {};
 
-  std::span<float> tensor(std::string const& name) {
+  std::span<float const> tensor(std::string const& name) const {
     auto const& found = layout.find(name);
     return values.span().subspan(static_cast<std::size_t>(found.offset),
                                  static_cast<std::size_t>(found.size()));
@@ -196,40 +196,41 @@ inline pretrained_model read_pretrained(std::string const& path) {
   return model;
 }
 
-/// Makes a model one for images of another height and width: its tables of positions are resampled
-/// in two dimensions, the encoder's and the decoder's. Throws config_error where the patches do not
-/// fit, or the channels differ.
-inline void resize_images(pretrained_model& model, image_extent const& image) {
-  if (model.sizes.image == image) return;
-  auto resized = model.sizes;
-  resized.image = image;
-  if (image.channels != model.sizes.image.channels || image.height % resized.patch.height != 0 ||
-      image.width % resized.patch.width != 0)
+/// The model for images of another height and width: its tables of positions are resampled in two
+/// dimensions, the encoder's and the decoder's. Throws config_error where the patches do not fit,
+/// or the channels differ.
+inline pretrained_model resize_images(pretrained_model const& model, image_extent const& image) {
+  pretrained_model resized{.path = model.path,
+                           .names = model.names,
+                           .sizes = model.sizes,
+                           .has_decoder = model.has_decoder,
+                           .description = model.description};
+  auto& sizes = resized.sizes;
+  sizes.image = image;
+  if (image.channels != model.sizes.image.channels || image.height % sizes.patch.height != 0 ||
+      image.width % sizes.patch.width != 0)
     throw config_error(model.path + ": a model of images of " + to_string(model.sizes.image) +
-                       " in patches of " + std::to_string(resized.patch.height) + "x" +
-                       std::to_string(resized.patch.width) + " cannot take images of " +
+                       " in patches of " + std::to_string(sizes.patch.height) + "x" +
+                       std::to_string(sizes.patch.width) + " cannot take images of " +
                        to_string(image));
   index_t const head = model.has_decoder ? model.layout.find("decoder_pred.bias").size() : 0;
-  auto layout = detail::layout_of(resized, model.has_decoder, head);
-  host_buffer<float> values(layout.size());
-  for (auto const& tensor : layout.tensors()) {
+  resized.layout = detail::layout_of(sizes, model.has_decoder, head);
+  resized.values = host_buffer<float>(resized.layout.size());
+  for (auto const& tensor : resized.layout.tensors()) {
     auto const from = model.tensor(tensor.name);
-    auto const to = values.span().subspan(static_cast<std::size_t>(tensor.offset),
-                                          static_cast<std::size_t>(tensor.size()));
+    float* const to = resized.values.data() + tensor.offset;
     if (tensor.kind == tensor_kind::buffer)
       resize_positions<float>({from.data(), model.sizes.num_patches() + 1, tensor.shape[2]},
                               {model.sizes.grid_rows(), model.sizes.grid_columns()},
-                              {to.data(), resized.num_patches() + 1, tensor.shape[2]},
-                              {resized.grid_rows(), resized.grid_columns()});
+                              {to, sizes.num_patches() + 1, tensor.shape[2]},
+                              {sizes.grid_rows(), sizes.grid_columns()});
     else
-      std::ranges::copy(from, to.begin());
+      std::ranges::copy(from, to);
   }
-  model.sizes = resized;
-  model.layout = std::move(layout);
-  model.values = std::move(values);
-  detail::put(model.description,
+  detail::put(resized.description,
               {{"image_height", std::to_string(image.height)},
                {"image_width", std::to_string(image.width)}});
+  return resized;
 }
 
 }  // namespace mae

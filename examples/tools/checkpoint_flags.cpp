@@ -1,0 +1,67 @@
+#include "checkpoint_flags.hpp"
+
+#include <mae/data/channel_statistics.hpp>
+#include <mae/io/description.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <ostream>
+
+namespace tools {
+
+pretrain::flag model_flag(common_options& o) {
+  return {"model",
+          "FILE|DIR",
+          "the checkpoint: of this program, of the official code or timm in\n"
+          "safetensors, or a folder of Hugging Face's (docs/interop.md)",
+          pretrain::words(o.model)};
+}
+
+pretrain::flag data_flag(common_options& o) {
+  return {"data",
+          "DIR|synthetic",
+          "folder of CIFAR-10's binary version, or of pictures (PNG, JPEG;\n"
+          "folders in it are classes; train/ and test/ its parts), or\n"
+          "'synthetic'; without this flag: the folder named by\n"
+          "MAE_CIFAR10_DIR, else data/, else synthetic",
+          pretrain::words(o.settings.data)};
+}
+
+pretrain::flag unreadable_flag(common_options& o) {
+  return pretrain::choice("unreadable",
+                          pretrain::unreadable_words,
+                          o.settings.unreadable,
+                          "what to do about a picture that cannot be decoded: end with its\n"
+                          "name, or go on without it and say so");
+}
+
+pretrain::flag seed_flag(common_options& o) {
+  return {"seed",
+          "N",
+          pretrain::with_default("the same seed gives the same masks",
+                                 static_cast<double>(o.settings.seed)),
+          pretrain::whole(o.settings.seed, 0, std::numeric_limits<std::uint64_t>::max())};
+}
+
+pretrain::flag threads_flag(common_options& o) {
+  constexpr std::uint64_t most = 1024;
+  return {"threads",
+          "N",
+          pretrain::with_default("threads; 0: one for every processor", o.settings.threads),
+          pretrain::whole(o.settings.threads, 0, most)};
+}
+
+mae::pretrained_model read_model(common_options const& o, std::ostream& notes) {
+  if (o.model.empty())
+    throw pretrain::usage_error("--model names the checkpoint to read; see --help");
+  auto model = mae::read_pretrained(o.model);
+  if (model.statistics().mean.empty() && model.sizes.image.channels == 3) {
+    notes << o.model << " does not say how its pixels were normalised: by ImageNet's mean and "
+          << "deviation, as the official models' were\n";
+    for (auto const& [name, value] : mae::describe(mae::imagenet_statistics()))
+      model.description[name] = value;
+  }
+  return model;
+}
+
+}  // namespace tools

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "flag_values.hpp"
+#include "options.hpp"
+
+#include <mae/data/dataset.hpp>
+#include <mae/interop/pretrained.hpp>
+
+#include <iosfwd>
+#include <string>
+
+// What the tools have in common: flags of the same name mean the same everywhere.
+
+namespace tools {
+
+/// The flags --model, --data, --unreadable, --seed and --threads; the rest of `settings` is the
+/// driver's.
+struct common_options {
+  std::string model;
+  pretrain::options settings;
+};
+
+pretrain::flag model_flag(common_options& o);
+pretrain::flag data_flag(common_options& o);
+pretrain::flag unreadable_flag(common_options& o);
+pretrain::flag seed_flag(common_options& o);
+pretrain::flag threads_flag(common_options& o);
+
+/// Reads the checkpoint of --model. One that says nothing of pixel statistics is taken to be of
+/// ImageNet's, and `notes` told so. Throws usage_error without a --model, or as read_pretrained.
+mae::pretrained_model read_model(common_options const& o, std::ostream& notes);
+
+}  // namespace tools

@@ -1,0 +1,129 @@
+// Converts checkpoints between this library, the official code, timm and Hugging Face.
+
+#include "flag_values.hpp"
+#include "program.hpp"
+
+#include <mae/core/config.hpp>
+#include <mae/core/types.hpp>
+#include <mae/interop.hpp>
+#include <mae/io/dtype.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <iomanip>
+#include <iostream>
+#include <string>
+#include <vector>
+
+namespace {
+
+using pretrain::choice_words;
+using pretrain::flag_group;
+using pretrain::usage_error;
+
+struct convert_options {
+  std::string model;
+  std::string out;
+  mae::checkpoint_format to = mae::checkpoint_format::official;
+  mae::dtype precision = mae::dtype::f32;
+  mae::index_t image_size = 0;  // 0: as it is
+  bool describe = false;
+};
+
+constexpr choice_words<mae::checkpoint_format, 3> format_words{
+    {{"official", mae::checkpoint_format::official},
+     {"timm", mae::checkpoint_format::timm},
+     {"huggingface", mae::checkpoint_format::huggingface}}};
+constexpr choice_words<mae::dtype, 3> precision_words{
+    {{"fp32", mae::dtype::f32}, {"fp16", mae::dtype::f16}, {"bf16", mae::dtype::bf16}}};
+
+std::vector<flag_group> flags_for(convert_options& o) {
+  constexpr std::uint64_t most_pixels = 1 << 15;
+  return {
+      {"Flags",
+       {{"model",
+         "FILE|DIR",
+         "the checkpoint: a .safetensors file, an index of shards, or a folder\n"
+         "of Hugging Face's",
+         pretrain::words(o.model)},
+        {"out", "FILE|DIR", "where to write; a folder for Hugging Face", pretrain::words(o.out)},
+        pretrain::choice("to",
+                         format_words,
+                         o.to,
+                         "who is to read it: the official code and this library; timm, which\n"
+                         "takes the encoder alone; transformers' ViTMAEForPreTraining\n"),
+        pretrain::choice("precision", precision_words, o.precision, "of the values"),
+        {"image-size",
+         "PIXELS",
+         "resample the tables of positions for square images of this size",
+         pretrain::whole(o.image_size, 1, most_pixels)},
+        {"describe",
+         "",
+         "print what is known of the model, and its tensors; needs no --out",
+         pretrain::set(o.describe)}}}};
+}
+
+/// A size in words: 1234567 is "1,234,567".
+std::string grouped(mae::index_t value) {
+  std::string digits = std::to_string(value);
+  for (auto at = static_cast<mae::index_t>(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(static_cast<std::size_t>(at), ",");
+  return digits;
+}
+
+void describe(std::string const& path, mae::pretrained_model const& model) {
+  std::cout << model.path << '\n';
+  for (auto const& [name, value] : model.description)
+    std::cout << "  " << std::left << std::setw(20) << name << value << '\n';
+  std::cout << "  " << std::setw(20) << "decoder" << (model.has_decoder ? "yes" : "no") << '\n';
+
+  auto const files = mae::tensor_files::open(path);
+  std::size_t widest = 0;
+  mae::index_t values = 0;
+  mae::index_t tensors = 0;
+  files.for_each([&](std::string const&, mae::tensor_entry const& entry) {
+    widest = std::max(widest, entry.name.size());
+  });
+  files.for_each([&](std::string const&, mae::tensor_entry const& entry) {
+    std::cout << std::left << std::setw(static_cast<int>(widest) + 2) << entry.name << std::setw(6)
+              << mae::dtype_name(entry.type) << mae::detail::shape_text(entry.shape) << '\n';
+    values += static_cast<mae::index_t>(entry.bytes.size() / mae::dtype_bytes(entry.type));
+    ++tensors;
+  });
+  std::cout << tensors << " tensors, " << grouped(values) << " values\n";
+}
+
+void run(convert_options const& options) {
+  if (options.model.empty()) throw usage_error("--model names the checkpoint to read; see --help");
+  if (options.out.empty() && !options.describe)
+    throw usage_error("give --out, where to write, or --describe");
+  auto model = mae::read_pretrained(options.model);
+  if (options.describe) describe(options.model, model);
+  if (options.out.empty()) return;
+  if (options.image_size > 0)
+    model = mae::resize_images(
+        model, {options.image_size, options.image_size, model.sizes.image.channels});
+  mae::save_pretrained(options.out, model, options.to, options.precision);
+  std::cout << "wrote " << options.out << " for " << pretrain::word_of(format_words, options.to)
+            << '\n';
+}
+
+constexpr char const* introduction =
+    "Converts a masked autoencoder's checkpoint between this library, the official code, timm and\n"
+    "Hugging Face; docs/interop.md shows all ways.\n"
+    "Usage: mae_convert --model FILE|DIR --out FILE|DIR [--to huggingface]\n"
+    "       mae_convert --model FILE|DIR --describe\n";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return pretrain::run_program("mae_convert", "the checkpoint is read as a whole", [&] {
+    convert_options options;
+    auto const flags = flags_for(options);
+    auto const given = pretrain::read_command_line(flags, argc, argv);
+    if (given.help)
+      std::cout << introduction << pretrain::describe_flags(flags);
+    else
+      run(options);
+  });
+}

@@ -1,0 +1,180 @@
+// Shows what a masked autoencoder makes of pictures: original | masked | reconstruction | pasted.
+
+#include "checkpoint_flags.hpp"
+#include "parts.hpp"
+#include "picture.hpp"
+#include "png_file.hpp"
+#include "program.hpp"
+#include "reconstructions.hpp"
+
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/config.hpp>
+#include <mae/core/parallel.hpp>
+#include <mae/core/random.hpp>
+#include <mae/core/types.hpp>
+#include <mae/data/normalise.hpp>
+#include <mae/images.hpp>
+#include <mae/interop.hpp>
+#include <mae/mask/plan.hpp>
+#include <mae/model/autoencoder.hpp>
+#include <mae/patch/patchify.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using mae::index_t;
+using pretrain::usage_error;
+
+struct reconstruct_options : tools::common_options {
+  std::string out = "reconstructions.png";
+  index_t images = 8;
+};
+
+std::vector<pretrain::flag_group> flags_for(reconstruct_options& o) {
+  constexpr std::uint64_t most_images = 1000;
+  std::vector<pretrain::flag> flags{
+      tools::model_flag(o),
+      {"data",
+       "FILE|DIR",
+       "a picture (PNG, JPEG), a folder of them, or a folder of CIFAR-10's\n"
+       "binary version; 'synthetic' for made-up images",
+       pretrain::words(o.settings.data)},
+      tools::unreadable_flag(o),
+      {"out",
+       "FILE",
+       pretrain::with_default("the picture to write (PNG)", o.out),
+       pretrain::words(o.out)},
+      {"images",
+       "N",
+       pretrain::with_default("how many images, from the first on", static_cast<double>(o.images)),
+       pretrain::whole(o.images, 1, most_images)},
+      pretrain::choice("objective",
+                       pretrain::objective_words,
+                       o.settings.objective,
+                       "what the decoder paints, where the file does not say: pixels, or\n"
+                       "pixels normalised by each patch's own mean and variance\n"),
+      tools::seed_flag(o),
+      tools::threads_flag(o)};
+  return {{"Flags", std::move(flags)}, {"Mask", pretrain::mask_flags(o.settings)}};
+}
+
+pretrain::image_set one_picture(std::string const& path, mae::image_extent const& extent) {
+  mae::image_resizer resizer;
+  auto const picture = mae::decode_image(path, extent.channels);
+  auto fitted =
+      mae::fit_image(picture, extent, mae::image_fit::crop, mae::interpolation::bicubic, resizer);
+  return pretrain::image_set(
+      mae::memory_dataset<std::uint8_t>(std::move(fitted.pixels), {.extent = extent}));
+}
+
+/// The images that --data names; of a data set with parts, its test images.
+pretrain::image_set load(reconstruct_options const& o,
+                         mae::image_extent const& extent,
+                         mae::thread_pool& threads) {
+  std::string const& data = o.settings.data;
+  if (data.empty()) throw usage_error("--data names the picture or the folder; see --help");
+  if (std::filesystem::is_regular_file(data)) return one_picture(data, extent);
+  auto const source = pretrain::find_data(data, nullptr);
+  bool const skips = o.settings.unreadable == pretrain::unreadable_choice::skip;
+  if (source.kind != pretrain::data_kind::pictures)
+    return pretrain::load_images(source, {extent, skips}, threads).test;
+  mae::image_folder const folder(data, {.extent = extent});
+  auto decoded =
+      mae::decode_all(folder.select([&](index_t i) { return i < o.images; }),
+                      threads,
+                      skips ? mae::unreadable_policy::skip : mae::unreadable_policy::stop);
+  for (auto const& problem : decoded.unreadable) std::cerr << "left out: " << problem << '\n';
+  return pretrain::image_set(std::move(decoded.images));
+}
+
+/// A mask for each image, as a training of this seed makes it in its first epoch, uncropped.
+mae::mask_plan plan_for(pretrain::chosen_mask const& mask,
+                        mae::model_config const& config,
+                        std::span<float const> images,
+                        index_t count,
+                        std::uint64_t seed) {
+  auto const values = static_cast<std::size_t>(config.image.values());
+  mae::mask_plan plan(count, config.num_patches());
+  std::vector<float> cut(values);
+  std::vector<float> scores(static_cast<std::size_t>(config.num_patches()));
+  mae::matrix_view<float> const patches(cut.data(), config.num_patches(), config.patch_values());
+  for (index_t i = 0; i < count; ++i) {
+    auto const number = static_cast<std::uint64_t>(i);
+    mae::patchify(images.subspan(static_cast<std::size_t>(i) * values, values),
+                  config.image,
+                  config.patch,
+                  patches);
+    mae::random_stream random({.seed = seed, .use = mae::purpose::mask, .index = number});
+    mae::mask_context const context{.patches = patches,
+                                    .channels = config.image.channels,
+                                    .grid_rows = config.grid_rows(),
+                                    .grid_columns = config.grid_columns(),
+                                    .dataset_index = number};
+    mae::plan_image(plan, i, mask, context, random, scores);
+  }
+  return plan;
+}
+
+/// The objective that the decoder was trained for.
+pretrain::chosen_objective objective_of(mae::pretrained_model const& model,
+                                        pretrain::options& settings) {
+  if (auto const normalised = model.norm_pix())
+    settings.objective =
+        *normalised ? pretrain::objective_choice::normalised : pretrain::objective_choice::pixels;
+  return pretrain::make_objective(settings);
+}
+
+void run(reconstruct_options& o) {
+  auto const found = tools::read_model(o, std::cerr);
+  auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
+  auto const images = load(o, found.sizes.image, *threads);
+  index_t const count = std::min(o.images, images.size());
+  auto const mask = pretrain::make_mask(o.settings, images, found.sizes.patch, *threads);
+  using backend = mae::eigen_backend<float>;
+  auto const model = mae::open_pretrained(
+      found,
+      mae::autoencoder_parts<pretrain::chosen_mask, backend, pretrain::chosen_objective>{
+          .mask = mask, .objective = objective_of(found, o.settings), .backend = backend(threads)});
+  auto const stored = pretrain::read_images(images, count);
+  auto const plan = plan_for(mask, found.sizes, stored, count, o.settings.seed);
+  auto input = stored;
+  bool const normalises = !model.statistics().mean.empty();
+  if (normalises) mae::normalise_pixels(input, model.statistics());
+  auto painted = model.reconstruct(input, plan);
+  if (normalises) mae::denormalise_pixels(painted, model.statistics());
+  auto const rows = pretrain::compose_rows(found.sizes, stored, painted, plan);
+  pretrain::save_png(
+      pretrain::draw_sheet(rows, pretrain::layout_for(found.sizes.image, rows.size())), o.out);
+  std::cout << "wrote " << o.out << ": original | masked | reconstruction | pasted, of " << count
+            << " images\n";
+}
+
+constexpr char const* introduction =
+    "Hides patches of pictures and lets a checkpoint's decoder paint them.\n"
+    "Usage: mae_reconstruct --model FILE|DIR --data FILE|DIR [--out FILE] [--mask-ratio 0.75]\n";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return pretrain::run_program("mae_reconstruct", "fewer --images need less", [&] {
+    reconstruct_options options;
+    auto const flags = flags_for(options);
+    auto const given = pretrain::read_command_line(flags, argc, argv);
+    if (given.help) {
+      std::cout << introduction << pretrain::describe_flags(flags);
+      return;
+    }
+    pretrain::check_mask(given, options.settings);
+    run(options);
+  });
+}

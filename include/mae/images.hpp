@@ -1,0 +1,6 @@
+#pragma once
+
+/// Pictures from files: what needs libpng and libjpeg-turbo (the CMake component images).
+
+#include <mae/images/image_file.hpp>
+#include <mae/images/image_folder.hpp>

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
+#include <mae/interop/load_pretrained.hpp>
+#include <mae/interop/pretrained.hpp>
+#include <mae/mask/policy.hpp>
+#include <mae/model/autoencoder.hpp>
+#include <mae/model/encoder.hpp>
+#include <mae/objective/objective.hpp>
+
+#include <string>
+#include <utility>
+
+namespace mae {
+
+namespace detail {
+
+/// A model or an encoder of a checkpoint's sizes, which were checked when it was read.
+template <MaskPolicy Mask, Backend B, Objective Target>
+struct opened_autoencoder : sized_autoencoder<Mask, B, Target> {
+  opened_autoencoder(model_config const& config, autoencoder_parts<Mask, B, Target> made_of)
+      : sized_autoencoder<Mask, B, Target>(config, std::move(made_of)) {}
+};
+template <Backend B>
+struct opened_encoder : sized_encoder<B> {
+  opened_encoder(pretrained_model const& found, B backend)
+      : sized_encoder<B>(found.sizes, 0, std::move(backend), found.norm_epsilon()) {}
+};
+
+inline void require_heads(pretrained_model const& found, stack_config const& stack) {
+  if (stack.heads != 0) return;
+  throw config_error(found.path + ": the file does not say how many heads its " +
+                     std::to_string(stack.depth) + " layers of width " +
+                     std::to_string(stack.width) +
+                     " have. Put a config.json or this library's metadata beside it, or add a "
+                     "model of these sizes "
+                     "to `all` in mae/model/configs.hpp");
+}
+
+}  // namespace detail
+
+/// The model of a checkpoint, of whatever sizes it has: they are values, nothing is compiled for
+/// them. Throws config_error where there is no decoder, or where its heads are not known.
+template <MaskPolicy Mask, Backend B, Objective Target>
+sized_autoencoder<Mask, B, Target> open_pretrained(pretrained_model const& found,
+                                                   autoencoder_parts<Mask, B, Target> parts) {
+  detail::require_decoder(found);
+  detail::require_heads(found, found.sizes.encoder);
+  detail::require_heads(found, found.sizes.decoder);
+  detail::opened_autoencoder<Mask, B, Target> model(found.sizes, std::move(parts));
+  detail::put_values(model, found, pretrained_parts::encoder_and_decoder);
+  return model;
+}
+
+/// The encoder of a checkpoint likewise.
+template <Backend B>
+sized_encoder<B> open_pretrained_encoder(pretrained_model const& found, B backend) {
+  detail::require_heads(found, found.sizes.encoder);
+  detail::opened_encoder<B> encoder(found, std::move(backend));
+  detail::put_values(encoder, found, pretrained_parts::encoder);
+  return encoder;
+}
+
+}  // namespace mae
