@@ -68,7 +68,13 @@ inline probe_scores grade_features(graded_features const& train,
   if (choice == probe_choice::linear || choice == probe_choice::both)
     scores.linear = percent * mae::linear_probe(backend, train.view(), test.view(), classes).top1;
   if (choice == probe_choice::knn || choice == probe_choice::both)
-    scores.knn = percent * mae::knn_top1(backend, train.view(), test.view(), classes);
+    scores.knn =
+        percent * mae::knn_top1(backend,
+                                train.view(),
+                                test.view(),
+                                classes,
+                                {.neighbours = std::min<mae::index_t>(mae::knn_options{}.neighbours,
+                                                                      std::ssize(train.labels))});
   return scores;
 }
 

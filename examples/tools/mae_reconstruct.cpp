@@ -36,6 +36,8 @@ using mae::index_t;
 using pretrain::usage_error;
 
 struct reconstruct_options : tools::common_options {
+  reconstruct_options() { settings.crop_min = 1; }  // what saliency is measured on
+
   std::string out = "reconstructions.png";
   index_t images = 8;
 };
@@ -69,7 +71,7 @@ std::vector<pretrain::flag_group> flags_for(reconstruct_options& o) {
 }
 
 pretrain::image_set one_picture(std::string const& path, mae::image_extent const& extent) {
-  mae::image_resizer resizer;
+  mae::byte_resizer resizer;
   auto const picture = mae::decode_image(path, extent.channels);
   auto fitted =
       mae::fit_image(picture, extent, mae::image_fit::crop, mae::interpolation::bicubic, resizer);

@@ -3,11 +3,12 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
+#include <mae/data/byte_resizer.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/resize.hpp>
 
-#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <span>
 #include <string>
 #include <utility>
@@ -15,9 +16,9 @@
 
 namespace mae {
 
-/// A dataset's images at another height and width, resampled as PIL does whenever one is read. As
-/// there, results are stored values again: whole multiples of the pixel scale, where there is one
-/// (8-bit images), within [0, 1]. Owns the dataset; those in memory share their pixels.
+/// A dataset's images at another height and width, resampled as PIL does whenever one is read:
+/// 8-bit images (those with a pixel scale) by byte_resizer. Owns the dataset; those in memory share
+/// their pixels.
 template <Dataset D>
 class resized_dataset {
  public:
@@ -46,16 +47,18 @@ class resized_dataset {
     auto const stored_extent = dataset_.extent();
     if (stored_extent == extent_) return dataset_.read(index, pixels);
     thread_local std::vector<float> stored;
-    thread_local image_resizer resizer;
     stored.resize(static_cast<std::size_t>(stored_extent.values()));
     dataset_.read(index, stored);
-    resizer({stored, stored_extent},
-            {.box = {0, 0, stored_extent.height, stored_extent.width}},
-            kind_,
-            {pixels, extent_});
-    auto const scale = static_cast<float>(dataset_.pixel_scale());
-    if (scale == 1.0F) return;
-    for (float& value : pixels) value = std::round(std::clamp(value, 0.0F, 1.0F) / scale) * scale;
+    image_crop const all{.box = {0, 0, stored_extent.height, stored_extent.width}};
+    if (dataset_.pixel_scale() == 1.0) {
+      thread_local image_resizer resizer;
+      return resizer({stored, stored_extent}, all, kind_, {pixels, extent_});
+    }
+    thread_local byte_resizer resizer;
+    constexpr float largest = 255.0F;
+    for (float& value : stored) value = std::round(value * largest);
+    resizer({stored, stored_extent}, all, kind_, {pixels, extent_});
+    for (float& value : pixels) value /= largest;
   }
 
  private:

@@ -4,6 +4,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
+#include <mae/data/byte_resizer.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/memory_dataset.hpp>
 #include <mae/data/resize.hpp>
@@ -39,7 +40,7 @@ inline image_bytes fit_image(image_bytes const& picture,
                              image_extent const& extent,
                              image_fit fit,
                              interpolation kind,
-                             image_resizer& resizer) {
+                             byte_resizer& resizer) {
   auto const [height, width, channels] = picture.extent;
   pixel_box box{0, 0, height, width};
   if (fit == image_fit::crop) {
@@ -52,8 +53,7 @@ inline image_bytes fit_image(image_bytes const& picture,
   std::vector<float> resampled(static_cast<std::size_t>(extent.values()));
   resizer({source, picture.extent}, {.box = box}, kind, {resampled, extent});
   image_bytes result{.extent = extent, .pixels = {}};
-  for (float const value : resampled)
-    result.pixels.push_back(static_cast<std::uint8_t>(std::clamp(value, 0.0F, 255.0F) + 0.5F));
+  for (float const value : resampled) result.pixels.push_back(static_cast<std::uint8_t>(value));
   return result;
 }
 
@@ -114,7 +114,7 @@ class image_folder {
 
   /// The picture as it is kept in memory. Throws as decode_image.
   image_bytes decode(index_t index) const {
-    thread_local image_resizer resizer;
+    thread_local byte_resizer resizer;
     auto const picture = decode_image(path(index), options_.extent.channels, options_.limits);
     return fit_image(picture, options_.extent, options_.fit, options_.kind, resizer);
   }

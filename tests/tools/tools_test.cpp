@@ -1,0 +1,260 @@
+// The tools as their users run them.
+
+#include "picture.hpp"
+#include "png_file.hpp"
+#include "running_program.hpp"
+#include "temporary_folder.hpp"
+#include "text_file.hpp"
+
+#include <mae/core/types.hpp>
+#include <mae/io/dtype.hpp>
+#include <mae/io/safetensors.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+std::string const fixtures = MAE_TESTS_DIR "/interop/fixtures/";
+std::string const pictures = MAE_TESTS_DIR "/images/fixtures/";
+
+program_result run_tool(std::string const& tool, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), std::string(TOOLS) + "/" + tool);
+  return run_program(arguments);
+}
+
+/// Runs a tool that must succeed; what it says.
+std::string output_of(std::string const& tool, std::vector<std::string> const& arguments) {
+  auto const result = run_tool(tool, arguments);
+  CHECK_MESSAGE(result.exit_code == 0, result.err);
+  return result.out;
+}
+
+bool holds(std::string const& text, std::string const& part) {
+  CAPTURE(text);
+  return text.find(part) != std::string::npos;
+}
+
+/// One line on stderr, and an exit status.
+void check_refused(program_result const& result, int exit_code, std::string const& why) {
+  CHECK(result.exit_code == exit_code);
+  CHECK(std::ranges::count(result.err, '\n') == 1);
+  CHECK(holds(result.err, why));
+}
+
+/// A small model, trained for two steps.
+struct trained_model {
+  mae_test::temporary_folder folder;
+  std::string path = folder.file("run/model.safetensors");
+  std::string encoder = folder.file("run/encoder.safetensors");
+
+  trained_model() {
+    auto const result = run_program({DRIVER,
+                                     "--data",
+                                     "synthetic",
+                                     "--config",
+                                     "micro8",
+                                     "--steps",
+                                     "2",
+                                     "--batch-size",
+                                     "16",
+                                     "--probe",
+                                     "none",
+                                     "--heldout-images",
+                                     "16",
+                                     "--out",
+                                     folder.file("run")});
+    REQUIRE(result.exit_code == 0);
+  }
+};
+trained_model const& trained() {
+  static trained_model const model;
+  return model;
+}
+
+/// Folders of pictures of two classes.
+struct picture_classes {
+  mae_test::temporary_folder folder;
+
+  picture_classes() {
+    for (std::string const name : {"cats", "dogs"}) {
+      fs::create_directories(folder / name);
+      for (int i = 0; i < 10; ++i)
+        fs::copy(pictures + (name == "cats" ? "rgb.png" : "photo.jpg"),
+                 folder / name / (std::to_string(i) + (name == "cats" ? ".png" : ".jpg")));
+    }
+  }
+  std::string path() const { return folder.path().string(); }
+};
+
+}  // namespace
+
+TEST_CASE("every tool explains itself") {
+  for (std::string const tool : {"mae_convert", "mae_features", "mae_probe", "mae_reconstruct"}) {
+    CAPTURE(tool);
+    std::string const help = output_of(tool, {"--help"});
+    CHECK(holds(help, "Usage: " + tool + " --model"));
+    CHECK(holds(help, "--model FILE|DIR"));
+    check_refused(run_tool(tool, {"--modell", "x"}), 2, "is no flag");
+    check_refused(run_tool(tool, {}), 2, "--model names the checkpoint");
+    std::vector<std::string> absent{"--model", "absent"};
+    if (tool != "mae_probe") absent.insert(absent.end(), {"--out", "x.npy"});
+    check_refused(run_tool(tool, absent), 1, "absent: open: No such file");
+  }
+}
+
+TEST_CASE("a checkpoint is described and converted") {
+  mae_test::temporary_folder const scratch;
+  std::string const text = output_of("mae_convert", {"--model", fixtures + "rgb", "--describe"});
+  CHECK(holds(text, "norm_epsilon        1e-12"));
+  CHECK(holds(text, "mask_ratio          0.75"));
+  CHECK(holds(text, "decoder             yes"));
+  CHECK(holds(text, "vit.encoder.layer.2.attention.attention.key.weight"));
+  CHECK(holds(text, "[16, 3, 3, 3]"));
+  CHECK(holds(text, " tensors, "));
+
+  std::string const official = scratch.file("official.safetensors");
+  output_of("mae_convert", {"--model", fixtures + "rgb", "--out", official});
+  CHECK(holds(output_of("mae_convert", {"--model", official, "--describe"}),
+              "blocks.2.attn.qkv.weight"));
+  output_of("mae_convert",
+            {"--model", official, "--out", scratch.file("hub"), "--to", "huggingface"});
+  CHECK(fs::exists(scratch / "hub" / "config.json"));
+  output_of("mae_convert",
+            {"--model", official, "--image-size", "24", "--out", scratch.file("larger")});
+  CHECK(mae::safetensors_file::load(scratch.file("larger")).find("pos_embed")->shape ==
+        std::vector<mae::index_t>{1, 65, 16});
+  check_refused(run_tool("mae_convert",
+                         {"--model", official, "--image-size", "25", "--out", scratch.file("no")}),
+                1,
+                "cannot take images of 25x25x3");
+  check_refused(run_tool("mae_convert", {"--model", official}), 2, "give --out");
+}
+
+TEST_CASE("features are the same in both formats") {
+  mae_test::temporary_folder const scratch;
+  auto const features = [&](std::string const& name) {
+    std::string const out = scratch.file(name);
+    output_of("mae_features",
+              {"--model",
+               trained().encoder,
+               "--data",
+               "synthetic",
+               "--part",
+               "test",
+               "--images",
+               "70",
+               "--pool",
+               "both",
+               "--out",
+               out});
+    return out;
+  };
+  std::string const npy = read_text(features("features.npy"));
+  auto const file = mae::safetensors_file::load(features("features.safetensors"));
+  auto const* const tensor = file.find("features");
+  REQUIRE(tensor != nullptr);
+  CHECK(tensor->shape == std::vector<mae::index_t>{70, 96});
+  CHECK(file.find("labels")->shape == std::vector<mae::index_t>{70});
+  CHECK(npy.starts_with("\x93NUMPY"));
+  CHECK(holds(npy, "'shape': (70, 96)"));
+  REQUIRE(npy.size() % 64 == 0);
+  CHECK(std::memcmp(npy.data() + (npy.size() - tensor->bytes.size()),
+                    tensor->bytes.data(),
+                    tensor->bytes.size()) == 0);
+  check_refused(run_tool("mae_features", {"--model", trained().path, "--out", "x.txt"}),
+                2,
+                "must end in .safetensors or .npy");
+}
+
+TEST_CASE("pictures are reconstructed") {
+  mae_test::temporary_folder const scratch;
+  picture_classes const classes;
+  std::string const out = scratch.file("sheet.png");
+  auto const sheet_of = [&](std::string const& data, std::vector<std::string> more = {}) {
+    more.insert(more.end(), {"--model", trained().path, "--data", data, "--out", out});
+    output_of("mae_reconstruct", more);
+    return pretrain::load_png(out);
+  };
+  auto const one = sheet_of(pictures + "photo.jpg");
+  auto const several = sheet_of(classes.path(), {"--images", "3"});
+  CHECK(one.width() > 4 * one.height() / 2);
+  CHECK(several.height() > 2 * one.height());
+  // The same seed hides the same patches.
+  sheet_of(classes.path(), {"--seed", "1"});
+  std::string const first = read_text(out);
+  sheet_of(classes.path(), {"--seed", "1"});
+  CHECK(read_text(out) == first);
+  sheet_of(classes.path(), {"--seed", "2"});
+  CHECK(read_text(out) != first);
+  sheet_of("synthetic", {"--mask", "saliency", "--mask-ratio", "0.6"});
+
+  check_refused(run_tool("mae_reconstruct",
+                         {"--model", trained().encoder, "--data", "synthetic", "--out", out}),
+                1,
+                "an encoder without a decoder, which gives features, but paints nothing");
+  check_refused(
+      run_tool("mae_reconstruct", {"--model", trained().path, "--data", pictures, "--out", out}),
+      1,
+      "cmyk.jpg: at byte 0: JPEG: ");
+  auto const skipped = run_tool(
+      "mae_reconstruct",
+      {"--model", trained().path, "--data", pictures, "--unreadable", "skip", "--out", out});
+  CHECK(skipped.exit_code == 0);
+  CHECK(holds(skipped.err, "left out: "));
+}
+
+TEST_CASE("an encoder is graded on folders that are classes") {
+  picture_classes const classes;
+  std::string const text =
+      output_of("mae_probe", {"--model", trained().encoder, "--data", classes.path()});
+  CHECK(holds(text, "18 training and 2 test images"));
+  CHECK(holds(text, "2 classes"));
+  CHECK(holds(text, "linear probe"));
+  CHECK(holds(text, "100.0 %"));  // two pictures: whatever sees them tells them apart
+  check_refused(
+      run_tool("mae_probe", {"--model", trained().encoder, "--data", classes.path() + "/cats"}),
+      1,
+      "a probe needs labels");
+}
+
+TEST_CASE("the driver trains on pictures") {
+  picture_classes const classes;
+  mae_test::temporary_folder const scratch;
+  auto const train = [&](std::string const& out, std::vector<std::string> more = {}) {
+    more.insert(more.begin(),
+                {DRIVER,
+                 "--data",
+                 classes.path(),
+                 "--config",
+                 "micro8",
+                 "--steps",
+                 "2",
+                 "--batch-size",
+                 "8",
+                 "--probe",
+                 "none",
+                 "--out",
+                 scratch.file(out)});
+    return run_program(more);
+  };
+  CHECK(train("one").exit_code == 0);
+  CHECK(fs::exists(scratch / "one" / "reconstructions.png"));
+  write_text((classes.folder / "cats" / "none.png").string(), "no picture");
+  check_refused(train("two"), 1, "none.png");
+  auto const skipped = train("three", {"--unreadable", "skip"});
+  CHECK(skipped.exit_code == 0);
+  CHECK(holds(skipped.err, "left out: "));
+  CHECK(train("four", {"--unreadable", "skip", "--init", trained().path}).exit_code == 0);
+  fs::remove(classes.folder / "cats" / "none.png");
+  check_refused(train("five", {"--init", fixtures + "five"}),
+                1,
+                "image_channels is 5 in the file, but 3 here");
+}
