@@ -1,124 +1,147 @@
 #include "json_text.hpp"
 
-#include <nlohmann/json.hpp>
+#include <mae/core/error.hpp>
+#include <mae/io/json_reader.hpp>
+#include <mae/io/json_writer.hpp>
 
 #include <cmath>
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <stdexcept>
+#include <string>
 
 namespace pretrain {
 namespace {
 
-using json = nlohmann::ordered_json;
-using parsed_json = nlohmann::json;  // whose parser the header compiles in any case
+using mae::json_object;
 
-json number(std::optional<double> const& value) {
-  return value && std::isfinite(*value) ? json(*value) : json(nullptr);
+json_object to_object(probe_scores const& scores) {
+  return json_object().add("linear_probe_top1", scores.linear).add("knn_top1", scores.knn);
 }
 
-double read_number(parsed_json const& object, char const* key) {
-  parsed_json const& value = object.at(key);
-  return value.is_null() ? std::nan("") : value.get<double>();
+/// The members of a record's line: its kind, and numbers.
+struct parsed_record {
+  std::string kind;
+  std::int64_t step = 0;
+  std::map<std::string, std::optional<double>> numbers;
+
+  /// Throws std::out_of_range for a line without the number.
+  double number(char const* name) const { return numbers.at(name).value_or(std::nan("")); }
+  std::optional<double> optional(char const* name) const { return numbers.at(name); }
+};
+
+/// Throws mae::format_error for any other line.
+parsed_record parse_record(std::string const& line) {
+  parsed_record record;
+  mae::json_reader reader("metrics", line, 0);
+  reader.object([&](std::string const& name, std::uint64_t /*at*/) {
+    if (name == "kind") {
+      record.kind = reader.string();
+    } else if (name == "step") {
+      record.step = static_cast<std::int64_t>(reader.unsigned_integer());
+    } else if (reader.begins_with('n')) {
+      reader.skip();
+      record.numbers[name] = std::nullopt;
+    } else {
+      record.numbers[name] = reader.number();
+    }
+  });
+  reader.finish_text();
+  return record;
 }
 
-std::optional<double> read_optional(parsed_json const& object, char const* key) {
-  parsed_json const& value = object.at(key);
-  return value.is_null() ? std::nullopt : std::optional(value.get<double>());
-}
-
-json to_object(probe_scores const& scores) {
-  return {{"linear_probe_top1", number(scores.linear)}, {"knn_top1", number(scores.knn)}};
-}
-
-/// Puts the record of a line where it belongs; a kind that `to_json` never made nowhere. Throws
-/// nlohmann's exception for a line without the kind's fields.
-void add_to(training_history& history, parsed_json const& object) {
-  auto const kind = object.at("kind").get<std::string>();
-  auto const step = object.at("step").get<std::int64_t>();
-  auto const value = [&](char const* key) { return read_number(object, key); };
-  if (kind == "training")
-    history.training.push_back({step,
+/// Puts a record where it belongs; a kind that `to_json` never made nowhere.
+void add_to(training_history& history, parsed_record const& record) {
+  auto const value = [&](char const* name) { return record.number(name); };
+  if (record.kind == "training")
+    history.training.push_back({record.step,
                                 value("epoch"),
                                 value("loss"),
                                 value("baseline"),
                                 value("lr"),
                                 value("gradient_norm"),
                                 value("images_per_second")});
-  else if (kind == "heldout")
-    history.heldout.push_back({step, value("epoch"), value("loss"), value("baseline")});
-  else if (kind == "probe")
-    history.probes.push_back({step,
-                              value("epoch"),
-                              read_optional(object, "linear_top1"),
-                              read_optional(object, "knn_top1")});
+  else if (record.kind == "heldout")
+    history.heldout.push_back({record.step, value("epoch"), value("loss"), value("baseline")});
+  else if (record.kind == "probe")
+    history.probes.push_back(
+        {record.step, value("epoch"), record.optional("linear_top1"), record.optional("knn_top1")});
 }
 
 }  // namespace
 
 std::string to_json(training_record const& record) {
-  return json({{"kind", "training"},
-               {"step", record.step},
-               {"epoch", number(record.epoch)},
-               {"loss", number(record.loss)},
-               {"baseline", number(record.baseline)},
-               {"lr", number(record.lr)},
-               {"gradient_norm", number(record.gradient_norm)},
-               {"images_per_second", number(record.images_per_second)}})
-      .dump();
+  return json_object()
+      .add("kind", "training")
+      .add("step", record.step)
+      .add("epoch", record.epoch)
+      .add("loss", record.loss)
+      .add("baseline", record.baseline)
+      .add("lr", record.lr)
+      .add("gradient_norm", record.gradient_norm)
+      .add("images_per_second", record.images_per_second)
+      .line();
 }
 
 std::string to_json(heldout_record const& record) {
-  return json({{"kind", "heldout"},
-               {"step", record.step},
-               {"epoch", number(record.epoch)},
-               {"loss", number(record.loss)},
-               {"baseline", number(record.baseline)}})
-      .dump();
+  return json_object()
+      .add("kind", "heldout")
+      .add("step", record.step)
+      .add("epoch", record.epoch)
+      .add("loss", record.loss)
+      .add("baseline", record.baseline)
+      .line();
 }
 
 std::string to_json(probe_record const& record) {
-  return json({{"kind", "probe"},
-               {"step", record.step},
-               {"epoch", number(record.epoch)},
-               {"linear_top1", number(record.linear_top1)},
-               {"knn_top1", number(record.knn_top1)}})
-      .dump();
+  return json_object()
+      .add("kind", "probe")
+      .add("step", record.step)
+      .add("epoch", record.epoch)
+      .add("linear_top1", record.linear_top1)
+      .add("knn_top1", record.knn_top1)
+      .line();
 }
 
 std::string to_json(run_summary const& summary) {
-  json const object = {{"status", summary.status},
-                       {"data", summary.data},
-                       {"config", summary.config},
-                       {"mask", summary.mask},
-                       {"objective", summary.objective},
-                       {"precision", summary.precision},
-                       {"backend", summary.backend},
-                       {"device", summary.device},
-                       {"threads", summary.threads},
-                       {"seed", summary.seed},
-                       {"steps", summary.steps},
-                       {"epochs", number(summary.epochs)},
-                       {"batch_size", summary.batch_size},
-                       {"parameters", summary.parameters},
-                       {"images_per_second", number(summary.images_per_second)},
-                       {"final_loss", number(summary.final_loss)},
-                       {"heldout_loss", number(summary.heldout_loss)},
-                       {"baseline_loss", number(summary.baseline_loss)},
-                       {"linear_probe_top1", number(summary.trained.linear)},
-                       {"knn_top1", number(summary.trained.knn)},
-                       {"untrained_encoder", to_object(summary.untrained)},
-                       {"raw_pixels", to_object(summary.pixels)},
-                       {"wall_seconds", number(summary.wall_seconds)},
-                       {"build", summary.build}};
-  return object.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  return json_object()
+      .add("status", summary.status)
+      .add("data", summary.data)
+      .add("config", summary.config)
+      .add("mask", summary.mask)
+      .add("objective", summary.objective)
+      .add("precision", summary.precision)
+      .add("backend", summary.backend)
+      .add("device", summary.device)
+      .add("threads", summary.threads)
+      .add("seed", summary.seed)
+      .add("steps", summary.steps)
+      .add("epochs", summary.epochs)
+      .add("batch_size", summary.batch_size)
+      .add("parameters", summary.parameters)
+      .add("images_per_second", summary.images_per_second)
+      .add("final_loss", summary.final_loss)
+      .add("heldout_loss", summary.heldout_loss)
+      .add("baseline_loss", summary.baseline_loss)
+      .add("linear_probe_top1", summary.trained.linear)
+      .add("knn_top1", summary.trained.knn)
+      .add("untrained_encoder", to_object(summary.untrained))
+      .add("raw_pixels", to_object(summary.pixels))
+      .add("wall_seconds", summary.wall_seconds)
+      .add("build", summary.build)
+      .lines();
 }
 
 bool add_from_json(std::string const& line, std::int64_t last, training_history& history) {
   try {
-    auto const object = parsed_json::parse(line);
-    if (object.at("step").get<std::int64_t>() > last) return false;
-    add_to(history, object);
+    auto const record = parse_record(line);
+    if (record.step > last) return false;
+    add_to(history, record);
     return true;
-  } catch (parsed_json::exception const&) {
+  } catch (mae::format_error const&) {
+    return false;
+  } catch (std::out_of_range const&) {
     return false;
   }
 }

@@ -1,6 +1,6 @@
 // Writes the features that a checkpoint's encoder finds in images.
 
-#include "encode.hpp"
+#include "feature_encoder.hpp"
 #include "feature_flags.hpp"
 #include "program.hpp"
 #include "save_file.hpp"

@@ -1,6 +1,6 @@
 // Grades a checkpoint's encoder with labels: a linear probe and nearest neighbours.
 
-#include "encode.hpp"
+#include "feature_encoder.hpp"
 #include "feature_flags.hpp"
 #include "grading.hpp"
 #include "program.hpp"

@@ -6,6 +6,7 @@
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/io/json_reader.hpp>
+#include <mae/io/json_writer.hpp>
 
 #include <array>
 #include <cstddef>
@@ -45,13 +46,13 @@ class huggingface_config_parser {
       : reader_(path, text, 0) {}
 
   huggingface_config parse() && {
-    auto const hidden_of = [](stack_config const& stack) { return stack.hidden(); };
-    hidden_ = {hidden_of(result_.sizes.encoder), hidden_of(result_.sizes.decoder)};
+    encoder_hidden_ = result_.sizes.encoder.hidden();
+    decoder_hidden_ = result_.sizes.decoder.hidden();
     reader_.object([this](std::string const& key, std::uint64_t at) { member(key, at); });
     reader_.finish_text();
     auto& [image, patch, encoder, decoder] = result_.sizes;
-    encoder.mlp_ratio = mlp_ratio_of(hidden_[0], encoder.width);
-    decoder.mlp_ratio = mlp_ratio_of(hidden_[1], decoder.width);
+    encoder.mlp_ratio = mlp_ratio_of(encoder_hidden_, encoder.width);
+    decoder.mlp_ratio = mlp_ratio_of(decoder_hidden_, decoder.width);
     return result_;
   }
 
@@ -63,11 +64,11 @@ class huggingface_config_parser {
          {"hidden_size", &encoder.width},
          {"num_hidden_layers", &encoder.depth},
          {"num_attention_heads", &encoder.heads},
-         {"intermediate_size", &hidden_[0]},
+         {"intermediate_size", &encoder_hidden_},
          {"decoder_hidden_size", &decoder.width},
          {"decoder_num_hidden_layers", &decoder.depth},
          {"decoder_num_attention_heads", &decoder.heads},
-         {"decoder_intermediate_size", &hidden_[1]}}};
+         {"decoder_intermediate_size", &decoder_hidden_}}};
     for (auto const& [name, value] : counts)
       if (key == name) return void(*value = count());
     if (key == "image_size") return extent(image.height, image.width);
@@ -113,7 +114,8 @@ class huggingface_config_parser {
 
   json_reader reader_;
   huggingface_config result_;
-  std::array<index_t, 2> hidden_{};
+  index_t encoder_hidden_ = 0;
+  index_t decoder_hidden_ = 0;
 };
 
 }  // namespace detail
@@ -132,31 +134,25 @@ inline std::string huggingface_config_text(huggingface_config const& config) {
     throw config_error("Hugging Face's ViTMAE has square images and patches alone, not " +
                        to_string(image) + " in patches of " + std::to_string(patch.height) + "x" +
                        std::to_string(patch.width));
-  std::string text =
-      "{\n  \"architectures\": [\n    \"ViTMAEForPreTraining\"\n  ],\n"
-      "  \"attention_probs_dropout_prob\": 0.0,\n";
-  auto const add = [&](char const* name, std::string const& value) {
-    text += "  \"" + std::string(name) + "\": " + value + ",\n";
-  };
-  add("decoder_hidden_size", std::to_string(decoder.width));
-  add("decoder_intermediate_size", std::to_string(decoder.hidden()));
-  add("decoder_num_attention_heads", std::to_string(decoder.heads));
-  add("decoder_num_hidden_layers", std::to_string(decoder.depth));
-  add("hidden_act", "\"gelu\"");
-  add("hidden_dropout_prob", "0.0");
-  add("hidden_size", std::to_string(encoder.width));
-  add("image_size", std::to_string(image.height));
-  add("initializer_range", "0.02");
-  add("intermediate_size", std::to_string(encoder.hidden()));
-  add("layer_norm_eps", decimal_text(config.norm_epsilon));
-  add("mask_ratio", decimal_text(config.mask_ratio));
-  add("model_type", "\"vit_mae\"");
-  add("norm_pix_loss", config.norm_pix ? "true" : "false");
-  add("num_attention_heads", std::to_string(encoder.heads));
-  add("num_channels", std::to_string(image.channels));
-  add("num_hidden_layers", std::to_string(encoder.depth));
-  add("patch_size", std::to_string(patch.height));
-  return text + "  \"qkv_bias\": true\n}\n";
+  return json_object()
+      .add("decoder_hidden_size", decoder.width)
+      .add("decoder_intermediate_size", decoder.hidden())
+      .add("decoder_num_attention_heads", decoder.heads)
+      .add("decoder_num_hidden_layers", decoder.depth)
+      .add("hidden_act", "gelu")
+      .add("hidden_size", encoder.width)
+      .add("image_size", image.height)
+      .add("intermediate_size", encoder.hidden())
+      .add("layer_norm_eps", config.norm_epsilon)
+      .add("mask_ratio", config.mask_ratio)
+      .add("model_type", "vit_mae")
+      .add("norm_pix_loss", config.norm_pix)
+      .add("num_attention_heads", encoder.heads)
+      .add("num_channels", image.channels)
+      .add("num_hidden_layers", encoder.depth)
+      .add("patch_size", patch.height)
+      .add("qkv_bias", true)
+      .lines();
 }
 
 /// Reads the pixel statistics of a preprocessor_config.json; empty ones where it normalises
@@ -184,20 +180,17 @@ inline pixel_statistics parse_preprocessor(std::string const& path, std::string_
 /// The preprocessor_config.json of a model: how an image becomes its input.
 inline std::string preprocessor_text(pixel_statistics const& statistics,
                                      image_extent const& image) {
-  auto const list = [](std::vector<double> const& values) {
-    std::string text = "[";
-    for (double const value : values) text += (text.size() > 1 ? ", " : "") + decimal_text(value);
-    return text + "]";
-  };
-  std::string const size = "{\"height\": " + std::to_string(image.height) +
-                           ", \"width\": " + std::to_string(image.width) + "}";
-  return "{\n  \"do_normalize\": true,\n  \"do_rescale\": true,\n  \"do_resize\": true,\n"
-         "  \"image_mean\": " +
-         list(statistics.mean) +
-         ",\n  \"image_processor_type\": \"ViTImageProcessor\",\n  \"image_std\": " +
-         list(statistics.deviation) +
-         ",\n  \"resample\": 3,\n  \"rescale_factor\": " + decimal_text(statistics.scale) +
-         ",\n  \"size\": " + size + "\n}\n";
+  return json_object()
+      .add("do_normalize", true)
+      .add("do_rescale", true)
+      .add("do_resize", true)
+      .add("image_mean", statistics.mean)
+      .add("image_processor_type", "ViTImageProcessor")
+      .add("image_std", statistics.deviation)
+      .add("resample", 3)  // PIL's bicubic
+      .add("rescale_factor", statistics.scale)
+      .add("size", json_object().add("height", image.height).add("width", image.width))
+      .lines();
 }
 
 }  // namespace mae

@@ -81,9 +81,10 @@ inline safetensors_metadata model_entries(safetensors_metadata const& all) {
                              "pixel_",
                              "position_"};
   safetensors_metadata kept;
-  for (auto const& [name, value] : all)
-    if (std::ranges::any_of(about, [&](char const* start) { return name.starts_with(start); }))
-      kept[name] = value;
+  for (auto const& entry : all)
+    if (std::ranges::any_of(about,
+                            [&](char const* start) { return entry.first.starts_with(start); }))
+      kept.insert(entry);
   return kept;
 }
 

@@ -1,4 +1,4 @@
-#include "encode.hpp"
+#include "feature_encoder.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/clock.hpp>
