@@ -21,7 +21,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,7 +39,7 @@ std::string fixture_path(std::string const& name) {
   return MAE_TESTS_DIR "/interop/fixtures/" + name;
 }
 model_fixture expected_of(std::string const& name) {
-  return model_fixture(std::filesystem::path(fixture_path(name + "/expected.safetensors")));
+  return model_fixture::at(fixture_path(name + "/expected.safetensors"));
 }
 
 /// A checkpoint's values in T, with what it was expected to compute.
@@ -159,7 +158,7 @@ TEST_CASE("an encoder takes whole images, also larger ones than those it was tra
 }
 
 TEST_CASE("positions are resampled in two dimensions as PyTorch does it") {
-  model_fixture const file(std::filesystem::path(fixture_path("positions.safetensors")));
+  auto const file = model_fixture::at(fixture_path("positions.safetensors"));
   auto const from = file.values("from.4x5");
   for (auto const& [name, grid] : {std::pair{"to.6x3", mae::patch_grid{6, 3}},
                                    std::pair{"to.2x11", mae::patch_grid{2, 11}},

@@ -13,7 +13,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
-#include <filesystem>
 #include <limits>
 #include <span>
 #include <stdexcept>
@@ -30,11 +29,9 @@ using mae::index_t;
 class model_fixture {
  public:
   explicit model_fixture(std::string const& name)
-      : model_fixture(
-            std::filesystem::path(MAE_TESTS_DIR "/reference/fixtures/" + name + ".safetensors")) {}
+      : model_fixture(file_at{MAE_TESTS_DIR "/reference/fixtures/" + name + ".safetensors"}) {}
   /// A file of another script with tensors of these names.
-  explicit model_fixture(std::filesystem::path const& path)
-      : path_(path.string()), file_(mae::safetensors_file::load(path_)) {}
+  static model_fixture at(std::string const& path) { return model_fixture(file_at{path}); }
 
   /// A number of the metadata.
   double number(std::string const& key) const { return std::stod(file_.metadata().at(key)); }
@@ -79,6 +76,12 @@ class model_fixture {
   }
 
  private:
+  struct file_at {
+    std::string path;
+  };
+  explicit model_fixture(file_at const& file)
+      : path_(file.path), file_(mae::safetensors_file::load(path_)) {}
+
   index_t size(std::string const& key) const { return static_cast<index_t>(number(key)); }
 
   mae::stack_config stack(std::string const& which) const {
