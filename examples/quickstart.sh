@@ -84,7 +84,8 @@ fi
 
 echo "Building examples/cifar10_pretrain"
 cmake --preset release --compile-no-warning-as-error \
-  -D MAE_BUILD_TESTS=OFF -D MAE_BUILD_BENCHMARKS=OFF -B build/quickstart
+  -D MAE_BUILD_TESTS=OFF -D MAE_BUILD_BENCHMARKS=OFF -D MAE_BUILD_TOOLS=OFF \
+  -D MAE_THRUST=OFF -D MAE_CUDA=OFF -B build/quickstart
 cmake --build build/quickstart --target cifar10_pretrain
 
 echo "Training on ${data} for about two minutes"

@@ -104,9 +104,11 @@ TEST_CASE("the presets have the published numbers of values") {
   CHECK(values(configs::vit_large_patch16) == 329'541'888);
   CHECK(values(configs::vit_huge_patch14) == 657'074'508);
   CHECK(mae::encoder_parameter_count(configs::vit_base_patch16) == 85'798'656);
-  for (auto const& [name, config] : configs::all) {
-    CAPTURE(name);
-    CHECK(config.encoder.width % config.encoder.heads == 0);
-    CHECK(config.decoder.width % config.decoder.heads == 0);
+  for (auto const& preset : configs::all) {
+    CAPTURE(preset.name);
+    auto const& [image, patch, encoder, decoder] = preset.config;
+    CHECK(encoder.width % encoder.heads == 0);
+    CHECK(decoder.width % decoder.heads == 0);
+    CHECK(image.height % patch.height == 0);
   }
 }
