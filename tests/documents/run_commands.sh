@@ -17,6 +17,7 @@ for i in 1 2 3 4 5 6; do
   cp "$tests/images/fixtures/photo.jpg" "$scratch/pictures/photo$i.jpg"
   cp "$tests/images/fixtures/rgb.png" "$scratch/pictures/drawing$i.png"
 done
+# shellcheck disable=SC2016  # Markdown's own backquotes
 sed -n '/^```sh$/,/^```$/{/^```/!p}' "$document" > "$scratch/commands.sh"
 [ -s "$scratch/commands.sh" ] || { echo "$document has no commands" >&2 && exit 1; }
 cd "$scratch"
