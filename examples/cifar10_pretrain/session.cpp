@@ -4,7 +4,6 @@
 #include "configs.hpp"
 #include "grading.hpp"
 #include "images.hpp"
-#include "initial_model.hpp"
 #include "interrupt.hpp"
 #include "json_text.hpp"
 #include "length.hpp"
@@ -24,6 +23,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
+#include <mae/interop/pretrained.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/train/report.hpp>
 
@@ -68,6 +68,12 @@ std::unique_ptr<training_task> make_task(task_parts const& parts) {
     default:
       return make_eigen_task(parts);
   }
+}
+
+/// The checkpoint that a training begins with; nothing for an empty path.
+std::shared_ptr<mae::pretrained_model const> read_initial_model(std::filesystem::path const& path) {
+  if (path.empty()) return nullptr;
+  return std::make_shared<mae::pretrained_model const>(mae::read_pretrained(path.string()));
 }
 
 class session {
