@@ -195,6 +195,31 @@ TEST_CASE("a file that says nothing of itself is known by its shapes, heads by t
   CHECK_FALSE(fs::exists(folder.file("hub")));
 }
 
+TEST_CASE("an encoder's file that says nothing of itself is read, and again after converting") {
+  mae_test::temporary_folder const folder;
+  mae::autoencoder<mae::configs::micro8> const model({.seed = 1});
+  rgb_model const own({.seed = 1});
+  std::string const path = folder.file("encoder");
+  auto const silent = [&](auto const& from) {
+    mae::save_encoder(path, from);
+    editable_file file(path);
+    file.metadata.clear();
+    file.save(path);
+    mae::save_pretrained(folder.file("again"), mae::read_pretrained(path), checkpoint_format::timm);
+    return mae::read_pretrained(folder.file("again"));
+  };
+  auto const known = silent(model);
+  CHECK_FALSE(known.has_decoder);
+  CHECK(known.sizes.encoder == mae::configs::micro8.encoder);
+  CHECK_FALSE(known.entry("decoder_depth").has_value());
+  CHECK(values_of(mae::open_pretrained_encoder(known, mae::eigen_backend<float>(1))) ==
+        values_of(mae::encoder_of(model)));
+  CHECK(silent(own).sizes.encoder.heads == 0);
+  CHECK(holds(refusal_of<mae::config_error>(
+                  [&] { mae::open_pretrained_encoder(silent(own), mae::eigen_backend<float>(1)); }),
+              "does not say how many heads"));
+}
+
 TEST_CASE("positions that form no square need words") {
   mae_test::temporary_folder const folder;
   constexpr mae::model_config oblong{

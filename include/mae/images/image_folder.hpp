@@ -159,11 +159,12 @@ struct decoded_folder {
   std::vector<std::string> unreadable;  // what was wrong with each that was left out
 };
 
-/// Decodes a folder, all cores at once. Throws format_error for the first picture (in their order)
-/// that cannot be read, unless those are to be skipped; config_error where none is left.
+/// Decodes a folder, all cores at once. Throws config_error, which names it, for the first picture
+/// (in their order) that cannot be read, unless those are to be skipped, and where none is left.
 inline decoded_folder decode_all(image_folder const& folder,
                                  thread_pool& threads,
                                  unreadable_policy policy = unreadable_policy::stop) {
+  if (folder.size() == 0) throw config_error("there are no pictures to decode");
   auto const count = static_cast<std::size_t>(folder.size());
   auto const each = static_cast<std::size_t>(folder.extent().values());
   std::vector<std::uint8_t> pixels(count * each);

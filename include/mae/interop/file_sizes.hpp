@@ -23,6 +23,9 @@
 
 namespace mae::detail {
 
+/// Stands for the decoder of a checkpoint that has none.
+inline constexpr stack_config no_decoder{.depth = 1, .width = 4, .heads = 1};
+
 /// Reads whole numbers of a metadata that describes a model in this library's words.
 class size_reader {
  public:
@@ -33,7 +36,7 @@ class size_reader {
     return {.image = {count("image_height"), count("image_width"), count("image_channels")},
             .patch = {count("patch_height"), count("patch_width")},
             .encoder = stack("encoder"),
-            .decoder = stack("decoder")};
+            .decoder = description_.contains("decoder_depth") ? stack("decoder") : no_decoder};
   }
 
  private:
@@ -44,7 +47,7 @@ class size_reader {
     std::string_view const whole = text;
     return {.depth = count(which + "_depth"),
             .width = count(which + "_width"),
-            .heads = count(which + "_heads"),
+            .heads = description_.contains(which + "_heads") ? count(which + "_heads") : 0,
             .mlp_ratio = {number(which + "_mlp_ratio", whole.substr(0, slash)),
                           number(which + "_mlp_ratio", whole.substr(slash + 1))}};
   }
@@ -83,7 +86,7 @@ class shape_reader {
     model_config found{.image = {side * projection[2], side * projection[3], projection[1]},
                        .patch = {projection[2], projection[3]},
                        .encoder = stack("blocks.", positions[2]),
-                       .decoder = {1, 1, 0}};
+                       .decoder = no_decoder};
     if (has_decoder) found.decoder = stack("decoder_blocks.", shape("decoder_pos_embed", 3)[2]);
     return found;
   }
@@ -97,6 +100,9 @@ class shape_reader {
     };
     if (entry == nullptr) refuse(" is missing");
     if (entry->shape.size() != rank) refuse(" has another number of dimensions than a model's");
+    constexpr index_t most = index_t{1} << 24;
+    for (index_t const extent : entry->shape)
+      if (extent > most) refuse(" is larger than any model's");
     return entry->shape;
   }
   stack_config stack(std::string const& prefix, index_t width) const {
@@ -148,13 +154,14 @@ inline void require_possible(std::string const& path, model_config const& sizes)
   constexpr index_t most_pixels = index_t{1} << 15;
   constexpr index_t most_width = index_t{1} << 18;
   constexpr index_t most_blocks = 1024;
+  constexpr index_t most_patch_values = index_t{1} << 24;
   auto const& [image, patch, encoder, decoder] = sizes;
   require(within(image.height, most_pixels) && within(image.width, most_pixels) &&
               within(image.channels, most_pixels),
           "images of " + to_string(image));
   require(within(patch.height, image.height) && within(patch.width, image.width) &&
               image.height % patch.height == 0 && image.width % patch.width == 0 &&
-              sizes.num_patches() > 1,
+              sizes.num_patches() > 1 && sizes.patch_values() <= most_patch_values,
           "images of " + to_string(image) + " in patches of " + std::to_string(patch.height) + "x" +
               std::to_string(patch.width));
   for (auto const* const stack : {&encoder, &decoder}) {

@@ -155,9 +155,11 @@ inline std::string huggingface_config_text(huggingface_config const& config) {
       .lines();
 }
 
-/// Reads the pixel statistics of a preprocessor_config.json; empty ones where it normalises
-/// nothing. Throws format_error for other text.
-inline pixel_statistics parse_preprocessor(std::string const& path, std::string_view text) {
+/// Reads the pixel statistics of a preprocessor_config.json: mean 0 and deviation 1 where it
+/// normalises nothing. Throws format_error for other text.
+inline pixel_statistics parse_preprocessor(std::string const& path,
+                                           std::string_view text,
+                                           index_t channels) {
   pixel_statistics statistics{.mean = {}, .deviation = {}, .scale = 1.0 / 255.0};
   bool normalises = true;
   json_reader reader(path, text, 0);
@@ -173,7 +175,10 @@ inline pixel_statistics parse_preprocessor(std::string const& path, std::string_
     reader.skip();
   });
   reader.finish_text();
-  if (!normalises) return {};
+  if (!normalises) {
+    statistics.mean.assign(static_cast<std::size_t>(channels), 0.0);
+    statistics.deviation.assign(static_cast<std::size_t>(channels), 1.0);
+  }
   return statistics;
 }
 

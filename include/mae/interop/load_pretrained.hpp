@@ -73,9 +73,10 @@ void put_values(Target& target, pretrained_model const& found, pretrained_parts 
                            [](float value) { return static_cast<T>(value); });
   }
   auto statistics = found.statistics();
-  target.set_norm_epsilon(found.norm_epsilon());
-  if (!statistics.mean.empty()) target.set_statistics(std::move(statistics));
+  double const epsilon = found.norm_epsilon();
   lane.upload(std::span<T const>(values), target.parameters().values());
+  target.set_norm_epsilon(epsilon);
+  if (!statistics.mean.empty()) target.set_statistics(std::move(statistics));
 }
 
 /// The same of a checkpoint for images of any size.

@@ -107,7 +107,8 @@ inline void describe_by_config(tensor_files const& files, pretrained_model& mode
   std::string const preprocessor = files.beside("preprocessor_config.json");
   std::error_code ignored;
   if (!std::filesystem::exists(preprocessor, ignored)) return;
-  auto const statistics = parse_preprocessor(preprocessor, read_text_file(preprocessor, 1'000'000));
+  auto const statistics = parse_preprocessor(
+      preprocessor, read_text_file(preprocessor, 1'000'000), config.sizes.image.channels);
   put(model.description, describe(statistics));
 }
 
@@ -193,6 +194,9 @@ inline pretrained_model read_pretrained(std::string const& path) {
   detail::put(model.description, describe(model.sizes));
   for (std::string const stack : {"encoder", "decoder"})
     if (model.description[stack + "_heads"] == "0") model.description.erase(stack + "_heads");
+  if (!model.has_decoder)
+    std::erase_if(model.description,
+                  [](auto const& entry) { return entry.first.starts_with("decoder_"); });
   model.description["position_order"] = position_order;
   return model;
 }

@@ -111,6 +111,9 @@ inline void save_pretrained(std::string const& path,
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
   if (failed) throw io_error(path, "create folder", failed.value());
+  // One of another model would say how this model's pixels are normalised.
+  std::filesystem::remove(folder / "preprocessor_config.json", failed);
+  if (failed) throw io_error(path, "remove preprocessor_config.json", failed.value());
   detail::write_tensors(
       (folder / "model.safetensors").string(), model, layout, naming::hub(), held, stored);
   detail::write_text((folder / "config.json").string(), config);
