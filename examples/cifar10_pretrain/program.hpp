@@ -6,6 +6,7 @@
 #include <exception>
 #include <iostream>
 #include <new>
+#include <vector>
 
 namespace pretrain {
 
@@ -28,6 +29,20 @@ int run_program(char const* name, char const* advice, Run const& run) {
     std::cerr << name << ": " << error.what() << '\n';
   }
   return exit_error;
+}
+
+/// Reads a command line, and prints the help that it asks for, or calls run(what was found on it).
+template <class Run>
+void run_or_explain(int argc,
+                    char const* const* argv,
+                    char const* introduction,
+                    std::vector<flag_group> const& flags,
+                    Run const& run) {
+  auto const given = read_command_line(flags, argc, argv);
+  if (given.help)
+    std::cout << introduction << describe_flags(flags);
+  else
+    run(given);
 }
 
 }  // namespace pretrain

@@ -119,11 +119,7 @@ constexpr char const* introduction =
 int main(int argc, char** argv) {
   return pretrain::run_program("mae_convert", "the checkpoint is read as a whole", [&] {
     convert_options options;
-    auto const flags = flags_for(options);
-    auto const given = pretrain::read_command_line(flags, argc, argv);
-    if (given.help)
-      std::cout << introduction << pretrain::describe_flags(flags);
-    else
-      run(options);
+    pretrain::run_or_explain(
+        argc, argv, introduction, flags_for(options), [&](auto const& /*given*/) { run(options); });
   });
 }

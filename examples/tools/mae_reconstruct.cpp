@@ -170,13 +170,10 @@ constexpr char const* introduction =
 int main(int argc, char** argv) {
   return pretrain::run_program("mae_reconstruct", "fewer --images need less", [&] {
     reconstruct_options options;
-    auto const flags = flags_for(options);
-    auto const given = pretrain::read_command_line(flags, argc, argv);
-    if (given.help) {
-      std::cout << introduction << pretrain::describe_flags(flags);
-      return;
-    }
-    pretrain::check_mask(given, options.settings);
-    run(options);
+    pretrain::run_or_explain(
+        argc, argv, introduction, flags_for(options), [&](pretrain::given_flags const& given) {
+          pretrain::check_mask(given, options.settings);
+          run(options);
+        });
   });
 }
