@@ -161,8 +161,10 @@ TEST_CASE_TEMPLATE("R3: a product is that of its operands in double, but for the
           CAPTURE(depth);
           REQUIRE(error_over_bound<O>(rows, cols, depth, transposed) <= 1);
         }
-  CHECK(error_over_bound<O>(67, 97, 203, false) <= 1);
-  CHECK(error_over_bound<O>(67, 97, 203, true) <= 1);
+  for (bool const transposed : {false, true}) {
+    CHECK(error_over_bound<O>(67, 97, 203, transposed) <= 1);
+    CHECK(error_over_bound<O>(601, 40, 9, transposed) <= 1);  // several blocks of rows
+  }
 }
 
 TEST_CASE_TEMPLATE(

@@ -2,6 +2,7 @@
 
 #include <mae/backend/block.hpp>
 #include <mae/backend/concept.hpp>
+#include <mae/backend/tile/host_lane.hpp>
 #include <mae/backend/tile/operand.hpp>
 #include <mae/backend/tile/packing.hpp>
 #include <mae/backend/tile/product.hpp>
@@ -26,35 +27,17 @@ inline namespace MAE_ISA {
 /// a lane of its own. Operands are multiplied by the library's own tile kernel. A lane is used by
 /// one thread at a time.
 template <class Operand>
-class eigen_lane {
+class eigen_lane : public host_lane<Operand> {
+  using base = host_lane<Operand>;
+
  public:
-  using operand = Operand;
-  using scalar = sum_of<Operand>;
-  using cell = cell_of<Operand>;
-  using packed = packed_matrix<Operand>;
+  using typename base::cell;
+  using typename base::operand;
+  using typename base::packed;
+  using typename base::scalar;
 
   static constexpr bool is_parallel = false;
-  static constexpr fused_members fused{};
-  static constexpr index_t values_per_cell = operand_traits<Operand>::values_per_cell;
 
-  template <class T>
-  void upload(std::span<T const> host, std::span<T> values) const {
-    std::ranges::copy(host, values.begin());
-  }
-  template <class T>
-  void download(std::span<T const> values, std::span<T> host) const {
-    std::ranges::copy(values, host.begin());
-  }
-
-  static constexpr index_t packed_cells(index_t depth, index_t cols) {
-    return mae::packed_cells<Operand>(depth, cols);
-  }
-  static packed packed_at(cell const* cells, index_t depth, index_t cols) {
-    return {cells, depth, cols};
-  }
-  static packed packed_transposed_at(cell const* cells, index_t depth, index_t cols) {
-    return {cells, depth, cols};
-  }
   template <class T>
   packed pack(matrix_view<T> b, cell* cells) const {
     return mae::pack<Operand, std::remove_const_t<T>>(b, cells);
@@ -67,14 +50,10 @@ class eigen_lane {
   template <class Epilogue>
   void multiply(matrix_view<operand const> a, packed const& b, Epilogue const& epilogue) const {
     assert(cells_for<operand>(a.cols) == cells_for<operand>(b.depth));
-    left_operand const left{memory_as<char const>(a.data),
-                            a.rows,
-                            a.cols,
-                            a.stride * static_cast<index_t>(sizeof(operand))};
-    cell* const padding = needs_padding<operand, tile_order::rows>(a.rows, a.cols)
-                              ? room(padding_cells<operand>(a.cols))
+    cell* const padding = needs_padding<operand>(a.rows, a.cols)
+                              ? this->room(padding_cells<operand>(a.cols))
                               : nullptr;
-    mae::multiply<operand, tile_order::rows>(left, b, padding, epilogue);
+    mae::multiply<operand>(left_operand(a), b, padding, epilogue);
   }
 
   template <class Epilogue>
@@ -82,23 +61,17 @@ class eigen_lane {
                            matrix_view<operand const> b,
                            Epilogue const& epilogue) const {
     assert(a.rows == b.rows);
-    cell* const cells = room(transposed_cells(a.rows, a.cols, b.cols));
+    cell* const cells = this->room(transposed_cells(a.rows, b.cols));
     auto const right = pack(b, cells);
-    cell* const padding = cells + packed_cells(b.rows, b.cols);
-    auto const left = as_columns(a, padding + padding_cells<operand>(a.rows));
-    mae::multiply<operand, tile_order::columns>(left, right, padding, epilogue);
+    mae::multiply_transposed<operand>(
+        a, right, cells + base::packed_cells(b.rows, b.cols), epilogue);
   }
 
   void reserve_products(index_t /*rows*/, index_t width) const {
-    room(padding_cells<operand>(width));
+    this->room(padding_cells<operand>(width));
   }
   void reserve_transposed(index_t rows, index_t width) const {
-    room(transposed_cells(rows, width, width));
-  }
-
-  template <class Body>
-  void replay(std::span<index_t const> /*key*/, Body const& body) const {
-    body();
+    this->room(transposed_cells(rows, width));
   }
 
   template <class Functor>
@@ -126,32 +99,9 @@ class eigen_lane {
   }
 
  private:
-  static constexpr index_t transposed_cells(index_t rows, index_t a_cols, index_t b_cols) {
-    index_t const columns =
-        operand_traits<operand>::values_per_cell == 1 ? 0 : cells_for<operand>(rows) * a_cols;
-    return packed_cells(rows, b_cols) + padding_cells<operand>(rows) + columns;
+  static constexpr index_t transposed_cells(index_t depth, index_t cols) {
+    return base::packed_cells(depth, cols) + transposed_block_cells<operand>(depth);
   }
-
-  /// The columns of a, each a row of cells: a as it lies, where a cell is a value.
-  static left_operand as_columns(matrix_view<operand const> a, cell* cells) {
-    constexpr index_t step = operand_traits<operand>::values_per_cell;
-    if constexpr (step == 1)
-      return {memory_as<char const>(a.data),
-              a.cols,
-              a.rows,
-              a.stride * static_cast<index_t>(sizeof(operand))};
-    for (index_t row = 0; row < a.rows; row += step)
-      join_rows<operand>(a, row, 0, a.cols, cells + row / step * a.cols);
-    return {
-        memory_as<char const>(cells), a.cols, a.rows, a.cols * static_cast<index_t>(sizeof(cell))};
-  }
-
-  cell* room(index_t cells) const {
-    if (room_.size() < cells) room_ = host_buffer<cell>(cells);
-    return room_.data();
-  }
-
-  mutable host_buffer<cell> room_;
 };
 static_assert(Lane<eigen_lane<float>> && Lane<eigen_lane<double>>);
 

@@ -3,6 +3,7 @@
 #include <mae/backend/block.hpp>
 #include <mae/backend/concept.hpp>
 #include <mae/backend/thrust/policy.hpp>
+#include <mae/backend/tile/host_lane.hpp>
 #include <mae/backend/tile/operand.hpp>
 #include <mae/backend/tile/packing.hpp>
 #include <mae/backend/tile/product.hpp>
@@ -46,35 +47,17 @@ struct epilogue_from_row {
 /// not depend on the number of threads, and neither does what is summed in them. Products are the
 /// library's tile kernel over pieces of rows.
 template <class System, class Operand>
-class thrust_lane {
+class thrust_lane : public host_lane<Operand> {
+  using base = host_lane<Operand>;
+
  public:
-  using operand = Operand;
-  using scalar = sum_of<Operand>;
-  using cell = cell_of<Operand>;
-  using packed = packed_matrix<Operand>;
+  using typename base::cell;
+  using typename base::operand;
+  using typename base::packed;
+  using typename base::scalar;
 
   static constexpr bool is_parallel = true;
-  static constexpr fused_members fused{};
-  static constexpr index_t values_per_cell = operand_traits<Operand>::values_per_cell;
 
-  template <class T>
-  void upload(std::span<T const> host, std::span<T> values) const {
-    std::ranges::copy(host, values.begin());
-  }
-  template <class T>
-  void download(std::span<T const> values, std::span<T> host) const {
-    std::ranges::copy(values, host.begin());
-  }
-
-  static constexpr index_t packed_cells(index_t depth, index_t cols) {
-    return mae::packed_cells<Operand>(depth, cols);
-  }
-  static packed packed_at(cell const* cells, index_t depth, index_t cols) {
-    return {cells, depth, cols};
-  }
-  static packed packed_transposed_at(cell const* cells, index_t depth, index_t cols) {
-    return {cells, depth, cols};
-  }
   template <class T>
   packed pack(matrix_view<T> b, cell* cells) const {
     for_columns(b.cols, [=](index_t col, index_t count) {
@@ -94,14 +77,13 @@ class thrust_lane {
 
   template <class Epilogue>
   void multiply(matrix_view<operand const> a, packed const& b, Epilogue const& epilogue) const {
-    multiply_pieces<tile_order::rows>({memory_as<char const>(a.data),
-                                       a.rows,
-                                       a.cols,
-                                       a.stride * static_cast<index_t>(sizeof(operand))},
-                                      a.stride * static_cast<index_t>(sizeof(operand)),
-                                      b,
-                                      room(padding_room(a.rows, a.cols)),
-                                      epilogue);
+    cell* const padding = this->room(padding_room(a.rows, a.cols));
+    for_row_pieces(a.rows, [=](index_t piece, index_t first, index_t rows) {
+      mae::multiply<operand>(left_operand(a.middle_rows(first, rows)),
+                             b,
+                             padding + piece * padding_cells<operand>(a.cols),
+                             kernel::epilogue_from_row<Epilogue>{epilogue, first});
+    });
   }
 
   template <class Epilogue>
@@ -109,33 +91,22 @@ class thrust_lane {
                            matrix_view<operand const> b,
                            Epilogue const& epilogue) const {
     assert(a.rows == b.rows);
-    cell* const cells = room(transposed_cells(a.rows, a.cols, b.cols));
+    cell* const cells = this->room(transposed_cells(a.rows, a.cols, b.cols));
     auto const right = pack(b, cells);
-    cell* const padding = cells + packed_cells(b.rows, b.cols);
-    cell* const columns = padding + padding_room(a.cols, a.rows);
-    left_operand left{memory_as<char const>(a.data),
-                      a.cols,
-                      a.rows,
-                      a.stride * static_cast<index_t>(sizeof(operand))};
-    if constexpr (values_per_cell > 1) {
-      constexpr index_t step = values_per_cell;
-      each(cells_for<operand>(a.rows),
-           [=](index_t k) { join_rows<operand>(a, k * step, 0, a.cols, columns + k * a.cols); });
-      left.data = memory_as<char const>(columns);
-      left.stride = a.cols * static_cast<index_t>(sizeof(cell));
-    }
-    multiply_pieces<tile_order::columns>(
-        left, static_cast<index_t>(sizeof(cell)), right, padding, epilogue);
+    cell* const blocks = cells + base::packed_cells(b.rows, b.cols);
+    for_row_pieces(a.cols, [=](index_t piece, index_t first, index_t rows) {
+      mae::multiply_transposed<operand>(a.middle_cols(first, rows),
+                                        right,
+                                        blocks + piece * transposed_block_cells<operand>(a.rows),
+                                        kernel::epilogue_from_row<Epilogue>{epilogue, first});
+    });
   }
 
-  void reserve_products(index_t rows, index_t width) const { room(padding_room(rows, width)); }
+  void reserve_products(index_t rows, index_t width) const {
+    this->room(padding_room(rows, width));
+  }
   void reserve_transposed(index_t rows, index_t width) const {
-    room(transposed_cells(rows, width, width));
-  }
-
-  template <class Body>
-  void replay(std::span<index_t const> /*key*/, Body const& body) const {
-    body();
+    this->room(transposed_cells(rows, width, width));
   }
 
   template <class Functor>
@@ -207,38 +178,20 @@ class thrust_lane {
   static constexpr index_t padding_room(index_t rows, index_t depth) {
     return num_pieces(rows) * padding_cells<operand>(depth);
   }
-  static constexpr index_t transposed_cells(index_t rows, index_t a_cols, index_t b_cols) {
-    index_t const depth = rows;
-    index_t const columns = values_per_cell == 1 ? 0 : cells_for<operand>(depth) * a_cols;
-    return packed_cells(depth, b_cols) + padding_room(a_cols, depth) + columns;
+  static constexpr index_t transposed_cells(index_t depth, index_t a_cols, index_t b_cols) {
+    return base::packed_cells(depth, b_cols) +
+           num_pieces(a_cols) * transposed_block_cells<operand>(depth);
   }
-
-  /// `row_bytes` separate what a piece begins with from what its next row begins with.
-  template <tile_order order, class Epilogue>
-  void multiply_pieces(left_operand const& a,
-                       index_t row_bytes,
-                       packed const& b,
-                       cell* padding,
-                       Epilogue const& epilogue) const {
-    if (a.rows == 0) return;
-    index_t const pieces = num_pieces(a.rows);
+  /// body(piece, first, rows) for the pieces of a product's rows.
+  template <class Body>
+  static void for_row_pieces(index_t rows, Body const& body) {
+    index_t const pieces = num_pieces(rows);
     each(pieces, [=](index_t piece) {
       index_t const first = piece * piece_rows;
-      index_t const last = piece + 1 == pieces ? a.rows : first + piece_rows;
-      mae::multiply<operand, order>(
-          left_operand{a.data + first * row_bytes, last - first, a.depth, a.stride},
-          b,
-          padding + piece * padding_cells<operand>(a.depth),
-          kernel::epilogue_from_row<Epilogue>{epilogue, first});
+      body(piece, first, piece + 1 == pieces ? rows - first : piece_rows);
     });
   }
 
-  cell* room(index_t cells) const {
-    if (room_.size() < cells) room_ = host_buffer<cell>(cells);
-    return room_.data();
-  }
-
-  mutable host_buffer<cell> room_;
   mutable std::vector<double> parts_;
 };
 

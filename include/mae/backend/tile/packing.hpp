@@ -74,6 +74,23 @@ packed_matrix<O> pack(matrix_view<T const> b, cell_of<O>* cells) {
   return {cells, b.rows, b.cols};
 }
 
+/// Packs the columns of a (depth, cols) as the rows of a left operand: tiles of tile_rows of them,
+/// each cell after cell of the depth. What a tile or a cell has beyond the matrix is zero.
+template <class O>
+void pack_tiles(matrix_view<O const> a, cell_of<O>* cells) {
+  constexpr index_t step = operand_traits<O>::values_per_cell;
+  index_t const tile_cells = cells_for<O>(a.rows) * tile_rows;
+  for (index_t row = 0; row < a.rows; row += step) {
+    cell_of<O>* to = cells + row / step * tile_rows;
+    index_t col = 0;
+    for (; col + tile_rows <= a.cols; col += tile_rows, to += tile_cells)
+      join_rows<O>(a, row, col, tile_rows, to);
+    if (col == a.cols) continue;
+    join_rows<O>(a, row, col, a.cols - col, to);
+    std::fill(to + a.cols - col, to + tile_rows, cell_of<O>{});
+  }
+}
+
 namespace kernel {
 
 /// A register of cells, made of a row's values from `from` on.

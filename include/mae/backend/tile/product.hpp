@@ -9,7 +9,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
+#include <cstddef>
 #include <cstring>
 #include <type_traits>
 
@@ -17,19 +17,28 @@ namespace mae {
 inline namespace MAE_ISA {
 
 /// The left operand of a product, (rows, depth), as it lies in memory: `stride` bytes separate its
-/// rows (tile_order::rows) or its columns of cells (tile_order::columns).
+/// rows.
 struct left_operand {
   char const* data;
   index_t rows;
   index_t depth;
   index_t stride;
+
+  template <class O>
+  explicit left_operand(matrix_view<O const> a)
+      : data(memory_as<char const>(a.data)),
+        rows(a.rows),
+        depth(a.cols),
+        stride(a.stride * static_cast<index_t>(sizeof(O))) {}
+
+  char const* row(index_t number) const { return data + number * stride; }
 };
 
 namespace kernel {
 
 /// Copies at most tile_rows rows of a, from `row` on, into a tile of cells, column after column;
 /// what the tile or its last cells have beyond a is zero.
-template <class O, tile_order order>
+template <class O>
 void pad_tile(left_operand const& a, index_t row, cell_of<O>* tile) {
   constexpr index_t step = operand_traits<O>::values_per_cell;
   constexpr auto cell_size = static_cast<index_t>(sizeof(cell_of<O>));
@@ -37,13 +46,10 @@ void pad_tile(left_operand const& a, index_t row, cell_of<O>* tile) {
   index_t const rows = std::min(tile_rows, a.rows - row);
   std::fill_n(tile, depth * tile_rows, cell_of<O>{});
   for (index_t r = 0; r < rows; ++r)
-    for (index_t k = 0; k < depth; ++k) {
-      char const* const from = order == tile_order::rows
-                                   ? a.data + (row + r) * a.stride + k * cell_size
-                                   : a.data + (row + r) * cell_size + k * a.stride;
-      bool const is_half = order == tile_order::rows && (k + 1) * step > a.depth;
-      std::memcpy(tile + k * tile_rows + r, from, is_half ? sizeof(O) : sizeof(cell_of<O>));
-    }
+    for (index_t k = 0; k < depth; ++k)
+      std::memcpy(tile + k * tile_rows + r,
+                  a.row(row + r) + k * cell_size,
+                  (k + 1) * step > a.depth ? sizeof(O) : sizeof(cell_of<O>));
 }
 
 /// Hands the rows of a tile of sums to the epilogue. A whole panel's width, and a whole register's,
@@ -72,43 +78,110 @@ void finish_tile(sum_of<O> const* sums,
   }
 }
 
-/// The products of a left operand that must be padded: of fewer rows than a tile, or of an odd
-/// depth in pairs.
-template <class O, tile_order order, class Epilogue>
-void multiply_padded(left_operand const& a,
-                     packed_matrix<O> const& b,
-                     cell_of<O>* padding,
-                     Epilogue const& epilogue) {
-  alignas(vector_bytes) std::array<sum_of<O>, static_cast<std::size_t>(tile_rows * tile_cols<O>)>
-      sums = {};
-  for (index_t row = 0; row < a.rows; row += tile_rows) {
-    pad_tile<O, order>(a, row, padding);
-    for (index_t col = 0; col < b.cols; col += tile_cols<O>) {
-      multiply_tile<O, tile_order::columns, tile_rows>(
-          cells_for<O>(b.depth),
-          memory_as<char const>(padding),
-          tile_rows * static_cast<index_t>(sizeof(cell_of<O>)),
-          b.panel(col / tile_cols<O>),
-          sums.data(),
-          {});
-      finish_tile<O>(sums.data(),
-                     0,
-                     std::min(tile_rows, a.rows - row),
-                     row,
-                     col,
-                     std::min(tile_cols<O>, b.cols - col),
-                     epilogue);
+/// Rows of a left operand that meet all panels of the right one before the next rows do: few enough
+/// to stay in a core's second cache, enough that the panels are fetched rarely.
+inline constexpr index_t most_block_rows = 22 * tile_rows;
+
+/// A block of rows times one panel after the other. While a panel is multiplied, the next one is
+/// fetched, a share with each tile.
+template <class O, class Epilogue>
+class block_product {
+ public:
+  block_product(index_t rows, packed_matrix<O> const& b, Epilogue const& epilogue)
+      : b_(b), epilogue_(epilogue) {
+    index_t const panel_bytes =
+        cells_for<O>(b.depth) * tile_cols<O> * static_cast<index_t>(sizeof(cell_of<O>));
+    share_ = round_up(ceil_div(panel_bytes, ceil_div(rows, tile_rows)), cache_line);
+  }
+
+  /// tiles(): multiplies all tiles of the block by a panel.
+  template <class Tiles>
+  void for_panels(Tiles const& tiles) {
+    for (col_ = 0; col_ < b_.cols; col_ += tile_cols<O>) {
+      bool const is_last = col_ + tile_cols<O> >= b_.cols;
+      next_panel_ = memory_as<char const>(b_.panel(col_ / tile_cols<O> + 1));
+      next_share_ = is_last ? 0 : share_;
+      tiles();
     }
   }
+
+  /// A tile of `rows` rows at `a`, whose first one is `row` of the product. Those in [skipped, end)
+  /// go to the epilogue.
+  template <tile_order order, index_t rows>
+  void multiply(char const* a, index_t stride, index_t row, index_t skipped, index_t end) {
+    multiply_tile<O, order, rows>(cells_for<O>(b_.depth),
+                                  a,
+                                  stride,
+                                  b_.panel(col_ / tile_cols<O>),
+                                  sums_.data(),
+                                  {epilogue_.meets(row, col_), end, next_panel_, next_share_});
+    next_panel_ += next_share_;
+    finish_tile<O>(
+        sums_.data(), skipped, end, row, col_, std::min(tile_cols<O>, b_.cols - col_), epilogue_);
+  }
+
+ private:
+  packed_matrix<O> const& b_;
+  Epilogue const& epilogue_;
+  index_t share_;
+  index_t col_ = 0;
+  char const* next_panel_ = nullptr;
+  index_t next_share_ = 0;
+  alignas(
+      vector_bytes) std::array<sum_of<O>, static_cast<std::size_t>(tile_rows* tile_cols<O>)> sums_;
+};
+
+/// The rows [first, last) of a, read as they lie. Where fewer are left than a tile has, it begins
+/// earlier, and the epilogue does not see again what it had.
+template <class O, class Epilogue>
+void multiply_block(left_operand const& a,
+                    index_t first,
+                    index_t last,
+                    packed_matrix<O> const& b,
+                    Epilogue const& epilogue) {
+  block_product<O, Epilogue> product(last - first, b, epilogue);
+  auto const tile = [&](auto rows, index_t done) {
+    index_t const row = std::min<index_t>(done, a.rows - rows);
+    product.template multiply<tile_order::rows, rows>(a.row(row), a.stride, row, done - row, rows);
+  };
+  product.for_panels([&] {
+    index_t done = first;
+    for (; last - done > half_tile_rows && a.rows >= tile_rows; done += tile_rows)
+      tile(std::integral_constant<index_t, tile_rows>{}, done);
+    for (; done < last; done += half_tile_rows)
+      tile(std::integral_constant<index_t, half_tile_rows>{}, done);
+  });
+}
+
+/// Rows that were copied into tiles of cells; the first is `first` of the product.
+template <class O, class Epilogue>
+void multiply_tiles(cell_of<O> const* tiles,
+                    index_t first,
+                    index_t rows,
+                    packed_matrix<O> const& b,
+                    Epilogue const& epilogue) {
+  constexpr index_t stride = tile_rows * static_cast<index_t>(sizeof(cell_of<O>));
+  block_product<O, Epilogue> product(rows, b, epilogue);
+  product.for_panels([&] {
+    for (index_t row = 0; row < rows; row += tile_rows) {
+      auto const* const tile = memory_as<char const>(tiles + row * cells_for<O>(b.depth));
+      if (rows - row > half_tile_rows)
+        product.template multiply<tile_order::columns, tile_rows>(
+            tile, stride, first + row, 0, std::min(tile_rows, rows - row));
+      else
+        product.template multiply<tile_order::columns, half_tile_rows>(
+            tile, stride, first + row, 0, rows - row);
+    }
+  });
 }
 
 }  // namespace kernel
 
-/// Whether a left operand must be copied before the tile kernel can read it.
-template <class O, tile_order order>
+/// Whether a left operand must be copied before the tile kernel can read it: of fewer rows than a
+/// tile, or of an odd depth in pairs.
+template <class O>
 constexpr bool needs_padding(index_t rows, index_t depth) {
-  return rows < half_tile_rows ||
-         (order == tile_order::rows && depth % operand_traits<O>::values_per_cell != 0);
+  return rows < half_tile_rows || depth % operand_traits<O>::values_per_cell != 0;
 }
 
 /// The cells that `multiply` needs to pad a left operand.
@@ -117,76 +190,48 @@ constexpr index_t padding_cells(index_t depth) {
   return cells_for<O>(depth) * tile_rows;
 }
 
-namespace kernel {
-
-/// A product whose left operand is read as it lies, tile by tile.
-template <class O, tile_order order, class Epilogue>
-class tiled_product {
- public:
-  tiled_product(left_operand const& a, packed_matrix<O> const& b, Epilogue const& epilogue)
-      : a_(a),
-        b_(b),
-        epilogue_(epilogue),
-        row_step_(order == tile_order::rows ? a.stride : static_cast<index_t>(sizeof(cell_of<O>))) {
-    index_t const panel_bytes =
-        cells_for<O>(b.depth) * tile_cols<O> * static_cast<index_t>(sizeof(cell_of<O>));
-    share_ = round_up(ceil_div(panel_bytes, ceil_div(a.rows, tile_rows)), cache_line);
-  }
-
-  void run() {
-    for (index_t col = 0; col < b_.cols; col += tile_cols<O>) {
-      // While this panel is multiplied, the next one is fetched, a share with each tile.
-      bool const is_last = col + tile_cols<O> >= b_.cols;
-      next_panel_ = memory_as<char const>(b_.panel(col / tile_cols<O> + 1));
-      next_share_ = is_last ? 0 : share_;
-      index_t done = 0;
-      for (; a_.rows - done > half_tile_rows && a_.rows >= tile_rows; done += tile_rows)
-        multiply_rows<tile_rows>(done, col);
-      for (; done < a_.rows; done += half_tile_rows) multiply_rows<half_tile_rows>(done, col);
-    }
-  }
-
- private:
-  /// The rows from `done` on. Where fewer are left the tile begins earlier, and the epilogue does
-  /// not see again what it had.
-  template <index_t rows>
-  void multiply_rows(index_t done, index_t col) {
-    index_t const row = std::min(done, a_.rows - rows);
-    multiply_tile<O, order, rows>(cells_for<O>(b_.depth),
-                                  a_.data + row * row_step_,
-                                  a_.stride,
-                                  b_.panel(col / tile_cols<O>),
-                                  sums_.data(),
-                                  {epilogue_.meets(row, col), rows, next_panel_, next_share_});
-    next_panel_ += next_share_;
-    finish_tile<O>(
-        sums_.data(), done - row, rows, row, col, std::min(tile_cols<O>, b_.cols - col), epilogue_);
-  }
-
-  left_operand const& a_;
-  packed_matrix<O> const& b_;
-  Epilogue const& epilogue_;
-  index_t row_step_;
-  index_t share_;
-  char const* next_panel_ = nullptr;
-  index_t next_share_ = 0;
-  alignas(
-      vector_bytes) std::array<sum_of<O>, static_cast<std::size_t>(tile_rows* tile_cols<O>)> sums_;
-};
-
-}  // namespace kernel
-
 /// Computes a * b and hands it to epilogue(values, row, col, count), in pieces: the columns [col,
 /// col + count) of a row. Every sum runs over the depth in order, so that an entry's bits do not
 /// depend on the rows beside it. `padding` has room for padding_cells where needs_padding.
-template <class O, tile_order order, class Epilogue>
+template <class O, class Epilogue>
 void multiply(left_operand const& a,
               packed_matrix<O> const& b,
               cell_of<O>* padding,
               Epilogue const& epilogue) {
-  if (needs_padding<O, order>(a.rows, a.depth))
-    return kernel::multiply_padded<O, order>(a, b, padding, epilogue);
-  kernel::tiled_product<O, order, Epilogue>(a, b, epilogue).run();
+  if (needs_padding<O>(a.rows, a.depth)) {
+    for (index_t row = 0; row < a.rows; row += tile_rows) {
+      kernel::pad_tile<O>(a, row, padding);
+      kernel::multiply_tiles<O>(padding, row, std::min(tile_rows, a.rows - row), b, epilogue);
+    }
+    return;
+  }
+  index_t const blocks = ceil_div(a.rows, kernel::most_block_rows);
+  index_t const rows = round_up(ceil_div(a.rows, blocks), tile_rows);
+  for (index_t first = 0; first < a.rows; first += rows)
+    kernel::multiply_block<O>(a, first, std::min(first + rows, a.rows), b, epilogue);
+}
+
+/// Columns of a transposed left operand that are copied at once, so that the tile kernel does not
+/// wait for values that lie far apart.
+inline constexpr index_t transposed_block = 8 * tile_rows;
+
+/// The cells that `multiply_transposed` needs for them.
+template <class O>
+constexpr index_t transposed_block_cells(index_t depth) {
+  return cells_for<O>(depth) * transposed_block;
+}
+
+/// Likewise a^T * b, given a (depth, rows), with room for transposed_block_cells.
+template <class O, class Epilogue>
+void multiply_transposed(matrix_view<O const> a,
+                         packed_matrix<O> const& b,
+                         cell_of<O>* cells,
+                         Epilogue const& epilogue) {
+  for (index_t first = 0; first < a.cols; first += transposed_block) {
+    index_t const count = std::min(transposed_block, a.cols - first);
+    pack_tiles<O>(a.middle_cols(first, count), cells);
+    kernel::multiply_tiles<O>(cells, first, count, b, epilogue);
+  }
 }
 
 }  // namespace MAE_ISA
