@@ -433,7 +433,7 @@ TEST_CASE("everything that a file says is compared, but for where the training s
   }
   for (auto const& [name, value] : mae::describe(small_config))
     CHECK(original.metadata.at(name) == value);
-  for (auto const* name : {"lanes", "images_per_shard", "contents", "precision"})
+  for (auto const* name : {"lanes", "shards", "contents", "precision"})
     CHECK(original.metadata.contains(name));
   CHECK(compared == original.metadata.size() - stands.size());
 }

@@ -54,7 +54,7 @@ settings_list resume_settings(Trainer const& training) {
   settings_list all = describe(training.options());
   auto const& shards = training.shards();
   all.push_back({"precision", std::decay_t<decltype(training.model())>::backend_type::precision()});
-  all.push_back({"images_per_shard", std::to_string(shards.per_shard)});
+  all.push_back({"shards", std::to_string(shards.shards)});
   all.push_back({"lanes", std::to_string(shards.lanes)});
   all.push_back({"steps_per_epoch", std::to_string(training.steps_per_epoch())});
   for (auto const& [name, value] : describe_model(training.model(), contents::training))

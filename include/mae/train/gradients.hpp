@@ -67,14 +67,14 @@ class gradient_sum {
                index_t max_visible,
                B const& backend)
       : schedule_(schedule), backend_(backend), size_(layout.size()), totals_(schedule.lanes + 1) {
-    auto const room = shard_capacity::bound(sizes.config, schedule.per_shard, max_visible);
+    auto const room = shard_capacity::bound(sizes.config, schedule.per_shard(), max_visible);
     auto const passes = std::min<index_t>(backend.num_workers(), schedule.lanes);
     for (index_t i = 0; i < passes; ++i) {
       auto& mine = *passes_.emplace_back(std::make_unique<pass>(backend, sizes));
       mine.network.fit(room);
-      mine.shard.reserve(schedule.per_shard, sizes.config.num_patches(), max_visible);
+      mine.shard.reserve(schedule.per_shard(), sizes.config.num_patches(), max_visible);
       mine.staged.reserve(room);
-      mine.patches.reserve(schedule.per_shard * sizes.config.image.values());
+      mine.patches.reserve(schedule.per_shard() * sizes.config.image.values());
       mine.targets.reserve(room.targets * sizes.target_width);
     }
     for (index_t i = 0; i < schedule.lanes; ++i) lanes_.emplace_back(layout, sizes.config);
