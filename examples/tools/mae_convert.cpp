@@ -72,9 +72,10 @@ std::string grouped(mae::index_t value) {
 }
 
 void describe(std::string const& path, mae::pretrained_model const& model) {
+  using mae::detail::safetensors::printable;
   std::cout << model.path << '\n';
   for (auto const& [name, value] : model.description)
-    std::cout << "  " << std::left << std::setw(20) << name << value << '\n';
+    std::cout << "  " << std::left << std::setw(20) << printable(name) << printable(value) << '\n';
   std::cout << "  " << std::setw(20) << "decoder" << (model.has_decoder ? "yes" : "no") << '\n';
 
   auto const files = mae::tensor_files::open(path);
@@ -85,8 +86,9 @@ void describe(std::string const& path, mae::pretrained_model const& model) {
     widest = std::max(widest, entry.name.size());
   });
   files.for_each([&](std::string const&, mae::tensor_entry const& entry) {
-    std::cout << std::left << std::setw(static_cast<int>(widest) + 2) << entry.name << std::setw(6)
-              << mae::dtype_name(entry.type) << mae::detail::shape_text(entry.shape) << '\n';
+    std::cout << std::left << std::setw(static_cast<int>(widest) + 2) << printable(entry.name)
+              << std::setw(6) << mae::dtype_name(entry.type) << mae::detail::shape_text(entry.shape)
+              << '\n';
     values += static_cast<mae::index_t>(entry.bytes.size() / mae::dtype_bytes(entry.type));
     ++tensors;
   });

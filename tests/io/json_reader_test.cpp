@@ -35,6 +35,19 @@ std::int64_t refused_at(Read read, std::string_view text) {
   return -1;
 }
 
+double read_double(std::string_view text) {
+  mae::json_reader reader("f", text, 100);
+  double const value = reader.number();
+  reader.finish();
+  return value;
+}
+
+void skip_value(std::string_view text) {
+  mae::json_reader reader("f", text, 100);
+  reader.skip();
+  reader.finish_text();
+}
+
 }  // namespace
 
 TEST_CASE("strings are decoded") {
@@ -94,6 +107,51 @@ TEST_CASE("numbers are unsigned integers of 64 bits") {
     CHECK(refused_at(read_number, text) == 100);
   for (char const* text : {"1.0", "1e3", "1E3", "0x10", "1_0"})
     CHECK(refused_at(read_number, text) == 101);
+}
+
+TEST_CASE("numbers with a fraction are those of JSON") {
+  CHECK(read_double("0") == 0);
+  CHECK(read_double("-0.5") == -0.5);
+  CHECK(read_double("1e-12") == 1e-12);
+  CHECK(read_double("12.25E+2") == 1225);
+  for (char const* text :
+       {"+1", ".5", "-", "NaN", "inf", "-Infinity", "true", "", "1.", "1.e3", "2e", "2e+"})
+    CHECK(refused_at(read_double, text) == 100);
+  for (char const* text : {"1e400", "-1e400", "1e-400"})
+    CHECK(refused_at(read_double, text) == 100);
+  for (char const* text : {"01", "00", "0x10"}) CHECK(refused_at(read_double, text) == 101);
+}
+
+TEST_CASE("values of any kind are passed over") {
+  for (char const* text : {"0",
+                           "-1.5e-400",
+                           "true",
+                           "false",
+                           " null ",
+                           R"("]}\"")",
+                           "[]",
+                           "{}",
+                           "[ [ ] , { } ]",
+                           R"({"a":[1,{"b":null},"c"],"d":{"e":{}}})"})
+    CHECK(refused_at(skip_value, text) == -1);
+}
+
+TEST_CASE("values that are no JSON are not passed over") {
+  CHECK(refused_at(skip_value, "") == 100);
+  CHECK(refused_at(skip_value, "nul") == 100);
+  CHECK(refused_at(skip_value, "01") == 101);
+  CHECK(refused_at(skip_value, "[1 2]") == 103);
+  CHECK(refused_at(skip_value, "[1,]") == 103);
+  CHECK(refused_at(skip_value, "[,1]") == 101);
+  CHECK(refused_at(skip_value, "[1:2]") == 102);
+  CHECK(refused_at(skip_value, "[1}") == 102);
+  CHECK(refused_at(skip_value, "{1:2}") == 101);
+  CHECK(refused_at(skip_value, R"({"a"})") == 104);
+  CHECK(refused_at(skip_value, R"({"a",1})") == 104);
+  CHECK(refused_at(skip_value, R"({"a":1,})") == 107);
+  CHECK(refused_at(skip_value, R"({"a":1]})") == 106);
+  CHECK(refused_at(skip_value, "[[1]") == 104);
+  CHECK(refused_at(skip_value, std::string(1'000'000, '[')) == 1'000'100);
 }
 
 TEST_CASE("objects and arrays are walked in order") {

@@ -67,7 +67,7 @@ class size_reader {
     return found->second;
   }
   [[noreturn]] void refuse(std::string const& name, std::string const& text) const {
-    throw format_error(path_, 8, "metadata: " + name + " is no size: " + text);
+    throw format_error(path_, 8, "metadata: " + name + " is no size: " + safetensors::shown(text));
   }
 
   std::string const& path_;

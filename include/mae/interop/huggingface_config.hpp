@@ -7,6 +7,7 @@
 #include <mae/data/dataset.hpp>
 #include <mae/io/json_reader.hpp>
 #include <mae/io/json_writer.hpp>
+#include <mae/io/safetensors_header.hpp>
 
 #include <array>
 #include <cstddef>
@@ -109,7 +110,9 @@ class huggingface_config_parser {
   void expect(std::uint64_t at, std::string const& key, std::string_view wanted) {
     std::string const found = reader_.string();
     if (found != wanted)
-      reader_.refuse(at, key + " is " + found + ", not " + std::string(wanted) + ": another model");
+      reader_.refuse(at,
+                     key + " is " + safetensors::printable(found) + ", not " + std::string(wanted) +
+                         ": another model");
   }
 
   json_reader reader_;

@@ -153,10 +153,7 @@ inline void read_values(tensor_files const& files, pretrained_model& model) {
   }
   files.for_each([&](std::string const& path, tensor_entry const& entry) {
     if (!known.contains(entry.name) && !entry.name.starts_with("optimizer."))
-      throw format_error(path,
-                         8,
-                         "tensor " + entry.name + " " + shape_text(entry.shape) +
-                             " is in the file, but not in the model");
+      refuse_unknown(path, entry);
   });
   model.values = host_buffer<float>(model.layout.size());
   for (auto const& part : parts) {
@@ -212,8 +209,9 @@ inline pretrained_model resize_images(pretrained_model const& model, image_exten
                            .description = model.description};
   auto& sizes = resized.sizes;
   sizes.image = image;
-  if (image.channels != model.sizes.image.channels || image.height % sizes.patch.height != 0 ||
-      image.width % sizes.patch.width != 0)
+  if (image.channels != model.sizes.image.channels || image.height < 1 || image.width < 1 ||
+      image.height % sizes.patch.height != 0 || image.width % sizes.patch.width != 0 ||
+      sizes.num_patches() < 2)
     throw config_error(model.path + ": a model of images of " + to_string(model.sizes.image) +
                        " in patches of " + std::to_string(sizes.patch.height) + "x" +
                        std::to_string(sizes.patch.width) + " cannot take images of " +

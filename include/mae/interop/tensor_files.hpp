@@ -5,6 +5,7 @@
 #include <mae/io/file.hpp>
 #include <mae/io/json_reader.hpp>
 #include <mae/io/safetensors.hpp>
+#include <mae/io/safetensors_header.hpp>
 
 #include <algorithm>
 #include <array>
@@ -62,7 +63,9 @@ inline weight_map parse_weight_map(std::string const& path, std::string const& t
     reader.object([&](std::string tensor, std::uint64_t tensor_at) {
       std::string file = reader.string();
       if (file.empty() || file == "." || file == ".." || file.find('/') != std::string::npos)
-        reader.refuse(tensor_at, "a shard must be a file in the index's folder, not " + file);
+        reader.refuse(
+            tensor_at,
+            "a shard must be a file in the index's folder, not " + safetensors::shown(file));
       if (!map.emplace(std::move(tensor), std::move(file)).second)
         reader.refuse(tensor_at, "the index names a tensor twice");
     });
@@ -129,6 +132,7 @@ class tensor_files {
   explicit tensor_files(std::string path) : path_(std::move(path)) {}
 
   static tensor_files open_index(std::string const& path) {
+    using detail::safetensors::printable;
     constexpr std::uint64_t most_bytes = 16'000'000;
     auto const map = detail::parse_weight_map(path, detail::read_text_file(path, most_bytes));
     if (map.empty()) throw format_error(path, 0, "the index names no tensor");
@@ -138,11 +142,15 @@ class tensor_files {
     for (auto const& [name, file] : paths) opened.add(file);
     for (auto const& [tensor, file] : map)
       if (!opened.contains(tensor))
-        throw format_error(path, 0, "tensor " + tensor + " is not in " + file + ", as it says");
+        throw format_error(
+            path,
+            0,
+            "tensor " + printable(tensor) + " is not in " + printable(file) + ", as it says");
     opened.for_each([&](std::string const& file, tensor_entry const& entry) {
       auto const listed = map.find(entry.name);
       if (listed == map.end() || paths.at(listed->second) != file)
-        throw format_error(file, 8, "tensor " + entry.name + " is not listed for it in " + path);
+        throw format_error(
+            file, 8, "tensor " + printable(entry.name) + " is not listed for it in " + path);
     });
     return opened;
   }

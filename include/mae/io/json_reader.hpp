@@ -3,7 +3,6 @@
 #include <mae/core/error.hpp>
 
 #include <charconv>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -104,15 +103,13 @@ class json_reader {
     return value;
   }
 
-  /// Any finite number.
+  /// Any number that a double can hold.
   double number() {
     std::uint64_t const at = next();
-    if (!is_digit(peek()) && peek() != '-') refuse(at, "expected a number");
+    std::string_view const text = number_text();
     double value = 0;
-    char const* const first = text_.data() + position_;
-    auto const read = std::from_chars(first, text_.data() + text_.size(), value);
-    if (read.ec != std::errc{} || !std::isfinite(value)) refuse(at, "expected a number");
-    position_ += static_cast<std::size_t>(read.ptr - first);
+    auto const read = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (read.ec != std::errc{}) refuse(at, "the number exceeds a double");
     return value;
   }
   bool boolean() {
@@ -126,25 +123,23 @@ class json_reader {
     next();
     return peek() == first;
   }
-  /// Passes over a value of any kind, whose brackets and strings must be whole.
+  /// Passes over a value of any kind. Its brackets are remembered, not recursed into.
   void skip() {
-    std::string open;  // the brackets to come
+    std::string open;  // the closing brackets to come, the next one last
     do {
-      std::uint64_t const at = next();
-      char const first = peek();
-      if (first == '"') {
+      if (open.ends_with('}')) {
         string();
-      } else if (first == '{' || first == '[') {
-        open += first == '{' ? '}' : ']';
-        ++position_;
-      } else if (!open.empty() && first == open.back()) {
+        take(':');
+      }
+      if (char const bracket = opening_bracket(); bracket == 0) {
+        skip_scalar();
+      } else if (!accept(bracket)) {
+        open += bracket;
+        continue;
+      }
+      while (!open.empty() && !accept(',')) {
+        take(open.back());
         open.pop_back();
-        ++position_;
-      } else if (!open.empty() && (first == ',' || first == ':')) {
-        ++position_;
-      } else if (!accept_word("true") && !accept_word("false") && !accept_word("null")) {
-        if (!is_digit(first) && first != '-') refuse(at, "expected a value");
-        number();
       }
     } while (!open.empty());
   }
@@ -184,6 +179,35 @@ class json_reader {
   }
   void take(char wanted) {
     if (!accept(wanted)) refuse(offset_ + position_, std::string("expected '") + wanted + "'");
+  }
+
+  /// Takes the bracket that opens an object or an array; the one that closes it, 0 for neither.
+  char opening_bracket() {
+    if (accept('{')) return '}';
+    return accept('[') ? ']' : '\0';
+  }
+  void skip_scalar() {
+    if (peek() == '"') return void(string());
+    if (accept_word("true") || accept_word("false") || accept_word("null")) return;
+    if (!is_digit(peek()) && peek() != '-') refuse(next(), "expected a value");
+    number_text();
+  }
+  /// The text of a number: std::from_chars takes more than JSON does.
+  std::string_view number_text() {
+    std::size_t const first = position_;
+    auto const digits = [this, first] {
+      std::size_t const start = position_;
+      while (position_ < text_.size() && is_digit(text_[position_])) ++position_;
+      if (position_ == start) refuse(offset_ + first, "expected a number");
+    };
+    accept_word("-");
+    if (!accept_word("0")) digits();
+    if (accept_word(".")) digits();
+    if (accept_word("e") || accept_word("E")) {
+      if (!accept_word("+")) accept_word("-");
+      digits();
+    }
+    return text_.substr(first, position_ - first);
   }
 
   std::size_t plain_run() const {

@@ -7,6 +7,7 @@
 #include <mae/core/types.hpp>
 #include <mae/io/dtype.hpp>
 #include <mae/io/safetensors.hpp>
+#include <mae/io/safetensors_header.hpp>
 #include <mae/io/safetensors_writer.hpp>
 #include <mae/model/layout.hpp>
 
@@ -194,6 +195,17 @@ host_buffer<T> read_tensors(safetensors_file const& file,
   return values;
 }
 
+namespace detail {
+
+[[noreturn]] inline void refuse_unknown(std::string const& path, tensor_entry const& entry) {
+  throw format_error(path,
+                     8,
+                     "tensor " + safetensors::printable(entry.name) + " " +
+                         shape_text(entry.shape) + " is in the file, but not in the model");
+}
+
+}  // namespace detail
+
 /// Throws format_error for a tensor of the file that is neither in `layout` nor begins with one of
 /// `allowed`.
 inline void reject_unknown_tensors(safetensors_file const& file,
@@ -204,11 +216,7 @@ inline void reject_unknown_tensors(safetensors_file const& file,
     bool is_known = layout.contains(entry.name);
     for (std::string_view const start : allowed)
       is_known = is_known || entry.name.starts_with(start);
-    if (!is_known)
-      throw format_error(path,
-                         8,
-                         "tensor " + entry.name + " " + detail::shape_text(entry.shape) +
-                             " is in the file, but not in the model");
+    if (!is_known) detail::refuse_unknown(path, entry);
   }
 }
 

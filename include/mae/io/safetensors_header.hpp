@@ -58,11 +58,17 @@ inline std::string hash_digits(std::uint64_t hash) {
   return digits;
 }
 
-/// A name for a message: short, and safe for a terminal.
-inline std::string shown(std::string_view name) {
-  std::string text(name.substr(0, 64));
+/// Text that is safe for a terminal, whoever wrote it.
+inline std::string printable(std::string_view from_file) {
+  std::string text(from_file);
   for (char& c : text)
     if (c < 0x20 || c > 0x7E) c = '?';
+  return text;
+}
+
+/// A name for a message: short, and safe for a terminal.
+inline std::string shown(std::string_view name) {
+  std::string const text = printable(name.substr(0, 64));
   return '\'' + text + (text.size() < name.size() ? "...'" : "'");
 }
 
