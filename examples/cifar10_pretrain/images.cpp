@@ -39,29 +39,27 @@ memory_images paint(mae::index_t images, std::uint64_t seed) {
       std::move(pixels), {.extent = painter.extent()}, {std::move(labels), painter.num_classes()}};
 }
 
-/// The folders with the pictures to train on and to test with.
-struct picture_folders {
+/// The pictures to train on and to test with.
+struct picture_sets {
   mae::image_folder train;
   mae::image_folder test;
 };
 
-picture_folders split_pictures(std::filesystem::path const& folder,
-                               mae::image_extent const& extent) {
+picture_sets split_pictures(std::filesystem::path const& folder, mae::image_extent const& extent) {
   mae::image_folder_options const options{.extent = extent};
-  auto const train = folder / "train";
-  for (auto const& test : {folder / "test", folder / "val"}) {
-    if (!holds_pictures(train) || !holds_pictures(test)) continue;
-    picture_folders parts{{train.string(), options}, {test.string(), options}};
-    if (parts.train.class_names() != parts.test.class_names())
-      throw mae::config_error(train.string() + " and " + test.string() +
+  auto const parts = find_picture_folders(folder);
+  if (parts.test != parts.train) {
+    picture_sets sets{{parts.train.string(), options}, {parts.test.string(), options}};
+    if (sets.train.class_names() != sets.test.class_names())
+      throw mae::config_error(parts.train.string() + " and " + parts.test.string() +
                               " have folders of other names: these are the classes");
-    return parts;
+    return sets;
   }
   constexpr mae::index_t every = 10;
-  mae::image_folder const all(folder.string(), options);
+  mae::image_folder const all(parts.train.string(), options);
   auto const is_test = [](mae::index_t i) { return i % every == every - 1; };
   if (all.size() < every)
-    throw mae::config_error(folder.string() + ": " + std::to_string(all.size()) +
+    throw mae::config_error(parts.train.string() + ": " + std::to_string(all.size()) +
                             " pictures are too few, of " + std::to_string(every) +
                             " one is for tests");
   return {all.select([&](mae::index_t i) { return !is_test(i); }), all.select(is_test)};
@@ -83,6 +81,20 @@ image_sets load_pictures(std::filesystem::path const& folder,
   return sets;
 }
 
+/// Whether `name` is all of a folder that holds pictures.
+bool holds_alone(std::filesystem::path const& folder, char const* name) {
+  namespace fs = std::filesystem;
+  std::error_code failed;
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    std::error_code ignored;  // what cannot be looked at is no folder
+    bool const has_pictures =
+        entry->is_directory(ignored) ? holds_pictures(entry->path()) : mae::is_picture(*entry);
+    if (has_pictures && entry->path().filename() != name) return false;
+  }
+  return holds_pictures(folder / name);
+}
+
 }  // namespace
 
 image_sets load_images(data_source const& source,
@@ -101,13 +113,29 @@ image_sets load_images(data_source const& source,
           "synthetic"};
 }
 
+void require_classes(image_sets const& images, std::string const& otherwise) {
+  if (images.train.num_classes() < 2)
+    throw mae::config_error(images.name +
+                            ": an encoder cannot be graded without labels: put the pictures of "
+                            "each class into a folder of its own" +
+                            otherwise);
+}
+
 bool holds_pictures(std::filesystem::path const& folder) {
   namespace fs = std::filesystem;
   std::error_code failed;
   for (fs::recursive_directory_iterator entry(folder, failed), end; !failed && entry != end;
        entry.increment(failed))
-    if (mae::is_picture(entry->path())) return true;
+    if (mae::is_picture(*entry)) return true;
   return false;
+}
+
+picture_folders find_picture_folders(std::filesystem::path const& folder) {
+  auto const train = folder / "train";
+  for (auto const& test : {folder / "test", folder / "val"})
+    if (holds_pictures(train) && holds_pictures(test)) return {train, test};
+  if (holds_alone(folder, "train")) return {train, train};
+  return {folder, folder};
 }
 
 }  // namespace pretrain

@@ -31,14 +31,26 @@ struct image_request {
   bool skip_unreadable = false;  // pictures: leave out what cannot be decoded
 };
 
-/// Loads CIFAR-10, or a folder of pictures, or paints the synthetic set. A folder with folders
-/// `train` and `test` (or `val`) has its parts there; of any other every tenth picture is for
-/// tests. Throws what the library's loaders throw.
+/// Loads CIFAR-10, or a folder of pictures, or paints the synthetic set. Where a folder has no part
+/// for tests, every tenth picture is for them. Throws what the library's loaders throw.
 image_sets load_images(data_source const& source,
                        image_request const& request,
                        mae::thread_pool& threads);
 
+/// Throws config_error, which says `otherwise` too, for images without classes.
+void require_classes(image_sets const& images, std::string const& otherwise = "");
+
 /// Whether there is a picture in this folder or in one below it.
 bool holds_pictures(std::filesystem::path const& folder);
+
+/// The folders whose folders are classes.
+struct picture_folders {
+  std::filesystem::path train;
+  std::filesystem::path test;  // the same, where no part is for tests
+};
+
+/// The parts of a folder of pictures: its folders `train` and `test` (or `val`), `train` alone
+/// where nothing else has pictures, or the folder itself.
+picture_folders find_picture_folders(std::filesystem::path const& folder);
 
 }  // namespace pretrain

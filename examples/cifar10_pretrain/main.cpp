@@ -36,6 +36,7 @@ image_sets load_sets(data_source const& source, options const& settings) {
                              .skip_unreadable = settings.unreadable == unreadable_choice::skip},
                             threads);
   for (auto const& note : images.notes) std::cerr << "left out: " << note << '\n';
+  if (settings.probe != probe_choice::none) require_classes(images, ", or give --probe none");
   return images;
 }
 

@@ -101,7 +101,8 @@ flag_group model_flags(options& o) {
       {"init",
        "FILE",
        "begin with the values of a checkpoint (of this program, or of others:\n"
-       "docs/interop.md); of an encoder's file with the encoder's alone",
+       "docs/interop.md), of an encoder's file with the encoder's alone, and\n"
+       "with its pixel statistics, where it has some",
        words(o.init)},
       {"decoder-depth",
        "2|6",

@@ -6,7 +6,6 @@
 #include "program.hpp"
 #include "terminal.hpp"
 
-#include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 
 #include <iomanip>
@@ -62,11 +61,8 @@ void run(probe_options const& o) {
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
   tools::feature_encoder const encoder(model, threads);
   auto const sets = tools::load_sets(o, model.sizes.image, *threads);
+  pretrain::require_classes(sets);
   index_t const classes = sets.train.num_classes();
-  if (classes < 2)
-    throw mae::config_error(sets.name +
-                            ": a probe needs labels: put the pictures of each class "
-                            "into a folder of its own");
   auto const size = pretrain::size_of_grading(sets, o.settings.probe_images);
   pretrain::progress_line progress(
       std::cout, pretrain::style_for(1, false), pretrain::terminal_width(1));

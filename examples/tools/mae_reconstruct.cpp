@@ -1,6 +1,7 @@
 // Shows what a masked autoencoder makes of pictures: original | masked | reconstruction | pasted.
 
 #include "checkpoint_flags.hpp"
+#include "images.hpp"
 #include "parts.hpp"
 #include "picture.hpp"
 #include "png_file.hpp"
@@ -27,6 +28,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -85,12 +87,14 @@ pretrain::image_set load(reconstruct_options const& o,
                          mae::thread_pool& threads) {
   std::string const& data = o.settings.data;
   if (data.empty()) throw usage_error("--data names the picture or the folder; see --help");
-  if (std::filesystem::is_regular_file(data)) return one_picture(data, extent);
+  std::error_code ignored;  // what cannot be looked at is opened below, and refused with its reason
+  if (std::filesystem::is_regular_file(data, ignored)) return one_picture(data, extent);
   auto const source = pretrain::find_data(data, nullptr);
   bool const skips = o.settings.unreadable == pretrain::unreadable_choice::skip;
   if (source.kind != pretrain::data_kind::pictures)
     return pretrain::load_images(source, {extent, skips}, threads).test;
-  mae::image_folder const folder(data, {.extent = extent});
+  mae::image_folder const folder(pretrain::find_picture_folders(data).test.string(),
+                                 {.extent = extent});
   auto decoded =
       mae::decode_all(folder.select([&](index_t i) { return i < o.images; }),
                       threads,

@@ -1,5 +1,6 @@
 #include "data_source.hpp"
 
+#include "images.hpp"
 #include "temporary_folder.hpp"
 
 #include <doctest/doctest.h>
@@ -33,6 +34,27 @@ TEST_CASE("a folder of pictures is recognised, also below it, unless CIFAR-10 is
   CHECK(find_data(scratch.path().string(), nullptr).kind == data_kind::pictures);
   make_batch(scratch.path());
   CHECK(find_data(scratch.path().string(), nullptr).kind == data_kind::cifar10);
+}
+
+TEST_CASE("the parts of a folder of pictures are found") {
+  mae_test::temporary_folder const scratch;
+  auto const put = [&](std::filesystem::path const& place) {
+    std::filesystem::create_directories(scratch / place);
+    std::ofstream(scratch / place / "one.png") << "no picture, but named so";
+  };
+  auto const folders = [&] { return pretrain::find_picture_folders(scratch.path()); };
+  std::filesystem::create_directories(scratch / "notes");
+  put("train/cats");
+  CHECK(folders().train == scratch / "train");
+  CHECK(folders().test == scratch / "train");
+  put("plane");
+  CHECK(folders().train == scratch.path());  // a train and a plane
+  CHECK(folders().test == scratch.path());
+  put("val/cats");
+  CHECK(folders().test == scratch / "val");
+  put("test/cats");
+  CHECK(folders().train == scratch / "train");
+  CHECK(folders().test == scratch / "test");
 }
 
 TEST_CASE("MAE_CIFAR10_DIR comes first, then the usual folder, then synthetic images") {

@@ -11,6 +11,7 @@
 
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace {
@@ -101,6 +102,28 @@ TEST_CASE("a folder of pictures alone has no labels") {
   CHECK(images.label(0) == -1);
   CHECK(mae::decode_all(images, pool).images.label(0) == -1);
   CHECK(mae::decode_all(images, pool).images.num_classes() == 0);
+}
+
+TEST_CASE("a folder that is named like a picture is none") {
+  mae_test::temporary_folder const folder;
+  fs::create_directories(folder / "cats.png");
+  fs::copy(fixtures + "rgb.png", folder / "cats.png" / "one.png");
+  mae::image_folder const images(folder.path().string(), small);
+  CHECK(images.class_names() == std::vector<std::string>{"cats.png"});
+  CHECK(images.size() == 1);
+}
+
+TEST_CASE("a class that cannot be looked into is an error of its own") {
+  classes const set;
+  fs::permissions(set.folder / "dogs", fs::perms::none);
+  std::error_code cannot;
+  fs::directory_iterator const entry(set.folder / "dogs", cannot);
+  if (cannot) {
+    CHECK_THROWS_AS(mae::image_folder(set.path(), small), mae::io_error);
+  } else {
+    MESSAGE("skipped: nothing is forbidden to this user");
+  }
+  fs::permissions(set.folder / "dogs", fs::perms::owner_all);
 }
 
 TEST_CASE("folders that cannot be used say why") {

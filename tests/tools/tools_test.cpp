@@ -222,7 +222,7 @@ TEST_CASE("an encoder is graded on folders that are classes") {
   check_refused(
       run_tool("mae_probe", {"--model", trained().encoder, "--data", classes.path() + "/cats"}),
       1,
-      "a probe needs labels");
+      "cats: an encoder cannot be graded without labels");
 }
 
 TEST_CASE("the driver trains on pictures") {
@@ -247,6 +247,9 @@ TEST_CASE("the driver trains on pictures") {
   };
   CHECK(train("one").exit_code == 0);
   CHECK(fs::exists(scratch / "one" / "reconstructions.png"));
+  check_refused(run_program({DRIVER, "--data", classes.path() + "/dogs", "--config", "micro8"}),
+                1,
+                "into a folder of its own, or give --probe none");
   write_text((classes.folder / "cats" / "none.png").string(), "no picture");
   check_refused(train("two"), 1, "none.png");
   auto const skipped = train("three", {"--unreadable", "skip"});

@@ -57,9 +57,12 @@ inline image_bytes fit_image(image_bytes const& picture,
   return result;
 }
 
-/// Whether a file's name is that of a picture: *.png, *.jpg, *.jpeg, in letters of either case.
-inline bool is_picture(std::filesystem::path const& path) {
-  std::string ending = path.extension().string();
+/// Whether an entry of a folder is a file with the name of a picture: *.png, *.jpg, *.jpeg, in
+/// letters of either case.
+inline bool is_picture(std::filesystem::directory_entry const& entry) {
+  std::error_code ignored;  // what cannot be looked at is none
+  if (entry.is_directory(ignored)) return false;
+  std::string ending = entry.path().extension().string();
   for (char& letter : ending)
     letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
   return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
@@ -74,15 +77,12 @@ class image_folder {
   /// some beside folders that are classes.
   image_folder(std::string const& path, image_folder_options options) : options_(options) {
     require_valid(options.extent);
-    namespace fs = std::filesystem;
-    std::error_code failed;
-    std::vector<fs::path> folders;
-    for (fs::directory_iterator entry(path, failed), end; !failed && entry != end;
-         entry.increment(failed)) {
-      if (entry->is_directory()) folders.push_back(entry->path());
-      if (is_picture(entry->path())) files_.push_back({entry->path().string(), -1});
-    }
-    if (failed) throw io_error(path, "read folder", failed.value());
+    std::vector<std::filesystem::path> folders;
+    visit<std::filesystem::directory_iterator>(path, [&](auto const& entry) {
+      std::error_code ignored;  // what cannot be looked at is neither
+      if (entry.is_directory(ignored)) folders.push_back(entry.path());
+      if (is_picture(entry)) files_.push_back({entry.path().string(), -1});
+    });
     bool const has_own = !files_.empty();
     std::ranges::sort(folders);
     for (auto const& folder : folders) add_class(folder);
@@ -132,12 +132,22 @@ class image_folder {
     std::int32_t label;
   };
 
+  /// Calls use(entry) for what an iterator finds in a folder. Throws io_error where it cannot read.
+  template <class Iterator, class Use>
+  static void visit(std::filesystem::path const& folder, Use const& use) {
+    std::error_code failed;
+    for (Iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed))
+      use(*entry);
+    if (failed) throw io_error(folder.string(), "read folder", failed.value());
+  }
+
   /// A class, unless there is no picture below the folder.
   void add_class(std::filesystem::path const& folder) {
     auto const before = files_.size();
-    for (auto const& entry : std::filesystem::recursive_directory_iterator(folder))
-      if (is_picture(entry.path()))
-        files_.push_back({entry.path().string(), static_cast<std::int32_t>(class_names_.size())});
+    auto const label = static_cast<std::int32_t>(class_names_.size());
+    visit<std::filesystem::recursive_directory_iterator>(folder, [&](auto const& entry) {
+      if (is_picture(entry)) files_.push_back({entry.path().string(), label});
+    });
     if (files_.size() > before) class_names_.push_back(folder.filename().string());
   }
   file const& at(index_t index) const { return files_[static_cast<std::size_t>(index)]; }
