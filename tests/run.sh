@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up and runs every test:
 #   release   g++, optimised: all tests, header checks, packages, lint, compile budgets
-#   debug     g++, the tests again under the address, leak and undefined-behaviour sanitizers
+#   debug     clang, the tests again under the address, leak and undefined-behaviour sanitizers
 #   clang     clang: everything compiles, and the tests that are not slow pass
 #   fuzz      with --fuzz: every fuzzer for a minute
 #
@@ -69,7 +69,7 @@ export CXX=${CXX:-g++}
 if $quick; then
   run_preset release --label-exclude 'lint|budget'
 else
-  install_packages clang clang-format-14 clang-tidy-14 shellcheck
+  install_packages clang libclang-rt-dev clang-format-14 clang-tidy-14 shellcheck
   run_preset release
   run_preset debug
   run_preset clang
