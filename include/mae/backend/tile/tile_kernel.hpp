@@ -21,7 +21,7 @@ template <class O>
 inline constexpr index_t tile_cols = 2 * vector_lanes<sum_of<O>>;
 
 /// The way in which the left operand lies: with a row's cells side by side (a matrix as it is), or
-/// with a column's cells side by side (a transposed one).
+/// with a column's cells side by side (what was copied into tiles).
 enum class tile_order { rows, columns };
 
 inline constexpr index_t cache_line = 64;
