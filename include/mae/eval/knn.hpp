@@ -1,13 +1,13 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
-#include <mae/backend/eigen/matrix_product.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/eval/labelled_features.hpp>
+#include <mae/op/linear.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -81,49 +81,79 @@ class neighbour_list {
   std::vector<neighbour> nearest_;  // the most similar first
 };
 
-/// The rows of a matrix divided by their lengths, a row of zeros left as it is.
-inline host_buffer<float> unit_rows(matrix_view<float const> matrix, thread_pool& threads) {
-  constexpr index_t grain = 256;
-  host_buffer<float> unit(matrix.size());
-  matrix_view<float> const rows = unit.matrix(matrix.rows, matrix.cols);
-  threads.for_ranges(matrix.rows, grain, [&](index_t first, index_t last, int /*worker*/) {
-    for (index_t i = first; i < last; ++i) {
-      double squares = 0.0;
-      for (double const value : matrix.row(i)) squares += value * value;
-      double const scale = squares > 0.0 ? 1.0 / std::sqrt(squares) : 0.0;
-      std::transform(
-          matrix.row(i).begin(), matrix.row(i).end(), rows.row(i).begin(), [scale](float value) {
-            return static_cast<float>(value * scale);
-          });
-    }
-  });
-  return unit;
+/// Rows divided by their lengths, a row of zeros left as it is.
+inline void copy_at_unit_length(matrix_view<float const> from, matrix_view<float> to) {
+  for (index_t i = 0; i < from.rows; ++i) {
+    double squares = 0.0;
+    for (double const value : from.row(i)) squares += value * value;
+    double const scale = squares > 0.0 ? 1.0 / std::sqrt(squares) : 0.0;
+    std::ranges::transform(from.row(i), to.row(i).begin(), [scale](float value) {
+      return static_cast<float>(value * scale);
+    });
+  }
 }
 
-/// How many of the test images have the class that their neighbours elect. Rows are of unit length.
-/// The training images pass in tiles that stay in the cache with the similarities.
-template <Backend B>
-index_t count_elected(labelled_features const& train,
+/// The training images' features at unit length, as right operands of products: in tiles that stay
+/// in a core's cache with the similarities to a few test images.
+template <Lane L>
+class training_tiles {
+ public:
+  static constexpr index_t most_images = 512;
+
+  training_tiles(matrix_view<float const> features, thread_pool& threads)
+      : images_(features.rows),
+        width_(features.cols),
+        tile_cells_(L::packed_cells(width_, most_images)),
+        cells_(count() * tile_cells_) {
+    threads.for_ranges(images_, most_images, [&](index_t first, index_t last, int /*worker*/) {
+      host_buffer<float> room((last - first) * width_);
+      auto const rows = room.matrix(last - first, width_);
+      copy_at_unit_length(features.middle_rows(first, last - first), rows);
+      L{}.pack_transposed(rows, cells_.data() + first / most_images * tile_cells_);
+    });
+  }
+
+  index_t count() const { return ceil_div(images_, most_images); }
+  typename L::packed operator[](index_t tile) const {
+    return L::packed_at(cells_.data() + tile * tile_cells_,
+                        width_,
+                        std::min(most_images, images_ - tile * most_images));
+  }
+
+ private:
+  index_t images_;
+  index_t width_;
+  index_t tile_cells_;
+  host_buffer<typename L::cell> cells_;
+};
+
+/// How many of the test images have the class that their neighbours elect.
+template <Lane L>
+index_t count_elected(training_tiles<L> const& train,
+                      std::span<index_t const> train_labels,
                       labelled_features const& test,
                       index_t classes,
                       knn_options const& options) {
-  constexpr index_t tile_images = 512;
-  host_buffer<float> similarities(test.size() * tile_images);
+  L const lane;
+  host_buffer<float> queries(test.features.size());
+  host_buffer<float> similarities(test.size() * train.most_images);
+  auto const rows = queries.matrix(test.size(), test.features.cols);
+  copy_at_unit_length(test.features, rows);
+
   std::vector<neighbour_list> nearest(static_cast<std::size_t>(test.size()),
                                       neighbour_list(options.neighbours));
-  for (index_t first = 0; first < train.size(); first += tile_images) {
-    index_t const count = std::min(tile_images, train.size() - first);
-    auto const tile = similarities.matrix(test.size(), count);
-    std::fill_n(tile.data, tile.size(), 0.0F);
-    add_product<product_form::nt>(test.features, train.features.middle_rows(first, count), tile);
-    for (index_t i = 0; i < tile.rows; ++i)
-      nearest[static_cast<std::size_t>(i)].offer(tile.row(i), first);
+  for (index_t tile = 0; tile < train.count(); ++tile) {
+    auto const found = similarities.matrix(test.size(), train[tile].cols);
+    lane.multiply(rows, train[tile], kernel::store_product<float, float>{found});
+    for (index_t i = 0; i < test.size(); ++i)
+      nearest[static_cast<std::size_t>(i)].offer(found.row(i), tile * train.most_images);
   }
+
   std::vector<double> votes(static_cast<std::size_t>(classes));
   index_t elected = 0;
   for (index_t i = 0; i < test.size(); ++i) {
     neighbour_list const& own = nearest[static_cast<std::size_t>(i)];
-    if (own.elect(train.labels, options.temperature, votes) == test.label(i)) ++elected;
+    if (own.elect(train_labels, options.temperature, votes) == test.label(i)) ++elected;
   }
   return elected;
 }
@@ -150,18 +180,14 @@ requires(std::same_as<typename B::scalar, float>&& B::uses_host_memory) double k
   if (!(options.temperature > 0.0)) throw config_error("kNN: the temperature must be positive");
 
   thread_pool& threads = backend.threads();
-  host_buffer<float> const train_rows = detail::unit_rows(train.features, threads);
-  host_buffer<float> const test_rows = detail::unit_rows(test.features, threads);
-  labelled_features const all{train_rows.matrix(train.size(), train.features.cols), train.labels};
-  auto const queries = test_rows.matrix(test.size(), test.features.cols);
-
+  detail::training_tiles<typename B::lane> const tiles(train.features, threads);
   std::vector<index_t> elected(static_cast<std::size_t>(ceil_div(test.size(), grain)));
   threads.for_ranges(test.size(), grain, [&](index_t first, index_t last, int /*worker*/) {
-    labelled_features const part{queries.middle_rows(first, last - first),
+    labelled_features const part{test.features.middle_rows(first, last - first),
                                  test.labels.subspan(static_cast<std::size_t>(first),
                                                      static_cast<std::size_t>(last - first))};
     elected[static_cast<std::size_t>(first / grain)] =
-        detail::count_elected<B>(all, part, classes, options);
+        detail::count_elected(tiles, train.labels, part, classes, options);
   });
   index_t const total = std::accumulate(elected.begin(), elected.end(), index_t{0});
   return static_cast<double>(total) / static_cast<double>(test.size());

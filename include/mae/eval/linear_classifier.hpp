@@ -1,7 +1,6 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
-#include <mae/backend/eigen/matrix_product.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/random.hpp>
@@ -55,6 +54,7 @@ class linear_classifier {
         classes_(classes),
         parameters_(classes * features + classes),
         velocity_(parameters_.size()),
+        packed_(L::packed_cells(features, classes)),
         norm_(features),
         inputs_(batch * features),
         logits_(batch * classes) {
@@ -68,6 +68,7 @@ class linear_classifier {
     constexpr double deviation = 0.01;
     for (index_t i = 0; i < classes_ * features_; ++i)
       parameters_[i] = static_cast<float>(deviation * random.normal());
+    pack();
   }
 
   /// One step over the images `rows` (batch) of `set`. Returns their mean cross-entropy before it.
@@ -169,11 +170,14 @@ class linear_classifier {
                                 own.gradient.span().last(static_cast<std::size_t>(classes_))});
   }
 
+  /// Whenever the parameters have changed: the weights as products read them.
+  void pack() { L{}.pack_transposed(weights().weight, packed_.data()); }
+
   /// logits (rows, classes) = x (rows, F) W^T + b.
   void classify(matrix_view<float const> x, matrix_view<float> logits) const {
-    auto const bias = weights().bias;
-    for (index_t i = 0; i < x.rows; ++i) std::ranges::copy(bias, logits.row(i).begin());
-    add_product<product_form::nt>(x, weights().weight, logits);
+    L{}.multiply(x,
+                 L::packed_at(packed_.data(), features_, classes_),
+                 kernel::store_with_bias<float, float>{weights().bias.data(), logits});
   }
 
   double descend(index_t count, sgd_step const& step) {
@@ -186,6 +190,7 @@ class linear_classifier {
       velocity_[i] = momentum * velocity_[i] + gradient / images;
       parameters_[i] -= rate * velocity_[i];
     }
+    pack();
     double loss = 0.0;
     for (piece const& each : pieces_) loss += each.loss;
     return loss / static_cast<double>(count);
@@ -193,8 +198,9 @@ class linear_classifier {
 
   index_t features_;
   index_t classes_;
-  host_buffer<float> parameters_;  // weight (classes, F), then bias (classes)
-  host_buffer<float> velocity_;    // like the parameters
+  host_buffer<float> parameters_;         // weight (classes, F), then bias (classes)
+  host_buffer<float> velocity_;           // like the parameters
+  host_buffer<typename L::cell> packed_;  // W^T
   feature_norm norm_;
   host_buffer<float> inputs_;  // (batch, F)
   host_buffer<float> logits_;  // (batch, classes); their gradient after the loss

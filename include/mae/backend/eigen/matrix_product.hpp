@@ -18,8 +18,7 @@ enum class product_form {
   tn,  // c (M, N) += a (K, M)^T * b (K, N)
 };
 
-namespace kernel {
-
+/// The same values as a matrix of Eigen, without a copy: to read features, weights or pixels with.
 template <class T>
 auto eigen_map(matrix_view<T> view) {
   using matrix =
@@ -29,15 +28,12 @@ auto eigen_map(matrix_view<T> view) {
       view.data, view.rows, view.cols, Eigen::OuterStride<>(view.stride));
 }
 
-}  // namespace kernel
-
-/// c += the product of a and b in the given form, on the calling thread: for plain matrices, as
-/// evaluation has them. The network's products are the lanes'.
+/// c += the product of a and b in the given form by Eigen, on the calling thread: what the lanes'
+/// products are held to.
 template <product_form Form, class T>
 void add_product(matrix_view<std::type_identity_t<T> const> a,
                  matrix_view<std::type_identity_t<T> const> b,
                  matrix_view<T> c) {
-  using kernel::eigen_map;
   if constexpr (Form == product_form::nn)
     eigen_map(c).noalias() += eigen_map(a) * eigen_map(b);
   else if constexpr (Form == product_form::nt)
