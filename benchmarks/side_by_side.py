@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Runs the processor's ceiling, a peer and mae in turns, and prints one Markdown table.
+"""Runs the processor's ceiling, peers and mae in turns, and prints one Markdown table.
 
     benchmarks/side_by_side.py --build build/release [--peer "python3 pytorch_mae.py"]
-        [--case tiny4:256:fp32]... [--threads 2] [--rounds 5] [--steps 5]
+        [--program step_speed|feature_speed] [--case tiny4:256:fp32]...
+        [--threads 2] [--rounds 5] [--steps 5]
 
-A peer is a command that takes the flags of benchmarks/step_speed and prints its JSON line. Only
-ratios of medians are meant to be read: absolute figures drift on a shared machine.
+A peer is a command that takes the flags of the program and prints its JSON line. Only ratios of
+medians are meant to be read: absolute figures drift on a shared machine.
 """
 import argparse
 import json
@@ -27,7 +28,7 @@ def measure(a, case):
              "--threads", str(a.threads), "--steps", str(a.steps)]
     programs = {
         "ceiling": [f"{a.build}/benchmarks/ceiling", "--precision", precision, "--threads", str(a.threads)],
-        "mae": [f"{a.build}/benchmarks/step_speed", *flags],
+        "mae": [f"{a.build}/benchmarks/{a.program}", *flags],
     }
     for peer in a.peer:
         programs[peer] = shlex.split(peer) + flags
@@ -41,22 +42,26 @@ def measure(a, case):
     for name in ["mae", *a.peer]:
         images, gflops = median(name, "images_per_second"), median(name, "gflops")
         ratio = f"{median('mae', 'images_per_second') / images:.2f}" if name != "mae" else ""
+        call = f" {median(name, 'p50_ms'):.1f}, {median(name, 'p99_ms'):.1f} |" if a.program == "feature_speed" else ""
         rows.append(f"| {config}, {batch}, {precision} | {seen[name][0]['system']} | {images:.1f} | {gflops:.0f} "
-                    f"| {100 * gflops / ceiling:.0f}% of {ceiling:.0f} | {ratio} |")
+                    f"| {100 * gflops / ceiling:.0f}% of {ceiling:.0f} |{call} {ratio} |")
     return rows
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build/release", help="where the benchmarks are built")
+    parser.add_argument("--program", choices=["step_speed", "feature_speed"], default="step_speed",
+                        help="what is timed: training steps, or features of unmasked images")
     parser.add_argument("--peer", action="append", default=[], help="a command to compare with; may be repeated")
     parser.add_argument("--case", action="append", help="config:batch:precision; may be repeated [tiny4:256:fp32]")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=5)
     a = parser.parse_args()
-    print("| config, batch, precision | system | images/s | GFLOP/s | share of the ceiling | mae is faster by |")
-    print("|---|---|---|---|---|---|")
+    call = " a call [ms]: p50, p99 |" if a.program == "feature_speed" else ""
+    print(f"| config, batch, precision | system | images/s | GFLOP/s | share of the ceiling |{call} mae is faster by |")
+    print("|---|---|---|---|---|---|" + ("---|" if call else ""))
     for case in a.case or ["tiny4:256:fp32"]:
         for row in measure(a, case):
             print(row, flush=True)

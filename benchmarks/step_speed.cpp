@@ -5,23 +5,11 @@
 #include "step_speed.hpp"
 
 #include "arguments.hpp"
-
-#include <mae/backend/eigen/eigen_backend.hpp>
-#include <mae/core/bfloat16.hpp>
-
-#include <cstdio>
+#include "processor.hpp"
 
 int main(int argc, char** argv) {
   auto const chosen = benchmarks::parse(argc, argv);
-  if (chosen.precision == "tf32") {
-    std::fprintf(stderr, "a processor has no tf32: --precision is fp32 or bf16\n");
-    return 2;
-  }
-  bool const known =
-      chosen.precision == "bf16"
-          ? benchmarks::measure_config(chosen, mae::eigen_backend<mae::bfloat16>(chosen.threads))
-          : benchmarks::measure_config(chosen, mae::eigen_backend<float>(chosen.threads));
-  if (known) return 0;
-  std::fprintf(stderr, "--config is tiny4, tiny2 or base16\n");
-  return 2;
+  return benchmarks::run_on_processor(chosen, [&](auto config, auto const& backend) {
+    benchmarks::measure<decltype(config)::value>(chosen, backend);
+  });
 }

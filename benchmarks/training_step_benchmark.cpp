@@ -1,45 +1,55 @@
-// How many images a second whole training steps take: data, masks, forward, backward and AdamW.
-#include <mae/mae.hpp>
+// How many images a second whole training steps take: data, masks, forward, backward and AdamW; and
+// what their products are beside what the cores can multiply ("ceiling").
+#include "ceiling.hpp"
+#include "models.hpp"
+
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/bfloat16.hpp>
+#include <mae/core/config.hpp>
+#include <mae/mask/uniform.hpp>
+#include <mae/model/autoencoder.hpp>
+#include <mae/train/trainer.hpp>
 
 #include <benchmark/benchmark.h>
 
-#include <cstdint>
-#include <utility>
-#include <vector>
-
 namespace {
 
-constexpr mae::model_config tiny4{
-    .image = {.height = 32, .width = 32, .channels = 3},
-    .patch = {.height = 4, .width = 4},
-    .encoder = {.depth = 12, .width = 192, .heads = 3},
-    .decoder = {.depth = 2, .width = 96, .heads = 3},
-};
-
-mae::memory_dataset<std::uint8_t> noise_images(mae::index_t count) {
-  mae::random_stream random{mae::stream_key{}};
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count * tiny4.image.values()));
-  for (auto& pixel : pixels) pixel = static_cast<std::uint8_t>(random.below(256));
-  return {std::move(pixels), {.extent = tiny4.image}};
-}
-
 /// Arguments: batch size, threads.
+template <mae::model_config Config, class Operand>
 void training_step(benchmark::State& state) {
-  auto const images = noise_images(2 * state.range(0));
+  auto const images = benchmarks::noise_images(2 * state.range(0), Config.image);
   auto const threads = static_cast<int>(state.range(1));
-  mae::autoencoder<tiny4> network({.backend = mae::eigen_backend<float>(threads)});
+  double const ceiling = benchmarks::measure_ceiling<Operand>(threads);
+  using backend = mae::eigen_backend<Operand>;
+  mae::autoencoder<Config, mae::uniform_mask<mae::ratio{3, 4}>, backend> network(
+      {.backend = backend(threads)});
   mae::trainer training(
       network, images, {.batch_size = state.range(0), .steps = 1'000'000, .clip = 1.0});
   training.step();  // allocates
   for (auto _ : state) benchmark::DoNotOptimize(training.step().loss);
   state.SetItemsProcessed(state.iterations() * state.range(0));
+  state.counters["ceiling"] =
+      benchmark::Counter(benchmarks::step_flops(Config) / ceiling *
+                             static_cast<double>(state.iterations() * state.range(0)),
+                         benchmark::Counter::kIsRate);
 }
+
+constexpr auto tiny4 = benchmarks::tiny4;
+constexpr auto tiny2 = benchmarks::tiny2;
+constexpr auto base16 = benchmarks::base16;
+using mae::bfloat16;
 
 }  // namespace
 
-BENCHMARK(training_step)
-    ->ArgNames({"batch", "threads"})
-    ->Args({256, 1})
-    ->Args({256, 2})
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
+#define MAE_BENCHMARK_STEPS(config, operand)         \
+  BENCHMARK_TEMPLATE(training_step, config, operand) \
+      ->ArgNames({"batch", "threads"})               \
+      ->Unit(benchmark::kMillisecond)                \
+      ->UseRealTime()
+
+MAE_BENCHMARK_STEPS(tiny4, float)->Args({256, 1})->Args({256, 2});
+MAE_BENCHMARK_STEPS(tiny4, bfloat16)->Args({256, 2});
+MAE_BENCHMARK_STEPS(tiny2, float)->Args({64, 2});
+MAE_BENCHMARK_STEPS(tiny2, bfloat16)->Args({64, 2});
+MAE_BENCHMARK_STEPS(base16, float)->Args({8, 2});
+MAE_BENCHMARK_STEPS(base16, bfloat16)->Args({8, 2});

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Times the encoder of a PyTorch masked autoencoder on unmasked images, to set beside feature_speed.
+
+The model is another script's: a module with CONFIGS and MaskedAutoencoder, such as a plain PyTorch
+MAE whose training steps are timed. Prints one JSON line.
+
+    pytorch_features.py --model pytorch_mae.py --config tiny4 --batch 256 --precision fp32 --threads 2
+"""
+import argparse
+import contextlib
+import importlib.util
+import json
+import pathlib
+import time
+
+import torch
+
+
+def load_module(path):
+    spec = importlib.util.spec_from_file_location(pathlib.Path(path).stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Features(torch.nn.Module):
+    """The mean of an unmasked image's patch tokens after the final norm."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, images):
+        m = self.model
+        patches = m.embed(images).flatten(2).transpose(1, 2) + m.pos[:, 1:]
+        first = (m.cls + m.pos[:, :1]).expand(images.shape[0], -1, -1)
+        return m.norm(m.blocks(torch.cat([first, patches], 1)))[:, 1:].mean(1)
+
+
+def encoder_flops(c):
+    """Multiply-adds as two operations; norms and activations left out."""
+    patches = (c["image"] // c["patch"]) ** 2
+    t, d = patches + 1, c["width"]
+    return c["depth"] * (24 * t * d * d + 4 * t * t * d) + 2 * patches * c["patch"] ** 2 * 3 * d
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True, help="the script that has the model")
+    parser.add_argument("--config", default="tiny4")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--compile", action="store_true", help="through torch.compile")
+    chosen = parser.parse_args()
+    peer = load_module(chosen.model)
+    torch.set_num_threads(chosen.threads)
+    torch.manual_seed(0)
+    config = peer.CONFIGS[chosen.config]
+    encoder = Features(peer.MaskedAutoencoder(**config)).eval()
+    run = torch.compile(encoder) if chosen.compile else encoder
+    images = torch.randn(chosen.batch, 3, config["image"], config["image"])
+    lowered = chosen.precision == "bf16"
+    times = []
+    with torch.inference_mode(), \
+            torch.autocast("cpu", dtype=torch.bfloat16) if lowered else contextlib.nullcontext():
+        for _ in range(chosen.steps + 2):  # two to warm up
+            start = time.perf_counter()
+            run(images)
+            times.append(time.perf_counter() - start)
+    times = sorted(times[2:])
+    median = times[len(times) // 2]
+    print(json.dumps({
+        "system": f"pytorch {torch.__version__}" + (" compiled" if chosen.compile else ""),
+        "config": chosen.config, "batch": chosen.batch, "precision": chosen.precision,
+        "threads": chosen.threads, "images_per_second": round(chosen.batch / median, 1),
+        "gflops": round(encoder_flops(config) * chosen.batch / median / 1e9, 1),
+        "p50_ms": round(1e3 * median, 2), "p99_ms": round(1e3 * times[len(times) * 99 // 100], 2)}))
+
+
+if __name__ == "__main__":
+    main()
