@@ -32,7 +32,8 @@ class matrix {
  public:
   matrix(index_t rows, index_t cols) : values_(rows * cols), rows_(rows), cols_(cols) {
     mae::random_stream random{mae::stream_key{}};
-    for (T& value : values_.span()) value = static_cast<T>(static_cast<float>(random.normal()));
+    for (T& value : values_.span())
+      value = static_cast<T>(static_cast<float>(0.1 * random.normal()));
   }
   mae::matrix_view<T> view() { return values_.matrix(rows_, cols_); }
 

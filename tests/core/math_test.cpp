@@ -41,29 +41,31 @@ double exp_error(float x) {
 
 TEST_CASE("branchless_exp has a relative error below 1e-7 over its range") {
   double worst = 0;
-  sweep(87.0F, [&](float x) { worst = std::max(worst, exp_error(x)); });
+  auto const look_at = [&](float x) {
+    if (x >= -80.0F) worst = std::max(worst, exp_error(x));
+  };
+  sweep(87.0F, look_at);
   // Where the rounding to an integer changes, the remainder is largest.
   for (int n = -125; n <= 126; ++n) {
     auto x = static_cast<float>((n + 0.5) * std::numbers::ln2);
     for (int step = 0; step < 5; ++step) x = std::nextafter(x, -infinity);
-    for (int step = 0; step < 10; ++step, x = std::nextafter(x, infinity))
-      worst = std::max(worst, exp_error(x));
+    for (int step = 0; step < 10; ++step, x = std::nextafter(x, infinity)) look_at(x);
   }
-  for (float const x : {87.0F, 87.5F, 88.0F, -87.0F}) worst = std::max(worst, exp_error(x));
+  for (float const x : {87.0F, 87.5F, 88.0F, -80.0F}) look_at(x);
   CHECK(worst < 1e-7);
   CHECK(mae::branchless_exp(0.0F) == 1.0F);
 }
 
 TEST_CASE("branchless_exp is constant beyond its range, infinities and NaN included") {
-  float const least = mae::branchless_exp(-87.0F);
+  float const least = mae::branchless_exp(-80.0F);
   float const most = mae::branchless_exp(88.0F);
-  for (float const x : {-87.1F, -1e5F, std::numeric_limits<float>::lowest(), -infinity})
+  for (float const x : {-80.1F, -1e5F, std::numeric_limits<float>::lowest(), -infinity})
     CHECK(mae::branchless_exp(x) == least);
   for (float const x : {88.1F, 1e5F, std::numeric_limits<float>::max(), infinity})
     CHECK(mae::branchless_exp(x) == most);
   CHECK((mae::branchless_exp(not_a_number) == least || mae::branchless_exp(not_a_number) == most));
   CHECK(std::isfinite(most));
-  CHECK(least > 0);
+  CHECK(std::isnormal(least * 1e-3F));
 }
 
 TEST_CASE("the normal distribution in float: absolute error below 3.5e-7") {

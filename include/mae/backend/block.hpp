@@ -64,8 +64,14 @@ struct serial_block {
     for (; i + width <= count; i += width)
       for (index_t j = 0; j < width; ++j) part[j] = combine(part[j], f(i + j));
     for (index_t j = 0; i < count; ++i, ++j) part[j] = combine(part[j], f(i));
-    for (index_t half = width / 2; half > 0; half /= 2)
-      for (index_t j = 0; j < half; ++j) part[j] = combine(part[j], part[j + half]);
+    return fold<width / 2>(part, combine);
+  }
+
+  /// Combines 2 * half partial results, each step one vector instruction.
+  template <index_t half, class T, class Combine>
+  static T fold(T* part, Combine const& combine) {
+    for (index_t j = 0; j < half; ++j) part[j] = combine(part[j], part[j + half]);
+    if constexpr (half > 1) return fold<half / 2>(part, combine);
     return part[0];
   }
 };

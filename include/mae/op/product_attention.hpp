@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
+#include <mae/core/buffer.hpp>
 #include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/math.hpp>
@@ -14,6 +15,7 @@
 #include <cassert>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 
 namespace mae {
@@ -21,13 +23,29 @@ inline namespace MAE_ISA {
 
 namespace kernel {
 
+/// Rows of scores are whole cache lines, so that no loop over one ends with a part of a register.
+template <class T>
+inline constexpr index_t line_values = static_cast<index_t>(buffer_alignment / sizeof(T));
+
+/// Makes the exponential of what a row of `count` scores has beyond its `tokens`, less than a line,
+/// as good as zero.
+template <class Block, class T>
+MAE_HOST_DEVICE void exclude_beyond(Block const& block, index_t tokens, T* row, index_t count) {
+  T* const last = row + count - line_values<T>;
+  index_t const kept = tokens - (count - line_values<T>);
+  block.for_each(line_values<T>, [&](index_t i) {
+    last[i] = i < kept ? last[i] : std::numeric_limits<T>::lowest();
+  });
+  block.barrier();
+}
+
 /// Scores become probabilities; the log of the row's sum of exponentials is kept, since with it the
-/// backward pass rebuilds the row without a second reduction. What the probabilities' row has
-/// beyond the scores is zero.
+/// backward pass rebuilds the row without a second reduction.
 template <class T, class O>
 struct softmax_row {
-  matrix_view<T> scores;
-  matrix_view<O> probabilities;
+  index_t tokens;
+  matrix_view<T> scores;         // (tokens, whole lines)
+  matrix_view<O> probabilities;  // (tokens, whole cells): zero beyond the tokens
   T scale;
   T* log_sums;
   index_t log_sum_stride;
@@ -35,26 +53,29 @@ struct softmax_row {
   template <class Block>
   MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
     T* const s = scores.data + row * scores.stride;
-    O* const p = probabilities.data + row * probabilities.stride;
+    O* __restrict const p = probabilities.data + row * probabilities.stride;
+    exclude_beyond(block, tokens, s, scores.cols);
     T const top = block.template max<T>(scores.cols, [&](index_t i) { return s[i]; });
     block.for_each(scores.cols, [&](index_t i) { s[i] = branchless_exp((s[i] - top) * scale); });
     block.barrier();
     T const sum = block.template sum<T>(scores.cols, [&](index_t i) { return s[i]; });
     T const inverse = T{1} / sum;
     block.for_each(scores.cols, [&](index_t i) { p[i] = static_cast<O>(s[i] * inverse); });
-    for (index_t i = scores.cols; i < probabilities.cols; ++i) p[i] = O{};
+    block.barrier();
+    for (index_t i = tokens; i < probabilities.cols; ++i) p[i] = O{};
     log_sums[row * log_sum_stride] = top * scale + std::log(sum);
   }
 };
 
 /// Scores become probabilities by the kept log sums; the probabilities' gradients become the
-/// scores': ds = scale * p * (dp - sum(p * dp)). What the rows have beyond the scores is zero.
+/// scores': ds = scale * p * (dp - sum(p * dp)).
 template <class T, class O>
 struct softmax_row_grad {
-  matrix_view<T> scores;
-  matrix_view<T const> probabilities_grad;
-  matrix_view<O> probabilities;
-  matrix_view<O> scores_grad;
+  index_t tokens;
+  matrix_view<T> scores;                    // (tokens, whole lines)
+  matrix_view<T const> probabilities_grad;  // likewise
+  matrix_view<O> probabilities;             // (tokens, whole cells): zero beyond the tokens
+  matrix_view<O> scores_grad;               // likewise
   T scale;
   T const* log_sums;
   index_t log_sum_stride;
@@ -63,9 +84,10 @@ struct softmax_row_grad {
   MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
     T* const s = scores.data + row * scores.stride;
     T const* const dp = probabilities_grad.data + row * probabilities_grad.stride;
-    O* const p = probabilities.data + row * probabilities.stride;
-    O* const ds = scores_grad.data + row * scores_grad.stride;
+    O* __restrict const p = probabilities.data + row * probabilities.stride;
+    O* __restrict const ds = scores_grad.data + row * scores_grad.stride;
     T const log_sum = log_sums[row * log_sum_stride];
+    exclude_beyond(block, tokens, s, scores.cols);
     block.for_each(scores.cols, [&](index_t i) { s[i] = branchless_exp(s[i] * scale - log_sum); });
     block.barrier();
     T const dot = block.template sum<T>(scores.cols, [&](index_t i) { return s[i] * dp[i]; });
@@ -73,11 +95,12 @@ struct softmax_row_grad {
       p[i] = static_cast<O>(s[i]);
       ds[i] = static_cast<O>(scale * s[i] * (dp[i] - dot));
     });
-    for (index_t i = scores.cols; i < probabilities.cols; ++i) p[i] = ds[i] = O{};
+    block.barrier();
+    for (index_t i = tokens; i < probabilities.cols; ++i) p[i] = ds[i] = O{};
   }
 };
 
-/// The memory of one head of one image, cut from a flat array.
+/// The memory of one head of one image, cut from a flat array. Rows lie whole lines apart.
 template <Lane L>
 class attention_scratch {
   using T = typename L::scalar;
@@ -85,11 +108,6 @@ class attention_scratch {
   using cell = typename L::cell;
 
  public:
-  /// Tokens in whole cells, so that a row of probabilities is read without a copy.
-  static constexpr index_t padded(index_t tokens) {
-    constexpr index_t step = L::values_per_cell;
-    return round_up(tokens, step);
-  }
   static constexpr index_t size(index_t tokens, index_t head_width) {
     return 4 * square(tokens) + 2 * packed_size(tokens, head_width);
   }
@@ -99,23 +117,39 @@ class attention_scratch {
     assert(static_cast<index_t>(memory.size()) >= size(tokens, head_width));
   }
 
-  matrix_view<T> scores() const { return {at(0), tokens_, tokens_}; }
-  matrix_view<T> probabilities_grad() const { return {at(1), tokens_, tokens_}; }
+  matrix_view<T> scores() const { return {at(0), tokens_, lines(tokens_)}; }
+  matrix_view<T> probabilities_grad() const { return {at(1), tokens_, lines(tokens_)}; }
   matrix_view<O> probabilities() const { return operands(2); }
   matrix_view<O> scores_grad() const { return operands(3); }
-  cell* first_packed() const { return memory_as<cell>(at(4)); }
-  cell* second_packed() const { return memory_as<cell>(at(4) + packed_size(tokens_, head_width_)); }
+
+  /// The keys, or the values, as right operands whose columns are the tokens; beyond these, up to
+  /// whole lines, they are zero.
+  auto pack_keys(matrix_view<O const> keys, L const& lane) const {
+    lane.pack_transposed(keys, first());
+    return lane.packed_at(first(), head_width_, lines(tokens_));
+  }
+  auto pack_values(matrix_view<O const> values, L const& lane) const {
+    lane.pack_transposed(values, second());
+    return lane.packed_at(second(), head_width_, lines(tokens_));
+  }
+  /// Memory for right operands whose depth is the tokens.
+  cell* first() const { return memory_as<cell>(at(4)); }
+  cell* second() const { return memory_as<cell>(at(4) + packed_size(tokens_, head_width_)); }
 
  private:
   static_assert(sizeof(cell) == sizeof(T) && sizeof(O) <= sizeof(T));
 
-  static constexpr index_t square(index_t tokens) { return round_up(tokens * padded(tokens), 16); }
+  static constexpr index_t lines(index_t tokens) { return round_up(tokens, line_values<T>); }
+  static constexpr index_t square(index_t tokens) { return tokens * lines(tokens); }
   static constexpr index_t packed_size(index_t tokens, index_t head_width) {
-    return std::max(L::packed_cells(tokens, head_width), L::packed_cells(head_width, tokens));
+    return std::max(L::packed_cells(tokens, head_width),
+                    L::packed_cells(head_width, lines(tokens)));
   }
   T* at(index_t part) const { return memory_ + part * square(tokens_); }
+  /// Tokens in whole cells, so that a row is read without a copy.
   matrix_view<O> operands(index_t part) const {
-    return {memory_as<O>(at(part)), tokens_, padded(tokens_)};
+    constexpr index_t step = L::values_per_cell;
+    return {memory_as<O>(at(part)), tokens_, round_up(tokens_, step), lines(tokens_)};
   }
 
   T* memory_;
@@ -139,18 +173,19 @@ void attend_by_products(L const& lane,
     index_t const first = begins[image];
     index_t const tokens = begins[image + 1] - first;
     attention_scratch<L> const memory(scratch, tokens, head_width);
-    auto const scores = memory.scores();
     for (index_t h = 0; h < heads; ++h) {
       auto const head = slice_head<O const>(qkv, first, tokens, h, head_width);
-      lane.multiply(head.query,
-                    lane.pack_transposed(head.key, memory.first_packed()),
-                    store_product<T, T>{scores});
-      lane.for_rows(
-          tokens,
-          softmax_row<T, O>{
-              scores, memory.probabilities(), scale, &log_sums(first, h), log_sums.stride});
+      lane.multiply(
+          head.query, memory.pack_keys(head.key, lane), store_product<T, T>{memory.scores()});
+      lane.for_rows(tokens,
+                    softmax_row<T, O>{tokens,
+                                      memory.scores(),
+                                      memory.probabilities(),
+                                      scale,
+                                      &log_sums(first, h),
+                                      log_sums.stride});
       lane.multiply(memory.probabilities(),
-                    lane.pack(head.value, memory.second_packed()),
+                    lane.pack(head.value, memory.second()),
                     store_product<T, O>{
                         y.middle_rows(first, tokens).middle_cols(h * head_width, head_width)});
     }
@@ -178,14 +213,14 @@ void attend_by_products_backward(L const& lane,
       auto const grad = slice_head<O>(qkv_grad, first, tokens, h, head_width);
       matrix_view<O const> const out_grad =
           y_grad.middle_rows(first, tokens).middle_cols(h * head_width, head_width);
-      lane.multiply(head.query,
-                    lane.pack_transposed(head.key, memory.first_packed()),
-                    store_product<T, T>{memory.scores()});
+      lane.multiply(
+          head.query, memory.pack_keys(head.key, lane), store_product<T, T>{memory.scores()});
       lane.multiply(out_grad,
-                    lane.pack_transposed(head.value, memory.second_packed()),
+                    memory.pack_values(head.value, lane),
                     store_product<T, T>{memory.probabilities_grad()});
       lane.for_rows(tokens,
-                    softmax_row_grad<T, O>{memory.scores(),
+                    softmax_row_grad<T, O>{tokens,
+                                           memory.scores(),
                                            memory.probabilities_grad(),
                                            memory.probabilities(),
                                            memory.scores_grad(),
@@ -196,7 +231,7 @@ void attend_by_products_backward(L const& lane,
       auto const scores_grad = memory.scores_grad().middle_cols(0, tokens);
       lane.multiply_transposed(probabilities, out_grad, store_product<T, O>{grad.value});
       lane.multiply(memory.scores_grad(),
-                    lane.pack(head.key, memory.first_packed()),
+                    lane.pack(head.key, memory.first()),
                     store_product<T, O>{grad.query});
       lane.multiply_transposed(scores_grad, head.query, store_product<T, O>{grad.key});
     }
