@@ -4,7 +4,10 @@
 #include <mae/backend/concept.hpp>
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/backend/eigen/matrix_product.hpp>
+#include <mae/core/buffer.hpp>
+#include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
+#include <mae/op/linear.hpp>
 
 #include <doctest/doctest.h>
 
@@ -135,6 +138,40 @@ TEST_CASE("a product reads and writes columns within wider rows, as attention's 
       for (index_t k = 0; k < 5; ++k) expected += query(i, k) * key(j, k);
       CHECK(scores(i, j) == doctest::Approx(expected).epsilon(1e-14));
     }
+}
+
+TEST_CASE_TEMPLATE("a team multiplies to the same bits as one thread", T, float, double) {
+  using lane_type = mae::eigen_lane<T>;
+  mae::thread_pool threads(3);
+  lane_type const alone;
+  lane_type const team(threads);
+  auto random = mae_test::stream_of(4);
+  for (product_shape const shape :
+       {product_shape{197, 129, 517}, product_shape{5, 800, 400}, product_shape{3, 2, 4}}) {
+    padded_matrix<T> const a(shape.rows, shape.depth, random);
+    padded_matrix<T> const b(shape.depth, shape.cols, random);
+    mae::host_buffer<typename lane_type::cell> cells(
+        lane_type::packed_cells(shape.depth, shape.cols));
+    auto const packed = alone.pack(b.view(), cells.data());
+    padded_matrix<T> by_one(shape.rows, shape.cols);
+    padded_matrix<T> by_team(shape.rows, shape.cols);
+    alone.multiply(a.view(), packed, mae::kernel::store_product<T, T>{by_one.view()});
+    team.multiply(a.view(), packed, mae::kernel::store_product<T, T>{by_team.view()});
+    CHECK(by_team.gaps_are_intact());
+    for (index_t i = 0; i < shape.rows; ++i)
+      REQUIRE(std::ranges::equal(by_team.view().row(i), by_one.view().row(i)));
+  }
+}
+
+TEST_CASE("a team takes every part once, each with a member of its own") {
+  mae::thread_pool threads(3);
+  mae::eigen_lane<float> const team(threads);
+  CHECK(team.num_members() == 3);
+  std::vector<int> visits(20);
+  team.for_parts(20, [&](mae::eigen_lane<float> const& mine, index_t part, int member) {
+    if (mine.num_members() == 1 && member < 3) ++visits[static_cast<std::size_t>(part)];
+  });
+  CHECK(visits == std::vector<int>(20, 1));
 }
 
 TEST_CASE_TEMPLATE("column sums add what a loop adds", T, float, double) {

@@ -59,7 +59,7 @@ std::vector<float> tokens_by_network(encoder_type const& encoder, std::span<floa
   mae_test::cut_images const patches(odd_config, image);
   mae::shard_rows shard;
   shard.assign(mae::mask_plan::all_visible(1, odd_config.num_patches()), 0, 1);
-  mae::encoder_inference<backend> network(encoder.backend(),
+  mae::encoder_inference<backend> network(encoder.backend().make_lane(),
                                           {odd_config, 0, encoder.norm_epsilon()});
   auto const weights = mae::bind_encoder<float const>(
       encoder.layout(), odd_config, encoder.parameters().values().data());
@@ -124,6 +124,22 @@ TEST_CASE("features do not depend on threads, nor on who else uses the encoder")
     users.emplace_back([&] { features = shared.features(given, pooling::both); });
   for (auto& user : users) user.join();
   for (auto const& features : seen) CHECK(features == expected);
+}
+
+TEST_CASE("features of few images, which all threads share, are the same bits") {
+  auto const given = images();
+  auto const expected = encoder_type(4, backend(1)).features(given, pooling::mean);
+  encoder_type const shared(4, backend(4));
+  auto const values = static_cast<std::size_t>(odd_config.image.values());
+  std::vector<std::vector<float>> seen(3);
+  std::vector<std::thread> users;
+  for (std::size_t user = 0; user < seen.size(); ++user)
+    users.emplace_back([&, user] {
+      seen[user] = shared.features(std::span(given).subspan(user * values, values), pooling::mean);
+    });
+  for (auto& user : users) user.join();
+  for (std::size_t user = 0; user < seen.size(); ++user)
+    CHECK(std::ranges::equal(seen[user], std::span(expected).subspan(user * 20, 20)));
 }
 
 TEST_CASE("a dataset's features are those of its images in scaled units, normalised") {

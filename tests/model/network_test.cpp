@@ -112,7 +112,7 @@ TEST_CASE("a pass's prediction stays readable until the next pass") {
 
 TEST_CASE("an encoder alone gives the same tokens to an image, whatever shard it is in") {
   scene const given;
-  mae::encoder_inference<backend> encoder(given.model.backend(), given.model.sizes());
+  mae::encoder_inference<backend> encoder(given.model.backend().make_lane(), given.model.sizes());
   auto const encode = [&](index_t first, index_t last) {
     auto const rows = given.patches.all().middle_rows(first * 12, (last - first) * 12);
     auto const tokens = encoder.encode(given.operands.encoder, given.shard(first, last), rows);

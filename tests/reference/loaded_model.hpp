@@ -115,7 +115,7 @@ class loaded_model {
 
   /// (R, D), after the encoder's norm.
   std::vector<T> latent() {
-    mae::encoder_inference<backend> encoder(backend_, sizes_);
+    mae::encoder_inference<backend> encoder(backend_.make_lane(), sizes_);
     auto const tokens = encoder.encode(operands().encoder, shard_, patches_in_use());
     return {tokens.data, tokens.data + tokens.size()};
   }

@@ -68,8 +68,9 @@ concept Lane = requires(L const& lane,
                         archetype::any_body replayed) {
   requires std::floating_point<typename L::scalar>;
   /// Whether each verb is itself shared out among many threads. Then it has for_blocks(count,
-  /// shared values, functor) too, by which attention runs, instead of as products of each image and
-  /// head.
+  /// shared values, functor) too, by which attention runs. Else attention is products of each image
+  /// and head, and there is for_parts(count, body): body(lane, part, member) for every part in
+  /// [0, count), member in [0, num_members()), as many at once as the lane has members.
   { L::is_parallel } -> std::convertible_to<bool>;
   /// The ops that it has of its own.
   { L::fused } -> std::convertible_to<fused_members>;
@@ -150,6 +151,9 @@ concept Backend = requires(B const& backend, index_t n, archetype::any_lane_body
   /// How batches are cut for it.
   { B::shards } -> std::convertible_to<shard_limits>;
   { backend.make_lane() } -> std::same_as<typename B::lane>;
+  /// One for shards so few that workers would be idle: all threads share its work. Not for use
+  /// within for_lanes.
+  { backend.make_team_lane() } -> std::same_as<typename B::lane>;
   /// body(i, worker) for every i in [0, n), worker in [0, num_workers()): as many at once as have
   /// lanes of their own.
   { backend.num_workers() } -> std::same_as<int>;

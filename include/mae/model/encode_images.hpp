@@ -20,6 +20,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace mae {
@@ -58,16 +59,19 @@ read_image reader_of(D const& dataset) {
 
 namespace detail {
 
-/// What one lane needs to encode shards of unmasked images.
+/// What a lane needs to encode shards of unmasked images.
 template <Backend B>
 class image_encoder {
   using T = typename B::scalar;
 
  public:
-  image_encoder(B const& backend, network_sizes const& sizes, index_t per_shard)
+  image_encoder(B const& backend,
+                typename B::lane lane,
+                network_sizes const& sizes,
+                index_t per_shard)
       : backend_(backend),
         config_(sizes.config),
-        network_(backend, sizes),
+        network_(std::move(lane), sizes),
         patches_(static_cast<std::size_t>(config_.image.values() * per_shard)),
         helpers_(static_cast<std::size_t>(backend.num_helpers())) {
     for (auto& helper : helpers_)
@@ -133,9 +137,10 @@ class image_encoder {
 
 }  // namespace detail
 
-/// Encodes `images` images, unmasked, shards in parallel. `read` and `take` are called from several
-/// threads at once, for different images. They are functions of any kind, not templates, so that
-/// the network is compiled once for all that is encoded with it.
+/// Encodes `images` images, unmasked: shards in parallel, or, when there are fewer than could be,
+/// one after the other on all threads. `read` and `take` are called from several threads at once,
+/// for different images. They are functions of any kind, not templates, so that the network is
+/// compiled once for all that is encoded with it.
 template <Backend B>
 void encode_images(B const& backend,
                    network_sizes const& sizes,
@@ -147,15 +152,20 @@ void encode_images(B const& backend,
   index_t const per_shard =
       std::min(images, images_per_shard(sizes.config.num_patches() + 1, B::shards.rows));
   if (images == 0) return;
+  index_t const shards = ceil_div(images, per_shard);
+  bool const as_team = shards < backend.num_workers();
   std::vector<std::unique_ptr<detail::image_encoder<B>>> workers;
-  for (int i = 0; i < backend.num_workers(); ++i)
-    workers.push_back(std::make_unique<detail::image_encoder<B>>(backend, sizes, per_shard));
+  for (int i = 0; i < (as_team ? 1 : backend.num_workers()); ++i)
+    workers.push_back(std::make_unique<detail::image_encoder<B>>(
+        backend, as_team ? backend.make_team_lane() : backend.make_lane(), sizes, per_shard));
   mask_plan const plan = mask_plan::all_visible(per_shard, sizes.config.num_patches());
-  backend.for_lanes(ceil_div(images, per_shard), [&](index_t shard, int worker) {
+  auto const encode = [&](index_t shard, int worker) {
     index_t const first = shard * per_shard;
     workers[static_cast<std::size_t>(worker)]->encode(
         weights, plan, statistics, first, std::min(first + per_shard, images), read, take);
-  });
+  };
+  if (!as_team) return backend.for_lanes(shards, encode);
+  for (index_t shard = 0; shard < shards; ++shard) encode(shard, 0);
 }
 
 }  // namespace mae

@@ -18,6 +18,7 @@
 #include <cassert>
 #include <cstddef>
 #include <span>
+#include <utility>
 
 namespace mae {
 
@@ -56,8 +57,8 @@ class encoder_inference {
   using lane_type = typename B::lane;
 
  public:
-  encoder_inference(B const& backend, network_sizes const& sizes)
-      : sizes_(sizes), lane_(backend.make_lane()) {}
+  encoder_inference(lane_type lane, network_sizes const& sizes)
+      : sizes_(sizes), lane_(std::move(lane)) {}
 
   lane_type const& lane() const { return lane_; }
 
@@ -83,9 +84,17 @@ class encoder_inference {
       scratch_ = memory.vector(attention_scratch_size<lane_type>({room.encoder_rows,
                                                                   room.longest_encoder_sequence,
                                                                   stack.heads,
-                                                                  stack.width / stack.heads}));
+                                                                  stack.width / stack.heads,
+                                                                  members()}));
       reserve_for_products(lane_, sizes_, room, pass_kind::inference);
     });
+  }
+
+  int members() const {
+    if constexpr (lane_type::is_parallel)
+      return 1;
+    else
+      return lane_.num_members();
   }
 
   network_sizes sizes_;

@@ -20,6 +20,7 @@ struct attention_extent {
   index_t tokens;  // of the longest image
   index_t heads;
   index_t head_width;
+  int members = 1;  // of a lane that is not parallel
 };
 
 /// How many scalars of scratch memory attention needs.
@@ -28,7 +29,7 @@ constexpr index_t attention_scratch_size(attention_extent const& extent) {
   if constexpr (L::is_parallel)
     return extent.rows * extent.heads;
   else
-    return kernel::attention_scratch<L>::size(extent.tokens, extent.head_width);
+    return extent.members * kernel::attention_scratch<L>::size(extent.tokens, extent.head_width);
 }
 
 /// Multi-head self-attention within each image (Vaswani et al. 2017, arXiv 1706.03762, Eq. 1):

@@ -157,9 +157,31 @@ class attention_scratch {
   index_t head_width_;
 };
 
-/// Attention as products of each image and head, one after the other.
+/// body(lane, first row, tokens, head, memory) for every head of every image; each by one member of
+/// the lane, in memory of its own.
+template <Lane L, class Body>
+void for_heads(L const& lane,
+               row_offsets offsets,
+               index_t heads,
+               index_t head_width,
+               std::span<scalar_of<L>> scratch,
+               Body const& body) {
+  auto const begins = offsets.values();
+  auto const size =
+      static_cast<std::size_t>(attention_scratch<L>::size(offsets.longest(), head_width));
+  lane.for_parts(offsets.images() * heads, [&](L const& mine, index_t part, int member) {
+    auto const image = static_cast<std::size_t>(part / heads);
+    index_t const first = begins[image];
+    index_t const tokens = begins[image + 1] - first;
+    attention_scratch<L> const memory(
+        scratch.subspan(static_cast<std::size_t>(member) * size, size), tokens, head_width);
+    body(mine, first, tokens, part % heads, memory);
+  });
+}
+
+/// Attention as products of each image and head.
 template <Lane L, class T = scalar_of<L>, class O = operand_of<L>>
-void attend_by_products(L const& lane,
+void attend_by_products(L const& team,
                         matrix_view<operand_of<L> const> qkv,
                         row_offsets offsets,
                         index_t heads,
@@ -168,32 +190,32 @@ void attend_by_products(L const& lane,
                         std::span<scalar_of<L>> scratch) {
   index_t const head_width = y.cols / heads;
   T const scale = T{1} / std::sqrt(static_cast<T>(head_width));
-  auto const begins = offsets.values();
-  for (std::size_t image = 0; image + 1 < begins.size(); ++image) {
-    index_t const first = begins[image];
-    index_t const tokens = begins[image + 1] - first;
-    attention_scratch<L> const memory(scratch, tokens, head_width);
-    for (index_t h = 0; h < heads; ++h) {
-      auto const head = slice_head<O const>(qkv, first, tokens, h, head_width);
-      lane.multiply(
-          head.query, memory.pack_keys(head.key, lane), store_product<T, T>{memory.scores()});
-      lane.for_rows(tokens,
-                    softmax_row<T, O>{tokens,
-                                      memory.scores(),
-                                      memory.probabilities(),
-                                      scale,
-                                      &log_sums(first, h),
-                                      log_sums.stride});
-      lane.multiply(memory.probabilities(),
-                    lane.pack(head.value, memory.second()),
-                    store_product<T, O>{
-                        y.middle_rows(first, tokens).middle_cols(h * head_width, head_width)});
-    }
-  }
+  for_heads(
+      team,
+      offsets,
+      heads,
+      head_width,
+      scratch,
+      [&](L const& lane, index_t first, index_t tokens, index_t h, auto const& memory) {
+        auto const head = slice_head<O const>(qkv, first, tokens, h, head_width);
+        lane.multiply(
+            head.query, memory.pack_keys(head.key, lane), store_product<T, T>{memory.scores()});
+        lane.for_rows(tokens,
+                      softmax_row<T, O>{tokens,
+                                        memory.scores(),
+                                        memory.probabilities(),
+                                        scale,
+                                        &log_sums(first, h),
+                                        log_sums.stride});
+        lane.multiply(memory.probabilities(),
+                      lane.pack(head.value, memory.second()),
+                      store_product<T, O>{
+                          y.middle_rows(first, tokens).middle_cols(h * head_width, head_width)});
+      });
 }
 
 template <Lane L, class T = scalar_of<L>, class O = operand_of<L>>
-void attend_by_products_backward(L const& lane,
+void attend_by_products_backward(L const& team,
                                  matrix_view<operand_of<L> const> qkv,
                                  row_offsets offsets,
                                  index_t heads,
@@ -203,39 +225,39 @@ void attend_by_products_backward(L const& lane,
                                  std::span<scalar_of<L>> scratch) {
   index_t const head_width = y_grad.cols / heads;
   T const scale = T{1} / std::sqrt(static_cast<T>(head_width));
-  auto const begins = offsets.values();
-  for (std::size_t image = 0; image + 1 < begins.size(); ++image) {
-    index_t const first = begins[image];
-    index_t const tokens = begins[image + 1] - first;
-    attention_scratch<L> const memory(scratch, tokens, head_width);
-    for (index_t h = 0; h < heads; ++h) {
-      auto const head = slice_head<O const>(qkv, first, tokens, h, head_width);
-      auto const grad = slice_head<O>(qkv_grad, first, tokens, h, head_width);
-      matrix_view<O const> const out_grad =
-          y_grad.middle_rows(first, tokens).middle_cols(h * head_width, head_width);
-      lane.multiply(
-          head.query, memory.pack_keys(head.key, lane), store_product<T, T>{memory.scores()});
-      lane.multiply(out_grad,
-                    memory.pack_values(head.value, lane),
-                    store_product<T, T>{memory.probabilities_grad()});
-      lane.for_rows(tokens,
-                    softmax_row_grad<T, O>{tokens,
-                                           memory.scores(),
-                                           memory.probabilities_grad(),
-                                           memory.probabilities(),
-                                           memory.scores_grad(),
-                                           scale,
-                                           &log_sums(first, h),
-                                           log_sums.stride});
-      auto const probabilities = memory.probabilities().middle_cols(0, tokens);
-      auto const scores_grad = memory.scores_grad().middle_cols(0, tokens);
-      lane.multiply_transposed(probabilities, out_grad, store_product<T, O>{grad.value});
-      lane.multiply(memory.scores_grad(),
-                    lane.pack(head.key, memory.first()),
-                    store_product<T, O>{grad.query});
-      lane.multiply_transposed(scores_grad, head.query, store_product<T, O>{grad.key});
-    }
-  }
+  for_heads(team,
+            offsets,
+            heads,
+            head_width,
+            scratch,
+            [&](L const& lane, index_t first, index_t tokens, index_t h, auto const& memory) {
+              auto const head = slice_head<O const>(qkv, first, tokens, h, head_width);
+              auto const grad = slice_head<O>(qkv_grad, first, tokens, h, head_width);
+              matrix_view<O const> const out_grad =
+                  y_grad.middle_rows(first, tokens).middle_cols(h * head_width, head_width);
+              lane.multiply(head.query,
+                            memory.pack_keys(head.key, lane),
+                            store_product<T, T>{memory.scores()});
+              lane.multiply(out_grad,
+                            memory.pack_values(head.value, lane),
+                            store_product<T, T>{memory.probabilities_grad()});
+              lane.for_rows(tokens,
+                            softmax_row_grad<T, O>{tokens,
+                                                   memory.scores(),
+                                                   memory.probabilities_grad(),
+                                                   memory.probabilities(),
+                                                   memory.scores_grad(),
+                                                   scale,
+                                                   &log_sums(first, h),
+                                                   log_sums.stride});
+              auto const probabilities = memory.probabilities().middle_cols(0, tokens);
+              auto const scores_grad = memory.scores_grad().middle_cols(0, tokens);
+              lane.multiply_transposed(probabilities, out_grad, store_product<T, O>{grad.value});
+              lane.multiply(memory.scores_grad(),
+                            lane.pack(head.key, memory.first()),
+                            store_product<T, O>{grad.query});
+              lane.multiply_transposed(scores_grad, head.query, store_product<T, O>{grad.key});
+            });
 }
 
 }  // namespace kernel

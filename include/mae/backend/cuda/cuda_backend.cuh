@@ -266,6 +266,7 @@ class thrust_backend<cuda_system, Operand> {
   thread_pool& threads() const { return *threads_; }
 
   lane make_lane() const { return lane(context_); }
+  lane make_team_lane() const { return make_lane(); }
   static constexpr int num_workers() { return 1; }
   template <class Body>
   void for_lanes(index_t count, Body&& body) const {

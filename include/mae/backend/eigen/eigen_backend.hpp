@@ -19,13 +19,14 @@
 #include <span>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace mae {
 inline namespace MAE_ISA {
 
 /// One core of the host: every verb is a serial loop. Parallelism lies above, in shards, each with
-/// a lane of its own. Operands are multiplied by the library's own tile kernel. A lane is used by
-/// one thread at a time.
+/// a lane of its own; or, where there are too few, in the lane of a team. Operands are multiplied
+/// by the library's own tile kernel. A lane is used by one thread at a time.
 template <class Operand>
 class eigen_lane : public host_lane<Operand> {
   using base = host_lane<Operand>;
@@ -37,6 +38,21 @@ class eigen_lane : public host_lane<Operand> {
   using typename base::scalar;
 
   static constexpr bool is_parallel = false;
+
+  eigen_lane() = default;
+  /// The lane of a team: the pool's threads share its large products and what is cut into parts,
+  /// without a change to a bit. Not for use within the pool's loops.
+  explicit eigen_lane(thread_pool& team)
+      : team_(&team), members_(static_cast<std::size_t>(team.size())) {}
+
+  int num_members() const { return team_ == nullptr ? 1 : team_->size(); }
+  template <class Body>
+  void for_parts(index_t count, Body const& body) const {
+    if (team_ != nullptr)
+      return team_->for_each(
+          count, [&](index_t part, int member) { body(this->member(member), part, member); });
+    for (index_t part = 0; part < count; ++part) body(*this, part, 0);
+  }
 
   template <class T>
   packed pack(matrix_view<T> b, cell* cells) const {
@@ -50,6 +66,8 @@ class eigen_lane : public host_lane<Operand> {
   template <class Epilogue>
   void multiply(matrix_view<operand const> a, packed const& b, Epilogue const& epilogue) const {
     assert(cells_for<operand>(a.cols) == cells_for<operand>(b.depth));
+    if (team_ != nullptr && a.rows * b.depth * b.cols >= least_shared_product)
+      return multiply_together(a, b, epilogue);
     cell* const padding = needs_padding<operand>(a.rows, a.cols)
                               ? this->room(padding_cells<operand>(a.cols))
                               : nullptr;
@@ -67,8 +85,9 @@ class eigen_lane : public host_lane<Operand> {
         a, right, cells + base::packed_cells(b.rows, b.cols), epilogue);
   }
 
-  void reserve_products(index_t /*rows*/, index_t width) const {
+  void reserve_products(index_t rows, index_t width) const {
     this->room(padding_cells<operand>(width));
+    for (auto const& member : members_) member.reserve_products(rows, width);
   }
   void reserve_transposed(index_t rows, index_t width) const {
     this->room(transposed_cells(rows, width));
@@ -99,9 +118,28 @@ class eigen_lane : public host_lane<Operand> {
   }
 
  private:
+  /// Multiply-adds that take a core about as long as it takes a team to begin.
+  static constexpr index_t least_shared_product = 1 << 20;
+
+  eigen_lane const& member(int number) const { return members_[static_cast<std::size_t>(number)]; }
+
+  /// Some panels of b by each member, in turns until all are done.
+  template <class Epilogue>
+  void multiply_together(matrix_view<operand const> a,
+                         packed const& b,
+                         Epilogue const& epilogue) const {
+    index_t const each = std::max<index_t>(1, b.num_panels() / (2 * team_->size()));
+    team_->for_ranges(b.num_panels(), each, [&](index_t first, index_t last, int number) {
+      member(number).multiply(a, b.panels(first, last), epilogue);
+    });
+  }
+
   static constexpr index_t transposed_cells(index_t depth, index_t cols) {
     return base::packed_cells(depth, cols) + transposed_block_cells<operand>(depth);
   }
+
+  thread_pool* team_ = nullptr;
+  std::vector<eigen_lane> members_;
 };
 static_assert(Lane<eigen_lane<float>> && Lane<eigen_lane<double>>);
 
@@ -135,6 +173,7 @@ class eigen_backend {
   thread_pool& threads() const { return *threads_; }
 
   lane make_lane() const { return {}; }
+  lane make_team_lane() const { return lane(*threads_); }
   int num_workers() const { return threads_->size(); }
   template <class Body>
   void for_lanes(index_t count, Body&& body) const {

@@ -46,6 +46,7 @@ class thrust_backend {
   thread_pool& threads() const { return *threads_; }
 
   lane make_lane() const { return {}; }
+  lane make_team_lane() const { return make_lane(); }
   static constexpr int num_workers() { return 1; }
   template <class Body>
   void for_lanes(index_t count, Body&& body) const {

@@ -22,9 +22,15 @@ struct packed_matrix {
   cell_of<O> const* cells = nullptr;
   index_t depth = 0;
   index_t cols = 0;
+  index_t first_col = 0;  // of those that are multiplied: where a panel begins
 
   cell_of<O> const* panel(index_t number) const {
     return cells + number * cells_for<O>(depth) * tile_cols<O>;
+  }
+  index_t num_panels() const { return ceil_div(cols, tile_cols<O>); }
+  /// The same, of which a product takes the panels [first, last) alone.
+  packed_matrix panels(index_t first, index_t last) const {
+    return {cells, depth, std::min(cols, last * tile_cols<O>), first * tile_cols<O>};
   }
 };
 

@@ -97,7 +97,7 @@ class block_product {
   /// tiles(): multiplies all tiles of the block by a panel.
   template <class Tiles>
   void for_panels(Tiles const& tiles) {
-    for (col_ = 0; col_ < b_.cols; col_ += tile_cols<O>) {
+    for (col_ = b_.first_col; col_ < b_.cols; col_ += tile_cols<O>) {
       bool const is_last = col_ + tile_cols<O> >= b_.cols;
       next_panel_ = memory_as<char const>(b_.panel(col_ / tile_cols<O> + 1));
       next_share_ = is_last ? 0 : share_;
