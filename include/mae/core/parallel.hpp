@@ -85,7 +85,7 @@ class thread_pool {
     busy_ = size_;  // every helper joins in every loop, so that none still reads the last one's
     wake();
     take_indices(0);
-    for (int busy = busy_; busy != 0; busy = busy_) busy_.wait(busy);
+    for (int busy = busy_; busy != 0; busy = busy_) wait_for_change(busy_, busy);
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 
@@ -104,10 +104,19 @@ class thread_pool {
 
   void help(int worker) {
     for (unsigned seen = 0;; ++seen) {
-      generation_.wait(seen);
+      wait_for_change(generation_, seen);
       if (stopping_) return;
       take_indices(worker);
     }
+  }
+
+  /// Looks again a few times before it sleeps: where a loop soon follows a loop, waking up would
+  /// take longer than the loop.
+  template <class T>
+  static void wait_for_change(std::atomic<T> const& value, T seen) {
+    constexpr int looks = 200;
+    for (int i = 0; i < looks && value == seen; ++i) std::this_thread::yield();
+    value.wait(seen);
   }
 
   void wake() noexcept {
