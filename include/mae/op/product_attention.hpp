@@ -160,10 +160,10 @@ class attention_scratch {
 /// body(lane, first row, tokens, head, memory) for every head of every image; each by one member of
 /// the lane, in memory of its own.
 template <Lane L, class Body>
-void for_heads(L const& lane,
-               row_offsets offsets,
+void for_heads(row_offsets offsets,
                index_t heads,
                index_t head_width,
+               L const& lane,
                std::span<scalar_of<L>> scratch,
                Body const& body) {
   auto const begins = offsets.values();
@@ -181,7 +181,7 @@ void for_heads(L const& lane,
 
 /// Attention as products of each image and head.
 template <Lane L, class T = scalar_of<L>, class O = operand_of<L>>
-void attend_by_products(L const& team,
+void attend_by_products(L const& lane,
                         matrix_view<operand_of<L> const> qkv,
                         row_offsets offsets,
                         index_t heads,
@@ -191,31 +191,31 @@ void attend_by_products(L const& team,
   index_t const head_width = y.cols / heads;
   T const scale = T{1} / std::sqrt(static_cast<T>(head_width));
   for_heads(
-      team,
       offsets,
       heads,
       head_width,
+      lane,
       scratch,
-      [&](L const& lane, index_t first, index_t tokens, index_t h, auto const& memory) {
+      [&](L const& mine, index_t first, index_t tokens, index_t h, auto const& memory) {
         auto const head = slice_head<O const>(qkv, first, tokens, h, head_width);
-        lane.multiply(
-            head.query, memory.pack_keys(head.key, lane), store_product<T, T>{memory.scores()});
-        lane.for_rows(tokens,
+        mine.multiply(
+            head.query, memory.pack_keys(head.key, mine), store_product<T, T>{memory.scores()});
+        mine.for_rows(tokens,
                       softmax_row<T, O>{tokens,
                                         memory.scores(),
                                         memory.probabilities(),
                                         scale,
                                         &log_sums(first, h),
                                         log_sums.stride});
-        lane.multiply(memory.probabilities(),
-                      lane.pack(head.value, memory.second()),
+        mine.multiply(memory.probabilities(),
+                      mine.pack(head.value, memory.second()),
                       store_product<T, O>{
                           y.middle_rows(first, tokens).middle_cols(h * head_width, head_width)});
       });
 }
 
 template <Lane L, class T = scalar_of<L>, class O = operand_of<L>>
-void attend_by_products_backward(L const& team,
+void attend_by_products_backward(L const& lane,
                                  matrix_view<operand_of<L> const> qkv,
                                  row_offsets offsets,
                                  index_t heads,
@@ -225,23 +225,23 @@ void attend_by_products_backward(L const& team,
                                  std::span<scalar_of<L>> scratch) {
   index_t const head_width = y_grad.cols / heads;
   T const scale = T{1} / std::sqrt(static_cast<T>(head_width));
-  for_heads(team,
-            offsets,
+  for_heads(offsets,
             heads,
             head_width,
+            lane,
             scratch,
-            [&](L const& lane, index_t first, index_t tokens, index_t h, auto const& memory) {
+            [&](L const& mine, index_t first, index_t tokens, index_t h, auto const& memory) {
               auto const head = slice_head<O const>(qkv, first, tokens, h, head_width);
               auto const grad = slice_head<O>(qkv_grad, first, tokens, h, head_width);
               matrix_view<O const> const out_grad =
                   y_grad.middle_rows(first, tokens).middle_cols(h * head_width, head_width);
-              lane.multiply(head.query,
-                            memory.pack_keys(head.key, lane),
+              mine.multiply(head.query,
+                            memory.pack_keys(head.key, mine),
                             store_product<T, T>{memory.scores()});
-              lane.multiply(out_grad,
-                            memory.pack_values(head.value, lane),
+              mine.multiply(out_grad,
+                            memory.pack_values(head.value, mine),
                             store_product<T, T>{memory.probabilities_grad()});
-              lane.for_rows(tokens,
+              mine.for_rows(tokens,
                             softmax_row_grad<T, O>{tokens,
                                                    memory.scores(),
                                                    memory.probabilities_grad(),
@@ -252,11 +252,11 @@ void attend_by_products_backward(L const& team,
                                                    log_sums.stride});
               auto const probabilities = memory.probabilities().middle_cols(0, tokens);
               auto const scores_grad = memory.scores_grad().middle_cols(0, tokens);
-              lane.multiply_transposed(probabilities, out_grad, store_product<T, O>{grad.value});
-              lane.multiply(memory.scores_grad(),
-                            lane.pack(head.key, memory.first()),
+              mine.multiply_transposed(probabilities, out_grad, store_product<T, O>{grad.value});
+              mine.multiply(memory.scores_grad(),
+                            mine.pack(head.key, memory.first()),
                             store_product<T, O>{grad.query});
-              lane.multiply_transposed(scores_grad, head.query, store_product<T, O>{grad.key});
+              mine.multiply_transposed(scores_grad, head.query, store_product<T, O>{grad.key});
             });
 }
 
