@@ -16,10 +16,10 @@ inline namespace MAE_ISA {
 
 /// What decides how much memory attention needs.
 struct attention_extent {
-  index_t rows;    // of all images
-  index_t tokens;  // of the longest image
-  index_t heads;
-  index_t head_width;
+  index_t rows = 0;    // of all images
+  index_t tokens = 0;  // of the longest image
+  index_t heads = 0;
+  index_t head_width = 0;
   int members = 1;  // of a lane that is not parallel
 };
 

@@ -66,12 +66,12 @@ class eigen_lane : public host_lane<Operand> {
   template <class Epilogue>
   void multiply(matrix_view<operand const> a, packed const& b, Epilogue const& epilogue) const {
     assert(cells_for<operand>(a.cols) == cells_for<operand>(b.depth));
-    if (team_ != nullptr && a.rows * b.depth * b.cols >= least_shared_product)
-      return multiply_together(a, b, epilogue);
-    cell* const padding = needs_padding<operand>(a.rows, a.cols)
-                              ? this->room(padding_cells<operand>(a.cols))
-                              : nullptr;
-    mae::multiply<operand>(left_operand(a), b, padding, epilogue);
+    if (team_ == nullptr || a.rows * b.depth * b.cols < least_shared_product)
+      return multiply_alone(a, b, epilogue);
+    index_t const each = std::max<index_t>(1, b.num_panels() / (2 * team_->size()));
+    team_->for_ranges(b.num_panels(), each, [&](index_t first, index_t last, int number) {
+      member(number).multiply_alone(a, b.panels(first, last), epilogue);
+    });
   }
 
   template <class Epilogue>
@@ -85,9 +85,9 @@ class eigen_lane : public host_lane<Operand> {
         a, right, cells + base::packed_cells(b.rows, b.cols), epilogue);
   }
 
-  void reserve_products(index_t rows, index_t width) const {
+  void reserve_products(index_t /*rows*/, index_t width) const {
     this->room(padding_cells<operand>(width));
-    for (auto const& member : members_) member.reserve_products(rows, width);
+    for (auto const& each : members_) each.room(padding_cells<operand>(width));
   }
   void reserve_transposed(index_t rows, index_t width) const {
     this->room(transposed_cells(rows, width));
@@ -123,15 +123,14 @@ class eigen_lane : public host_lane<Operand> {
 
   eigen_lane const& member(int number) const { return members_[static_cast<std::size_t>(number)]; }
 
-  /// Some panels of b by each member, in turns until all are done.
   template <class Epilogue>
-  void multiply_together(matrix_view<operand const> a,
-                         packed const& b,
-                         Epilogue const& epilogue) const {
-    index_t const each = std::max<index_t>(1, b.num_panels() / (2 * team_->size()));
-    team_->for_ranges(b.num_panels(), each, [&](index_t first, index_t last, int number) {
-      member(number).multiply(a, b.panels(first, last), epilogue);
-    });
+  void multiply_alone(matrix_view<operand const> a,
+                      packed const& b,
+                      Epilogue const& epilogue) const {
+    cell* const padding = needs_padding<operand>(a.rows, a.cols)
+                              ? this->room(padding_cells<operand>(a.cols))
+                              : nullptr;
+    mae::multiply<operand>(left_operand(a), b, padding, epilogue);
   }
 
   static constexpr index_t transposed_cells(index_t depth, index_t cols) {
