@@ -73,7 +73,8 @@ class json_object {
   std::string lines() const { return joined("{\n  ", ": ", ",\n  ", "\n}\n"); }
 
  private:
-  json_object& add_text(std::string_view name, std::string value) {
+  /// Compiled once, not within each of the many calls.
+  [[gnu::noinline]] json_object& add_text(std::string_view name, std::string value) {
     members_.emplace_back(json_string(name), std::move(value));
     return *this;
   }

@@ -52,8 +52,9 @@ void pad_tile(left_operand const& a, index_t row, cell_of<O>* tile) {
                   (k + 1) * step > a.depth ? sizeof(O) : sizeof(cell_of<O>));
 }
 
-/// Hands the rows of a tile of sums to the epilogue. A whole panel's width, and a whole register's,
-/// are constants, so that the epilogue's loop over them is a few vector instructions.
+/// Hands the rows of a tile of sums to the epilogue. All widths are constants, so that the
+/// epilogue's loop over them is a few vector instructions: a panel's, a register's, and the few
+/// columns beyond one by one.
 template <class O, class Epilogue>
 void finish_tile(sum_of<O> const* sums,
                  index_t skipped,
@@ -74,7 +75,8 @@ void finish_tile(sum_of<O> const* sums,
       epilogue(values, row + r, col, std::integral_constant<index_t, lanes>{});
       done = lanes;
     }
-    if (done < cols) epilogue(values + done, row + r, col + done, cols - done);
+    for (; done < cols; ++done)
+      epilogue(values + done, row + r, col + done, std::integral_constant<index_t, 1>{});
   }
 }
 
