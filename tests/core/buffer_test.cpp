@@ -59,11 +59,12 @@ TEST_CASE("moving a buffer moves its memory") {
   CHECK(target[3] == 2.5);
 }
 
-// The address sanitizer's allocator ends the program instead.
+// The sanitizers' allocators end the program instead.
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool has_own_allocator = true;
 #elif defined(__has_feature)
-constexpr bool has_own_allocator = __has_feature(address_sanitizer);
+constexpr bool has_own_allocator =
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
 #else
 constexpr bool has_own_allocator = false;
 #endif

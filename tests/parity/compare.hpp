@@ -26,8 +26,10 @@ inline void check_equal(backend_run const& run, backend_run const& expected, dou
   double gradients = 0;
   for (auto const& [name, values] : expected.values)
     if (name.starts_with("gradient of")) gradients = std::max(gradients, largest(values));
-  for (auto const& [name, values] : expected.values) {
-    CAPTURE(name);
+  for (auto const& entry : expected.values) {
+    auto const& name = entry.first;
+    auto const& values = entry.second;
+    CAPTURE(name);  // by a lambda, which clang 14 does not let capture a structured binding
     auto const& computed = run.values.at(name);
     REQUIRE(computed.size() == values.size());
     double const scale =
