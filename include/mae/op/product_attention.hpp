@@ -125,12 +125,10 @@ class attention_scratch {
   /// The keys, or the values, as right operands whose columns are the tokens; beyond these, up to
   /// whole lines, they are zero.
   auto pack_keys(matrix_view<O const> keys, L const& lane) const {
-    lane.pack_transposed(keys, first());
-    return lane.packed_at(first(), head_width_, lines(tokens_));
+    return pack_columns(keys, first(), lane);
   }
   auto pack_values(matrix_view<O const> values, L const& lane) const {
-    lane.pack_transposed(values, second());
-    return lane.packed_at(second(), head_width_, lines(tokens_));
+    return pack_columns(values, second(), lane);
   }
   /// Memory for right operands whose depth is the tokens.
   cell* first() const { return memory_as<cell>(at(4)); }
@@ -138,6 +136,14 @@ class attention_scratch {
 
  private:
   static_assert(sizeof(cell) == sizeof(T) && sizeof(O) <= sizeof(T));
+
+  auto pack_columns(matrix_view<O const> columns, cell* cells, L const& lane) const {
+    lane.pack_transposed(columns, cells);
+    std::fill(cells + L::packed_cells(head_width_, tokens_),
+              cells + L::packed_cells(head_width_, lines(tokens_)),
+              cell{});  // panels narrower than a line
+    return lane.packed_at(cells, head_width_, lines(tokens_));
+  }
 
   static constexpr index_t lines(index_t tokens) { return round_up(tokens, line_values<T>); }
   static constexpr index_t square(index_t tokens) { return tokens * lines(tokens); }
