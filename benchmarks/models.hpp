@@ -6,6 +6,7 @@
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/memory_dataset.hpp>
+#include <mae/model/configs.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -15,20 +16,9 @@
 
 namespace benchmarks {
 
-inline constexpr mae::image_extent cifar10{.height = 32, .width = 32, .channels = 3};
-
-inline constexpr mae::model_config tiny4{.image = cifar10,
-                                         .patch = {.height = 4, .width = 4},
-                                         .encoder = {.depth = 12, .width = 192, .heads = 3},
-                                         .decoder = {.depth = 2, .width = 96, .heads = 3}};
-inline constexpr mae::model_config tiny2{.image = cifar10,
-                                         .patch = {.height = 2, .width = 2},
-                                         .encoder = {.depth = 12, .width = 192, .heads = 3},
-                                         .decoder = {.depth = 4, .width = 192, .heads = 3}};
-inline constexpr mae::model_config base16{.image = {.height = 224, .width = 224, .channels = 3},
-                                          .patch = {.height = 16, .width = 16},
-                                          .encoder = {.depth = 12, .width = 768, .heads = 12},
-                                          .decoder = {.depth = 8, .width = 512, .heads = 16}};
+using mae::configs::tiny2;
+using mae::configs::tiny4;
+inline constexpr mae::model_config base16 = mae::configs::vit_base_patch16;
 
 template <mae::model_config Config>
 struct config_constant {

@@ -45,7 +45,7 @@ inline double cross_entropy_with_gradient(std::span<float> logits, index_t label
 /// fixed size that run in parallel and are summed in order, so that the number of threads does not
 /// change a bit.
 template <Lane L>
-requires std::same_as<typename L::scalar, float>
+requires std::same_as<typename L::operand, float>
 class linear_classifier {
  public:
   /// Weights and biases are zero at first. `batch` >= 2 is the size of every training batch.

@@ -56,7 +56,7 @@ inline void require_valid(probe_options const& options, index_t images) {
 /// Throws config_error for options that cannot be used and for sets that require_comparable
 /// refuses.
 template <Backend B>
-requires(std::same_as<typename B::scalar, float>&& B::uses_host_memory) probe_result
+requires(std::same_as<typename B::lane::operand, float>&& B::uses_host_memory) probe_result
     linear_probe(B& backend,
                  labelled_features const& train,
                  labelled_features const& test,
