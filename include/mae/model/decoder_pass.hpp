@@ -21,8 +21,9 @@
 
 namespace mae {
 
-/// What the decoder keeps. Re encoder rows, Rd decoder rows, M targets. The final norm and the head
-/// run on target rows alone: nothing else of their output is used.
+/// What the decoder keeps. Re encoder rows, Rd decoder rows, M targets. After the last block's
+/// attention nothing but target rows is used, so its MLP, the final norm and the head run on them
+/// alone.
 template <Lane L>
 struct decoder_activations {
   using T = scalar_of<L>;
@@ -31,8 +32,8 @@ struct decoder_activations {
   matrix_view<O> tokens;    // (Re, D), the encoder's, as operands
   matrix_view<T> embedded;  // (Re, d)
   std::vector<block_activations<L>> blocks;
-  matrix_view<T> output;      // (Rd, d), of the last block
-  matrix_view<T> targets;     // (M, d), its target rows
+  matrix_view<T> attended;    // (M, d), the last block's middle at target rows
+  matrix_view<T> targets;     // (M, d), its output
   matrix_view<T> statistics;  // (M, 2)
   matrix_view<O> normalised;  // (M, d)
   matrix_view<T> prediction;  // (M, target width)
@@ -48,12 +49,19 @@ struct decoder_activations {
     keep.embedded = memory.matrix(room.encoder_rows, stack.width);
     for (index_t i = 0; i < (kind == pass_kind::training ? stack.depth : 1); ++i)
       keep.blocks.push_back(block_activations<L>::carve(memory, stack, room.decoder_rows));
-    keep.output = memory.matrix(room.decoder_rows, stack.width);
+    keep.attended = memory.matrix(room.targets, stack.width);
     keep.targets = memory.matrix(room.targets, stack.width);
     keep.statistics = memory.matrix(room.targets, 2);
     keep.normalised = memory.template matrix_of<O>(room.targets, stack.width);
     keep.prediction = memory.matrix(room.targets, target_width);
     return keep;
+  }
+
+  /// What the last block keeps of its MLP, for `count` targets.
+  block_activations<L> last_mlp(index_t count) const {
+    auto mlp = blocks.back().first_rows(count);
+    mlp.middle = attended.middle_rows(0, count);
+    return mlp;
   }
 };
 
@@ -76,13 +84,21 @@ matrix_view<scalar_of<L>> decoder_forward(L const& lane,
                        shard.decoder_tokens,
                        keep.blocks.front().input.middle_rows(0, rows));
 
-  auto const output = keep.output.middle_rows(0, rows);
-  stack_forward(lane, context, weights.blocks, keep.blocks, rows, output);
+  auto const& last = keep.blocks.back();
+  stack_forward<L>(lane,
+                   context,
+                   std::span(weights.blocks).first(weights.blocks.size() - 1),
+                   keep.blocks,
+                   rows,
+                   last.input.middle_rows(0, rows));
+  attention_half_forward(lane, context, weights.blocks.back(), last.first_rows(rows));
 
+  auto const mlp = keep.last_mlp(shard.num_targets());
   auto const targets = keep.targets.middle_rows(0, shard.num_targets());
   auto const normalised = keep.normalised.middle_rows(0, shard.num_targets());
   auto const prediction = keep.prediction.middle_rows(0, shard.num_targets());
-  gather_rows_forward(lane, output, shard.target_rows, targets);
+  gather_rows_forward(lane, last.middle.middle_rows(0, rows), shard.target_rows, mlp.middle);
+  mlp_half_forward(lane, context, weights.blocks.back(), mlp, targets);
   layer_norm_forward(lane,
                      targets,
                      weights.norm,
@@ -150,9 +166,26 @@ void decoder_backward(L const& lane,
                       normalised_grad,
                       targets_grad,
                       weights_grad.norm);
-  gather_rows_backward(lane, targets_grad, shard.target_rows, grad);
 
-  stack_backward(lane, context, weights.blocks, kept.blocks, scratch, grad, weights_grad.blocks);
+  auto const& last = weights.blocks.back();
+  auto const& last_grad = weights_grad.blocks.back();
+  mlp_half_backward(
+      lane, last, kept.last_mlp(count), scratch.first_rows(count), targets_grad, last_grad);
+  gather_rows_backward(lane, targets_grad, shard.target_rows, grad);
+  attention_half_backward(lane,
+                          context,
+                          last,
+                          kept.blocks.back().first_rows(grad.rows),
+                          scratch.first_rows(grad.rows),
+                          grad,
+                          last_grad);
+  stack_backward<L>(lane,
+                    context,
+                    std::span(weights.blocks).first(weights.blocks.size() - 1),
+                    kept.blocks,
+                    scratch,
+                    grad,
+                    weights_grad.blocks);
 
   auto const embedded_grad = kept.embedded.middle_rows(0, shard.encoder_rows());
   place_tokens_backward(lane, grad, shard.decoder_tokens, embedded_grad, weights_grad.mask_token);

@@ -59,7 +59,7 @@ struct encoder_activations {
 template <Lane L>
 void stack_forward(L const& lane,
                    block_context<scalar_of<L>> const& context,
-                   std::vector<block_operands<L>> const& weights,
+                   std::span<block_operands<L> const> weights,
                    std::vector<block_activations<L>> const& keep,
                    index_t rows,
                    matrix_view<scalar_of<L>> y) {
@@ -78,7 +78,7 @@ void stack_forward(L const& lane,
 template <Lane L>
 void stack_backward(L const& lane,
                     block_context<scalar_of<L>> const& context,
-                    std::vector<block_operands<L>> const& weights,
+                    std::span<block_operands<L> const> weights,
                     std::vector<block_activations<L>> const& kept,
                     block_gradients<L> const& scratch,
                     matrix_view<scalar_of<L>> grad,
@@ -116,7 +116,7 @@ matrix_view<scalar_of<L>> encoder_forward(L const& lane,
 
   auto const output = keep.output.middle_rows(0, rows);
   auto const tokens = keep.tokens.middle_rows(0, rows);
-  stack_forward(lane, context, weights.blocks, keep.blocks, rows, output);
+  stack_forward<L>(lane, context, weights.blocks, keep.blocks, rows, output);
   layer_norm_forward(lane,
                      output,
                      weights.norm,
@@ -146,7 +146,8 @@ void encoder_backward(L const& lane,
                       tokens_grad,
                       grad,
                       weights_grad.norm);
-  stack_backward(lane, context, weights.blocks, kept.blocks, scratch, grad, weights_grad.blocks);
+  stack_backward<L>(
+      lane, context, weights.blocks, kept.blocks, scratch, grad, weights_grad.blocks);
 
   auto const embedded_grad = kept.embedded.middle_rows(0, shard.num_visible());
   place_tokens_backward(lane, grad, shard.encoder_tokens, embedded_grad, weights_grad.class_token);

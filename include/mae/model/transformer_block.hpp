@@ -105,15 +105,13 @@ struct block_context {
   std::span<T> scratch;  // attention_scratch_size(longest sequence)
 };
 
-/// A pre-norm transformer block (Dosovitskiy et al. 2020, arXiv 2010.11929, Eq. 2 and 3):
-/// x += attention(norm1(x)); x += mlp(norm2(x)). Reads keep.input, writes y (R, D), which may be
-/// keep.input when no backward pass follows.
+/// The first half of a pre-norm transformer block (Dosovitskiy et al. 2020, arXiv 2010.11929, Eq.
+/// 2): keep.middle = x + attention(norm1(x)), x = keep.input.
 template <Lane L>
-void block_forward(L const& lane,
-                   block_context<scalar_of<L>> const& context,
-                   block_operands<L> const& weights,
-                   block_activations<L> const& keep,
-                   matrix_view<scalar_of<L>> y) {
+void attention_half_forward(L const& lane,
+                            block_context<scalar_of<L>> const& context,
+                            block_operands<L> const& weights,
+                            block_activations<L> const& keep) {
   layer_norm_forward(
       lane, keep.input, weights.norm1, context.norm_epsilon, keep.norm1, keep.norm1_statistics);
   linear_forward(lane, keep.norm1, weights.qkv, keep.qkv);
@@ -125,23 +123,42 @@ void block_forward(L const& lane,
                     keep.log_sums,
                     context.scratch);
   linear_residual_forward(lane, keep.attended, weights.proj, keep.input, keep.middle);
+}
 
+/// The second half (Eq. 3), each row for itself: y = x + mlp(norm2(x)), x = keep.middle.
+template <Lane L>
+void mlp_half_forward(L const& lane,
+                      block_context<scalar_of<L>> const& context,
+                      block_operands<L> const& weights,
+                      block_activations<L> const& keep,
+                      matrix_view<scalar_of<L>> y) {
   layer_norm_forward(
       lane, keep.middle, weights.norm2, context.norm_epsilon, keep.norm2, keep.norm2_statistics);
   linear_gelu_forward(lane, keep.norm2, weights.fc1, keep.activated, keep.slope);
   linear_residual_forward(lane, keep.activated, weights.fc2, keep.middle, y);
 }
 
-/// Turns `grad` (R, D), the gradient of the block's output, into that of its input, and adds to the
-/// weights' gradients.
+/// Both halves: reads keep.input, writes y (R, D), which may be keep.input when no backward pass
+/// follows.
 template <Lane L>
-void block_backward(L const& lane,
-                    block_context<scalar_of<L>> const& context,
-                    block_operands<L> const& weights,
-                    block_activations<L> const& kept,
-                    block_gradients<L> const& scratch,
-                    matrix_view<scalar_of<L>> grad,
-                    block_weights<scalar_of<L>> const& weights_grad) {
+void block_forward(L const& lane,
+                   block_context<scalar_of<L>> const& context,
+                   block_operands<L> const& weights,
+                   block_activations<L> const& keep,
+                   matrix_view<scalar_of<L>> y) {
+  attention_half_forward(lane, context, weights, keep);
+  mlp_half_forward(lane, context, weights, keep, y);
+}
+
+/// Turns `grad` (R, D), the gradient of the second half's output, into that of its input, and adds
+/// to the weights' gradients.
+template <Lane L>
+void mlp_half_backward(L const& lane,
+                       block_operands<L> const& weights,
+                       block_activations<L> const& kept,
+                       block_gradients<L> const& scratch,
+                       matrix_view<scalar_of<L>> grad,
+                       block_weights<scalar_of<L>> const& weights_grad) {
   auto const mlp_grad = as_operands(lane, grad, scratch.output);
   linear_backward_weights(lane, kept.activated, mlp_grad, weights_grad.fc2);
   gelu_linear_backward(lane, weights.fc2, mlp_grad, kept.slope, scratch.hidden);
@@ -153,7 +170,17 @@ void block_backward(L const& lane,
                       scratch.norm,
                       grad,
                       weights_grad.norm2);
+}
 
+/// Likewise for the first half.
+template <Lane L>
+void attention_half_backward(L const& lane,
+                             block_context<scalar_of<L>> const& context,
+                             block_operands<L> const& weights,
+                             block_activations<L> const& kept,
+                             block_gradients<L> const& scratch,
+                             matrix_view<scalar_of<L>> grad,
+                             block_weights<scalar_of<L>> const& weights_grad) {
   auto const attention_grad = as_operands(lane, grad, scratch.output);
   linear_backward(
       lane, kept.attended, weights.proj, attention_grad, scratch.attended, weights_grad.proj);
@@ -173,6 +200,19 @@ void block_backward(L const& lane,
                       scratch.norm,
                       grad,
                       weights_grad.norm1);
+}
+
+/// Likewise for the block.
+template <Lane L>
+void block_backward(L const& lane,
+                    block_context<scalar_of<L>> const& context,
+                    block_operands<L> const& weights,
+                    block_activations<L> const& kept,
+                    block_gradients<L> const& scratch,
+                    matrix_view<scalar_of<L>> grad,
+                    block_weights<scalar_of<L>> const& weights_grad) {
+  mlp_half_backward(lane, weights, kept, scratch, grad, weights_grad);
+  attention_half_backward(lane, context, weights, kept, scratch, grad, weights_grad);
 }
 
 }  // namespace mae
