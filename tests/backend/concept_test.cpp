@@ -22,7 +22,7 @@ struct smallest_lane {
   using operand = T;
   using cell = T;
   struct packed {};
-  static constexpr index_t values_per_cell = 1;
+  static constexpr index_t depth_step = 1;
   static constexpr bool is_parallel = false;
   static constexpr mae::fused_members fused{};
   void upload(std::span<T const>, std::span<T>) const;
@@ -48,6 +48,9 @@ struct smallest_lane {
   void add_sum(index_t, F const&, double*) const;
   template <class F>
   void replay(std::span<index_t const>, F const&) const;
+  template <class F>
+  void for_parts(index_t, F const&) const;
+  int num_members() const;
 };
 static_assert(mae::Lane<smallest_lane<float>>);
 static_assert(mae::Lane<mae::eigen_lane<float>> && mae::Lane<mae::eigen_lane<double>>);
@@ -79,6 +82,12 @@ struct lane_without_column_sums : smallest_lane<float> {
 struct lane_without_sums : smallest_lane<float> {
   void add_sum() const;
 };
+struct lane_without_parts : smallest_lane<float> {
+  void for_parts() const;
+};
+struct parallel_lane : lane_without_parts {
+  static constexpr bool is_parallel = true;
+};
 static_assert(!mae::Lane<int>);
 static_assert(!mae::Lane<lane_of_integers>);
 static_assert(!mae::Lane<lane_without_memory>);
@@ -88,6 +97,7 @@ static_assert(!mae::Lane<lane_that_changes>);
 static_assert(!mae::Lane<lane_that_returns>);
 static_assert(!mae::Lane<lane_without_column_sums>);
 static_assert(!mae::Lane<lane_without_sums>);
+static_assert(!mae::Lane<lane_without_parts> && mae::Lane<parallel_lane>);
 
 struct backend_of_other_lanes : mae::eigen_backend<float> {
   using lane = mae::eigen_lane<double>;

@@ -30,6 +30,10 @@ template <class T>
 struct any_matrix_functor {
   T operator()(index_t row, index_t col) const;
 };
+struct any_part_body {
+  template <class L>
+  void operator()(L const& lane, index_t part, int member) const;
+};
 template <class T>
 struct any_epilogue {
   static constexpr bool is_affine = false;
@@ -65,6 +69,7 @@ concept Lane = requires(L const& lane,
                         archetype::any_value_functor value_functor,
                         archetype::any_matrix_functor<typename L::scalar> matrix_functor,
                         archetype::any_epilogue<typename L::scalar> epilogue,
+                        archetype::any_part_body part_body,
                         archetype::any_body replayed) {
   requires std::floating_point<typename L::scalar>;
   /// Whether each verb is itself shared out among many threads. Then it has for_blocks(count,
@@ -72,6 +77,10 @@ concept Lane = requires(L const& lane,
   /// and head, and there is for_parts(count, body): body(lane, part, member) for every part in
   /// [0, count), member in [0, num_members()), as many at once as the lane has members.
   { L::is_parallel } -> std::convertible_to<bool>;
+  requires L::is_parallel || requires {
+    { lane.for_parts(n, part_body) } -> std::same_as<void>;
+    { lane.num_members() } -> std::same_as<int>;
+  };
   /// The ops that it has of its own.
   { L::fused } -> std::convertible_to<fused_members>;
   /// body(), whose verbs and memory are the same whenever the key is: a device may record it once
@@ -80,9 +89,10 @@ concept Lane = requires(L const& lane,
   /// Copies from the host's memory, whose array may change at once, and to it.
   { lane.upload(values, sums) } -> std::same_as<void>;
   { lane.download(values, sums) } -> std::same_as<void>;
-  /// A product's depth is read in cells of so many values. Where x is wider than the depth of
-  /// `packed`, within its last cell, what is beyond must be zero.
-  { L::values_per_cell } -> std::convertible_to<index_t>;
+  /// A product's depth is read so many values at once; a left operand whose depth is a multiple is
+  /// read as it lies. Where x is wider than the depth of `packed`, up to the next multiple, what is
+  /// beyond must be zero.
+  { L::depth_step } -> std::convertible_to<index_t>;
   /// A right operand (n, n) in the order in which `multiply` reads it: the cells that it takes up,
   /// a matrix (depth, cols) packed into them, and the transpose of one (cols, depth); and what both
   /// will return for these cells.

@@ -3,7 +3,9 @@
 /// The instruction set that this translation unit is compiled for. Every entity whose code depends
 /// on it lives in an inline namespace of this name, so that units built with different -march flags
 /// have different symbols and can be linked into one program.
-#if defined(__AVX512F__) && defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) && defined(__AMX_TILE__) && defined(__AMX_BF16__)
+#define MAE_ISA amx_bf16
+#elif defined(__AVX512F__) && defined(__AVX512BF16__)
 #define MAE_ISA avx512_bf16
 #elif defined(__AVX512F__)
 #define MAE_ISA avx512
@@ -18,7 +20,7 @@
 
 namespace mae {
 
-/// The instruction set in words: "avx512_bf16", "avx512", "avx2" or "portable".
+/// The instruction set in words: "amx_bf16", "avx512_bf16", "avx512", "avx2" or "portable".
 inline namespace MAE_ISA {
 inline constexpr char const* isa_name = MAE_STRINGIZE(MAE_ISA);
 }  // namespace MAE_ISA

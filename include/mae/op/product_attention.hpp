@@ -45,7 +45,7 @@ template <class T, class O>
 struct softmax_row {
   index_t tokens;
   matrix_view<T> scores;         // (tokens, whole lines)
-  matrix_view<O> probabilities;  // (tokens, whole cells): zero beyond the tokens
+  matrix_view<O> probabilities;  // (tokens, whole steps of depth): zero beyond
   T scale;
   T* log_sums;
   index_t log_sum_stride;
@@ -74,7 +74,7 @@ struct softmax_row_grad {
   index_t tokens;
   matrix_view<T> scores;                    // (tokens, whole lines)
   matrix_view<T const> probabilities_grad;  // likewise
-  matrix_view<O> probabilities;             // (tokens, whole cells): zero beyond the tokens
+  matrix_view<O> probabilities;             // (tokens, whole steps of depth): zero beyond
   matrix_view<O> scores_grad;               // likewise
   T scale;
   T const* log_sums;
@@ -152,10 +152,10 @@ class attention_scratch {
                     L::packed_cells(head_width, lines(tokens)));
   }
   T* at(index_t part) const { return memory_ + part * square(tokens_); }
-  /// Tokens in whole cells, so that a row is read without a copy.
+  /// Tokens in whole steps of a product's depth, so that a row is read without a copy.
   matrix_view<O> operands(index_t part) const {
-    constexpr index_t step = L::values_per_cell;
-    return {memory_as<O>(at(part)), tokens_, round_up(tokens_, step), lines(tokens_)};
+    index_t const depth = round_up(tokens_, L::depth_step);
+    return {memory_as<O>(at(part)), tokens_, depth, std::max(depth, lines(tokens_))};
   }
 
   T* memory_;

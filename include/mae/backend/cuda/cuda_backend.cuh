@@ -45,7 +45,7 @@ class cuda_lane {
   static constexpr bool is_parallel = true;
   static constexpr fused_members fused{.attention = std::is_same_v<Operand, bfloat16>,
                                        .layer_norm = true};
-  static constexpr index_t values_per_cell = 1;
+  static constexpr index_t depth_step = 1;
 
   explicit cuda_lane(std::shared_ptr<cuda::context> context) : context_(std::move(context)) {}
 

@@ -151,8 +151,8 @@ class thrust_lane : public host_lane<Operand> {
   }
 
  private:
-  /// Rows of a product that one thread takes: whole tiles, whose operands fit the L2 cache.
-  static constexpr index_t piece_rows = 8 * tile_rows;
+  /// Rows of a product that one thread takes: whole tiles of every kernel, whose operands fit the L2 cache.
+  static constexpr index_t piece_rows = 96;
 
   template <class Body>
   static void each(index_t count, Body const& body) {

@@ -3,6 +3,7 @@
 #include <mae/backend/concept.hpp>
 #include <mae/backend/tile/operand.hpp>
 #include <mae/backend/tile/packing.hpp>
+#include <mae/backend/tile/tile_registers.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
@@ -24,7 +25,13 @@ class host_lane {
   using packed = packed_matrix<Operand>;
 
   static constexpr fused_members fused{};
-  static constexpr index_t values_per_cell = operand_traits<Operand>::values_per_cell;
+  static constexpr index_t depth_step = depth_values<Operand>;
+
+#ifdef MAE_HAS_TILE_REGISTERS
+  host_lane() {
+    if constexpr (has_tile_registers<Operand>) kernel::require_tile_registers();
+  }
+#endif
 
   template <class T>
   void upload(std::span<T const> host, std::span<T> values) const {

@@ -10,6 +10,9 @@
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
 #endif
+#if defined(__AVX512BF16__) && defined(__AMX_TILE__) && defined(__AMX_BF16__)
+#define MAE_HAS_TILE_REGISTERS
+#endif
 
 namespace mae {
 inline namespace MAE_ISA {
@@ -61,10 +64,25 @@ using cell_of = typename operand_traits<O>::cell;
 template <class O>
 using sum_of = typename operand_traits<O>::sum;
 
-/// The cells that hold `values` neighbours.
+/// Whether products of O run on the processor's matrix unit (AMX), whose registers are tiles.
+template <class O>
+inline constexpr bool has_tile_registers = false;
+#ifdef MAE_HAS_TILE_REGISTERS
+template <>
+inline constexpr bool has_tile_registers<bfloat16> = true;
+#endif
+
+/// The cells of the depth that a kernel takes up at once: one, or a row of a tile register.
+template <class O>
+inline constexpr index_t depth_cells = has_tile_registers<O> ? 16 : 1;
+/// Likewise in values. A left operand whose depth is a multiple is read as it lies.
+template <class O>
+inline constexpr index_t depth_values = depth_cells<O> * operand_traits<O>::values_per_cell;
+
+/// The cells that hold `values` neighbours of the depth, up to what a kernel takes up at once.
 template <class O>
 constexpr index_t cells_for(index_t values) {
-  return ceil_div(values, operand_traits<O>::values_per_cell);
+  return round_up(ceil_div(values, operand_traits<O>::values_per_cell), depth_cells<O>);
 }
 
 }  // namespace MAE_ISA

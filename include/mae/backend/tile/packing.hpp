@@ -8,6 +8,9 @@
 #include <mae/core/views.hpp>
 
 #include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstddef>
 #include <cstring>
 #include <type_traits>
 
@@ -15,8 +18,8 @@ namespace mae {
 inline namespace MAE_ISA {
 
 /// The right operand of products, (depth, cols), in the order in which the tile kernel reads it:
-/// panels of tile_cols columns, each panel row after row of cells. What a panel or a cell has
-/// beyond the matrix is zero.
+/// panels of tile_cols columns, each panel row after row of cells, of whole depth_cells. What a panel
+/// or a cell has beyond the matrix is zero.
 template <class O>
 struct packed_matrix {
   cell_of<O> const* cells = nullptr;
@@ -27,9 +30,14 @@ struct packed_matrix {
   cell_of<O> const* panel(index_t number) const {
     return cells + number * cells_for<O>(depth) * tile_cols<O>;
   }
-  index_t num_panels() const { return ceil_div(cols, tile_cols<O>); }
+  /// Of the whole matrix, as is what `panels` takes its part of.
+  index_t num_panels() const {
+    assert(first_col == 0);
+    return ceil_div(cols, tile_cols<O>);
+  }
   /// The same, of which a product takes the panels [first, last) alone.
   packed_matrix panels(index_t first, index_t last) const {
+    assert(first_col == 0);
     return {cells, depth, std::min(cols, last * tile_cols<O>), first * tile_cols<O>};
   }
 };
@@ -68,6 +76,12 @@ template <class O, class T>
 packed_matrix<O> pack(matrix_view<T const> b, cell_of<O>* cells) {
   constexpr index_t step = operand_traits<O>::values_per_cell;
   index_t const panel_cells = cells_for<O>(b.rows) * tile_cols<O>;
+  index_t const filled_cells = ceil_div(b.rows, step) * tile_cols<O>;
+  if (filled_cells < panel_cells)
+    for (index_t panel = 0; panel < ceil_div(b.cols, tile_cols<O>); ++panel)
+      std::fill(cells + panel * panel_cells + filled_cells,
+                cells + (panel + 1) * panel_cells,
+                cell_of<O>{});
   for (index_t row = 0; row < b.rows; row += step) {
     cell_of<O>* to = cells + row / step * tile_cols<O>;
     index_t col = 0;
@@ -80,21 +94,69 @@ packed_matrix<O> pack(matrix_view<T const> b, cell_of<O>* cells) {
   return {cells, b.rows, b.cols};
 }
 
+namespace kernel {
+
 /// Packs the columns of a (depth, cols) as the rows of a left operand: tiles of tile_rows of them,
 /// each cell after cell of the depth. What a tile or a cell has beyond the matrix is zero.
 template <class O>
-void pack_tiles(matrix_view<O const> a, cell_of<O>* cells) {
+void pack_tiles_by_columns(matrix_view<O const> a, cell_of<O>* cells) {
   constexpr index_t step = operand_traits<O>::values_per_cell;
-  index_t const tile_cells = cells_for<O>(a.rows) * tile_rows;
+  constexpr index_t rows = tile_rows<O>;
+  index_t const tile_cells = cells_for<O>(a.rows) * rows;
   for (index_t row = 0; row < a.rows; row += step) {
-    cell_of<O>* to = cells + row / step * tile_rows;
+    cell_of<O>* to = cells + row / step * rows;
     index_t col = 0;
-    for (; col + tile_rows <= a.cols; col += tile_rows, to += tile_cells)
-      join_rows<O>(a, row, col, tile_rows, to);
+    for (; col + rows <= a.cols; col += rows, to += tile_cells)
+      join_rows<O>(a, row, col, rows, to);
     if (col == a.cols) continue;
     join_rows<O>(a, row, col, a.cols - col, to);
-    std::fill(to + a.cols - col, to + tile_rows, cell_of<O>{});
+    std::fill(to + a.cols - col, to + rows, cell_of<O>{});
   }
+}
+
+/// Likewise, but a column's cells of the whole depth side by side: a row of tile registers.
+template <class O>
+void pack_tiles_by_rows(matrix_view<O const> a, cell_of<O>* cells) {
+  using cell = cell_of<O>;
+  constexpr index_t step = operand_traits<O>::values_per_cell;
+  constexpr index_t lanes = vector_lanes<cell>;
+  index_t const depth = cells_for<O>(a.rows);
+  for (index_t k = 0; k < depth; k += lanes)
+    for (index_t col = 0; col < a.cols; col += lanes) {
+      index_t const count = std::min(lanes, a.cols - col);
+      vector_of<cell> square[lanes] = {};  // NOLINT(*-avoid-c-arrays): as in tile_kernel.hpp
+      alignas(vector_bytes) std::array<cell, static_cast<std::size_t>(lanes)> row{};
+      for (index_t i = 0; i < lanes && (k + i) * step < a.rows; ++i) {
+        if (count == lanes)
+          join_rows<O>(a, (k + i) * step, col, lanes, row.data());
+        else
+          join_rows<O>(a, (k + i) * step, col, count, row.data());
+        square[i] = load_vector(row.data());
+      }
+      transpose<cell>(square);
+      for (index_t i = 0; i < lanes; ++i)
+        store_vector(cells + (col + i) * depth + k, square[i]);
+    }
+}
+
+}  // namespace kernel
+
+/// The bytes between the rows, or the columns, of a left operand that was copied into tiles.
+template <class O>
+constexpr index_t copied_stride(index_t depth) {
+  return (has_tile_registers<O> ? cells_for<O>(depth) : tile_rows<O>)*static_cast<index_t>(
+      sizeof(cell_of<O>));
+}
+
+/// Packs the columns of a (depth, cols) as the rows of a left operand, tiles of tile_rows of them,
+/// in the order in which the kernel reads them best. What a tile or a cell has beyond the matrix is
+/// zero.
+template <class O>
+void pack_tiles(matrix_view<O const> a, cell_of<O>* cells) {
+  if constexpr (has_tile_registers<O>)
+    kernel::pack_tiles_by_rows<O>(a, cells);
+  else
+    kernel::pack_tiles_by_columns<O>(a, cells);
 }
 
 namespace kernel {
@@ -134,13 +196,15 @@ void pack_columns(matrix_view<T const> b, index_t row, index_t count, cell_of<O>
     for (index_t i = 0; i < lanes; ++i) store_vector(panel + (k + i) * tile_cols<O>, square[i]);
   }
   for (index_t k = whole; k < cells_for<O>(b.cols); ++k) {
+    bool const is_empty = k * step >= b.cols;
     bool const is_half = (k + 1) * step > b.cols;
     for (index_t i = 0; i < lanes; ++i) {
       T const* const values = from + i * b.stride + k * step;
       panel[k * tile_cols<O> + i] =
-          i < count ? traits::make_cell(static_cast<O>(values[0]),
-                                        is_half ? O{} : static_cast<O>(values[step - 1]))
-                    : cell{};
+          i < count && !is_empty
+              ? traits::make_cell(static_cast<O>(values[0]),
+                                  is_half ? O{} : static_cast<O>(values[step - 1]))
+              : cell{};
     }
   }
 }

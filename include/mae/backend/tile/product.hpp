@@ -3,6 +3,7 @@
 #include <mae/backend/tile/operand.hpp>
 #include <mae/backend/tile/packing.hpp>
 #include <mae/backend/tile/tile_kernel.hpp>
+#include <mae/backend/tile/tile_registers.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
@@ -34,22 +35,35 @@ struct left_operand {
   char const* row(index_t number) const { return data + number * stride; }
 };
 
+/// The cells that `multiply` needs to pad a left operand.
+template <class O>
+constexpr index_t padding_cells(index_t depth) {
+  return cells_for<O>(depth) * tile_rows<O>;
+}
+
 namespace kernel {
 
-/// Copies at most tile_rows rows of a, from `row` on, into a tile of cells, column after column;
-/// what the tile or its last cells have beyond a is zero.
+/// Copies at most tile_rows rows of a, from `row` on, into a tile of cells, in the order in which
+/// pack_tiles lays them; what the tile or its last cells have beyond a is zero.
 template <class O>
 void pad_tile(left_operand const& a, index_t row, cell_of<O>* tile) {
   constexpr index_t step = operand_traits<O>::values_per_cell;
   constexpr auto cell_size = static_cast<index_t>(sizeof(cell_of<O>));
-  index_t const depth = cells_for<O>(a.depth);
-  index_t const rows = std::min(tile_rows, a.rows - row);
-  std::fill_n(tile, depth * tile_rows, cell_of<O>{});
-  for (index_t r = 0; r < rows; ++r)
-    for (index_t k = 0; k < depth; ++k)
-      std::memcpy(tile + k * tile_rows + r,
-                  a.row(row + r) + k * cell_size,
-                  (k + 1) * step > a.depth ? sizeof(O) : sizeof(cell_of<O>));
+  constexpr auto value_size = static_cast<index_t>(sizeof(O));
+  index_t const rows = std::min(tile_rows<O>, a.rows - row);
+  std::fill_n(tile, padding_cells<O>(a.depth), cell_of<O>{});
+  for (index_t r = 0; r < rows; ++r) {
+    if constexpr (has_tile_registers<O>) {
+      std::memcpy(tile + r * cells_for<O>(a.depth),
+                  a.row(row + r),
+                  static_cast<std::size_t>(a.depth * value_size));
+    } else {
+      for (index_t k = 0; k < cells_for<O>(a.depth); ++k)
+        std::memcpy(tile + k * tile_rows<O> + r,
+                    a.row(row + r) + k * cell_size,
+                    (k + 1) * step > a.depth ? sizeof(O) : sizeof(cell_of<O>));
+    }
+  }
 }
 
 /// Hands the rows of a tile of sums to the epilogue. All widths are constants, so that the
@@ -82,7 +96,8 @@ void finish_tile(sum_of<O> const* sums,
 
 /// Rows of a left operand that meet all panels of the right one before the next rows do: few enough
 /// to stay in a core's second cache, enough that the panels are fetched rarely.
-inline constexpr index_t most_block_rows = 22 * tile_rows;
+template <class O>
+inline constexpr index_t most_block_rows = has_tile_registers<O> ? 256 : 22 * tile_rows<O>;
 
 /// A block of rows times one panel after the other. While a panel is multiplied, the next one is
 /// fetched, a share with each tile.
@@ -93,7 +108,7 @@ class block_product {
       : b_(b), epilogue_(epilogue) {
     index_t const panel_bytes =
         cells_for<O>(b.depth) * tile_cols<O> * static_cast<index_t>(sizeof(cell_of<O>));
-    share_ = round_up(ceil_div(panel_bytes, ceil_div(rows, tile_rows)), cache_line);
+    share_ = round_up(ceil_div(panel_bytes, ceil_div(rows, tile_rows<O>)), cache_line);
   }
 
   /// tiles(): multiplies all tiles of the block by a panel.
@@ -111,12 +126,18 @@ class block_product {
   /// go to the epilogue.
   template <tile_order order, index_t rows>
   void multiply(char const* a, index_t stride, index_t row, index_t skipped, index_t end) {
-    multiply_tile<O, order, rows>(cells_for<O>(b_.depth),
-                                  a,
-                                  stride,
-                                  b_.panel(col_ / tile_cols<O>),
-                                  sums_.data(),
-                                  {epilogue_.meets(row, col_), end, next_panel_, next_share_});
+    index_t const depth = cells_for<O>(b_.depth);
+    auto const* const panel = b_.panel(col_ / tile_cols<O>);
+    if constexpr (has_tile_registers<O>)
+      multiply_in_tile_registers<rows>(depth / depth_cells<O>, a, stride, panel, sums_.data());
+    else
+      multiply_tile<O, order, rows>(
+          depth,
+          a,
+          stride,
+          panel,
+          sums_.data(),
+          {epilogue_.meets(row, col_), end, next_panel_, next_share_});
     next_panel_ += next_share_;
     finish_tile<O>(
         sums_.data(), skipped, end, row, col_, std::min(tile_cols<O>, b_.cols - col_), epilogue_);
@@ -129,8 +150,8 @@ class block_product {
   index_t col_ = 0;
   char const* next_panel_ = nullptr;
   index_t next_share_ = 0;
-  alignas(
-      vector_bytes) std::array<sum_of<O>, static_cast<std::size_t>(tile_rows* tile_cols<O>)> sums_;
+  alignas(vector_bytes)
+      std::array<sum_of<O>, static_cast<std::size_t>(tile_rows<O>* tile_cols<O>)> sums_;
 };
 
 /// The rows [first, last) of a, read as they lie. Where fewer are left than a tile has, it begins
@@ -148,10 +169,11 @@ void multiply_block(left_operand const& a,
   };
   product.for_panels([&] {
     index_t done = first;
-    for (; last - done > half_tile_rows && a.rows >= tile_rows; done += tile_rows)
-      tile(std::integral_constant<index_t, tile_rows>{}, done);
-    for (; done < last; done += half_tile_rows)
-      tile(std::integral_constant<index_t, half_tile_rows>{}, done);
+    constexpr std::integral_constant<index_t, tile_rows<O>> whole_tile;
+    constexpr std::integral_constant<index_t, half_tile_rows<O>> half_tile;
+    for (; last - done > half_tile && a.rows >= whole_tile; done += whole_tile)
+      tile(whole_tile, done);
+    for (; done < last; done += half_tile) tile(half_tile, done);
   });
 }
 
@@ -162,16 +184,16 @@ void multiply_tiles(cell_of<O> const* tiles,
                     index_t rows,
                     packed_matrix<O> const& b,
                     Epilogue const& epilogue) {
-  constexpr index_t stride = tile_rows * static_cast<index_t>(sizeof(cell_of<O>));
+  index_t const stride = copied_stride<O>(b.depth);
   block_product<O, Epilogue> product(rows, b, epilogue);
   product.for_panels([&] {
-    for (index_t row = 0; row < rows; row += tile_rows) {
+    for (index_t row = 0; row < rows; row += tile_rows<O>) {
       auto const* const tile = memory_as<char const>(tiles + row * cells_for<O>(b.depth));
-      if (rows - row > half_tile_rows)
-        product.template multiply<tile_order::columns, tile_rows>(
-            tile, stride, first + row, 0, std::min(tile_rows, rows - row));
+      if (rows - row > half_tile_rows<O>)
+        product.template multiply<tile_order::columns, tile_rows<O>>(
+            tile, stride, first + row, 0, std::min(tile_rows<O>, rows - row));
       else
-        product.template multiply<tile_order::columns, half_tile_rows>(
+        product.template multiply<tile_order::columns, half_tile_rows<O>>(
             tile, stride, first + row, 0, rows - row);
     }
   });
@@ -180,16 +202,10 @@ void multiply_tiles(cell_of<O> const* tiles,
 }  // namespace kernel
 
 /// Whether a left operand must be copied before the tile kernel can read it: of fewer rows than a
-/// tile, or of an odd depth in pairs.
+/// tile, or of a depth that is not whole.
 template <class O>
 constexpr bool needs_padding(index_t rows, index_t depth) {
-  return rows < half_tile_rows || depth % operand_traits<O>::values_per_cell != 0;
-}
-
-/// The cells that `multiply` needs to pad a left operand.
-template <class O>
-constexpr index_t padding_cells(index_t depth) {
-  return cells_for<O>(depth) * tile_rows;
+  return rows < half_tile_rows<O> || depth % depth_values<O> != 0;
 }
 
 /// Computes a * b and hands it to epilogue(values, row, col, count), in pieces: the columns [col,
@@ -200,22 +216,23 @@ void multiply(left_operand const& a,
               packed_matrix<O> const& b,
               cell_of<O>* padding,
               Epilogue const& epilogue) {
+  [[maybe_unused]] kernel::product_registers<O> const registers;
   if (needs_padding<O>(a.rows, a.depth)) {
-    for (index_t row = 0; row < a.rows; row += tile_rows) {
+    for (index_t row = 0; row < a.rows; row += tile_rows<O>) {
       kernel::pad_tile<O>(a, row, padding);
-      kernel::multiply_tiles<O>(padding, row, std::min(tile_rows, a.rows - row), b, epilogue);
+      kernel::multiply_tiles<O>(padding, row, std::min(tile_rows<O>, a.rows - row), b, epilogue);
     }
     return;
   }
-  index_t const blocks = ceil_div(a.rows, kernel::most_block_rows);
-  index_t const rows = round_up(ceil_div(a.rows, blocks), tile_rows);
+  index_t const blocks = ceil_div(a.rows, kernel::most_block_rows<O>);
+  index_t const rows = round_up(ceil_div(a.rows, blocks), tile_rows<O>);
   for (index_t first = 0; first < a.rows; first += rows)
     kernel::multiply_block<O>(a, first, std::min(first + rows, a.rows), b, epilogue);
 }
 
 /// Columns of a transposed left operand that are copied at once, so that the tile kernel does not
 /// wait for values that lie far apart.
-inline constexpr index_t transposed_block = 8 * tile_rows;
+inline constexpr index_t transposed_block = 96;  // whole tiles of every kernel
 
 /// The cells that `multiply_transposed` needs for them.
 template <class O>
@@ -229,6 +246,7 @@ void multiply_transposed(matrix_view<O const> a,
                          packed_matrix<O> const& b,
                          cell_of<O>* cells,
                          Epilogue const& epilogue) {
+  [[maybe_unused]] kernel::product_registers<O> const registers;
   for (index_t first = 0; first < a.cols; first += transposed_block) {
     index_t const count = std::min(transposed_block, a.cols - first);
     pack_tiles<O>(a.middle_cols(first, count), cells);

@@ -13,10 +13,12 @@ namespace mae {
 inline namespace MAE_ISA {
 
 /// The part of a product's result that is summed in registers: its rows, and two registers of
-/// columns. 24 of 32 registers hold sums with AVX-512, 12 of 16 elsewhere. What is left of the rows
-/// is summed in tiles of half the rows.
-inline constexpr index_t tile_rows = vector_bytes == 64 ? 12 : 6;
-inline constexpr index_t half_tile_rows = tile_rows / 2;
+/// columns. 24 of 32 registers hold sums with AVX-512, 12 of 16 elsewhere; four tile registers of
+/// 16 x 16 where there are some. What is left of the rows is summed in tiles of half the rows.
+template <class O>
+inline constexpr index_t tile_rows = has_tile_registers<O> ? 32 : vector_bytes == 64 ? 12 : 6;
+template <class O>
+inline constexpr index_t half_tile_rows = tile_rows<O> / 2;
 template <class O>
 inline constexpr index_t tile_cols = 2 * vector_lanes<sum_of<O>>;
 
@@ -52,7 +54,7 @@ struct tile_forecast {
   }
 };
 
-/// sums (rows, tile_cols) = a (rows, depth) * b (depth, tile_cols), in cells; `rows` a multiple of
+/// sums (rows, tile_cols) = a (rows, depth) * b (depth, tile_cols), in cells, in vector registers; `rows` a multiple of
 /// 3 and at most tile_rows. `stride` separates a's rows or columns, whichever the order leaves
 /// open.
 /// Not checked for undefined arithmetic, which takes as long as the products; its addresses are.

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <mae/backend/tile/operand.hpp>
+#include <mae/core/isa.hpp>
+#include <mae/core/types.hpp>
+
+#ifdef MAE_HAS_TILE_REGISTERS
+#include <mae/core/error.hpp>
+
+#include <array>
+#include <cstdint>
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <type_traits>
+#include <unistd.h>
+#endif
+
+namespace mae {
+inline namespace MAE_ISA {
+namespace kernel {
+
+#ifdef MAE_HAS_TILE_REGISTERS
+
+/// The rows of a tile register, of 64 bytes each.
+inline constexpr index_t register_rows = 16;
+inline constexpr index_t register_row_bytes = 64;
+
+/// Asks Linux, once, for the use of tile registers. Throws device_error where it refuses.
+inline void require_tile_registers() {
+  constexpr long request_permission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long tile_data = 18;               // XFEATURE_XTILEDATA
+  static bool const granted = syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+  if (!granted)
+    throw device_error(
+        "Linux refuses the use of AMX's tile registers, for which this program was compiled: "
+        "it takes kernel 5.16; or compile with -mno-amx-tile");
+}
+
+/// All eight tile registers at their full size, from construction to destruction. What they cost a
+/// thread's switches is then paid within products alone.
+class tile_register_use {
+ public:
+  tile_register_use() {
+    static constexpr layout full;  // in memory: g++ does not know how much of it is read
+    _tile_loadconfig(&full);
+  }
+  tile_register_use(tile_register_use const&) = delete;
+  tile_register_use& operator=(tile_register_use const&) = delete;
+  ~tile_register_use() { _tile_release(); }
+
+ private:
+  /// The operand of LDTILECFG (Intel's manual, volume 2).
+  struct alignas(64) layout {
+    std::uint8_t palette = 1;
+    std::uint8_t start_row = 0;
+    std::array<std::uint8_t, 14> reserved{};
+    std::array<std::uint16_t, 16> row_bytes{64, 64, 64, 64, 64, 64, 64, 64};
+    std::array<std::uint8_t, 16> rows{16, 16, 16, 16, 16, 16, 16, 16};
+  };
+};
+
+/// sums (rows, 32) = a (rows, 32 * blocks) * b, in pairs of bfloat16; `rows` 16 or 32. A block of b
+/// is 16 rows of 32 pairs. Nothing is prefetched here: it gained nothing.
+template <index_t rows>
+__attribute__((noinline)) void multiply_in_tile_registers(
+    index_t blocks, char const* a, index_t stride, std::uint32_t const* b, float* sums) {
+  static_assert(rows == register_rows || rows == 2 * register_rows);
+  constexpr index_t cols = 32;
+  constexpr index_t line = cols * static_cast<index_t>(sizeof(float));
+  asm volatile("" ::: "memory");  // g++ does not know that tiles are loaded from memory
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  for (; blocks > 0; --blocks) {
+    _tile_loadd(6, b, line);
+    _tile_loadd(7, b + cols / 2, line);
+    _tile_loadd(4, a, stride);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    if constexpr (rows > register_rows) {
+      _tile_loadd(5, a + register_rows * stride, stride);
+      _tile_dpbf16ps(2, 5, 6);
+      _tile_dpbf16ps(3, 5, 7);
+    }
+    a += register_row_bytes;
+    b += register_rows * cols;
+  }
+  _tile_stored(0, sums, line);
+  _tile_stored(1, sums + cols / 2, line);
+  if constexpr (rows > register_rows) {
+    _tile_stored(2, sums + register_rows * cols, line);
+    _tile_stored(3, sums + register_rows * cols + cols / 2, line);
+  }
+  asm volatile("" ::: "memory");
+}
+
+#endif
+
+/// Where products do not use tile registers, nothing.
+struct no_tile_register_use {};
+
+#ifdef MAE_HAS_TILE_REGISTERS
+template <class O>
+using product_registers =
+    std::conditional_t<has_tile_registers<O>, tile_register_use, no_tile_register_use>;
+#else
+template <class O>
+using product_registers = no_tile_register_use;
+#endif
+
+}  // namespace kernel
+}  // namespace MAE_ISA
+}  // namespace mae
