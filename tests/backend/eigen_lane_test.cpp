@@ -15,6 +15,9 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <map>
+#include <set>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -167,11 +170,21 @@ TEST_CASE("a team takes every part once, each with a member of its own") {
   mae::thread_pool threads(3);
   mae::eigen_lane<float> const team(threads);
   CHECK(team.num_members() == 3);
-  std::vector<int> visits(20);
+  using part_visits = std::vector<std::pair<mae::eigen_lane<float> const*, int>>;
+  std::vector<part_visits> visits(20);
   team.for_parts(20, [&](mae::eigen_lane<float> const& mine, index_t part, int member) {
-    if (mine.num_members() == 1 && member < 3) ++visits[static_cast<std::size_t>(part)];
+    visits[static_cast<std::size_t>(part)].emplace_back(&mine, member);
   });
-  CHECK(visits == std::vector<int>(20, 1));
+  std::map<mae::eigen_lane<float> const*, int> members;
+  for (auto const& part : visits) {
+    REQUIRE(part.size() == 1);
+    auto const [mine, member] = part.front();
+    CHECK(mine->num_members() == 1);
+    CHECK(member < 3);
+    CHECK(members.try_emplace(mine, member).first->second == member);
+  }
+  std::set<int> numbers;
+  for (auto const& [mine, member] : members) CHECK(numbers.insert(member).second);
 }
 
 TEST_CASE_TEMPLATE("column sums add what a loop adds", T, float, double) {

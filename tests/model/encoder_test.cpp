@@ -1,12 +1,14 @@
 #include "model_images.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/bfloat16.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/memory_dataset.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/model/autoencoder.hpp>
+#include <mae/model/configs.hpp>
 #include <mae/model/encoder.hpp>
 #include <mae/model/network.hpp>
 #include <mae/model/reconstruction.hpp>
@@ -124,6 +126,17 @@ TEST_CASE("features do not depend on threads, nor on who else uses the encoder")
     users.emplace_back([&] { features = shared.features(given, pooling::both); });
   for (auto& user : users) user.join();
   for (auto const& features : seen) CHECK(features == expected);
+}
+
+TEST_CASE_TEMPLATE("an image whose products are shared by all threads has the same features",
+                   O,
+                   float,
+                   mae::bfloat16) {
+  constexpr auto config = mae::configs::tiny4;  // large enough that products are cut
+  using type = mae::encoder<config, mae::eigen_backend<O>>;
+  auto const image = mae_test::random_images(config, 1, 2);
+  auto const expected = type(4, mae::eigen_backend<O>(1)).features(image, pooling::both);
+  CHECK(type(4, mae::eigen_backend<O>(3)).features(image, pooling::both) == expected);
 }
 
 TEST_CASE("features of few images, which all threads share, are the same bits") {

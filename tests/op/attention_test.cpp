@@ -2,6 +2,8 @@
 #include "padded_matrix.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/backend/tile/operand.hpp>
+#include <mae/core/bfloat16.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/op/attention.hpp>
@@ -11,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <utility>
@@ -33,10 +36,15 @@ struct attended {
   padded_matrix<T> log_sums;  // (rows, H)
 };
 
-template <class T>
-std::vector<T> scratch_for(matrix_view<T const> qkv, index_t head_count) {
-  return std::vector<T>(static_cast<std::size_t>(mae::attention_scratch_size<mae::eigen_lane<T>>(
-      {qkv.rows, qkv.rows, head_count, qkv.cols / 3 / head_count})));
+/// Scratch memory of NaN, also where it is read as bfloat16: what uses it before it is written is
+/// spoilt.
+template <class O>
+std::vector<mae::sum_of<O>> scratch_for(matrix_view<O const> qkv, index_t head_count) {
+  std::vector<mae::sum_of<O>> scratch(
+      static_cast<std::size_t>(mae::attention_scratch_size<mae::eigen_lane<O>>(
+          {qkv.rows, qkv.rows, head_count, qkv.cols / 3 / head_count})));
+  std::memset(scratch.data(), 0xFF, scratch.size() * sizeof(scratch.front()));
+  return scratch;
 }
 
 template <class T>
@@ -98,6 +106,75 @@ double plain_attention(matrix_view<T const> qkv,
           std::exp(scores[static_cast<std::size_t>(key - first)]) / sum *
           static_cast<double>(qkv(key, 2 * width + head * head_width + static_cast<index_t>(i)));
   return std::log(sum);
+}
+
+/// Attention and its gradient in mixed precision, and in float of the same rounded operands.
+struct mixed_and_exact {
+  mixed_and_exact(index_t tokens, index_t head_count, index_t each) {
+    using mae::bfloat16;
+    index_t const cols = head_count * each;
+    std::vector<index_t> const offsets{0, tokens};
+    auto random = mae_test::stream_of(7);
+    auto const round = [&](index_t count) {
+      std::vector<bfloat16> values;
+      for (index_t i = 0; i < count; ++i)
+        values.emplace_back(static_cast<float>(random.normal()));
+      return values;
+    };
+    auto const qkv = round(tokens * 3 * cols);
+    auto const y_grad = round(tokens * cols);
+    std::vector<bfloat16> y(y_grad.size());
+    std::vector<bfloat16> qkv_grad(qkv.size());
+    std::vector<float> log_sums(static_cast<std::size_t>(tokens * head_count));
+    matrix_view<bfloat16 const> const in(qkv.data(), tokens, 3 * cols);
+    matrix_view<float> const logs(log_sums.data(), tokens, head_count);
+    auto scratch = scratch_for(in, head_count);
+    mae::eigen_lane<bfloat16> const lane;
+    mae::attention_forward(
+        lane, in, offsets, head_count, {y.data(), tokens, cols}, logs, scratch);
+    mae::attention_backward(lane,
+                            in,
+                            offsets,
+                            head_count,
+                            logs,
+                            {y_grad.data(), tokens, cols},
+                            {qkv_grad.data(), tokens, 3 * cols},
+                            scratch);
+    mixed_y = in_float(y);
+    mixed_grad = in_float(qkv_grad);
+
+    auto const whole_qkv = in_float(qkv);
+    auto const whole_grad = in_float(y_grad);
+    padded_matrix<float> padded_grad(tokens, cols);
+    for (index_t row = 0; row < tokens; ++row)
+      std::copy_n(whole_grad.data() + row * cols, cols, padded_grad.view().row(row).begin());
+    matrix_view<float const> const exact_in(whole_qkv.data(), tokens, 3 * cols);
+    auto const forward = attend<float>(exact_in, offsets, head_count);
+    auto const backward = attend_backward<float>(exact_in, offsets, forward, padded_grad);
+    for (index_t row = 0; row < tokens; ++row) {
+      auto const y_row = forward.y.view().row(row);
+      auto const grad_row = backward.view().row(row);
+      exact_y.insert(exact_y.end(), y_row.begin(), y_row.end());
+      exact_grad.insert(exact_grad.end(), grad_row.begin(), grad_row.end());
+    }
+  }
+
+  static std::vector<float> in_float(std::vector<mae::bfloat16> const& values) {
+    return {values.begin(), values.end()};
+  }
+
+  std::vector<float> mixed_y, mixed_grad, exact_y, exact_grad;
+};
+
+/// The norm of a - b over that of b.
+double relative_difference(std::vector<float> const& a, std::vector<float> const& b) {
+  double difference = 0;
+  double norm = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference += std::pow(double{a[i]} - double{b[i]}, 2);
+    norm += std::pow(double{b[i]}, 2);
+  }
+  return std::sqrt(difference / norm);
 }
 
 }  // namespace
@@ -179,6 +256,17 @@ TEST_CASE("large scores neither overflow nor lose the largest") {
     CHECK(y(row, 0) == 3);
     CHECK(log_sums(row, 0) == -1000);
   }
+}
+
+TEST_CASE("in mixed precision attention and its gradient are float's to two digits") {
+  for (index_t const head_width : {4, 32, 48})
+    for (index_t const tokens : {1, 7, 16, 17, 33, 65}) {
+      CAPTURE(head_width);
+      CAPTURE(tokens);
+      mixed_and_exact const run(tokens, 2, head_width);
+      CHECK(relative_difference(run.mixed_y, run.exact_y) <= 1e-2);
+      CHECK(relative_difference(run.mixed_grad, run.exact_grad) <= 1e-2);
+    }
 }
 
 TEST_CASE("attention and its gradient are PyTorch's") {

@@ -137,8 +137,8 @@ class image_encoder {
 
 }  // namespace detail
 
-/// Encodes `images` images, unmasked: shards in parallel, or, when there are fewer than could be,
-/// one after the other on all threads. `read` and `take` are called from several threads at once,
+/// Encodes `images` images, unmasked: shards in parallel, or, where that would leave half of the
+/// threads idle, one after the other on all threads. `read` and `take` are called from several threads at once,
 /// for different images. They are functions of any kind, not templates, so that the network is
 /// compiled once for all that is encoded with it.
 template <Backend B>
@@ -153,7 +153,8 @@ void encode_images(B const& backend,
       std::min(images, images_per_shard(sizes.config.num_patches() + 1, B::shards.rows));
   if (images == 0) return;
   index_t const shards = ceil_div(images, per_shard);
-  bool const as_team = shards < backend.num_workers();
+  index_t const idle = backend.num_workers() - shards;
+  bool const as_team = idle > 0 && (shards == 1 || idle >= shards);
   std::vector<std::unique_ptr<detail::image_encoder<B>>> workers;
   for (int i = 0; i < (as_team ? 1 : backend.num_workers()); ++i)
     workers.push_back(std::make_unique<detail::image_encoder<B>>(
