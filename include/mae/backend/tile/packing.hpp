@@ -11,6 +11,7 @@
 #include <array>
 #include <cassert>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <type_traits>
 
@@ -48,6 +49,22 @@ constexpr index_t packed_cells(index_t depth, index_t cols) {
   return cells_for<O>(depth) * round_up(cols, tile_cols<O>);
 }
 
+namespace kernel {
+
+/// A register of cells: pairs of a value of each row.
+[[gnu::always_inline]] inline vector_of<std::uint32_t> join_pairs(bfloat16 const* first,
+                                                                  bfloat16 const* second) {
+  using half [[gnu::vector_size(vector_bytes / 2)]] = std::uint16_t;
+  half a;
+  half b;
+  std::memcpy(&a, first, sizeof(a));
+  std::memcpy(&b, second, sizeof(b));
+  return __builtin_convertvector(a, vector_of<std::uint32_t>) |
+         __builtin_convertvector(b, vector_of<std::uint32_t>) << 16U;
+}
+
+}  // namespace kernel
+
 /// to[i] = the cell of column col + i of a, whose values are row `row` and, where a cell holds two
 /// and a has it, the next: a row of `count` cells.
 template <class O, class T>
@@ -58,6 +75,14 @@ template <class O, class T>
     if (count == tile_cols<O>) {  // g++ calls memmove for a loop here
       store_vector(to, load_vector(first));
       store_vector(to + vector_lanes<T>, load_vector(first + vector_lanes<T>));
+      return;
+    }
+  }
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    constexpr index_t lanes = vector_lanes<cell_of<O>>;
+    if (count == tile_cols<O> && row + 1 < a.rows) {
+      store_vector(to, kernel::join_pairs(first, first + a.stride));
+      store_vector(to + lanes, kernel::join_pairs(first + lanes, first + a.stride + lanes));
       return;
     }
   }
@@ -123,19 +148,22 @@ void pack_tiles_by_rows(matrix_view<O const> a, cell_of<O>* cells) {
   index_t const depth = cells_for<O>(a.rows);
   for (index_t k = 0; k < depth; k += lanes)
     for (index_t col = 0; col < a.cols; col += lanes) {
-      index_t const count = std::min(lanes, a.cols - col);
       vector_of<cell> square[lanes] = {};  // NOLINT(*-avoid-c-arrays): as in tile_kernel.hpp
-      alignas(vector_bytes) std::array<cell, static_cast<std::size_t>(lanes)> row{};
-      for (index_t i = 0; i < lanes && (k + i) * step < a.rows; ++i) {
-        if (count == lanes)
-          join_rows<O>(a, (k + i) * step, col, lanes, row.data());
-        else
-          join_rows<O>(a, (k + i) * step, col, count, row.data());
-        square[i] = load_vector(row.data());
+      if (col + lanes <= a.cols && (k + lanes) * step <= a.rows) {
+        O const* const from = a.data + k * step * a.stride + col;
+#pragma GCC unroll 16
+        for (index_t i = 0; i < lanes; ++i)
+          square[i] = join_pairs(from + i * step * a.stride, from + (i * step + 1) * a.stride);
+      } else {
+        std::array<cell, static_cast<std::size_t>(lanes)> row{};
+        for (index_t i = 0; i < lanes && (k + i) * step < a.rows; ++i) {
+          join_rows<O>(a, (k + i) * step, col, std::min(lanes, a.cols - col), row.data());
+          square[i] = load_vector(row.data());
+        }
       }
       transpose<cell>(square);
-      for (index_t i = 0; i < lanes; ++i)
-        store_vector(cells + (col + i) * depth + k, square[i]);
+#pragma GCC unroll 16
+      for (index_t i = 0; i < lanes; ++i) store_vector(cells + (col + i) * depth + k, square[i]);
     }
 }
 

@@ -66,7 +66,7 @@ void pad_tile(left_operand const& a, index_t row, cell_of<O>* tile) {
   }
 }
 
-/// Hands the rows of a tile of sums to the epilogue. All widths are constants, so that the
+/// Hands the rows of a tile of sums to the epilogue; asks for what `forecast` holds meanwhile. All widths are constants, so that the
 /// epilogue's loop over them is a few vector instructions: a panel's, a register's, and the few
 /// columns beyond one by one.
 template <class O, class Epilogue>
@@ -76,9 +76,11 @@ void finish_tile(sum_of<O> const* sums,
                  index_t row,
                  index_t col,
                  index_t cols,
-                 Epilogue const& epilogue) {
+                 Epilogue const& epilogue,
+                 [[maybe_unused]] tile_forecast<O> forecast) {
   constexpr index_t lanes = vector_lanes<sum_of<O>>;
   for (index_t r = skipped; r < rows; ++r) {
+    if constexpr (has_tile_registers<O>) forecast.ask();
     sum_of<O> const* values = sums + r * tile_cols<O>;
     if (cols == tile_cols<O>) {
       epilogue(values, row + r, col, std::integral_constant<index_t, tile_cols<O>>{});
@@ -95,9 +97,10 @@ void finish_tile(sum_of<O> const* sums,
 }
 
 /// Rows of a left operand that meet all panels of the right one before the next rows do: few enough
-/// to stay in a core's second cache, enough that the panels are fetched rarely.
+/// to stay in a core's second cache, enough that the panels are fetched rarely. Tile registers wait
+/// for their rows: of those, so few that they stay in the first cache.
 template <class O>
-inline constexpr index_t most_block_rows = has_tile_registers<O> ? 256 : 22 * tile_rows<O>;
+inline constexpr index_t most_block_rows = has_tile_registers<O> ? 64 : 22 * tile_rows<O>;
 
 /// A block of rows times one panel after the other. While a panel is multiplied, the next one is
 /// fetched, a share with each tile.
@@ -126,21 +129,18 @@ class block_product {
   /// go to the epilogue.
   template <tile_order order, index_t rows>
   void multiply(char const* a, index_t stride, index_t row, index_t skipped, index_t end) {
+    constexpr index_t ahead = has_tile_registers<O> ? rows : 0;  // their sums come too soon to ask
+    tile_forecast<O> const forecast{
+        epilogue_.meets(row + ahead, col_), end, next_panel_, next_share_};
+    next_panel_ += next_share_;
     index_t const depth = cells_for<O>(b_.depth);
     auto const* const panel = b_.panel(col_ / tile_cols<O>);
+    index_t const cols = std::min(tile_cols<O>, b_.cols - col_);
     if constexpr (has_tile_registers<O>)
       multiply_in_tile_registers<rows>(depth / depth_cells<O>, a, stride, panel, sums_.data());
     else
-      multiply_tile<O, order, rows>(
-          depth,
-          a,
-          stride,
-          panel,
-          sums_.data(),
-          {epilogue_.meets(row, col_), end, next_panel_, next_share_});
-    next_panel_ += next_share_;
-    finish_tile<O>(
-        sums_.data(), skipped, end, row, col_, std::min(tile_cols<O>, b_.cols - col_), epilogue_);
+      multiply_tile<O, order, rows>(depth, a, stride, panel, sums_.data(), forecast);
+    finish_tile<O>(sums_.data(), skipped, end, row, col_, cols, epilogue_, forecast);
   }
 
  private:

@@ -60,7 +60,8 @@ class tile_register_use {
 };
 
 /// sums (rows, 32) = a (rows, 32 * blocks) * b, in pairs of bfloat16; `rows` 16 or 32. A block of b
-/// is 16 rows of 32 pairs. Nothing is prefetched here: it gained nothing.
+/// is 16 rows of 32 pairs. What is asked for in between does not arrive sooner: the loads of tiles
+/// fill the queue.
 template <index_t rows>
 __attribute__((noinline)) void multiply_in_tile_registers(
     index_t blocks, char const* a, index_t stride, std::uint32_t const* b, float* sums) {
