@@ -46,8 +46,10 @@ void multiply_in_registers() {
 
 /// Operations of multiply_in_registers.
 template <class O>
-inline constexpr double operations = 2.0 * mae::vector_lanes<mae::sum_of<O>> *
-                                     mae::operand_traits<O>::values_per_cell * chains * rounds;
+constexpr double operations() {
+  return 2.0 * mae::vector_lanes<mae::sum_of<O>> * mae::operand_traits<O>::values_per_cell *
+         chains * rounds;
+}
 
 #ifdef MAE_HAS_TILE_REGISTERS
 template <>
@@ -62,7 +64,9 @@ inline void multiply_in_registers<mae::bfloat16>() {
   }
 }
 template <>
-inline constexpr double operations<mae::bfloat16> = 2.0 * 4 * 16 * 16 * 32 * rounds;
+constexpr double operations<mae::bfloat16>() {
+  return 2.0 * 4 * 16 * 16 * 32 * rounds;
+}
 #endif
 
 }  // namespace detail
@@ -77,7 +81,7 @@ double measure_ceiling(int threads) {
     for (int i = 0; i < threads; ++i) workers.emplace_back(detail::multiply_in_registers<O>);
     for (auto& worker : workers) worker.join();
     std::chrono::duration<double> const time = std::chrono::steady_clock::now() - start;
-    best = std::max(best, detail::operations<O> * threads / time.count());
+    best = std::max(best, detail::operations<O>() * threads / time.count());
   }
   return best;
 }

@@ -117,8 +117,7 @@ struct mixed_and_exact {
     auto random = mae_test::stream_of(7);
     auto const round = [&](index_t count) {
       std::vector<bfloat16> values;
-      for (index_t i = 0; i < count; ++i)
-        values.emplace_back(static_cast<float>(random.normal()));
+      for (index_t i = 0; i < count; ++i) values.emplace_back(static_cast<float>(random.normal()));
       return values;
     };
     auto const qkv = round(tokens * 3 * cols);
@@ -130,8 +129,7 @@ struct mixed_and_exact {
     matrix_view<float> const logs(log_sums.data(), tokens, head_count);
     auto scratch = scratch_for(in, head_count);
     mae::eigen_lane<bfloat16> const lane;
-    mae::attention_forward(
-        lane, in, offsets, head_count, {y.data(), tokens, cols}, logs, scratch);
+    mae::attention_forward(lane, in, offsets, head_count, {y.data(), tokens, cols}, logs, scratch);
     mae::attention_backward(lane,
                             in,
                             offsets,

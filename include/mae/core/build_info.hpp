@@ -32,8 +32,7 @@ inline std::string build_info() {
 inline std::string unused_instructions() {
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
   std::string const used = isa_name;
-  if (__builtin_cpu_supports("avx512f") && (used == "avx2" || used == "portable"))
-    return "avx512";
+  if (__builtin_cpu_supports("avx512f") && (used == "avx2" || used == "portable")) return "avx512";
   if (__builtin_cpu_supports("avx2") && used == "portable") return "avx2";
 #endif
   return {};

@@ -166,12 +166,12 @@ index_t count_elected(training_tiles<L> const& train,
 /// Throws config_error for sets that require_comparable refuses, for fewer than one neighbour or
 /// more than there are training images, and for a temperature that is not positive.
 template <Backend B>
-requires(std::same_as<typename B::lane::operand, float> && !B::lane::is_parallel) double knn_top1(
-    B& backend,
-    labelled_features const& train,
-    labelled_features const& test,
-    index_t classes,
-    knn_options const& options = {}) {
+requires(std::same_as<typename B::lane::operand, float> &&
+         !B::lane::is_parallel) double knn_top1(B& backend,
+                                                labelled_features const& train,
+                                                labelled_features const& test,
+                                                index_t classes,
+                                                knn_options const& options = {}) {
   constexpr index_t grain = 64;
   require_comparable(train, test, classes);
   if (options.neighbours < 1 || options.neighbours > train.size())

@@ -138,9 +138,9 @@ class image_encoder {
 }  // namespace detail
 
 /// Encodes `images` images, unmasked: shards in parallel, or, where that would leave half of the
-/// threads idle, one after the other on all threads. `read` and `take` are called from several threads at once,
-/// for different images. They are functions of any kind, not templates, so that the network is
-/// compiled once for all that is encoded with it.
+/// threads idle, one after the other on all threads. `read` and `take` are called from several
+/// threads at once, for different images. They are functions of any kind, not templates, so that
+/// the network is compiled once for all that is encoded with it.
 template <Backend B>
 void encode_images(B const& backend,
                    network_sizes const& sizes,

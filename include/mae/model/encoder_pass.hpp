@@ -146,8 +146,7 @@ void encoder_backward(L const& lane,
                       tokens_grad,
                       grad,
                       weights_grad.norm);
-  stack_backward<L>(
-      lane, context, weights.blocks, kept.blocks, scratch, grad, weights_grad.blocks);
+  stack_backward<L>(lane, context, weights.blocks, kept.blocks, scratch, grad, weights_grad.blocks);
 
   auto const embedded_grad = kept.embedded.middle_rows(0, shard.num_visible());
   place_tokens_backward(lane, grad, shard.encoder_tokens, embedded_grad, weights_grad.class_token);

@@ -151,7 +151,8 @@ class thrust_lane : public host_lane<Operand> {
   }
 
  private:
-  /// Rows of a product that one thread takes: whole tiles of every kernel, whose operands fit the L2 cache.
+  /// Rows of a product that one thread takes: whole tiles of every kernel, whose operands fit the
+  /// L2 cache.
   static constexpr index_t piece_rows = 96;
 
   template <class Body>

@@ -77,7 +77,7 @@ template <class O>
 inline constexpr index_t depth_cells = has_tile_registers<O> ? 16 : 1;
 /// Likewise in values. A left operand whose depth is a multiple is read as it lies.
 template <class O>
-inline constexpr index_t depth_values = depth_cells<O> * operand_traits<O>::values_per_cell;
+inline constexpr index_t depth_values = operand_traits<O>::values_per_cell* depth_cells<O>;
 
 /// The cells that hold `values` neighbours of the depth, up to what a kernel takes up at once.
 template <class O>

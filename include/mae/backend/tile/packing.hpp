@@ -19,8 +19,8 @@ namespace mae {
 inline namespace MAE_ISA {
 
 /// The right operand of products, (depth, cols), in the order in which the tile kernel reads it:
-/// panels of tile_cols columns, each panel row after row of cells, of whole depth_cells. What a panel
-/// or a cell has beyond the matrix is zero.
+/// panels of tile_cols columns, each panel row after row of cells, of whole depth_cells. What a
+/// panel or a cell has beyond the matrix is zero.
 template <class O>
 struct packed_matrix {
   cell_of<O> const* cells = nullptr;
@@ -131,8 +131,7 @@ void pack_tiles_by_columns(matrix_view<O const> a, cell_of<O>* cells) {
   for (index_t row = 0; row < a.rows; row += step) {
     cell_of<O>* to = cells + row / step * rows;
     index_t col = 0;
-    for (; col + rows <= a.cols; col += rows, to += tile_cells)
-      join_rows<O>(a, row, col, rows, to);
+    for (; col + rows <= a.cols; col += rows, to += tile_cells) join_rows<O>(a, row, col, rows, to);
     if (col == a.cols) continue;
     join_rows<O>(a, row, col, a.cols - col, to);
     std::fill(to + a.cols - col, to + rows, cell_of<O>{});
@@ -172,8 +171,8 @@ void pack_tiles_by_rows(matrix_view<O const> a, cell_of<O>* cells) {
 /// The bytes between the rows, or the columns, of a left operand that was copied into tiles.
 template <class O>
 constexpr index_t copied_stride(index_t depth) {
-  return (has_tile_registers<O> ? cells_for<O>(depth) : tile_rows<O>)*static_cast<index_t>(
-      sizeof(cell_of<O>));
+  return (has_tile_registers<O> ? cells_for<O>(depth)
+                                : tile_rows<O>)*static_cast<index_t>(sizeof(cell_of<O>));
 }
 
 /// Packs the columns of a (depth, cols) as the rows of a left operand, tiles of tile_rows of them,

@@ -66,9 +66,9 @@ void pad_tile(left_operand const& a, index_t row, cell_of<O>* tile) {
   }
 }
 
-/// Hands the rows of a tile of sums to the epilogue; asks for what `forecast` holds meanwhile. All widths are constants, so that the
-/// epilogue's loop over them is a few vector instructions: a panel's, a register's, and the few
-/// columns beyond one by one.
+/// Hands the rows of a tile of sums to the epilogue; asks for what `forecast` holds meanwhile. All
+/// widths are constants, so that the epilogue's loop over them is a few vector instructions: a
+/// panel's, a register's, and the few columns beyond one by one.
 template <class O, class Epilogue>
 void finish_tile(sum_of<O> const* sums,
                  index_t skipped,

@@ -16,7 +16,9 @@ inline namespace MAE_ISA {
 /// columns. 24 of 32 registers hold sums with AVX-512, 12 of 16 elsewhere; four tile registers of
 /// 16 x 16 where there are some. What is left of the rows is summed in tiles of half the rows.
 template <class O>
-inline constexpr index_t tile_rows = has_tile_registers<O> ? 32 : vector_bytes == 64 ? 12 : 6;
+inline constexpr index_t tile_rows = has_tile_registers<O> ? 32
+                                     : vector_bytes == 64  ? 12
+                                                           : 6;
 template <class O>
 inline constexpr index_t half_tile_rows = tile_rows<O> / 2;
 template <class O>
@@ -54,10 +56,10 @@ struct tile_forecast {
   }
 };
 
-/// sums (rows, tile_cols) = a (rows, depth) * b (depth, tile_cols), in cells, in vector registers; `rows` a multiple of
-/// 3 and at most tile_rows. `stride` separates a's rows or columns, whichever the order leaves
-/// open.
-/// Not checked for undefined arithmetic, which takes as long as the products; its addresses are.
+/// sums (rows, tile_cols) = a (rows, depth) * b (depth, tile_cols), in cells, in vector registers;
+/// `rows` a multiple of 3 and at most tile_rows. `stride` separates a's rows or columns, whichever
+/// the order leaves open. Not checked for undefined arithmetic, which takes as long as the
+/// products; its addresses are.
 template <class O, tile_order order, index_t rows>
 __attribute__((noinline, no_sanitize("undefined"))) void multiply_tile(index_t depth,
                                                                        char const* a,

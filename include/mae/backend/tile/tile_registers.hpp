@@ -7,12 +7,13 @@
 #ifdef MAE_HAS_TILE_REGISTERS
 #include <mae/core/error.hpp>
 
-#include <array>
-#include <cstdint>
 #include <immintrin.h>
 #include <sys/syscall.h>
-#include <type_traits>
 #include <unistd.h>
+
+#include <array>
+#include <cstdint>
+#include <type_traits>
 #endif
 
 namespace mae {
