@@ -54,7 +54,6 @@ constexpr double operations() {
 #ifdef MAE_HAS_TILE_REGISTERS
 template <>
 inline void multiply_in_registers<mae::bfloat16>() {
-  mae::kernel::require_tile_registers();
   mae::kernel::tile_register_use const registers;
   for (long round = 0; round < rounds; ++round) {
     _tile_dpbf16ps(0, 4, 6);
@@ -74,6 +73,7 @@ constexpr double operations<mae::bfloat16>() {
 /// Operations a second, all threads together: the best of three measurements.
 template <class O>
 double measure_ceiling(int threads) {
+  mae::kernel::product_registers<O>::require();
   double best = 0;
   for (int again = 0; again < 3; ++again) {
     auto const start = std::chrono::steady_clock::now();

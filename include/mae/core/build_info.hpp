@@ -27,8 +27,8 @@ inline std::string build_info() {
   return text;
 }
 
-/// The widest instruction set that this processor has and this program does not use; empty when
-/// there is none, and where it cannot be known.
+/// The widest set of vector instructions that this processor has and this program does not use;
+/// empty when there is none, and where it cannot be known.
 inline std::string unused_instructions() {
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
   std::string const used = isa_name;

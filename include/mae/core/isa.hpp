@@ -5,6 +5,7 @@
 /// have different symbols and can be linked into one program.
 #if defined(__AVX512BF16__) && defined(__AMX_TILE__) && defined(__AMX_BF16__)
 #define MAE_ISA amx_bf16
+#define MAE_HAS_TILE_REGISTERS
 #elif defined(__AVX512F__) && defined(__AVX512BF16__)
 #define MAE_ISA avx512_bf16
 #elif defined(__AVX512F__)

@@ -32,11 +32,11 @@ struct decoder_activations {
   matrix_view<O> tokens;    // (Re, D), the encoder's, as operands
   matrix_view<T> embedded;  // (Re, d)
   std::vector<block_activations<L>> blocks;
-  matrix_view<T> attended;    // (M, d), the last block's middle at target rows
-  matrix_view<T> targets;     // (M, d), its output
-  matrix_view<T> statistics;  // (M, 2)
-  matrix_view<O> normalised;  // (M, d)
-  matrix_view<T> prediction;  // (M, target width)
+  matrix_view<T> target_middle;  // (M, d), the last block's, at target rows
+  matrix_view<T> targets;        // (M, d), its output
+  matrix_view<T> statistics;     // (M, 2)
+  matrix_view<O> normalised;     // (M, d)
+  matrix_view<T> prediction;     // (M, target width)
 
   static decoder_activations carve(carver<T>& memory,
                                    model_config const& config,
@@ -49,7 +49,7 @@ struct decoder_activations {
     keep.embedded = memory.matrix(room.encoder_rows, stack.width);
     for (index_t i = 0; i < (kind == pass_kind::training ? stack.depth : 1); ++i)
       keep.blocks.push_back(block_activations<L>::carve(memory, stack, room.decoder_rows));
-    keep.attended = memory.matrix(room.targets, stack.width);
+    keep.target_middle = memory.matrix(room.targets, stack.width);
     keep.targets = memory.matrix(room.targets, stack.width);
     keep.statistics = memory.matrix(room.targets, 2);
     keep.normalised = memory.template matrix_of<O>(room.targets, stack.width);
@@ -60,7 +60,7 @@ struct decoder_activations {
   /// What the last block keeps of its MLP, for `count` targets.
   block_activations<L> last_mlp(index_t count) const {
     auto mlp = blocks.back().first_rows(count);
-    mlp.middle = attended.middle_rows(0, count);
+    mlp.middle = target_middle.middle_rows(0, count);
     return mlp;
   }
 };

@@ -153,8 +153,7 @@ void encode_images(B const& backend,
       std::min(images, images_per_shard(sizes.config.num_patches() + 1, B::shards.rows));
   if (images == 0) return;
   index_t const shards = ceil_div(images, per_shard);
-  index_t const idle = backend.num_workers() - shards;
-  bool const as_team = idle > 0 && (shards == 1 || idle >= shards);
+  bool const as_team = 2 * shards <= backend.num_workers();
   std::vector<std::unique_ptr<detail::image_encoder<B>>> workers;
   for (int i = 0; i < (as_team ? 1 : backend.num_workers()); ++i)
     workers.push_back(std::make_unique<detail::image_encoder<B>>(

@@ -144,7 +144,8 @@ static_assert(Lane<eigen_lane<float>> && Lane<eigen_lane<double>>);
 
 /// The processor. `float` trains; `bfloat16` trains in mixed precision: it multiplies bfloat16, and
 /// keeps parameters, sums, softmax, layer norm and loss in float; `double` is for checks.
-/// Copies share one set of threads.
+/// Copies share one set of threads. Lanes of bfloat16 throw device_error in a program compiled for
+/// AMX where the system refuses its use.
 template <class Operand>
 class eigen_backend {
  public:

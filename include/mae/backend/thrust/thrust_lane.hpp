@@ -154,6 +154,7 @@ class thrust_lane : public host_lane<Operand> {
   /// Rows of a product that one thread takes: whole tiles of every kernel, whose operands fit the
   /// L2 cache.
   static constexpr index_t piece_rows = 96;
+  static_assert(piece_rows % tile_rows<operand> == 0);
 
   template <class Body>
   static void each(index_t count, Body const& body) {

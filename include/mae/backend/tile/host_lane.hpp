@@ -27,11 +27,8 @@ class host_lane {
   static constexpr fused_members fused{};
   static constexpr index_t depth_step = depth_values<Operand>;
 
-#ifdef MAE_HAS_TILE_REGISTERS
-  host_lane() {
-    if constexpr (has_tile_registers<Operand>) kernel::require_tile_registers();
-  }
-#endif
+  /// Throws device_error where products need registers whose use the system refuses.
+  host_lane() { kernel::product_registers<Operand>::require(); }
 
   template <class T>
   void upload(std::span<T const> host, std::span<T> values) const {

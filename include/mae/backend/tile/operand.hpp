@@ -10,9 +10,6 @@
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
 #endif
-#if defined(__AVX512BF16__) && defined(__AMX_TILE__) && defined(__AMX_BF16__)
-#define MAE_HAS_TILE_REGISTERS
-#endif
 
 namespace mae {
 inline namespace MAE_ISA {

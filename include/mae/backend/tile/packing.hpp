@@ -78,7 +78,7 @@ template <class O, class T>
       return;
     }
   }
-  if constexpr (std::is_same_v<T, bfloat16>) {
+  if constexpr (std::is_same_v<T, O> && operand_traits<O>::values_per_cell == 2) {
     constexpr index_t lanes = vector_lanes<cell_of<O>>;
     if (count == tile_cols<O> && row + 1 < a.rows) {
       store_vector(to, kernel::join_pairs(first, first + a.stride));

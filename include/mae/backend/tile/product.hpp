@@ -98,7 +98,7 @@ void finish_tile(sum_of<O> const* sums,
 
 /// Rows of a left operand that meet all panels of the right one before the next rows do: few enough
 /// to stay in a core's second cache, enough that the panels are fetched rarely. Tile registers wait
-/// for their rows: of those, so few that they stay in the first cache.
+/// for their rows: so few for them that at the depths of small models they stay in the first cache.
 template <class O>
 inline constexpr index_t most_block_rows = has_tile_registers<O> ? 64 : 22 * tile_rows<O>;
 
@@ -107,11 +107,12 @@ inline constexpr index_t most_block_rows = has_tile_registers<O> ? 64 : 22 * til
 template <class O, class Epilogue>
 class block_product {
  public:
-  block_product(index_t rows, packed_matrix<O> const& b, Epilogue const& epilogue)
-      : b_(b), epilogue_(epilogue) {
+  /// Of the product's rows [first, last).
+  block_product(index_t first, index_t last, packed_matrix<O> const& b, Epilogue const& epilogue)
+      : first_(first), last_(last), b_(b), epilogue_(epilogue) {
     index_t const panel_bytes =
         cells_for<O>(b.depth) * tile_cols<O> * static_cast<index_t>(sizeof(cell_of<O>));
-    share_ = round_up(ceil_div(panel_bytes, ceil_div(rows, tile_rows<O>)), cache_line);
+    share_ = round_up(ceil_div(panel_bytes, ceil_div(last - first, tile_rows<O>)), cache_line);
   }
 
   /// tiles(): multiplies all tiles of the block by a panel.
@@ -129,21 +130,37 @@ class block_product {
   /// go to the epilogue.
   template <tile_order order, index_t rows>
   void multiply(char const* a, index_t stride, index_t row, index_t skipped, index_t end) {
-    constexpr index_t ahead = has_tile_registers<O> ? rows : 0;  // their sums come too soon to ask
-    tile_forecast<O> const forecast{
-        epilogue_.meets(row + ahead, col_), end, next_panel_, next_share_};
-    next_panel_ += next_share_;
+    auto const ahead = forecast(row, rows, end);
     index_t const depth = cells_for<O>(b_.depth);
     auto const* const panel = b_.panel(col_ / tile_cols<O>);
     index_t const cols = std::min(tile_cols<O>, b_.cols - col_);
     if constexpr (has_tile_registers<O>)
       multiply_in_tile_registers<rows>(depth / depth_cells<O>, a, stride, panel, sums_.data());
     else
-      multiply_tile<O, order, rows>(depth, a, stride, panel, sums_.data(), forecast);
-    finish_tile<O>(sums_.data(), skipped, end, row, col_, cols, epilogue_, forecast);
+      multiply_tile<O, order, rows>(depth, a, stride, panel, sums_.data(), ahead);
+    finish_tile<O>(sums_.data(), skipped, end, row, col_, cols, epilogue_, ahead);
   }
 
  private:
+  /// What is asked for while a tile is summed: what its own result meets, and a share of the next
+  /// panel. Tile registers sum too soon, so that it is what the next tile's result meets, while
+  /// this one's is finished.
+  tile_forecast<O> forecast(index_t row, index_t rows, index_t end) {
+    if constexpr (has_tile_registers<O>) {
+      bool const is_last = row + rows >= last_;
+      index_t const next_row = is_last ? first_ : row + rows;
+      index_t const next_col = is_last ? col_ + tile_cols<O> : col_;
+      if (next_col >= b_.cols) return {};
+      return {epilogue_.meets(next_row, next_col), std::min(rows, last_ - next_row)};
+    } else {
+      char const* const panel = next_panel_;
+      next_panel_ += next_share_;
+      return {epilogue_.meets(row, col_), end, panel, next_share_};
+    }
+  }
+
+  index_t first_;
+  index_t last_;
   packed_matrix<O> const& b_;
   Epilogue const& epilogue_;
   index_t share_;
@@ -162,7 +179,7 @@ void multiply_block(left_operand const& a,
                     index_t last,
                     packed_matrix<O> const& b,
                     Epilogue const& epilogue) {
-  block_product<O, Epilogue> product(last - first, b, epilogue);
+  block_product<O, Epilogue> product(first, last, b, epilogue);
   auto const tile = [&](auto rows, index_t done) {
     index_t const row = std::min<index_t>(done, a.rows - rows);
     product.template multiply<tile_order::rows, rows>(a.row(row), a.stride, row, done - row, rows);
@@ -185,7 +202,7 @@ void multiply_tiles(cell_of<O> const* tiles,
                     packed_matrix<O> const& b,
                     Epilogue const& epilogue) {
   index_t const stride = copied_stride<O>(b.depth);
-  block_product<O, Epilogue> product(rows, b, epilogue);
+  block_product<O, Epilogue> product(first, first + rows, b, epilogue);
   product.for_panels([&] {
     for (index_t row = 0; row < rows; row += tile_rows<O>) {
       auto const* const tile = memory_as<char const>(tiles + row * cells_for<O>(b.depth));
@@ -201,8 +218,8 @@ void multiply_tiles(cell_of<O> const* tiles,
 
 }  // namespace kernel
 
-/// Whether a left operand must be copied before the tile kernel can read it: of fewer rows than a
-/// tile, or of a depth that is not whole.
+/// Whether a left operand must be copied before the tile kernel can read it: of fewer rows than
+/// half a tile, or of a depth that is not whole.
 template <class O>
 constexpr bool needs_padding(index_t rows, index_t depth) {
   return rows < half_tile_rows<O> || depth % depth_values<O> != 0;
@@ -210,7 +227,8 @@ constexpr bool needs_padding(index_t rows, index_t depth) {
 
 /// Computes a * b and hands it to epilogue(values, row, col, count), in pieces: the columns [col,
 /// col + count) of a row. Every sum runs over the depth in order, so that an entry's bits do not
-/// depend on the rows beside it. `padding` has room for padding_cells where needs_padding.
+/// depend on the rows beside it. `padding` has room for padding_cells where needs_padding. Called
+/// where a host_lane of O exists: it has asked for the registers.
 template <class O, class Epilogue>
 void multiply(left_operand const& a,
               packed_matrix<O> const& b,
@@ -246,6 +264,7 @@ void multiply_transposed(matrix_view<O const> a,
                          packed_matrix<O> const& b,
                          cell_of<O>* cells,
                          Epilogue const& epilogue) {
+  static_assert(transposed_block % tile_rows<O> == 0);
   [[maybe_unused]] kernel::product_registers<O> const registers;
   for (index_t first = 0; first < a.cols; first += transposed_block) {
     index_t const count = std::min(transposed_block, a.cols - first);

@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
+#include <system_error>
 #include <type_traits>
 #endif
 
@@ -26,21 +28,23 @@ namespace kernel {
 inline constexpr index_t register_rows = 16;
 inline constexpr index_t register_row_bytes = 64;
 
-/// Asks Linux, once, for the use of tile registers. Throws device_error where it refuses.
-inline void require_tile_registers() {
-  constexpr long request_permission = 0x1023;  // ARCH_REQ_XCOMP_PERM
-  constexpr long tile_data = 18;               // XFEATURE_XTILEDATA
-  static bool const granted = syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
-  if (!granted)
-    throw device_error(
-        "Linux refuses the use of AMX's tile registers, for which this program was compiled: "
-        "it takes kernel 5.16; or compile with -mno-amx-tile");
-}
-
-/// All eight tile registers at their full size, from construction to destruction. What they cost a
-/// thread's switches is then paid within products alone.
+/// All eight tile registers at their full size, from construction to destruction, once require()
+/// has returned. What they cost a thread's switches is then paid within products alone.
 class tile_register_use {
  public:
+  /// Asks Linux, once, for their use. Throws device_error where it refuses.
+  static void require() {
+    constexpr long request_permission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+    constexpr long tile_data = 18;               // XFEATURE_XTILEDATA
+    static int const refusal =
+        syscall(SYS_arch_prctl, request_permission, tile_data) == 0 ? 0 : errno;
+    if (refusal != 0)
+      throw device_error(
+          "the system refuses the use of AMX's tile registers, for which this program was compiled "
+          "(" +
+          std::generic_category().message(refusal) + "); compile with -mno-amx-tile to do without");
+  }
+
   tile_register_use() {
     static constexpr layout full;  // in memory: g++ does not know how much of it is read
     _tile_loadconfig(&full);
@@ -58,6 +62,7 @@ class tile_register_use {
     std::array<std::uint16_t, 16> row_bytes{64, 64, 64, 64, 64, 64, 64, 64};
     std::array<std::uint8_t, 16> rows{16, 16, 16, 16, 16, 16, 16, 16};
   };
+  static_assert(sizeof(layout) == 64);
 };
 
 /// sums (rows, 32) = a (rows, 32 * blocks) * b, in pairs of bfloat16; `rows` 16 or 32. A block of b
@@ -100,7 +105,9 @@ __attribute__((noinline)) void multiply_in_tile_registers(
 #endif
 
 /// Where products do not use tile registers, nothing.
-struct no_tile_register_use {};
+struct no_tile_register_use {
+  static void require() {}
+};
 
 #ifdef MAE_HAS_TILE_REGISTERS
 template <class O>
