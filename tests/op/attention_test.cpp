@@ -257,11 +257,11 @@ TEST_CASE("large scores neither overflow nor lose the largest") {
 }
 
 TEST_CASE("in mixed precision attention and its gradient are float's to two digits") {
-  for (index_t const head_width : {4, 32, 48})
+  for (index_t const head_values : {4, 32, 48})
     for (index_t const tokens : {1, 7, 16, 17, 33, 65}) {
-      CAPTURE(head_width);
+      CAPTURE(head_values);
       CAPTURE(tokens);
-      mixed_and_exact const run(tokens, 2, head_width);
+      mixed_and_exact const run(tokens, 2, head_values);
       CHECK(relative_difference(run.mixed_y, run.exact_y) <= 1e-2);
       CHECK(relative_difference(run.mixed_grad, run.exact_grad) <= 1e-2);
     }
