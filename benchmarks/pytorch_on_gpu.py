@@ -11,6 +11,7 @@ import importlib.util
 import json
 import pathlib
 import time
+import types
 
 import torch
 
@@ -19,6 +20,15 @@ def load_module(path):
     spec = importlib.util.spec_from_file_location(pathlib.Path(path).stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def torch_on(device):
+    """torch with rand and ones there: a compiled model does not heed the default device."""
+    module = types.ModuleType("torch")
+    module.__dict__.update(vars(torch))
+    module.rand = lambda *shape: torch.rand(*shape, device=device)
+    module.ones = lambda *shape: torch.ones(*shape, device=device)
     return module
 
 
@@ -33,6 +43,7 @@ def main():
     parser.add_argument("--compile", action="store_true", help="through torch.compile")
     chosen = parser.parse_args()
     peer = load_module(chosen.model)
+    peer.torch = torch_on("cuda")
     torch.set_default_device("cuda")
     torch.manual_seed(0)
     torch.backends.cuda.matmul.allow_tf32 = chosen.precision == "tf32"

@@ -2,21 +2,24 @@
 # Everything that needs an NVIDIA GPU: builds, runs the tests labelled gpu and compute-sanitizer's
 # checks, then times training steps beside the card's ceiling and, given a peer's script, PyTorch.
 #
-# Usage: tests/gpu.sh [--built DIR] [--quick] [--peer pytorch_mae.py]
+# Usage: tests/gpu.sh [--built DIR] [--tests | --speed] [--peer pytorch_mae.py]
 #   --built DIR   run test_cuda, cuda_ceiling and cuda_step_speed of this folder; build nothing
-#   --quick       the tests alone
+#   --tests       the tests and compute-sanitizer's checks alone
+#   --speed       the timings alone
 #   --peer FILE   the script with the PyTorch model to compare with (benchmarks/pytorch_on_gpu.py)
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 
 built=
 peer=
-quick=false
+tests=true
+speed=true
 while [ $# -gt 0 ]; do
   case $1 in
     --built) built=$2 && shift 2 ;;
     --peer) peer=$2 && shift 2 ;;
-    --quick) quick=true && shift ;;
+    --tests) speed=false && shift ;;
+    --speed) tests=false && shift ;;
     *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
   esac
 done
@@ -36,38 +39,43 @@ if [ -z "$built" ]; then
   cp "$root"/build/gpu/tests/parity/test_cuda "$root"/build/gpu/benchmarks/cuda_{ceiling,step_speed} "$built"
 fi
 
-echo "== parity and determinism"
-"$built/test_cuda"
-for tool in memcheck initcheck; do
-  echo "== compute-sanitizer $tool"
-  compute-sanitizer --tool "$tool" --error-exitcode 1 "$built/test_cuda" -tc="a GPU computes*" |
-    grep -E "SUMMARY|doctest.*cases|========= (Error|Uninit|Invalid|Warning)" | head -n 20
-done
-# cuBLASLt's own kernels synchronise by means that racecheck does not follow, and crash where they are
-# left out of it (--kernel-name-exclude): so all are checked, and only hazards of ours count.
-echo "== compute-sanitizer racecheck"
-races=$(mktemp)
-compute-sanitizer --tool racecheck "$built/test_cuda" -tc="a GPU computes in*" > "$races" 2>&1 || true
-grep "doctest.*cases" "$races"
-if grep -E "(Race reported between|and) .* access at" "$races" | grep -vE "nvjet|cublas|cutlass"; then
-  echo "racecheck: hazards in kernels of ours, all of its words are in $races"
-  exit 1
-fi
-rm "$races"
-if $quick; then exit 0; fi
+check() {
+  echo "== parity and determinism"
+  "$built/test_cuda"
+  for tool in memcheck initcheck; do
+    echo "== compute-sanitizer $tool"
+    compute-sanitizer --tool "$tool" --error-exitcode 1 "$built/test_cuda" -tc="a GPU computes*" |
+      grep -E "SUMMARY|doctest.*cases|========= (Error|Uninit|Invalid|Warning)" | head -n 20
+  done
+  # cuBLASLt's own kernels synchronise by means that racecheck does not follow, and crash where they are
+  # left out of it (--kernel-name-exclude): so all are checked, and only hazards of ours count.
+  echo "== compute-sanitizer racecheck"
+  races=$(mktemp)
+  compute-sanitizer --tool racecheck "$built/test_cuda" -tc="a GPU computes in*" > "$races" 2>&1 || true
+  grep "doctest.*cases" "$races"
+  if grep -E "(Race reported between|and) .* access at" "$races" | grep -vE "nvjet|cublas|cutlass"; then
+    echo "racecheck: hazards in kernels of ours, all of its words are in $races"
+    exit 1
+  fi
+  rm "$races"
+}
 
-echo "== speed"
-"$built/cuda_ceiling"
-threads=$(nproc)
-for case in tiny4:256 tiny4:4096 base16:256; do
-  for precision in fp32 tf32 bf16; do
-    flags=(--config "${case%:*}" --batch "${case#*:}" --precision "$precision" --steps 10)
-    "$built/cuda_step_speed" "${flags[@]}" --threads "$threads"
-    if [ -n "$peer" ] && python3 -c 'import torch' 2> /dev/null; then
+measure() {
+  echo "== speed"
+  "$built/cuda_ceiling"
+  for case in tiny4:256 tiny4:4096 base16:256; do
+    for precision in bf16 tf32 fp32; do
+      flags=(--config "${case%:*}" --batch "${case#*:}" --precision "$precision" --steps 10)
+      "$built/cuda_step_speed" "${flags[@]}" --threads "$(nproc)"
+      if [ -z "$peer" ] || ! python3 -c 'import torch' 2> /dev/null; then continue; fi
       for how in "" --compile; do
         # shellcheck disable=SC2086  # no word where there is no flag
-        python3 "$root/benchmarks/pytorch_on_gpu.py" --model "$peer" "${flags[@]}" $how
+        python3 "$root/benchmarks/pytorch_on_gpu.py" --model "$peer" "${flags[@]}" $how ||
+          echo "the peer failed: $case $precision $how"
       done
-    fi
+    done
   done
-done
+}
+
+if $tests; then check; fi
+if $speed; then measure; fi
