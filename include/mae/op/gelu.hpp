@@ -4,6 +4,7 @@
 #include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/math.hpp>
+#include <mae/core/store_each.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/op/linear.hpp>
@@ -31,12 +32,11 @@ struct store_with_bias_and_gelu {
     T const* const b = bias + col;
     O* __restrict const out = y.data + row * y.stride + col;
     O* __restrict const derivative = slope.data + row * slope.stride + col;
-    for (index_t i = 0; i < count; ++i) {
+    store_each(count, out, derivative, [&](index_t i) {
       T const x = values[i] + b[i];
       auto const normal = normal_distribution(x);
-      out[i] = static_cast<O>(x * normal.cumulative);
-      derivative[i] = static_cast<O>(normal.cumulative + x * normal.density);
-    }
+      return two_values<T>{x * normal.cumulative, normal.cumulative + x * normal.density};
+    });
   }
 };
 
@@ -53,8 +53,7 @@ struct store_product_by_slope {
   MAE_HOST_DEVICE void operator()(T const* values, index_t row, index_t col, Count count) const {
     O const* const derivative = slope.data + row * slope.stride + col;
     O* __restrict const out = grad.data + row * grad.stride + col;
-    for (index_t i = 0; i < count; ++i)
-      out[i] = static_cast<O>(values[i] * static_cast<T>(derivative[i]));
+    store_each(count, out, [&](index_t i) { return values[i] * static_cast<T>(derivative[i]); });
   }
 };
 

@@ -3,6 +3,7 @@
 #include <mae/backend/concept.hpp>
 #include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
+#include <mae/core/store_each.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/op/linear.hpp>
@@ -42,8 +43,8 @@ struct layer_norm_row {
       return (in[i] - mean) * (in[i] - mean);
     }) / count;
     T const scale = T{1} / std::sqrt(variance + epsilon);
-    block.for_each(x.cols, [&](index_t i) {
-      out[i] = static_cast<Y>((in[i] - mean) * scale * weight[i] + bias[i]);
+    store_by_block(block, x.cols, out, [&](index_t i) {
+      return (in[i] - mean) * scale * weight[i] + bias[i];
     });
     block.single([&] {
       statistics.data[row * statistics.stride] = mean;

@@ -3,6 +3,7 @@
 #include <mae/backend/concept.hpp>
 #include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
+#include <mae/core/store_each.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 
@@ -55,7 +56,7 @@ struct store_product {
   template <class Count>
   MAE_HOST_DEVICE void operator()(T const* values, index_t row, index_t col, Count count) const {
     Y* __restrict const out = y.data + row * y.stride + col;
-    for (index_t i = 0; i < count; ++i) out[i] = static_cast<Y>(values[i]);
+    round_each(count, values, out);
   }
 };
 
@@ -89,7 +90,7 @@ struct store_with_bias {
   MAE_HOST_DEVICE void operator()(T const* values, index_t row, index_t col, Count count) const {
     T const* const b = bias + col;
     Y* __restrict const out = y.data + row * y.stride + col;
-    for (index_t i = 0; i < count; ++i) out[i] = static_cast<Y>(values[i] + b[i]);
+    store_each(count, out, [&](index_t i) { return values[i] + b[i]; });
   }
 };
 
@@ -130,7 +131,7 @@ struct convert_row {
   MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
     T const* const in = x.data + row * x.stride;
     O* __restrict const out = y.data + row * y.stride;
-    block.for_each(x.cols, [&](index_t i) { out[i] = static_cast<O>(in[i]); });
+    round_by_block(block, x.cols, in, out);
   }
 };
 

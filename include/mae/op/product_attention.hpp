@@ -6,6 +6,7 @@
 #include <mae/core/isa.hpp>
 #include <mae/core/math.hpp>
 #include <mae/core/row_offsets.hpp>
+#include <mae/core/store_each.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/op/head_slices.hpp>
@@ -60,7 +61,7 @@ struct softmax_row {
     block.barrier();
     T const sum = block.template sum<T>(scores.cols, [&](index_t i) { return s[i]; });
     T const inverse = T{1} / sum;
-    block.for_each(scores.cols, [&](index_t i) { p[i] = static_cast<O>(s[i] * inverse); });
+    store_by_block(block, scores.cols, p, [&](index_t i) { return s[i] * inverse; });
     block.barrier();
     for (index_t i = tokens; i < probabilities.cols; ++i) p[i] = O{};
     log_sums[row * log_sum_stride] = top * scale + std::log(sum);
@@ -91,10 +92,8 @@ struct softmax_row_grad {
     block.for_each(scores.cols, [&](index_t i) { s[i] = branchless_exp(s[i] * scale - log_sum); });
     block.barrier();
     T const dot = block.template sum<T>(scores.cols, [&](index_t i) { return s[i] * dp[i]; });
-    block.for_each(scores.cols, [&](index_t i) {
-      p[i] = static_cast<O>(s[i]);
-      ds[i] = static_cast<O>(scale * s[i] * (dp[i] - dot));
-    });
+    round_by_block(block, scores.cols, s, p);
+    store_by_block(block, scores.cols, ds, [&](index_t i) { return scale * s[i] * (dp[i] - dot); });
     block.barrier();
     for (index_t i = tokens; i < probabilities.cols; ++i) p[i] = ds[i] = O{};
   }

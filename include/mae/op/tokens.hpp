@@ -3,6 +3,7 @@
 #include <mae/backend/concept.hpp>
 #include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
+#include <mae/core/store_each.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/op/set_zero.hpp>
@@ -81,7 +82,7 @@ struct copy_row {
   MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
     T const* const in = x.data + from[static_cast<std::size_t>(row)] * x.stride;
     Y* const out = y.data + row * y.stride;
-    block.for_each(y.cols, [&](index_t i) { out[i] = static_cast<Y>(in[i]); });
+    round_by_block(block, y.cols, in, out);
   }
 };
 
