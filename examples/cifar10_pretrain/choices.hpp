@@ -1,5 +1,7 @@
 #pragma once
 
+#include <mae/data/resize.hpp>
+
 #include <array>
 #include <cstddef>
 #include <string>
@@ -49,6 +51,8 @@ inline constexpr choice_words<probe_choice, 4> probe_words{{{"none", probe_choic
 
 inline constexpr choice_words<statistics_choice, 2> statistics_words{
     {{"data", statistics_choice::data}, {"imagenet", statistics_choice::imagenet}}};
+inline constexpr choice_words<mae::interpolation, 2> interpolation_words{
+    {{"bicubic", mae::interpolation::bicubic}, {"bilinear", mae::interpolation::bilinear}}};
 inline constexpr choice_words<unreadable_choice, 2> unreadable_words{
     {{"stop", unreadable_choice::stop}, {"skip", unreadable_choice::skip}}};
 

@@ -79,7 +79,7 @@ inline mae::training_options training_options_for(options const& settings,
           .warmup_epochs = length.warmup_epochs,
           .weight_decay = settings.weight_decay,
           .clip = settings.clip,
-          .augment = {.crop_min = settings.crop_min, .flip = settings.flip}};
+          .augment = settings.augment};
 }
 
 }  // namespace pretrain

@@ -182,9 +182,13 @@ flag_group optimizer_flags(options& o) {
             "SHARE",
             with_default("least share of an image's area that a random crop keeps; 1: no crop\n",
                          of_configs(&preset::crop_min)),
-            number(o.crop_min, "a number above 0 and at most 1", [](double value) {
-              return value > 0 && value <= 1;
-            })}}};
+            number(o.augment.crop_min,
+                   "a number above 0 and at most 1",
+                   [](double value) { return value > 0 && value <= 1; })},
+           choice("interpolation",
+                  interpolation_words,
+                  o.augment.kind,
+                  "how a crop becomes a whole image again\n")}};
 }
 
 flag_group evaluation_flags(options& o) {
@@ -267,11 +271,11 @@ void fill_gaps(given_flags const& given, options& o) {
   preset const defaults = preset_of(o.config);
   if (!given.contains("decoder-depth")) o.decoder_depth = defaults.decoder_depth;
   if (!given.contains("batch-size")) o.batch_size = defaults.batch_size;
-  if (!given.contains("crop-min")) o.crop_min = defaults.crop_min;
+  if (!given.contains("crop-min")) o.augment.crop_min = defaults.crop_min;
   if (!given.contains("lr")) o.lr = defaults.lr;
   if (!given.contains("objective")) o.objective = defaults.objective;
   if (!given.contains("statistics")) o.statistics = defaults.statistics;
-  o.flip = defaults.flip;
+  o.augment.flip = defaults.flip;
   o.warmup_steps = defaults.warmup_steps;
   if (!o.epochs && !o.steps && !o.minutes && !o.resume) o.epochs = defaults.epochs;
 }

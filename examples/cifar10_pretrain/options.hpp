@@ -4,6 +4,7 @@
 #include "command_line.hpp"
 
 #include <mae/core/types.hpp>
+#include <mae/data/augment.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -46,8 +47,7 @@ struct options {
   double clip = 1.0;                    // greatest global norm of the gradient; 0 clips nothing
   std::optional<double> warmup_epochs;  // absent: warmup_steps, or 5% of a shorter training
   std::int64_t warmup_steps = 0;        // the configuration's own; 0: it has none
-  double crop_min = 0;                  // least share of an image's area that a crop keeps
-  bool flip = true;                     // images left to right, one in two
+  mae::augmentation augment;
 
   probe_choice probe = probe_choice::both;
   std::int64_t probe_every = 0;         // epochs; 0 probes at the end alone

@@ -102,7 +102,7 @@ inline mae::saliency_mask measured_saliency_mask(options const& settings,
     mae::random_stream random({.seed = settings.seed,
                                .use = mae::purpose::augment,
                                .index = static_cast<std::uint64_t>(index)});
-    mae::augmenter vary(extent, {.crop_min = settings.crop_min});
+    mae::augmenter vary(extent, settings.augment);
     vary(stored, random, pixels);
   };
   return mae::saliency_mask(

@@ -38,7 +38,7 @@ using mae::index_t;
 using pretrain::usage_error;
 
 struct reconstruct_options : tools::common_options {
-  reconstruct_options() { settings.crop_min = 1; }  // what saliency is measured on
+  reconstruct_options() { settings.augment.crop_min = 1; }  // what saliency is measured on
 
   std::string out = "reconstructions.png";
   index_t images = 8;

@@ -53,7 +53,8 @@ TEST_CASE("without a flag the settings of a 20-epoch run of quick4 hold") {
   CHECK(o.mask == pretrain::mask_choice::uniform);
   CHECK(o.mask_ratio == 0.75);
   CHECK(o.batch_size == 128);
-  CHECK(o.crop_min == 0.6);
+  CHECK(o.augment.crop_min == 0.6);
+  CHECK(o.augment.kind == mae::interpolation::bicubic);
   CHECK(pretrain::peak_learning_rate(o) == 1e-3);
   CHECK(o.weight_decay == 0.05);
   CHECK(o.clip == 1.0);
@@ -69,8 +70,10 @@ TEST_CASE("every flag reaches its field") {
   options const o = parsed(
       "--data DIR --config tiny4 --decoder-depth 6 --mask ramped --mask-from 0.5 --mask-to 0.9 "
       "--objective pixels --epochs 3 --steps 40 --minutes 1.5 --batch-size 64 --accumulate 2 "
-      "--base-lr 1e-4 --weight-decay 0.1 --clip 2 --warmup-epochs 0.5 --crop-min 0.2 --seed 11 "
-      "--threads 2 --precision fp32 --out OUT --resume --save-every 5 --probe knn --probe-every 4 "
+      "--base-lr 1e-4 --weight-decay 0.1 --clip 2 --warmup-epochs 0.5 --crop-min 0.2 "
+      "--interpolation bilinear "
+      "--seed 11 --threads 2 --precision fp32 --out OUT --resume --save-every 5 --probe knn "
+      "--probe-every 4 "
       "--preview");
   CHECK(o.data == "DIR");
   CHECK(o.config == pretrain::model_choice::tiny4);
@@ -88,7 +91,8 @@ TEST_CASE("every flag reaches its field") {
   CHECK(o.weight_decay == 0.1);
   CHECK(o.clip == 2);
   CHECK(o.warmup_epochs == 0.5);
-  CHECK(o.crop_min == 0.2);
+  CHECK(o.augment.crop_min == 0.2);
+  CHECK(o.augment.kind == mae::interpolation::bilinear);
   CHECK(o.seed == 11);
   CHECK(o.threads == 2);
   CHECK(o.out == "OUT");
@@ -113,7 +117,7 @@ TEST_CASE("a configuration proposes its own decoder, batch and crop") {
   options const tiny2 = parsed("--config tiny2");
   CHECK(tiny2.decoder_depth == 4);
   CHECK(tiny2.batch_size == 256);
-  CHECK(tiny2.crop_min == 0.3);
+  CHECK(tiny2.augment.crop_min == 0.3);
   CHECK(parsed("--config tiny2 --batch-size 32").batch_size == 32);
 }
 
@@ -218,7 +222,8 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
         "--weight-decay", "--clip",       "--warmup-epochs",  "--crop-min",
         "--seed",         "--threads",    "--precision",      "--out",
         "--resume",       "--save-every", "--probe",          "--probe-every",
-        "--preview",      "--quiet",      "--heldout-images", "--backend"}) {
+        "--preview",      "--quiet",      "--heldout-images", "--backend",
+        "--interpolation"}) {
     CAPTURE(flag);
     CHECK(help.find(std::string("\n  ") + flag + " ") != std::string::npos);
   }
