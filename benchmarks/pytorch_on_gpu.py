@@ -24,11 +24,12 @@ def load_module(path):
 
 
 def torch_on(device):
-    """torch with rand and ones there: a compiled model does not heed the default device."""
+    """torch whose rand and ones are there by themselves: compiled, they heed no default device. What
+    else a model makes without a device must take it from its arguments."""
     module = types.ModuleType("torch")
     module.__dict__.update(vars(torch))
-    module.rand = lambda *shape: torch.rand(*shape, device=device)
-    module.ones = lambda *shape: torch.ones(*shape, device=device)
+    module.rand = lambda *shape, **how: torch.rand(*shape, **{"device": device, **how})
+    module.ones = lambda *shape, **how: torch.ones(*shape, **{"device": device, **how})
     return module
 
 

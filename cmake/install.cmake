@@ -1,11 +1,11 @@
-# Headers, the targets mae::mae and mae::native, and what find_package(mae CONFIG) reads.
+# Headers, the target mae::mae, and what find_package(mae CONFIG) reads.
 
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
 set(mae_package_dir ${CMAKE_INSTALL_DATADIR}/cmake/mae)
 
-install(TARGETS mae mae_native EXPORT mae_targets FILE_SET HEADERS FILE_SET component_headers)
+install(TARGETS mae EXPORT mae_targets FILE_SET HEADERS FILE_SET component_headers)
 install(EXPORT mae_targets FILE maeTargets.cmake NAMESPACE mae:: DESTINATION ${mae_package_dir})
 
 configure_package_config_file(
@@ -19,6 +19,7 @@ write_basic_package_version_file(
 install(
   FILES ${CMAKE_CURRENT_BINARY_DIR}/maeConfig.cmake
         ${CMAKE_CURRENT_BINARY_DIR}/maeConfigVersion.cmake
+        ${CMAKE_CURRENT_LIST_DIR}/maeNative.cmake
         ${CMAKE_CURRENT_LIST_DIR}/maeThrust.cmake
         ${CMAKE_CURRENT_LIST_DIR}/maeCuda.cmake
         ${CMAKE_CURRENT_LIST_DIR}/maeImages.cmake

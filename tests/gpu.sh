@@ -12,14 +12,12 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 
 built=
 peer=
-tests=true
-speed=true
+only=
 while [ $# -gt 0 ]; do
   case $1 in
     --built) built=$2 && shift 2 ;;
     --peer) peer=$2 && shift 2 ;;
-    --tests) speed=false && shift ;;
-    --speed) tests=false && shift ;;
+    --tests | --speed) only=$1 && shift ;;
     *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
   esac
 done
@@ -50,6 +48,7 @@ check() {
   # cuBLASLt's own kernels synchronise by means that racecheck does not follow, and crash where they are
   # left out of it (--kernel-name-exclude): so all are checked, and only hazards of ours count.
   echo "== compute-sanitizer racecheck"
+  local races
   races=$(mktemp)
   compute-sanitizer --tool racecheck "$built/test_cuda" -tc="a GPU computes in*" > "$races" 2>&1 || true
   grep "doctest.*cases" "$races"
@@ -62,12 +61,16 @@ check() {
 
 measure() {
   echo "== speed"
+  if [ -n "$peer" ] && ! python3 -c 'import torch'; then
+    echo "without PyTorch beside it: python3 has no module torch"
+    peer=
+  fi
   "$built/cuda_ceiling"
   for case in tiny4:256 tiny4:4096 base16:256; do
     for precision in bf16 tf32 fp32; do
       flags=(--config "${case%:*}" --batch "${case#*:}" --precision "$precision" --steps 10)
       "$built/cuda_step_speed" "${flags[@]}" --threads "$(nproc)"
-      if [ -z "$peer" ] || ! python3 -c 'import torch' 2> /dev/null; then continue; fi
+      if [ -z "$peer" ]; then continue; fi
       for how in "" --compile; do
         # shellcheck disable=SC2086  # no word where there is no flag
         python3 "$root/benchmarks/pytorch_on_gpu.py" --model "$peer" "${flags[@]}" $how ||
@@ -77,5 +80,5 @@ measure() {
   done
 }
 
-if $tests; then check; fi
-if $speed; then measure; fi
+if [ "$only" != --speed ]; then check; fi
+if [ "$only" != --tests ]; then measure; fi

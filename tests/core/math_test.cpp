@@ -39,6 +39,16 @@ double exp_error(float x) {
 
 }  // namespace
 
+TEST_CASE("clamp_by_bits keeps what lies within its limits, and ends there for all else") {
+  constexpr auto clamped = [](float x) { return mae::clamp_by_bits(x, -80.0F, 88.0F); };
+  for (float const x : {-80.0F, -79.5F, -1e-40F, 0.0F, 1e-40F, 1.0F, 88.0F}) CHECK(clamped(x) == x);
+  CHECK(std::signbit(clamped(-0.0F)));
+  for (float const x : {-80.5F, -1e30F, -infinity}) CHECK(clamped(x) == -80.0F);
+  for (float const x : {88.5F, 1e30F, infinity}) CHECK(clamped(x) == 88.0F);
+  for (float const x : {not_a_number, -not_a_number}) CHECK(std::abs(clamped(x)) >= 80.0F);
+  static_assert(clamped(100.0F) == 88.0F);
+}
+
 TEST_CASE("branchless_exp has a relative error below 1e-7 over its range") {
   double worst = 0;
   auto const look_at = [&](float x) {

@@ -18,14 +18,20 @@ namespace {
 using mae::bfloat16;
 using mae::index_t;
 
-/// Values of every binade, halfway cases among them, an infinity and a NaN.
+/// Zeros, what overflows, a NaN, and then values of many binades: at, just beside and halfway
+/// between two of bfloat16.
 std::vector<float> samples(index_t count) {
-  std::vector<float> values;
-  for (std::uint32_t i = 0; std::ssize(values) < count; ++i)
-    values.push_back(std::bit_cast<float>((0x00808000U + i * 0x01238000U % 0x7E000000U) |
-                                          (i % 3 == 0 ? 0x80000000U : 0U)));
-  if (count > 2) values[1] = std::numeric_limits<float>::infinity();
-  if (count > 4) values[3] = std::numeric_limits<float>::quiet_NaN();
+  constexpr auto greatest = std::numeric_limits<float>::max();
+  constexpr auto infinity = std::numeric_limits<float>::infinity();
+  std::vector<float> values{
+      0.0F, -0.0F, greatest, -infinity, std::numeric_limits<float>::quiet_NaN()};
+  constexpr std::array<std::uint32_t, 6> beside{0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF};
+  for (std::uint32_t i = 0; std::ssize(values) < count; ++i) {
+    std::uint32_t const upper = 0x0080 + i * 0x0123 % 0x7E00;  // the bits that bfloat16 keeps
+    std::uint32_t const sign = i % 5 == 0 ? 0x8000 : 0;
+    values.push_back(std::bit_cast<float>((sign | upper) << 16U | beside[i % beside.size()]));
+  }
+  values.resize(static_cast<std::size_t>(count));
   return values;
 }
 

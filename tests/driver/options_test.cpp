@@ -71,10 +71,8 @@ TEST_CASE("every flag reaches its field") {
       "--data DIR --config tiny4 --decoder-depth 6 --mask ramped --mask-from 0.5 --mask-to 0.9 "
       "--objective pixels --epochs 3 --steps 40 --minutes 1.5 --batch-size 64 --accumulate 2 "
       "--base-lr 1e-4 --weight-decay 0.1 --clip 2 --warmup-epochs 0.5 --crop-min 0.2 "
-      "--interpolation bilinear "
-      "--seed 11 --threads 2 --precision fp32 --out OUT --resume --save-every 5 --probe knn "
-      "--probe-every 4 "
-      "--preview");
+      "--interpolation bilinear --seed 11 --threads 2 --precision fp32 --out OUT --resume "
+      "--save-every 5 --probe knn --probe-every 4 --preview");
   CHECK(o.data == "DIR");
   CHECK(o.config == pretrain::model_choice::tiny4);
   CHECK(o.decoder_depth == 6);
@@ -167,6 +165,7 @@ TEST_CASE("wrong usage is refused in one sentence that names the flag") {
       {"--weight-decay -1", "--weight-decay: must be a number not below 0"},
       {"--clip -1", "--clip: must be a number not below 0"},
       {"--crop-min 0", "--crop-min: must be a number above 0 and at most 1"},
+      {"--interpolation nearest", "'nearest' is not one of bicubic, bilinear"},
       {"--crop-min 1.1", "--crop-min: must be a number above 0 and at most 1"},
       {"--minutes 0", "--minutes: must be a number above 0"},
       {"--epochs 0", "--epochs: must be a whole number from 1"},
