@@ -2,7 +2,7 @@
 # Sets up and runs every test:
 #   release   g++, optimised: all tests, header checks, packages, lint, compile budgets
 #   debug     clang, the tests again under the address, leak and undefined-behaviour sanitizers
-#   clang     clang: everything compiles, and the tests that are not slow pass
+#   clang     clang, optimised, and what the sanitizers leave out: all but the slow tests
 #   fuzz      with --fuzz: every fuzzer for a minute
 #
 # Usage: tests/run.sh [--quick] [--fuzz]
