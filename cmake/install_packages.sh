@@ -18,6 +18,8 @@ package_is_there() {
     libpng-dev) includes_with g++ png.h ;;
     libturbojpeg0-dev) includes_with g++ turbojpeg.h ;;
     libtbb-dev) includes_with g++ tbb/global_control.h ;;
+    libdnnl-dev) includes_with g++ oneapi/dnnl/dnnl.hpp ;;
+    libblis-dev) includes_with g++ blis.h ;;
     libthrust-dev) includes_with g++ thrust/version.h || command -v nvcc || [ -e /usr/local/cuda ] ;;
     ca-certificates) [ -e /etc/ssl/certs/ca-certificates.crt ] ;;
     *) command -v "$1" ;;  # a package of the name of its program

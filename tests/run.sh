@@ -69,7 +69,7 @@ export CXX=${CXX:-g++}
 if $quick; then
   run_preset release --label-exclude 'lint|budget'
 else
-  install_packages clang libclang-rt-dev clang-format-14 clang-tidy-14 shellcheck
+  install_packages clang libclang-rt-dev clang-format-14 clang-tidy-14 shellcheck libdnnl-dev libblis-dev
   run_preset release
   run_preset debug
   run_preset clang
