@@ -56,6 +56,12 @@ struct tile_forecast {
   }
 };
 
+/// Keeps an address in a general register of its own. Several that advance alike g++ would add as
+/// one vector, by way of the stack, with instructions that the products wait for.
+[[gnu::always_inline]] inline void keep_in_register(char const*& address) {
+  asm("" : "+r"(address));
+}
+
 /// sums (rows, tile_cols) = a (rows, depth) * b (depth, tile_cols), in cells, in vector registers;
 /// `rows` a multiple of 3 and at most tile_rows. `stride` separates a's rows or columns, whichever
 /// the order leaves open. Not checked for undefined arithmetic, which takes as long as the
@@ -80,8 +86,11 @@ __attribute__((noinline, no_sanitize("undefined"))) void multiply_tile(index_t d
   vector_of<sum> tile[rows][2] = {};
   char const* base[rows / group];
   // NOLINTEND(*-avoid-c-arrays)
-  for (index_t i = 0; i < rows / group; ++i)
+#pragma GCC unroll 4
+  for (index_t i = 0; i < rows / group; ++i) {
     base[i] = a + group * i * (by_rows ? stride : row_step);
+    keep_in_register(base[i]);
+  }
   while (depth > 0) {
     forecast.ask();
     index_t count = depth < asks_every ? depth : asks_every;
@@ -99,7 +108,10 @@ __attribute__((noinline, no_sanitize("undefined"))) void multiply_tile(index_t d
         operand_traits<O>::multiply_add(tile[r][1], x, right);
       }
 #pragma GCC unroll 4
-      for (auto& each : base) each += by_rows ? static_cast<index_t>(sizeof(cell)) : stride;
+      for (auto& each : base) {
+        each += by_rows ? static_cast<index_t>(sizeof(cell)) : stride;
+        keep_in_register(each);
+      }
     }
   }
 #pragma GCC unroll 12
