@@ -30,8 +30,9 @@ struct model_case {
   std::vector<mae::mask_counts> masks;  // of each image; what is neither is absent
 };
 
-/// A model with nothing square or even, one with everything square, and one of a single block with
-/// an odd multilayer perceptron. Every batch is ragged; sequences of two tokens are among them.
+/// A model with nothing square or even, one with everything square and a multilayer perceptron
+/// whose rows are 4096 bytes, and one of a single block with an odd one. Every batch is ragged;
+/// sequences of two tokens are among them.
 inline model_case model_case_of(std::size_t shape) {
   switch (shape) {
     case 0:
@@ -45,7 +46,7 @@ inline model_case model_case_of(std::size_t shape) {
       return {{.image = {.height = 12, .width = 12, .channels = 3},
                .patch = {.height = 3, .width = 3},
                .encoder = {.depth = 2, .width = 16, .heads = 2},
-               .decoder = {.depth = 1, .width = 8, .heads = 2}},
+               .decoder = {.depth = 1, .width = 8, .heads = 2, .mlp_ratio = {64, 1}}},
               27,
               {{4, 12}, {4, 12}, {1, 1}}};
     default:

@@ -5,7 +5,6 @@
 #include <mae/model/layout.hpp>
 
 #include <span>
-#include <type_traits>
 
 namespace mae {
 
@@ -22,18 +21,17 @@ class carver {
     used_ += round_up(rows * cols, tensor_alignment);
     return base_ == nullptr ? matrix_view<T>{} : matrix_view<T>{base_ + offset, rows, cols};
   }
-  /// A matrix of a type that is not larger than T.
+  /// A matrix of operands, of a type that is not larger than T, as products read it best: rows that
+  /// lie a multiple of 4096 bytes apart push each other out of a core's first cache, so that such
+  /// ones are given a cache line more.
   template <class U>
   matrix_view<U> matrix_of(index_t rows, index_t cols) {
     static_assert(sizeof(U) <= sizeof(T));
-    if constexpr (std::is_same_v<U, T>) {
-      return matrix(rows, cols);
-    } else {
-      auto const place = matrix(
-          1,
-          ceil_div(rows * cols * static_cast<index_t>(sizeof(U)), static_cast<index_t>(sizeof(T))));
-      return {memory_as<U>(place.data), rows, cols};
-    }
+    constexpr index_t page = 4096 / sizeof(U);
+    constexpr index_t line = 64 / sizeof(U);
+    index_t const stride = cols % page == 0 ? cols + line : cols;
+    auto const place = vector(ceil_div(rows * stride, static_cast<index_t>(sizeof(T) / sizeof(U))));
+    return {memory_as<U>(place.data()), rows, cols, stride};
   }
   std::span<T> vector(index_t size) {
     auto const row = matrix(1, size);

@@ -66,20 +66,20 @@ void pad_tile(left_operand const& a, index_t row, cell_of<O>* tile) {
   }
 }
 
-/// Hands the rows of a tile of sums to the epilogue; asks for what `forecast` holds meanwhile. All
-/// widths are constants, so that the epilogue's loop over them is a few vector instructions: a
-/// panel's, a register's, and the few columns beyond one by one.
+/// Hands the rows [skipped, end) of a tile of sums to the epilogue; asks for what `forecast` holds
+/// meanwhile. All widths are constants, so that the epilogue's loop over them is a few vector
+/// instructions: a panel's, a register's, and the few columns beyond one by one.
 template <class O, class Epilogue>
 void finish_tile(sum_of<O> const* sums,
                  index_t skipped,
-                 index_t rows,
+                 index_t end,
                  index_t row,
                  index_t col,
                  index_t cols,
                  Epilogue const& epilogue,
                  [[maybe_unused]] tile_forecast<O> forecast) {
   constexpr index_t lanes = vector_lanes<sum_of<O>>;
-  for (index_t r = skipped; r < rows; ++r) {
+  for (index_t r = skipped; r < end; ++r) {
     if constexpr (has_tile_registers<O>) forecast.ask();
     sum_of<O> const* values = sums + r * tile_cols<O>;
     if (cols == tile_cols<O>) {
@@ -97,8 +97,9 @@ void finish_tile(sum_of<O> const* sums,
 }
 
 /// Rows of a left operand that meet all panels of the right one before the next rows do: few enough
-/// to stay in a core's second cache, enough that the panels are fetched rarely. Tile registers wait
-/// for their rows: so few for them that at the depths of small models they stay in the first cache.
+/// to stay in a core's second cache, unless they are very deep, and enough that the panels are
+/// fetched rarely. Tile registers wait for their rows: so few for them that at the depths of small
+/// models they stay in the first cache.
 template <class O>
 inline constexpr index_t most_block_rows = has_tile_registers<O> ? 64 : 22 * tile_rows<O>;
 
@@ -134,10 +135,12 @@ class block_product {
     index_t const depth = cells_for<O>(b_.depth);
     auto const* const panel = b_.panel(col_ / tile_cols<O>);
     index_t const cols = std::min(tile_cols<O>, b_.cols - col_);
-    if constexpr (has_tile_registers<O>)
+    if constexpr (has_tile_registers<O>) {
+      static_assert(tile_cols<O> == 32 && depth_cells<O> == 16);
       multiply_in_tile_registers<rows>(depth / depth_cells<O>, a, stride, panel, sums_.data());
-    else
+    } else {
       multiply_tile<O, order, rows>(depth, a, stride, panel, sums_.data(), ahead);
+    }
     finish_tile<O>(sums_.data(), skipped, end, row, col_, cols, epilogue_, ahead);
   }
 
