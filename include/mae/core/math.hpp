@@ -13,13 +13,18 @@ inline namespace MAE_ISA {
 
 /// x within [least, most], where least < 0 < most; NaN becomes one of the two. As integers, the
 /// bits of negative floats are the greater the further from zero, unsigned, and below all others,
-/// signed: two instructions, where compilers make branches of comparisons of floats.
+/// signed. By masks, since of conditionals compilers make branches that compute what follows for
+/// each end of the range apart.
 MAE_HOST_DEVICE constexpr float clamp_by_bits(float x, float least, float most) {
   auto const lower = std::bit_cast<std::uint32_t>(least);
-  auto const upper = std::bit_cast<std::int32_t>(most);
+  auto const upper = std::bit_cast<std::uint32_t>(most);
+  auto const choose = [](bool first, std::uint32_t a, std::uint32_t b) {
+    return b ^ ((a ^ b) & (0U - static_cast<std::uint32_t>(first)));
+  };
   auto const bits = std::bit_cast<std::uint32_t>(x);
-  auto const raised = static_cast<std::int32_t>(bits < lower ? bits : lower);
-  return std::bit_cast<float>(raised < upper ? raised : upper);
+  auto const raised = choose(bits < lower, bits, lower);
+  bool const is_below = static_cast<std::int32_t>(raised) < static_cast<std::int32_t>(upper);
+  return std::bit_cast<float>(choose(is_below, raised, upper));
 }
 
 /// e^x without a branch or a call, so that a loop over it becomes vector code: e^x = 2^n e^r with
@@ -61,9 +66,8 @@ struct normal_at {
 };
 
 /// Absolute error of Phi below 3.5e-7: the formula's is 0.75e-7, the rest is rounding near x = 0.
-/// Half the complementary error function by Abramowitz and Stegun 7.1.26 (Hastings): erfc(z) = (a1
-/// t + ...
-/// + a5 t^5) e^(-z^2), t = 1 / (1 + p z), z = |x| / sqrt 2.
+/// Half of erfc(z) by Abramowitz and Stegun 7.1.26 (Hastings), z = |x| / sqrt 2, t = 1 / (1 + p z):
+/// erfc(z) = (a1 t + ... + a5 t^5) e^(-z^2).
 MAE_HOST_DEVICE constexpr normal_at<float> normal_distribution(float x) {
   constexpr float inverse_sqrt_2pi =
       std::numbers::inv_sqrtpi_v<float> / std::numbers::sqrt2_v<float>;

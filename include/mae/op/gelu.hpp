@@ -27,8 +27,12 @@ struct store_with_bias_and_gelu {
   std::array<memory_rows, 2> meets(index_t row, index_t col) const {
     return {memory_from(y, row, col), memory_from(slope, row, col)};
   }
+  /// Always inlined, so that the constants are loaded once a tile and not once a row.
   template <class Count>
-  MAE_HOST_DEVICE void operator()(T const* values, index_t row, index_t col, Count count) const {
+  [[gnu::always_inline]] MAE_HOST_DEVICE void operator()(T const* values,
+                                                         index_t row,
+                                                         index_t col,
+                                                         Count count) const {
     T const* const b = bias + col;
     O* __restrict const out = y.data + row * y.stride + col;
     O* __restrict const derivative = slope.data + row * slope.stride + col;

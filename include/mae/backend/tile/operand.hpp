@@ -48,12 +48,13 @@ struct operand_traits<bfloat16> {
   }
 };
 
-/// Whether products of O run at the full speed of the processor.
+/// Whether the processor has an instruction for products of O; else two products in float take its
+/// place.
 template <class O>
-inline constexpr bool has_fast_products = true;
+inline constexpr bool has_product_instruction = true;
 #if !defined(__AVX512BF16__)
 template <>
-inline constexpr bool has_fast_products<bfloat16> = false;
+inline constexpr bool has_product_instruction<bfloat16> = false;
 #endif
 
 template <class O>

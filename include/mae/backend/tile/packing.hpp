@@ -9,11 +9,13 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 namespace mae {
 inline namespace MAE_ISA {
@@ -31,7 +33,7 @@ struct packed_matrix {
   cell_of<O> const* panel(index_t number) const {
     return cells + number * cells_for<O>(depth) * tile_cols<O>;
   }
-  /// Of the whole matrix, as is what `panels` takes its part of.
+  /// Those of the whole matrix; not of a part that `panels` returned.
   index_t num_panels() const {
     assert(first_col == 0);
     return ceil_div(cols, tile_cols<O>);
@@ -51,6 +53,15 @@ constexpr index_t packed_cells(index_t depth, index_t cols) {
 
 namespace kernel {
 
+/// The elements of two registers in turns: a0 b0 a1 b1 ...
+template <class V, index_t... lane>
+[[gnu::always_inline]] inline auto interleave(V const& a,
+                                              V const& b,
+                                              std::integer_sequence<index_t, lane...> /*of both*/) {
+  constexpr index_t second = sizeof...(lane) / 2;
+  return __builtin_shufflevector(a, b, (lane % 2 == 0 ? lane / 2 : second + lane / 2)...);
+}
+
 /// A register of cells: pairs of a value of each row.
 [[gnu::always_inline]] inline vector_of<std::uint32_t> join_pairs(bfloat16 const* first,
                                                                   bfloat16 const* second) {
@@ -59,8 +70,7 @@ namespace kernel {
   half b;
   std::memcpy(&a, first, sizeof(a));
   std::memcpy(&b, second, sizeof(b));
-  return __builtin_convertvector(a, vector_of<std::uint32_t>) |
-         __builtin_convertvector(b, vector_of<std::uint32_t>) << 16U;
+  return std::bit_cast<vector_of<std::uint32_t>>(interleave(a, b, every_lane<std::uint16_t>));
 }
 
 }  // namespace kernel
@@ -127,11 +137,24 @@ template <class O>
 void pack_tiles_by_columns(matrix_view<O const> a, cell_of<O>* cells) {
   constexpr index_t step = operand_traits<O>::values_per_cell;
   constexpr index_t rows = tile_rows<O>;
+  static_assert(round_up(rows, vector_lanes<cell_of<O>>) <= 2 * rows);
   index_t const tile_cells = cells_for<O>(a.rows) * rows;
   for (index_t row = 0; row < a.rows; row += step) {
     cell_of<O>* to = cells + row / step * rows;
     index_t col = 0;
-    for (; col + rows <= a.cols; col += rows, to += tile_cells) join_rows<O>(a, row, col, rows, to);
+    for (; col + rows <= a.cols; col += rows, to += tile_cells) {
+      if constexpr (step == 2) {
+        // Whole registers: what they store beyond the tile's row the next one overwrites, and what
+        // they read beyond it is still a's, since a row follows.
+        if (row + step < a.rows) {
+          O const* const first = a.data + row * a.stride + col;
+          for (index_t i = 0; i < rows; i += vector_lanes<cell_of<O>>)
+            store_vector(to + i, join_pairs(first + i, first + a.stride + i));
+          continue;
+        }
+      }
+      join_rows<O>(a, row, col, rows, to);
+    }
     if (col == a.cols) continue;
     join_rows<O>(a, row, col, a.cols - col, to);
     std::fill(to + a.cols - col, to + rows, cell_of<O>{});
@@ -223,15 +246,14 @@ void pack_columns(matrix_view<T const> b, index_t row, index_t count, cell_of<O>
     for (index_t i = 0; i < lanes; ++i) store_vector(panel + (k + i) * tile_cols<O>, square[i]);
   }
   for (index_t k = whole; k < cells_for<O>(b.cols); ++k) {
-    bool const is_empty = k * step >= b.cols;
+    cell* const to = panel + k * tile_cols<O>;
+    store_vector(to, vector_of<cell>{});
+    if (k * step >= b.cols) continue;
     bool const is_half = (k + 1) * step > b.cols;
-    for (index_t i = 0; i < lanes; ++i) {
+    for (index_t i = 0; i < count; ++i) {
       T const* const values = from + i * b.stride + k * step;
-      panel[k * tile_cols<O> + i] =
-          i < count && !is_empty
-              ? traits::make_cell(static_cast<O>(values[0]),
-                                  is_half ? O{} : static_cast<O>(values[step - 1]))
-              : cell{};
+      to[i] = traits::make_cell(static_cast<O>(values[0]),
+                                is_half ? O{} : static_cast<O>(values[step - 1]));
     }
   }
 }

@@ -63,7 +63,7 @@ struct tile_forecast {
 }
 
 /// sums (rows, tile_cols) = a (rows, depth) * b (depth, tile_cols), in cells, in vector registers;
-/// `rows` a multiple of 3 and at most tile_rows. `stride` separates a's rows or columns, whichever
+/// `rows` whole groups of 3. `stride` separates a's rows or columns, whichever
 /// the order leaves open. Not checked for undefined arithmetic, which takes as long as the
 /// products; its addresses are.
 template <class O, tile_order order, index_t rows>
@@ -80,6 +80,7 @@ __attribute__((noinline, no_sanitize("undefined"))) void multiply_tile(index_t d
   constexpr bool by_rows = order == tile_order::rows;
   constexpr index_t row_step = by_rows ? 0 : sizeof(cell);
   constexpr index_t asks_every = 4;  // cells of the depth
+  static_assert(rows % group == 0 && rows <= tile_rows<O>);
 
   // Arrays of the language: std::array drops the vector type's attribute.
   // NOLINTBEGIN(*-avoid-c-arrays)

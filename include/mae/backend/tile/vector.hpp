@@ -29,6 +29,10 @@ using vector_of = typename vector_type<T>::type;
 template <class T>
 inline constexpr index_t vector_lanes = vector_bytes / static_cast<index_t>(sizeof(T));
 
+/// The numbers of a register's lanes, to be unpacked where a shuffle wants constants.
+template <class T>
+inline constexpr auto every_lane = std::make_integer_sequence<index_t, vector_lanes<T>>{};
+
 template <class T>
 vector_of<T> load_vector(T const* from) {
   vector_of<T> value;
@@ -60,8 +64,7 @@ template <index_t half, class T>
   constexpr index_t lanes = vector_lanes<T>;
 #pragma GCC unroll 16
   for (index_t i = 0; i < lanes; ++i)
-    if ((i & half) == 0)
-      exchange<half>(rows[i], rows[i + half], std::make_integer_sequence<index_t, lanes>{});
+    if ((i & half) == 0) exchange<half>(rows[i], rows[i + half], every_lane<T>);
   if constexpr (half > 1) transpose_squares<half / 2, T>(rows);
 }
 
