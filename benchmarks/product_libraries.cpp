@@ -7,6 +7,7 @@
 #include <mae/core/bfloat16.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/types.hpp>
+#include <mae/model/carver.hpp>
 #include <mae/op/linear.hpp>
 
 #include <benchmark/benchmark.h>
@@ -41,7 +42,7 @@ mae::host_buffer<T> filled(index_t size, float value) {
 
 template <class Operand>
 void report(benchmark::State& state, sizes layer) {
-  static double const ceiling = benchmarks::measure_ceiling<Operand>(1);
+  double const ceiling = benchmarks::measure_ceiling<Operand>(1);
   using counter = benchmark::Counter;
   double const done = 2.0 * static_cast<double>(rows * layer.in * layer.out) *
                       static_cast<double>(state.iterations());
@@ -57,14 +58,16 @@ void tiles(benchmark::State& state) {
   auto weight = filled<float>(layer.out * layer.in, 0.01F);
   mae::host_buffer<typename lane_type::cell> packed(lane_type::packed_cells(layer.in, layer.out));
   auto bias = filled<float>(layer.out, 0.1F);
-  auto x = filled<Operand>(rows * layer.in, 0.1F);
+  mae::carver<float> sizes_of_x;
+  sizes_of_x.matrix_of<Operand>(rows, layer.in);
+  auto memory = filled<float>(sizes_of_x.used(), 0.1F);
+  auto const x = mae::carver<float>(memory.data()).matrix_of<Operand>(rows, layer.in);
   mae::host_buffer<Operand> y(rows * layer.out);
   mae::linear_operands<lane_type> const operands{
       lane.pack_transposed(weight.matrix(layer.out, layer.in), packed.data()),
       {},
       bias.matrix(1, layer.out).row(0)};
-  for (auto _ : state)
-    mae::linear_forward(lane, x.matrix(rows, layer.in), operands, y.matrix(rows, layer.out));
+  for (auto _ : state) mae::linear_forward<lane_type>(lane, x, operands, y.matrix(rows, layer.out));
   report<Operand>(state, layer);
 }
 

@@ -1,26 +1,17 @@
 #!/usr/bin/env python3
-"""Times the encoder of a PyTorch masked autoencoder on unmasked images, to set beside feature_speed.
+"""Times the encoder of pytorch_mae.py on unmasked images, to set beside feature_speed. Prints one
+JSON line.
 
-The model is another script's: a module with CONFIGS and MaskedAutoencoder, such as a plain PyTorch
-MAE whose training steps are timed. Prints one JSON line.
-
-    pytorch_features.py --model pytorch_mae.py --config tiny4 --batch 256 --precision fp32 --threads 2
+    pytorch_features.py --config tiny4 --batch 256 --precision fp32 --threads 2
 """
 import argparse
 import contextlib
-import importlib.util
 import json
-import pathlib
 import time
 
 import torch
 
-
-def load_module(path):
-    spec = importlib.util.spec_from_file_location(pathlib.Path(path).stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+import pytorch_mae
 
 
 class Features(torch.nn.Module):
@@ -47,7 +38,6 @@ def encoder_flops(c):
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="the script that has the model")
     parser.add_argument("--config", default="tiny4")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
@@ -55,11 +45,10 @@ def main():
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--compile", action="store_true", help="through torch.compile")
     chosen = parser.parse_args()
-    peer = load_module(chosen.model)
     torch.set_num_threads(chosen.threads)
     torch.manual_seed(0)
-    config = peer.CONFIGS[chosen.config]
-    encoder = Features(peer.MaskedAutoencoder(**config)).eval()
+    config = pytorch_mae.CONFIGS[chosen.config]
+    encoder = Features(pytorch_mae.MaskedAutoencoder(**config)).eval()
     run = torch.compile(encoder) if chosen.compile else encoder
     images = torch.randn(chosen.batch, 3, config["image"], config["image"])
     lowered = chosen.precision == "bf16"

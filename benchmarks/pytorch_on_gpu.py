@@ -1,26 +1,17 @@
 #!/usr/bin/env python3
-"""Times training steps of a PyTorch masked autoencoder on a GPU, to set beside cuda_step_speed.
+"""Times training steps of pytorch_mae.py's model on a GPU, to set beside cuda_step_speed. Prints one
+JSON line.
 
-The model is another script's: a module with CONFIGS, MaskedAutoencoder and step_flops, such as a
-plain PyTorch MAE that is timed on the processor. Prints one JSON line.
-
-    pytorch_on_gpu.py --model pytorch_mae.py --config tiny4 --batch 4096 --precision bf16 --compile
+    pytorch_on_gpu.py --config tiny4 --batch 4096 --precision bf16 --compile
 """
 import argparse
-import importlib.util
 import json
-import pathlib
 import time
 import types
 
 import torch
 
-
-def load_module(path):
-    spec = importlib.util.spec_from_file_location(pathlib.Path(path).stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+import pytorch_mae
 
 
 def torch_on(device):
@@ -36,21 +27,19 @@ def torch_on(device):
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="the script that has the model")
     parser.add_argument("--config", default="tiny4")
     parser.add_argument("--batch", type=int, default=4096)
     parser.add_argument("--precision", choices=["fp32", "tf32", "bf16"], default="bf16")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--compile", action="store_true", help="through torch.compile")
     chosen = parser.parse_args()
-    peer = load_module(chosen.model)
-    peer.torch = torch_on("cuda")
+    pytorch_mae.torch = torch_on("cuda")
     torch.set_default_device("cuda")
     torch.manual_seed(0)
     torch.backends.cuda.matmul.allow_tf32 = chosen.precision == "tf32"
     torch.backends.cudnn.allow_tf32 = chosen.precision == "tf32"
-    config = peer.CONFIGS[chosen.config]
-    model = peer.MaskedAutoencoder(**config)
+    config = pytorch_mae.CONFIGS[chosen.config]
+    model = pytorch_mae.MaskedAutoencoder(**config)
     run = torch.compile(model) if chosen.compile else model
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
@@ -74,7 +63,7 @@ def main():
         "system": f"pytorch {torch.__version__}" + (" compiled" if chosen.compile else ""),
         "config": chosen.config, "batch": chosen.batch, "precision": chosen.precision,
         "images_per_second": round(chosen.batch / seconds, 1),
-        "gflops": round(peer.step_flops(config) * chosen.batch / seconds / 1e9, 1)}))
+        "gflops": round(pytorch_mae.step_flops(config) * chosen.batch / seconds / 1e9, 1)}))
 
 
 if __name__ == "__main__":

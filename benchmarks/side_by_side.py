@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the processor's ceiling, peers and mae in turns, and prints one Markdown table.
 
-    benchmarks/side_by_side.py --build build/release [--peer "python3 pytorch_mae.py"]
+    benchmarks/side_by_side.py --build build/release [--peer "python3 benchmarks/pytorch_mae.py"]
         [--program step_speed|feature_speed] [--case tiny4:256:fp32]...
         [--threads 2] [--rounds 5] [--steps 5]
 
@@ -41,7 +41,7 @@ def measure(a, case):
     rows = []
     for name in ["mae", *a.peer]:
         images, gflops = median(name, "images_per_second"), median(name, "gflops")
-        ratio = f"{median('mae', 'images_per_second') / images:.2f}" if name != "mae" else ""
+        ratio = f"{median('mae', 'gflops') / gflops:.2f}" if name != "mae" else ""
         call = f" {median(name, 'p50_ms'):.1f}, {median(name, 'p99_ms'):.1f} |" if a.program == "feature_speed" else ""
         rows.append(f"| {config}, {batch}, {precision} | {seen[name][0]['system']} | {images:.1f} | {gflops:.0f} "
                     f"| {100 * gflops / ceiling:.0f}% of {ceiling:.0f} |{call} {ratio} |")

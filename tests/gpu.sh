@@ -1,22 +1,19 @@
 #!/usr/bin/env bash
 # Everything that needs an NVIDIA GPU: builds, runs the tests labelled gpu and compute-sanitizer's
-# checks, then times training steps beside the card's ceiling and, given a peer's script, PyTorch.
+# checks, then times training steps beside the card's ceiling and, where python3 has it, PyTorch.
 #
-# Usage: tests/gpu.sh [--built DIR] [--tests | --speed] [--peer pytorch_mae.py]
+# Usage: tests/gpu.sh [--built DIR] [--tests | --speed]
 #   --built DIR   run test_cuda, cuda_ceiling and cuda_step_speed of this folder; build nothing
 #   --tests       the tests and compute-sanitizer's checks alone
 #   --speed       the timings alone
-#   --peer FILE   the script with the PyTorch model to compare with (benchmarks/pytorch_on_gpu.py)
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 
 built=
-peer=
 only=
 while [ $# -gt 0 ]; do
   case $1 in
     --built) built=$2 && shift 2 ;;
-    --peer) peer=$2 && shift 2 ;;
     --tests | --speed) only=$1 && shift ;;
     *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
   esac
@@ -61,7 +58,8 @@ check() {
 
 measure() {
   echo "== speed"
-  if [ -n "$peer" ] && ! python3 -c 'import torch'; then
+  local peer="$root/benchmarks/pytorch_on_gpu.py"
+  if ! python3 -c 'import torch'; then
     echo "without PyTorch beside it: python3 has no module torch"
     peer=
   fi
@@ -73,7 +71,7 @@ measure() {
       if [ -z "$peer" ]; then continue; fi
       for how in "" --compile; do
         # shellcheck disable=SC2086  # no word where there is no flag
-        python3 "$root/benchmarks/pytorch_on_gpu.py" --model "$peer" "${flags[@]}" $how ||
+        python3 "$peer" "${flags[@]}" $how ||
           echo "the peer failed: $case $precision $how"
       done
     done

@@ -2,7 +2,7 @@
 # Sets up and runs every test:
 #   release   g++, optimised: all tests, header checks, packages, lint, compile budgets
 #   debug     clang, the tests again under the address, leak and undefined-behaviour sanitizers
-#   clang     clang, optimised, and what the sanitizers leave out: all but the slow tests
+#   clang     clang, optimised: every test but the slow ones, lint and compile budgets
 #   fuzz      with --fuzz: every fuzzer for a minute
 #
 # Usage: tests/run.sh [--quick] [--fuzz]

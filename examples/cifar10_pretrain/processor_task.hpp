@@ -19,7 +19,7 @@ std::unique_ptr<training_task> make_processor_task(task_parts const& parts) {
       compute_description{.backend = Backend::name(),
                           .precision = Backend::precision(),
                           .device = mae::isa_name,
-                          .is_emulated = !mae::has_fast_products<operand>,
+                          .is_emulated = !mae::has_product_instruction<operand>,
                           .uses_processor = true});
 }
 

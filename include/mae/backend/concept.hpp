@@ -172,9 +172,10 @@ concept Backend = requires(B const& backend, index_t n, archetype::any_lane_body
   /// helper in [0, num_helpers()).
   { backend.num_helpers() } -> std::same_as<int>;
   { backend.for_each_inside(n, body) } -> std::same_as<void>;
-  /// The host's threads.
+  /// Its name, and what it multiplies: "fp32", "bf16".
   { B::name() } -> std::convertible_to<char const*>;
-  { B::precision() } -> std::convertible_to<char const*>;  // what it multiplies: "fp32", "bf16"
+  { B::precision() } -> std::convertible_to<char const*>;
+  /// The host's threads.
   { backend.threads() } -> std::same_as<thread_pool&>;
 };
 

@@ -140,7 +140,7 @@ class eigen_lane : public host_lane<Operand> {
   thread_pool* team_ = nullptr;
   std::vector<eigen_lane> members_;
 };
-static_assert(Lane<eigen_lane<float>> && Lane<eigen_lane<double>>);
+static_assert(Lane<eigen_lane<float>> && Lane<eigen_lane<double>> && Lane<eigen_lane<bfloat16>>);
 
 /// The processor. `float` trains; `bfloat16` trains in mixed precision: it multiplies bfloat16, and
 /// keeps parameters, sums, softmax, layer norm and loss in float; `double` is for checks.
@@ -188,7 +188,8 @@ class eigen_backend {
  private:
   std::shared_ptr<thread_pool> threads_;
 };
-static_assert(Backend<eigen_backend<float>> && Backend<eigen_backend<double>>);
+static_assert(Backend<eigen_backend<float>> && Backend<eigen_backend<double>> &&
+              Backend<eigen_backend<bfloat16>>);
 
 }  // namespace MAE_ISA
 }  // namespace mae
