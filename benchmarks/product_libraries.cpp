@@ -60,8 +60,10 @@ void tiles(benchmark::State& state) {
   auto bias = filled<float>(layer.out, 0.1F);
   mae::carver<float> sizes_of_x;
   sizes_of_x.matrix_of<Operand>(rows, layer.in);
-  auto memory = filled<float>(sizes_of_x.used(), 0.1F);
+  mae::host_buffer<float> memory(sizes_of_x.used());
   auto const x = mae::carver<float>(memory.data()).matrix_of<Operand>(rows, layer.in);
+  for (index_t row = 0; row < rows; ++row)
+    std::ranges::fill(x.row(row), static_cast<Operand>(0.1F));
   mae::host_buffer<Operand> y(rows * layer.out);
   mae::linear_operands<lane_type> const operands{
       lane.pack_transposed(weight.matrix(layer.out, layer.in), packed.data()),

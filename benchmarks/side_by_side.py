@@ -5,8 +5,9 @@
         [--program step_speed|feature_speed] [--case tiny4:256:fp32]...
         [--threads 2] [--rounds 5] [--steps 5]
 
-A peer is a command that takes the flags of the program and prints its JSON line. Only ratios of
-medians are meant to be read: absolute figures drift on a shared machine.
+A peer is a command that takes the flags of the program and prints its JSON line, operations counted
+as mae's are: ratios are of GFLOP/s. Only ratios of medians are meant to be read: absolute figures
+drift on a shared machine.
 """
 import argparse
 import json

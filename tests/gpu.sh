@@ -59,7 +59,7 @@ check() {
 measure() {
   echo "== speed"
   local peer="$root/benchmarks/pytorch_on_gpu.py"
-  if ! python3 -c 'import torch'; then
+  if ! python3 -c 'import torch' 2> /dev/null; then
     echo "without PyTorch beside it: python3 has no module torch"
     peer=
   fi

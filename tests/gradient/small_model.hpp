@@ -31,8 +31,8 @@ struct model_case {
 };
 
 /// A model with nothing square or even, one with everything square and a multilayer perceptron
-/// whose rows are 4096 bytes, and one of a single block with an odd one. Every batch is ragged;
-/// sequences of two tokens are among them.
+/// whose rows are 4096 bytes in double, and one of a single block with an odd one. Every batch is
+/// ragged; sequences of two tokens are among them.
 inline model_case model_case_of(std::size_t shape) {
   switch (shape) {
     case 0:

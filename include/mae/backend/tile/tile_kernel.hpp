@@ -63,9 +63,9 @@ struct tile_forecast {
 }
 
 /// sums (rows, tile_cols) = a (rows, depth) * b (depth, tile_cols), in cells, in vector registers;
-/// `rows` whole groups of 3. `stride` separates a's rows or columns, whichever
-/// the order leaves open. Not checked for undefined arithmetic, which takes as long as the
-/// products; its addresses are.
+/// `rows` is whole groups of 3. `stride` separates a's rows or columns, whichever the order leaves
+/// open. Not checked for undefined arithmetic, which takes as long as the products; its addresses
+/// are.
 template <class O, tile_order order, index_t rows>
 __attribute__((noinline, no_sanitize("undefined"))) void multiply_tile(index_t depth,
                                                                        char const* a,
