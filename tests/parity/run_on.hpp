@@ -304,12 +304,12 @@ class backend_runner {
 
   // ---- a whole model ---------------------------------------------------------------------------
 
-  /// The decoder's multilayer perceptron has rows of whole pages, which are laid further apart.
+  /// In float, rows of the decoder's hidden layer are 4096 bytes: they are laid further apart.
   static constexpr mae::model_config config{
       .image = {.height = 16, .width = 24, .channels = 3},
       .patch = {.height = 4, .width = 4},
       .encoder = {.depth = 3, .width = 48, .heads = 3},
-      .decoder = {.depth = 2, .width = 24, .heads = 2, .mlp_ratio = {256, 3}}};
+      .decoder = {.depth = 2, .width = 24, .heads = 2, .mlp_ratio = {128, 3}}};
 
   void run_model() {
     using model_type = mae::autoencoder<config, mae::random_ratio_mask, B>;
