@@ -30,7 +30,9 @@ class carver {
     constexpr index_t page = 4096 / sizeof(U);
     constexpr index_t line = 64 / sizeof(U);
     index_t const stride = cols % page == 0 ? cols + line : cols;
-    auto const place = vector(ceil_div(rows * stride, static_cast<index_t>(sizeof(T) / sizeof(U))));
+    constexpr index_t each = sizeof(U);
+    constexpr index_t whole = sizeof(T);
+    auto const place = vector(ceil_div(rows * stride * each, whole));
     return {memory_as<U>(place.data()), rows, cols, stride};
   }
   std::span<T> vector(index_t size) {
