@@ -61,8 +61,10 @@ class backend_task final : public training_task {
   mae::heldout_loss evaluate_heldout(image_set const& images, mae::index_t count) const override {
     return mae::evaluate_heldout(model_, images, count);
   }
-  std::vector<float> features(image_set const& images, mae::index_t count) const override {
-    return mae::encoder_of(model_).features(mae::subset(images, 0, count), mae::pooling::mean);
+  std::vector<float> features(image_set const& images,
+                              mae::index_t first,
+                              mae::index_t size) const override {
+    return mae::encoder_of(model_).features(mae::subset(images, first, size), mae::pooling::mean);
   }
   std::vector<float> paint(std::span<float const> images,
                            mae::mask_plan const& plan) const override {

@@ -1,8 +1,11 @@
 #pragma once
 
+#include "encoding.hpp"
 #include "images.hpp"
+#include "interrupt.hpp"
 #include "options.hpp"
 #include "summary.hpp"
+#include "terminal.hpp"
 #include "training_task.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
@@ -15,6 +18,7 @@
 #include <algorithm>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -87,20 +91,26 @@ inline grading_size size_of_grading(image_sets const& images, mae::index_t limit
 }
 
 /// Reads the class from a task's features as it stands: by a linear classifier, by nearest
-/// neighbours, as chosen. Works on the processor, wherever the features come from.
-inline probe_scores grade_encoder(training_task const& task,
-                                  image_sets const& images,
-                                  grading_size const& size,
-                                  probe_choice choice,
-                                  std::shared_ptr<mae::thread_pool> const& threads) {
+/// neighbours, as chosen. Works on the processor, wherever the features come from. Nothing when
+/// the user interrupts it.
+inline std::optional<probe_scores> grade_encoder(training_task const& task,
+                                                 image_sets const& images,
+                                                 grading_size const& size,
+                                                 probe_choice choice,
+                                                 std::shared_ptr<mae::thread_pool> const& threads,
+                                                 progress_line& progress) {
   auto const encode = [&](image_set const& set, mae::index_t count) {
-    return with_labels(task.features(set, count), set, count);
+    constexpr mae::index_t images_at_once = 500;
+    auto const encode_part = [&](mae::index_t first, mae::index_t part) {
+      return task.features(set, first, part);
+    };
+    return with_labels(
+        encode_in_parts(count, images_at_once, encode_part, progress, interrupted), set, count);
   };
-  return grade_features(encode(images.train, size.train),
-                        encode(images.test, size.test),
-                        images.train.num_classes(),
-                        choice,
-                        threads);
+  auto const train = encode(images.train, size.train);
+  auto const test = encode(images.test, size.test);
+  if (interrupted()) return std::nullopt;
+  return grade_features(train, test, images.train.num_classes(), choice, threads);
 }
 
 /// Whether the pixels themselves can be graded: of large pictures they are more than a classifier

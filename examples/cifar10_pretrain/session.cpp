@@ -103,7 +103,7 @@ class session {
   std::int64_t steps_between_looks() const;
   void show_progress(mae::step_report const& report);
   void add_heldout();
-  void add_probe();
+  bool add_probe();
   void show_preview();
   void save_checkpoint() const;
 
@@ -295,12 +295,16 @@ void session::add_heldout() {
                               .baseline = heldout.baseline});
 }
 
-void session::add_probe() {
-  auto const scores = grade_encoder(*task_, images_, grading_, settings_.probe, threads_);
+/// False when the user interrupted it.
+bool session::add_probe() {
+  auto const scores =
+      grade_encoder(*task_, images_, grading_, settings_.probe, threads_, progress_);
+  if (!scores) return false;
   metrics_.add(probe_record{.step = task_->step(),
                             .epoch = epochs_of(task_->step()),
-                            .linear_top1 = scores.linear,
-                            .knn_top1 = scores.knn});
+                            .linear_top1 = scores->linear,
+                            .knn_top1 = scores->knn});
+  return true;
 }
 
 void session::show_preview() {
@@ -336,7 +340,10 @@ void session::finish(bool done) {
 void session::grade(run_summary& summary) {
   say("grading the encoder on " + std::to_string(grading_.train) + " training and " +
       std::to_string(grading_.test) + " test images");
-  add_probe();
+  if (!add_probe()) {
+    say("interrupted; the same flags with --resume grade it");
+    return;
+  }
   auto const& probes = metrics_.history().probes;
   summary.trained = scores_of(probes.back());
   if (probes.front().step == 0) summary.untrained = scores_of(probes.front());

@@ -1,13 +1,12 @@
 #include "feature_encoder.hpp"
 
+#include "encoding.hpp"
+
 #include <mae/backend/eigen/eigen_backend.hpp>
-#include <mae/core/clock.hpp>
 #include <mae/data/subset.hpp>
 #include <mae/interop/open_pretrained.hpp>
 #include <mae/model/encoder.hpp>
 
-#include <algorithm>
-#include <string>
 #include <utility>
 
 namespace tools {
@@ -32,22 +31,10 @@ std::vector<float> feature_encoder::encode(pretrain::image_set const& images,
                                            mae::pooling pool,
                                            pretrain::progress_line& progress) const {
   constexpr mae::index_t images_at_once = 64;
-  double const start = mae::monotonic_seconds();
-  std::vector<float> all;
-  for (mae::index_t first = 0; first < count; first += images_at_once) {
-    mae::index_t const size = std::min(images_at_once, count - first);
-    auto const features = parts_->encoder.features(mae::subset(images, first, size), pool);
-    all.insert(all.end(), features.begin(), features.end());
-    auto const encoded = static_cast<double>(first + size);
-    double const done = encoded / static_cast<double>(count);
-    double const spent = mae::monotonic_seconds() - start;
-    progress.show(done,
-                  "encoded " + std::to_string(first + size) + "/" + std::to_string(count) + "  " +
-                      std::to_string(static_cast<mae::index_t>(encoded / spent)) +
-                      " images/s  left " + pretrain::format_duration(spent * (1 - done) / done));
-  }
-  progress.finish();
-  return all;
+  auto const encode_part = [&](mae::index_t first, mae::index_t size) {
+    return parts_->encoder.features(mae::subset(images, first, size), pool);
+  };
+  return pretrain::encode_in_parts(count, images_at_once, encode_part, progress);
 }
 
 }  // namespace tools

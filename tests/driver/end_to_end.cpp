@@ -103,12 +103,12 @@ double heldout_loss(path_type const& out) {
   return json::parse(read_text(out / "summary.json")).at("heldout_loss").get<double>();
 }
 
-/// Waits until the training in `out` has written the record of a step. False after a minute.
-bool wait_for_a_step(path_type const& out) {
+/// Waits until the training in `out` has written a record of the kind. False after a minute.
+bool wait_for_record(path_type const& out, std::string const& kind) {
   using namespace std::chrono_literals;
   auto const end = std::chrono::steady_clock::now() + 60s;
   while (std::chrono::steady_clock::now() < end) {
-    if (read_text(out / "metrics.jsonl").find(R"("kind":"training")") != std::string::npos)
+    if (read_text(out / "metrics.jsonl").find("\"kind\":\"" + kind + '"') != std::string::npos)
       return true;
     std::this_thread::sleep_for(2ms);
   }
@@ -250,11 +250,27 @@ TEST_CASE("a training is neither overwritten nor resumed with other settings") {
   CHECK(contents_of(trained().out) == before);
 }
 
+TEST_CASE("an interrupt ends the grading before a training") {
+  mae_test::temporary_folder const folder;
+  auto const out = folder / "results";
+  auto arguments = training_in(out);
+  std::ranges::replace(arguments, std::string("none"), std::string("knn"));
+  running_program program(arguments);
+  REQUIRE(wait_for_record(out, "heldout"));
+  program.interrupt();
+  auto const interrupted = program.wait();
+  CHECK(interrupted.exit_code == 0);
+  CHECK(interrupted.err.empty());
+  CHECK(interrupted.out.find("\ngrading the untrained encoder") != std::string::npos);
+  CHECK(json::parse(read_text(out / "summary.json")).at("steps") == 1);
+  CHECK(read_text(out / "metrics.jsonl").find("\"kind\":\"probe\"") == std::string::npos);
+}
+
 TEST_CASE("an interrupted training saves, and resumes to what an uninterrupted one leaves") {
   mae_test::temporary_folder const folder;
   auto const out = folder / "results";
   running_program program(training_in(out));
-  REQUIRE(wait_for_a_step(out));
+  REQUIRE(wait_for_record(out, "training"));
   program.interrupt();
   auto const interrupted = program.wait();
   CHECK(interrupted.exit_code == 0);

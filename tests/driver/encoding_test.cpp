@@ -1,0 +1,61 @@
+#include "encoding.hpp"
+
+#include "terminal.hpp"
+
+#include <mae/core/types.hpp>
+
+#include <doctest/doctest.h>
+
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using mae::index_t;
+using pretrain::encode_in_parts;
+
+/// Two features an image, from its number; notes which parts it was asked for.
+class counting_encoder {
+ public:
+  std::vector<float> operator()(index_t first, index_t size) {
+    parts.emplace_back(first, size);
+    std::vector<float> features;
+    for (index_t i = first; i < first + size; ++i)
+      features.insert(features.end(), {static_cast<float>(i), static_cast<float>(-i)});
+    return features;
+  }
+
+  std::vector<std::pair<index_t, index_t>> parts;
+};
+
+struct fixture {
+  std::ostringstream out;
+  pretrain::progress_line progress{out, pretrain::progress_style::lines, 80};
+  counting_encoder encoder;
+  pretrain::encode_images encode = [this](index_t first, index_t size) {
+    return encoder(first, size);
+  };
+};
+
+TEST_CASE_FIXTURE(fixture, "images are encoded in parts, the last of them what is left") {
+  CHECK(encode_in_parts(5, 2, encode, progress) ==
+        std::vector<float>{0, -0.F, 1, -1, 2, -2, 3, -3, 4, -4});
+  CHECK(encoder.parts == std::vector<std::pair<index_t, index_t>>{{0, 2}, {2, 2}, {4, 1}});
+  CHECK(out.str().find("encoded 5/5  ") != std::string::npos);
+  CHECK(out.str().ends_with("left 0:00:00\n"));
+}
+
+TEST_CASE_FIXTURE(fixture, "encoding stops when it is asked to, with the features so far") {
+  auto const after_one = [this] { return encoder.parts.size() == 1; };
+  CHECK(encode_in_parts(5, 2, encode, progress, after_one) == std::vector<float>{0, -0.F, 1, -1});
+  CHECK(encoder.parts.size() == 1);
+}
+
+TEST_CASE_FIXTURE(fixture, "of no images there are no features") {
+  CHECK(encode_in_parts(0, 2, encode, progress).empty());
+  CHECK(encoder.parts.empty());
+}
+
+}  // namespace
