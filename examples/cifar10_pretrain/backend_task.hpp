@@ -83,7 +83,8 @@ class backend_task final : public training_task {
           {.seed = parts.settings.seed,
            .mask = parts.mask,
            .objective = make_objective(parts.settings),
-           .backend = std::move(backend)});
+           .backend = std::move(backend),
+           .start = parts.settings.start});
     });
   }
   static model_type make_model(task_parts const& parts, Backend backend) {

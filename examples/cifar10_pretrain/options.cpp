@@ -108,6 +108,11 @@ flag_group model_flags(options& o) {
        "2|6",
        "blocks of tiny4's decoder [2]",
        number(o.decoder_depth, "2 or 6", [](double value) { return value == 2 || value == 6; })},
+      choice("initialiser",
+             start_words,
+             o.start,
+             "how linear layers begin: Xavier uniform with zero biases, as in the\n"
+             "paper, or smaller, as PyTorch's own do (learns faster at first)"),
       choice("objective",
              objective_words,
              o.objective,

@@ -55,6 +55,7 @@ TEST_CASE("without a flag the settings of a 20-epoch run of quick4 hold") {
   CHECK(o.batch_size == 128);
   CHECK(o.augment.crop_min == 0.6);
   CHECK(o.augment.kind == mae::interpolation::bicubic);
+  CHECK(o.start == mae::linear_start::xavier);
   CHECK(pretrain::peak_learning_rate(o) == 1e-3);
   CHECK(o.weight_decay == 0.05);
   CHECK(o.clip == 1.0);
@@ -71,8 +72,8 @@ TEST_CASE("every flag reaches its field") {
       "--data DIR --config tiny4 --decoder-depth 6 --mask ramped --mask-from 0.5 --mask-to 0.9 "
       "--objective pixels --epochs 3 --steps 40 --minutes 1.5 --batch-size 64 --accumulate 2 "
       "--base-lr 1e-4 --weight-decay 0.1 --clip 2 --warmup-epochs 0.5 --crop-min 0.2 "
-      "--interpolation bilinear --seed 11 --threads 2 --precision fp32 --out OUT --resume "
-      "--save-every 5 --probe knn --probe-every 4 --preview");
+      "--interpolation bilinear --initialiser pytorch --seed 11 --threads 2 --precision fp32 "
+      "--out OUT --resume --save-every 5 --probe knn --probe-every 4 --preview");
   CHECK(o.data == "DIR");
   CHECK(o.config == pretrain::model_choice::tiny4);
   CHECK(o.decoder_depth == 6);
@@ -91,6 +92,7 @@ TEST_CASE("every flag reaches its field") {
   CHECK(o.warmup_epochs == 0.5);
   CHECK(o.augment.crop_min == 0.2);
   CHECK(o.augment.kind == mae::interpolation::bilinear);
+  CHECK(o.start == mae::linear_start::pytorch);
   CHECK(o.seed == 11);
   CHECK(o.threads == 2);
   CHECK(o.out == "OUT");
@@ -166,6 +168,7 @@ TEST_CASE("wrong usage is refused in one sentence that names the flag") {
       {"--clip -1", "--clip: must be a number not below 0"},
       {"--crop-min 0", "--crop-min: must be a number above 0 and at most 1"},
       {"--interpolation nearest", "'nearest' is not one of bicubic, bilinear"},
+      {"--initialiser he", "'he' is not one of xavier, pytorch"},
       {"--crop-min 1.1", "--crop-min: must be a number above 0 and at most 1"},
       {"--minutes 0", "--minutes: must be a number above 0"},
       {"--epochs 0", "--epochs: must be a whole number from 1"},
@@ -214,15 +217,15 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
   CHECK_FALSE(parse_words({"--help"}, out).has_value());
   std::string const help = out.str();
   for (char const* flag :
-       {"--data",         "--config",     "--decoder-depth",  "--mask",
-        "--mask-ratio",   "--mask-from",  "--mask-to",        "--saliency-strength",
-        "--objective",    "--epochs",     "--steps",          "--minutes",
-        "--batch-size",   "--accumulate", "--base-lr",        "--lr",
-        "--weight-decay", "--clip",       "--warmup-epochs",  "--crop-min",
-        "--seed",         "--threads",    "--precision",      "--out",
-        "--resume",       "--save-every", "--probe",          "--probe-every",
-        "--preview",      "--quiet",      "--heldout-images", "--backend",
-        "--interpolation"}) {
+       {"--data",          "--config",     "--decoder-depth",  "--mask",
+        "--mask-ratio",    "--mask-from",  "--mask-to",        "--saliency-strength",
+        "--objective",     "--epochs",     "--steps",          "--minutes",
+        "--batch-size",    "--accumulate", "--base-lr",        "--lr",
+        "--weight-decay",  "--clip",       "--warmup-epochs",  "--crop-min",
+        "--seed",          "--threads",    "--precision",      "--out",
+        "--resume",        "--save-every", "--probe",          "--probe-every",
+        "--preview",       "--quiet",      "--heldout-images", "--backend",
+        "--interpolation", "--initialiser"}) {
     CAPTURE(flag);
     CHECK(help.find(std::string("\n  ") + flag + " ") != std::string::npos);
   }

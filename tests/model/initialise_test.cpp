@@ -33,7 +33,10 @@ constexpr double patch_values = 72;
 template <class T>
 class initial_values {
  public:
-  explicit initial_values(std::uint64_t seed, bool with_decoder = true) {
+  explicit initial_values(std::uint64_t seed,
+                          bool with_decoder = true,
+                          mae::linear_start start = mae::linear_start::xavier)
+      : layout(start) {
     mae::add_encoder(layout, config);
     if (with_decoder) mae::add_decoder(layout, config, config.patch_values());
     block.resize(static_cast<std::size_t>(layout.size()));
@@ -103,6 +106,26 @@ TEST_CASE("the patch projection begins as a matrix (D, P), its bias uniform by P
   initial_values<double> const initial(2);
   check_uniform(initial.tensor("patch_embed.proj.weight"), std::sqrt(6.0 / (120 + patch_values)));
   check_uniform(initial.tensor("patch_embed.proj.bias"), 1 / std::sqrt(patch_values));
+}
+
+TEST_CASE("as PyTorch's own, linears and the projection begin uniform by their inputs") {
+  auto const start = mae::linear_start::pytorch;
+  initial_values<double> const initial(2, true, start);
+  initial_values<double> const paper(2);
+  for (auto const& tensor : initial.layout.tensors()) {
+    CAPTURE(tensor.name);
+    bool const is_bias = tensor.name.ends_with(".bias");
+    auto const weight_name = tensor.name.substr(0, tensor.name.rfind('.')) + ".weight";
+    bool const is_linear =
+        (is_bias || tensor.name.ends_with(".weight")) && initial.layout.find(weight_name).decays;
+    if (is_linear) {
+      auto const& weight = initial.layout.find(weight_name);
+      index_t const inputs = weight.size() / weight.shape[0];
+      check_uniform(initial.tensor(tensor.name), 1 / std::sqrt(static_cast<double>(inputs)));
+    } else {
+      CHECK(std::ranges::equal(initial.tensor(tensor.name), paper.tensor(tensor.name)));
+    }
+  }
 }
 
 TEST_CASE("norms begin as the identity") {

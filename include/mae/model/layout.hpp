@@ -16,6 +16,12 @@ namespace mae {
 /// Parameters are trained. Buffers are stored and loaded like them, but no gradient reaches them.
 enum class tensor_kind { parameter, buffer };
 
+/// How linear layers and the patch projection begin.
+enum class linear_start {
+  xavier,   ///< The paper's: weights by xavier_uniform, biases zero (the projection's uniform).
+  pytorch,  ///< torch.nn.Linear's: weights and biases by inputs_uniform.
+};
+
 /// How a tensor begins. `scale` is the constant, the bound of the uniform distribution (-scale,
 /// scale), or the normal distribution's deviation; a table of positions takes none.
 struct initialiser {
@@ -27,6 +33,10 @@ struct initialiser {
   /// Glorot and Bengio 2010: U(-a, a), a = sqrt(6 / (in + out)).
   static initialiser xavier_uniform(index_t out, index_t in) {
     return {kind::uniform, std::sqrt(6.0 / static_cast<double>(in + out))};
+  }
+  /// PyTorch's default of linear layers and convolutions: U(-a, a), a = 1 / sqrt(in).
+  static initialiser inputs_uniform(index_t in) {
+    return {kind::uniform, 1.0 / std::sqrt(static_cast<double>(in))};
   }
 };
 
@@ -55,6 +65,9 @@ inline constexpr index_t tensor_alignment = 16;
 /// groups, checkpoint names and the parameter count. Segments concatenate.
 class parameter_layout {
  public:
+  parameter_layout() = default;
+  explicit parameter_layout(linear_start start) : start_(start) {}
+
   std::vector<tensor_spec> const& tensors() const { return tensors_; }
   /// Elements of the flat block, padding included (which stays zero).
   index_t size() const { return size_; }
@@ -78,9 +91,17 @@ class parameter_layout {
   void add_linear(std::string const& name, index_t out, index_t in) {
     add({.name = name + ".weight",
          .shape = {out, in},
-         .start = initialiser::xavier_uniform(out, in),
+         .start = start_of_weights(out, in),
          .decays = true});
-    add({.name = name + ".bias", .shape = {out}});
+    bool const zero = start_ == linear_start::xavier;
+    add({.name = name + ".bias",
+         .shape = {out},
+         .start = zero ? initialiser{} : initialiser::inputs_uniform(in)});
+  }
+  /// Of a linear layer's or the patch projection's weights.
+  initialiser start_of_weights(index_t out, index_t in) const {
+    return start_ == linear_start::xavier ? initialiser::xavier_uniform(out, in)
+                                          : initialiser::inputs_uniform(in);
   }
   void add_norm(std::string const& name, index_t width) {
     add({.name = name + ".weight", .shape = {width}, .start = {initialiser::kind::constant, 1.0}});
@@ -113,6 +134,7 @@ class parameter_layout {
   }
 
  private:
+  linear_start start_ = linear_start::xavier;
   std::vector<tensor_spec> tensors_;
   index_t size_ = 0;
 };
@@ -124,13 +146,12 @@ inline void add_encoder(parameter_layout& layout, model_config const& config) {
   layout.add_positions("pos_embed", config.num_patches(), width);
   layout.add({.name = "patch_embed.proj.weight",
               .shape = {width, config.patch.height, config.patch.width, config.image.channels},
-              .start = initialiser::xavier_uniform(width, config.patch_values()),
+              .start = layout.start_of_weights(width, config.patch_values()),
               .decays = true,
               .channels_last = true});
   layout.add({.name = "patch_embed.proj.bias",
               .shape = {width},
-              .start = {initialiser::kind::uniform,
-                        1.0 / std::sqrt(static_cast<double>(config.patch_values()))}});
+              .start = initialiser::inputs_uniform(config.patch_values())});
   layout.add_blocks("blocks.", config.encoder);
   layout.add_norm("norm", width);
 }
