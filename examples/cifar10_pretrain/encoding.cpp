@@ -20,7 +20,7 @@ std::string describe(mae::index_t encoded, mae::index_t count, double seconds) {
 
 std::vector<float> encode_in_parts(mae::index_t count,
                                    mae::index_t images_at_once,
-                                   encode_images const& encode,
+                                   part_encoder const& encode,
                                    progress_line& progress,
                                    std::function<bool()> const& should_stop) {
   double const start = mae::monotonic_seconds();

@@ -10,14 +10,14 @@
 namespace pretrain {
 
 /// Features (size, width) of the images from `first` on.
-using encode_images = std::function<std::vector<float>(mae::index_t first, mae::index_t size)>;
+using part_encoder = std::function<std::vector<float>(mae::index_t first, mae::index_t size)>;
 
 /// Features (count, width) of the first `count` images, `images_at_once` after the other; shows
 /// progress and the time left. Ends early, with the features that there are, when `should_stop`.
 std::vector<float> encode_in_parts(
     mae::index_t count,
     mae::index_t images_at_once,
-    encode_images const& encode,
+    part_encoder const& encode,
     progress_line& progress,
     std::function<bool()> const& should_stop = [] { return false; });
 

@@ -34,7 +34,7 @@ struct fixture {
   std::ostringstream out;
   pretrain::progress_line progress{out, pretrain::progress_style::lines, 80};
   counting_encoder encoder;
-  pretrain::encode_images encode = [this](index_t first, index_t size) {
+  pretrain::part_encoder encode = [this](index_t first, index_t size) {
     return encoder(first, size);
   };
 };
