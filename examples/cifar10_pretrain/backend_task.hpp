@@ -1,6 +1,7 @@
 #pragma once
 
 #include "configs.hpp"
+#include "encoding.hpp"
 #include "length.hpp"
 #include "parts.hpp"
 #include "training_task.hpp"
@@ -19,6 +20,7 @@
 #include <mae/train/trainer.hpp>
 
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -61,10 +63,12 @@ class backend_task final : public training_task {
   mae::heldout_loss evaluate_heldout(image_set const& images, mae::index_t count) const override {
     return mae::evaluate_heldout(model_, images, count);
   }
-  std::vector<float> features(image_set const& images,
-                              mae::index_t first,
-                              mae::index_t size) const override {
-    return mae::encoder_of(model_).features(mae::subset(images, first, size), mae::pooling::mean);
+  part_encoder feature_encoder(image_set const& images) const override {
+    auto const encoder =
+        std::make_shared<mae::sized_encoder<Backend> const>(mae::encoder_of(model_));
+    return [encoder, &images](mae::index_t first, mae::index_t size) {
+      return encoder->features(mae::subset(images, first, size), mae::pooling::mean);
+    };
   }
   std::vector<float> paint(std::span<float const> images,
                            mae::mask_plan const& plan) const override {
@@ -84,7 +88,7 @@ class backend_task final : public training_task {
            .mask = parts.mask,
            .objective = make_objective(parts.settings),
            .backend = std::move(backend),
-           .start = parts.settings.start});
+           .linears = parts.settings.linears});
     });
   }
   static model_type make_model(task_parts const& parts, Backend backend) {

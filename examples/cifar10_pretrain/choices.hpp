@@ -54,7 +54,7 @@ inline constexpr choice_words<statistics_choice, 2> statistics_words{
     {{"data", statistics_choice::data}, {"imagenet", statistics_choice::imagenet}}};
 inline constexpr choice_words<mae::interpolation, 2> interpolation_words{
     {{"bicubic", mae::interpolation::bicubic}, {"bilinear", mae::interpolation::bilinear}}};
-inline constexpr choice_words<mae::linear_start, 2> start_words{
+inline constexpr choice_words<mae::linear_start, 2> linear_start_words{
     {{"xavier", mae::linear_start::xavier}, {"pytorch", mae::linear_start::pytorch}}};
 inline constexpr choice_words<unreadable_choice, 2> unreadable_words{
     {{"stop", unreadable_choice::stop}, {"skip", unreadable_choice::skip}}};

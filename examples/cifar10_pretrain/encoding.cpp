@@ -9,7 +9,7 @@ namespace pretrain {
 namespace {
 
 std::string describe(mae::index_t encoded, mae::index_t count, double seconds) {
-  double const images_per_second = static_cast<double>(encoded) / seconds;
+  double const images_per_second = static_cast<double>(encoded) / std::max(seconds, 1e-9);
   double const left = static_cast<double>(count - encoded) / images_per_second;
   return "encoded " + std::to_string(encoded) + "/" + std::to_string(count) + "  " +
          std::to_string(static_cast<mae::index_t>(images_per_second)) + " images/s  left " +
@@ -19,7 +19,6 @@ std::string describe(mae::index_t encoded, mae::index_t count, double seconds) {
 }  // namespace
 
 std::vector<float> encode_in_parts(mae::index_t count,
-                                   mae::index_t images_at_once,
                                    part_encoder const& encode,
                                    progress_line& progress,
                                    std::function<bool()> const& should_stop) {

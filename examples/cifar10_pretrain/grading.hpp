@@ -100,14 +100,11 @@ inline std::optional<probe_scores> grade_encoder(training_task const& task,
                                                  std::shared_ptr<mae::thread_pool> const& threads,
                                                  progress_line& progress) {
   auto const encode = [&](image_set const& set, mae::index_t count) {
-    constexpr mae::index_t images_at_once = 500;
-    auto const encode_part = [&](mae::index_t first, mae::index_t part) {
-      return task.features(set, first, part);
-    };
     return with_labels(
-        encode_in_parts(count, images_at_once, encode_part, progress, interrupted), set, count);
+        encode_in_parts(count, task.feature_encoder(set), progress, interrupted), set, count);
   };
   auto const train = encode(images.train, size.train);
+  if (interrupted()) return std::nullopt;
   auto const test = encode(images.test, size.test);
   if (interrupted()) return std::nullopt;
   return grade_features(train, test, images.train.num_classes(), choice, threads);

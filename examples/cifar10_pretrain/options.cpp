@@ -109,10 +109,10 @@ flag_group model_flags(options& o) {
        "blocks of tiny4's decoder [2]",
        number(o.decoder_depth, "2 or 6", [](double value) { return value == 2 || value == 6; })},
       choice("initialiser",
-             start_words,
-             o.start,
+             linear_start_words,
+             o.linears,
              "how linear layers begin: Xavier uniform with zero biases, as in the\n"
-             "paper, or smaller, as PyTorch's own do (learns faster at first)"),
+             "paper, or smaller, as PyTorch's own do (see the README)"),
       choice("objective",
              objective_words,
              o.objective,

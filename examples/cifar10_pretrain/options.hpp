@@ -30,7 +30,7 @@ struct options {
   std::filesystem::path init;  // a checkpoint to begin with, or empty
   objective_choice objective = objective_choice::normalised;
   statistics_choice statistics = statistics_choice::data;
-  mae::linear_start start = mae::linear_start::xavier;
+  mae::linear_start linears = mae::linear_start::xavier;
   mask_choice mask = mask_choice::uniform;
   double mask_ratio = 0.75;        // share of patches hidden: uniform, or saliency's average image
   double mask_from = 0.60;         // first ratio of a ramp, least of a random ratio

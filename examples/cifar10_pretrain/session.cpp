@@ -95,7 +95,7 @@ class session {
   double measure_step();
   metrics_log open_metrics();
   void announce();
-  void evaluate_start();
+  bool evaluate_start();
 
   // the training
   bool train();
@@ -151,8 +151,8 @@ session::session(options const& settings, image_sets const& images)
 
 void session::run() {
   announce();
-  if (task_->step() == 0) evaluate_start();
-  bool const done = train();
+  bool const done = (task_->step() > 0 || evaluate_start()) && train();
+  if (!done) say(interrupted() ? "interrupted; saving" : "the time is up; saving");
   save_checkpoint();
   finish(done);
 }
@@ -218,11 +218,12 @@ void session::announce() {
         " instructions and is several times slower for it: build with -march=native");
 }
 
-void session::evaluate_start() {
+/// False when the user interrupted it.
+bool session::evaluate_start() {
   add_heldout();
-  if (settings_.probe == probe_choice::none) return;
+  if (settings_.probe == probe_choice::none) return !interrupted();
   say("grading the untrained encoder, to compare with");
-  add_probe();
+  return add_probe();
 }
 
 // ---- the training ------------------------------------------------------------------------------
@@ -239,7 +240,6 @@ bool session::train() {
   };
   bool const done = task_->train(callbacks);
   progress_.finish();
-  if (!done) say(interrupted() ? "interrupted; saving" : "the time is up; saving");
   return done;
 }
 
@@ -287,7 +287,10 @@ void session::show_progress(mae::step_report const& report) {
        .seconds_left = left / speed_.recent()});
 }
 
+/// Once a step: an interrupted training and its resumption both ask.
 void session::add_heldout() {
+  auto const& measured = metrics_.history().heldout;
+  if (!measured.empty() && measured.back().step == task_->step()) return;
   auto const heldout = task_->evaluate_heldout(images_.test, settings_.heldout_images);
   metrics_.add(heldout_record{.step = task_->step(),
                               .epoch = epochs_of(task_->step()),
@@ -341,13 +344,14 @@ void session::grade(run_summary& summary) {
   say("grading the encoder on " + std::to_string(grading_.train) + " training and " +
       std::to_string(grading_.test) + " test images");
   if (!add_probe()) {
-    say("interrupted; the same flags with --resume grade it");
+    say(std::string("interrupted; the same flags with --resume") +
+        (settings_.init.empty() ? "" : " instead of --init") + " grade it");
     return;
   }
   auto const& probes = metrics_.history().probes;
   summary.trained = scores_of(probes.back());
   if (probes.front().step == 0) summary.untrained = scores_of(probes.front());
-  if (summary.trained.linear && can_grade_pixels(images_))
+  if (summary.trained.linear && can_grade_pixels(images_) && !interrupted())
     summary.pixels = grade_pixels(images_, grading_, threads_);
 }
 

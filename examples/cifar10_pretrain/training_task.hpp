@@ -1,5 +1,6 @@
 #pragma once
 
+#include "encoding.hpp"
 #include "images.hpp"
 #include "options.hpp"
 
@@ -59,10 +60,9 @@ class training_task {
 
   /// On the first `count` images.
   virtual mae::heldout_loss evaluate_heldout(image_set const& images, mae::index_t count) const = 0;
-  /// The mean patch token of each of `size` images from `first` on, without a mask: (size, D).
-  virtual std::vector<float> features(image_set const& images,
-                                      mae::index_t first,
-                                      mae::index_t size) const = 0;
+  /// Encodes parts of `images`, which must outlive it, by a copy of the encoder as it stands: the
+  /// mean patch token of each image, without a mask.
+  virtual part_encoder feature_encoder(image_set const& images) const = 0;
   /// Whole images as the model paints them where the plan hides them; in the units of `images`.
   virtual std::vector<float> paint(std::span<float const> images,
                                    mae::mask_plan const& plan) const = 0;

@@ -30,11 +30,10 @@ std::vector<float> feature_encoder::encode(pretrain::image_set const& images,
                                            mae::index_t count,
                                            mae::pooling pool,
                                            pretrain::progress_line& progress) const {
-  constexpr mae::index_t images_at_once = 64;
   auto const encode_part = [&](mae::index_t first, mae::index_t size) {
     return parts_->encoder.features(mae::subset(images, first, size), pool);
   };
-  return pretrain::encode_in_parts(count, images_at_once, encode_part, progress);
+  return pretrain::encode_in_parts(count, encode_part, progress, [] { return false; });
 }
 
 }  // namespace tools

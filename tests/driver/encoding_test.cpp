@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -30,6 +31,10 @@ class counting_encoder {
   std::vector<std::pair<index_t, index_t>> parts;
 };
 
+bool never() {
+  return false;
+}
+
 struct fixture {
   std::ostringstream out;
   pretrain::progress_line progress{out, pretrain::progress_style::lines, 80};
@@ -40,21 +45,25 @@ struct fixture {
 };
 
 TEST_CASE_FIXTURE(fixture, "images are encoded in parts, the last of them what is left") {
-  CHECK(encode_in_parts(5, 2, encode, progress) ==
-        std::vector<float>{0, -0.F, 1, -1, 2, -2, 3, -3, 4, -4});
-  CHECK(encoder.parts == std::vector<std::pair<index_t, index_t>>{{0, 2}, {2, 2}, {4, 1}});
-  CHECK(out.str().find("encoded 5/5  ") != std::string::npos);
+  auto const features = encode_in_parts(130, encode, progress, never);
+  REQUIRE(features.size() == 260);
+  for (std::size_t i = 0; i < 130; ++i) {
+    CHECK(features[2 * i] == static_cast<float>(i));
+    CHECK(features[2 * i + 1] == -static_cast<float>(i));
+  }
+  CHECK(encoder.parts == std::vector<std::pair<index_t, index_t>>{{0, 64}, {64, 64}, {128, 2}});
+  CHECK(out.str().find("encoded 130/130  ") != std::string::npos);
   CHECK(out.str().ends_with("left 0:00:00\n"));
 }
 
 TEST_CASE_FIXTURE(fixture, "encoding stops when it is asked to, with the features so far") {
   auto const after_one = [this] { return encoder.parts.size() == 1; };
-  CHECK(encode_in_parts(5, 2, encode, progress, after_one) == std::vector<float>{0, -0.F, 1, -1});
+  CHECK(encode_in_parts(130, encode, progress, after_one).size() == 128);
   CHECK(encoder.parts.size() == 1);
 }
 
 TEST_CASE_FIXTURE(fixture, "of no images there are no features") {
-  CHECK(encode_in_parts(0, 2, encode, progress).empty());
+  CHECK(encode_in_parts(0, encode, progress, never).empty());
   CHECK(encoder.parts.empty());
 }
 

@@ -250,7 +250,15 @@ TEST_CASE("a training is neither overwritten nor resumed with other settings") {
   CHECK(contents_of(trained().out) == before);
 }
 
-TEST_CASE("an interrupt ends the grading before a training") {
+TEST_CASE("linear layers begin as they are asked to") {
+  mae_test::temporary_folder const folder;
+  auto const by_pytorch =
+      run_program(training_in(folder / "results", {"--initialiser", "pytorch"}));
+  CHECK(by_pytorch.exit_code == 0);
+  CHECK(heldout_loss(folder / "results") != heldout_loss(trained().out));
+}
+
+TEST_CASE("an interrupt ends the grading before a training, which can then begin") {
   mae_test::temporary_folder const folder;
   auto const out = folder / "results";
   auto arguments = training_in(out);
@@ -262,8 +270,17 @@ TEST_CASE("an interrupt ends the grading before a training") {
   CHECK(interrupted.exit_code == 0);
   CHECK(interrupted.err.empty());
   CHECK(interrupted.out.find("\ngrading the untrained encoder") != std::string::npos);
-  CHECK(json::parse(read_text(out / "summary.json")).at("steps") == 1);
-  CHECK(read_text(out / "metrics.jsonl").find("\"kind\":\"probe\"") == std::string::npos);
+  CHECK(interrupted.out.find("\ninterrupted: quick4 on synthetic") != std::string::npos);
+  CHECK(interrupted.out.find("encoded 10000/10000") == std::string::npos);
+  CHECK(json::parse(read_text(out / "summary.json")).at("steps") == 0);
+  auto const metrics = lines_of(read_text(out / "metrics.jsonl"));
+  CHECK(metrics.size() == 1);  // the held-out loss, once
+  CHECK(contents_of(out).size() == 7);
+
+  CHECK(run_program(training_in(out, {"--resume"})).exit_code == 0);
+  CHECK(read_text(out / "training.safetensors") ==
+        read_text(trained().out / "training.safetensors"));
+  CHECK(trained_steps(out / "metrics.jsonl") == std::vector<std::int64_t>{1, 2, 3});
 }
 
 TEST_CASE("an interrupted training saves, and resumes to what an uninterrupted one leaves") {

@@ -55,7 +55,7 @@ TEST_CASE("without a flag the settings of a 20-epoch run of quick4 hold") {
   CHECK(o.batch_size == 128);
   CHECK(o.augment.crop_min == 0.6);
   CHECK(o.augment.kind == mae::interpolation::bicubic);
-  CHECK(o.start == mae::linear_start::xavier);
+  CHECK(o.linears == mae::linear_start::xavier);
   CHECK(pretrain::peak_learning_rate(o) == 1e-3);
   CHECK(o.weight_decay == 0.05);
   CHECK(o.clip == 1.0);
@@ -92,7 +92,7 @@ TEST_CASE("every flag reaches its field") {
   CHECK(o.warmup_epochs == 0.5);
   CHECK(o.augment.crop_min == 0.2);
   CHECK(o.augment.kind == mae::interpolation::bilinear);
-  CHECK(o.start == mae::linear_start::pytorch);
+  CHECK(o.linears == mae::linear_start::pytorch);
   CHECK(o.seed == 11);
   CHECK(o.threads == 2);
   CHECK(o.out == "OUT");

@@ -86,6 +86,15 @@ TEST_CASE("a seed decides a model's initial values, and the epsilon reaches its 
   CHECK(loss(odd_model({.seed = 1})) != loss(odd_model({.seed = 1, .norm_epsilon = 1e-2})));
 }
 
+TEST_CASE("a model's linears begin as its parts say") {
+  odd_model paper;
+  CHECK(std::ranges::all_of(paper.parameters().tensor("blocks.0.attn.qkv.bias"),
+                            [](float value) { return value == 0; }));
+  odd_model other({.linears = mae::linear_start::pytorch});
+  CHECK(std::ranges::none_of(other.parameters().tensor("blocks.0.attn.qkv.bias"),
+                             [](float value) { return value == 0; }));
+}
+
 TEST_CASE("a moved model works on with the same parameters") {
   auto const images = mae_test::random_images(odd_config, 2, 2);
   auto const plan = mae_test::random_plan(odd_config, {{3, 9}, {2, 4}}, 2);

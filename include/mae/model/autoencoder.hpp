@@ -25,7 +25,7 @@
 
 namespace mae {
 
-/// What a model is made of: `seed` and `start` decide its initial values.
+/// What a model is made of: `seed` and `linears` decide its initial values.
 template <MaskPolicy Mask, Backend B, Objective Target>
 struct autoencoder_parts {
   std::uint64_t seed = 0;
@@ -33,7 +33,7 @@ struct autoencoder_parts {
   Target objective = {};
   B backend = B{};
   double norm_epsilon = 1e-6;
-  linear_start start = linear_start::xavier;
+  linear_start linears = linear_start::xavier;
 };
 
 /// An autoencoder whose sizes are values of the object: what `autoencoder` of any configuration is
@@ -83,15 +83,15 @@ class sized_autoencoder {
   sized_autoencoder(model_config const& checked, parts made_of)
       : parts_(std::move(made_of)),
         sizes_{checked, parts_.objective.target_width(checked), parts_.norm_epsilon},
-        parameters_(layout_of(sizes_, parts_.start)),
+        parameters_(layout_of(sizes_, parts_.linears)),
         values_{bind_encoder<scalar const>(layout(), checked, parameters_.values().data()),
                 bind_decoder<scalar const>(layout(), checked, parameters_.values().data())} {
     parameters_.initialise(parts_.backend, checked, parts_.seed);
   }
 
  private:
-  static parameter_layout layout_of(network_sizes const& sizes, linear_start start) {
-    parameter_layout layout(start);
+  static parameter_layout layout_of(network_sizes const& sizes, linear_start linears) {
+    parameter_layout layout(linears);
     add_encoder(layout, sizes.config);
     add_decoder(layout, sizes.config, sizes.target_width);
     return layout;

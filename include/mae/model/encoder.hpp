@@ -171,7 +171,8 @@ class encoder : public sized_encoder<B> {
     return pool == pooling::both ? 2 * width : width;
   }
 
-  /// An untrained encoder, with the values that an autoencoder of this seed begins with.
+  /// An untrained encoder, with the values that an autoencoder of this seed and of
+  /// linear_start::xavier begins with.
   explicit encoder(std::uint64_t seed = 0, B backend = B{}, double norm_epsilon = 1e-6)
       : sized_encoder<B>(config, seed, std::move(backend), norm_epsilon) {}
 };

@@ -43,8 +43,8 @@ void initialise_tensor(tensor_spec const& tensor,
 }
 
 /// Fills a flat array of the layout with the initial values of He et al. 2021 (official code):
-/// Xavier uniform linears, zero biases, N(0, 0.02) tokens, norms 1 and 0, sin-cos positions; of a
-/// layout with another linear_start, with its linears.
+/// Xavier uniform linears, zero biases, N(0, 0.02) tokens, norms 1 and 0, sin-cos positions.
+/// Linears begin as the layout's linear_start says.
 template <class T>
 void initialise_parameters(parameter_layout const& layout,
                            model_config const& config,

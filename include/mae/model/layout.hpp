@@ -18,7 +18,8 @@ enum class tensor_kind { parameter, buffer };
 
 /// How linear layers and the patch projection begin.
 enum class linear_start {
-  xavier,   ///< The paper's: weights by xavier_uniform, biases zero (the projection's uniform).
+  xavier,   ///< The paper's: weights by xavier_uniform, biases zero; the patch projection's biases
+            ///< by inputs_uniform.
   pytorch,  ///< torch.nn.Linear's: weights and biases by inputs_uniform.
 };
 
@@ -34,7 +35,8 @@ struct initialiser {
   static initialiser xavier_uniform(index_t out, index_t in) {
     return {kind::uniform, std::sqrt(6.0 / static_cast<double>(in + out))};
   }
-  /// PyTorch's default of linear layers and convolutions: U(-a, a), a = 1 / sqrt(in).
+  /// PyTorch's default of linear layers and convolutions, there kaiming_uniform with a = sqrt(5)
+  /// and fan-in: U(-a, a), a = 1 / sqrt(in).
   static initialiser inputs_uniform(index_t in) {
     return {kind::uniform, 1.0 / std::sqrt(static_cast<double>(in))};
   }
