@@ -1,10 +1,13 @@
 #include "small_training.hpp"
 
+#include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/data/channel_statistics.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/sampler.hpp>
+#include <mae/mask/uniform.hpp>
+#include <mae/model/autoencoder.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/report.hpp>
 #include <mae/train/trainer.hpp>
@@ -62,8 +65,17 @@ index_t image_of_step(mae::training_options const& options, index_t step) {
   return sampler.indices(0, step - 1).back();
 }
 
-model_type make_model(poisoned_dataset const& dataset) {
-  model_type model({.seed = 8, .backend = mae::eigen_backend<float>(2)});
+/// A backend of the host that is treated as a device: each step loads the next one's batch.
+struct loading_ahead : mae::eigen_backend<float> {
+  using mae::eigen_backend<float>::eigen_backend;
+  static constexpr bool uses_host_memory = false;
+};
+using loading_ahead_model =
+    mae::autoencoder<mae_test::small_config, mae::uniform_mask<mae::ratio{3, 4}>, loading_ahead>;
+
+template <class Model = model_type>
+Model make_model(poisoned_dataset const& dataset) {
+  Model model({.seed = 8, .backend = typename Model::backend_type(2)});
   model.set_statistics(mae::channel_statistics(dataset.images, model.backend().threads()));
   return model;
 }
@@ -138,9 +150,13 @@ TEST_CASE("a refused first step of an epoch keeps the record of the epoch before
   check_refused(trainer, 5, "the loss");
 }
 
-TEST_CASE("a parameter that is not finite is found in the next step, which can be tried again") {
+TEST_CASE_TEMPLATE(
+    "a parameter that is not finite is found in the next step, which can be tried again",
+    Model,
+    model_type,
+    loading_ahead_model) {
   poisoned_dataset const dataset{.poisoned = -1};
-  auto model = make_model(dataset);
+  auto model = make_model<Model>(dataset);
   auto intact = make_model(dataset);
   mae::trainer trainer(model, dataset, four_steps);
   mae::trainer reference(intact, dataset, four_steps);
@@ -214,4 +230,21 @@ TEST_CASE("by the policy to skip, a step that is not finite is left out, and tra
     CHECK(epochs[epoch].steps == 3);
     CHECK(epochs[epoch].loss == doctest::Approx(loss / 3).epsilon(1e-12));
   }
+}
+
+TEST_CASE("an epoch whose steps were all left out has no loss") {
+  auto options = four_steps;
+  options.epochs = 1;
+  options.non_finite = mae::non_finite_policy::skip;
+  poisoned_dataset const dataset{.poisoned = -1};
+  auto model = make_model(dataset);
+  model.parameters().tensor("mask_token").back() = not_a_number;
+  mae::trainer trainer(model, dataset, options);
+  std::vector<mae::epoch_report> epochs;
+  CHECK(trainer.run(
+      {.on_epoch = [&](mae::epoch_report const& report) { epochs.push_back(report); }}));
+  REQUIRE(epochs.size() == 1);
+  CHECK(epochs[0].steps == 0);
+  CHECK(std::isnan(epochs[0].loss));
+  CHECK(std::isnan(epochs[0].baseline));
 }

@@ -22,7 +22,7 @@ struct step_report {
   bool skipped = false;  // not finite, and left out
 };
 
-/// The means of an epoch's steps, skipped ones left out.
+/// The means of an epoch's steps, skipped ones left out; NaN where all were skipped.
 struct epoch_report {
   index_t epoch = 0;  // from 0
   index_t steps = 0;

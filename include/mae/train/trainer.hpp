@@ -35,14 +35,15 @@ class trainer {
   using backend_type = typename Model::backend_type;
 
  public:
-  /// Sets the model's pixel statistics to the dataset's, unless it has some. Throws config_error
-  /// for options that cannot be used, a dataset of another extent than the model's images, or one
-  /// whose statistics are not finite; device_memory_error, which names a batch that would fit,
-  /// where the device has too little memory.
+  /// Sets the model's pixel statistics to the dataset's, unless it has some. Throws config_error,
+  /// and leaves the model as it was, for options that cannot be used, a dataset of another extent
+  /// than the model's images, or one whose statistics are not finite; device_memory_error, which
+  /// names a batch that would fit, where the device has too little memory.
   trainer(Model& model, D const& dataset, training_options const& options)
       : options_(checked(options)),
-        model_(prepared(model, dataset)),
         sampler_(dataset.size(), options.batch_size * options.accumulate, options.seed),
+        schedule_(checked_schedule()),
+        model_(prepared(model, dataset)),
         loader_(dataset,
                 model.mask(),
                 model.objective(),
@@ -56,14 +57,7 @@ class trainer {
                     .epsilon = options.epsilon,
                     .weight_decay = options.weight_decay},
                    model.backend()),
-        gradients_(gradients_that_fit(model, options.batch_size)) {
-    auto const per_epoch = static_cast<double>(sampler_.steps_per_epoch());
-    schedule_ = {.peak = options.lr,
-                 .warmup_steps = options.warmup_epochs * per_epoch,
-                 .total_steps = static_cast<double>(total_steps())};
-    require(schedule_.warmup_steps < schedule_.total_steps,
-            "the warm-up is as long as the whole training");
-  }
+        gradients_(gradients_that_fit(model, options.batch_size)) {}
 
   training_options const& options() const { return options_; }
   Model& model() { return model_; }
@@ -99,8 +93,8 @@ class trainer {
         sampler_.indices(static_cast<std::uint32_t>(report.epoch), step_of_epoch());
     double zero_loss = 0;
     for (index_t i = 0; i < options_.accumulate; ++i) {
-      if (!is_loaded_) load(indices, i, moment(report.epoch));
-      is_loaded_ = false;
+      if (std::exchange(loaded_step_, no_step) != progress_.step)
+        load(indices, i, moment(report.epoch));
       gradients_.add(model_.weights(), batch_);
       zero_loss += batch_.zero_loss;
     }
@@ -122,7 +116,6 @@ class trainer {
               std::span<T const> second_moments) {
     optimizer_.resume(progress.optimizer_steps, first_moments, second_moments);
     progress_ = progress;
-    is_loaded_ = false;
   }
 
  private:
@@ -132,6 +125,15 @@ class trainer {
   static training_options const& checked(training_options const& options) {
     require_valid(options);
     return options;
+  }
+  cosine_schedule checked_schedule() const {
+    auto const per_epoch = static_cast<double>(sampler_.steps_per_epoch());
+    cosine_schedule const schedule{.peak = options_.lr,
+                                   .warmup_steps = options_.warmup_epochs * per_epoch,
+                                   .total_steps = static_cast<double>(total_steps())};
+    require(schedule.warmup_steps < schedule.total_steps,
+            "the warm-up is as long as the whole training");
+    return schedule;
   }
   static Model& prepared(Model& model, D const& dataset) {
     require(
@@ -211,7 +213,7 @@ class trainer {
     load(sampler_.indices(static_cast<std::uint32_t>(epoch), next % sampler_.steps_per_epoch()),
          0,
          moment(next, epoch));
-    is_loaded_ = true;
+    loaded_step_ = next;
   }
 
   step_report describe_step() const {
@@ -260,22 +262,24 @@ class trainer {
   }
 
   epoch_report describe_epoch(index_t epoch) const {
-    auto const steps = static_cast<double>(std::max<index_t>(1, progress_.epoch_steps));
+    auto const steps = static_cast<double>(progress_.epoch_steps);
     return {.epoch = epoch,
             .steps = progress_.epoch_steps,
             .loss = progress_.epoch_loss / steps,
             .baseline = progress_.epoch_baseline / steps};
   }
 
+  static constexpr std::int64_t no_step = -1;
+
   training_options options_;
-  Model& model_;
   epoch_sampler sampler_;
+  cosine_schedule schedule_;
+  Model& model_;
   batch_loader<D, typename Model::mask_type, typename Model::objective_type, T> loader_;
   adamw<backend_type> optimizer_;
   gradient_sum<backend_type> gradients_;  // takes what memory the rest leaves
-  cosine_schedule schedule_;
   training_batch<T> batch_;
-  bool is_loaded_ = false;  // with the next step's first batch
+  std::int64_t loaded_step_ = no_step;  // whose first batch was loaded ahead
   training_progress progress_;
 };
 
