@@ -1,15 +1,19 @@
 #include "small_training.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/config.hpp>
 #include <mae/core/parallel.hpp>
+#include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/mask/log_information.hpp>
 #include <mae/mask/random_ratio.hpp>
 #include <mae/mask/saliency.hpp>
 #include <mae/mask/uniform.hpp>
+#include <mae/model/autoencoder.hpp>
 #include <mae/train/heldout.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/report.hpp>
+#include <mae/train/shard_schedule.hpp>
 #include <mae/train/trainer.hpp>
 
 #include <doctest/doctest.h>
@@ -28,17 +32,17 @@ struct outcome {
   mae::pixel_statistics statistics;
   mae_test::training_state state;
   std::vector<std::uint64_t> losses;  // of the steps, with their gradients' norms, and held out
-  index_t lanes = 0;
+  mae::shard_schedule shards;
 };
 
 /// Twenty steps. `make_mask(dataset, threads)` may measure the dataset.
-template <class MakeMask>
+template <mae::model_config config = mae_test::small_config, class MakeMask>
 outcome train(MakeMask const& make_mask, mae::training_options const& options, int threads) {
   static small_dataset const images = mae_test::painted_images(400, 1);
   static small_dataset const heldout = mae_test::painted_images(530, 2);
   mae::eigen_backend<float> const backend(threads);
   auto const mask = make_mask(images, backend.threads());
-  mae_test::small_model<decltype(make_mask(images, backend.threads()))> model(
+  mae::autoencoder<config, decltype(make_mask(images, backend.threads()))> model(
       {.seed = 5, .mask = mask, .backend = backend});
   mae::trainer trainer(model, images, options);
 
@@ -49,34 +53,36 @@ outcome train(MakeMask const& make_mask, mae::training_options const& options, i
   trainer.run({.on_step = [&](mae::step_report const& report) {
     for (double const value : {report.loss, report.baseline, report.gradient_norm}) note(value);
   }});
-  auto const [loss, baseline] = mae::evaluate_heldout(model, heldout);
+  auto const [loss, baseline] = mae::evaluate_heldout(model, heldout, 3 * options.batch_size + 35);
   note(loss);
   note(baseline);
   result.statistics = model.statistics();
   result.state = mae_test::state_of(trainer);
-  result.lanes = trainer.shards().lanes;
+  result.shards = trainer.shards();
   return result;
 }
 
 /// Trains repeatedly and with several numbers of threads; `lanes` of them find work at once.
-template <class MakeMask>
+template <mae::model_config config = mae_test::small_config, class MakeMask>
 void check_same_bits(MakeMask const& make_mask,
                      mae::training_options const& options,
+                     index_t shards,
                      index_t lanes) {
-  outcome const expected = train(make_mask, options, 1);
-  REQUIRE(expected.lanes == lanes);
+  outcome const expected = train<config>(make_mask, options, 1);
+  REQUIRE(expected.shards ==
+          mae::shard_schedule{.images = options.batch_size, .shards = shards, .lanes = lanes});
   REQUIRE(expected.state.progress.step == 20);
   for (int const threads : {1, 2, 3, 4, 8, 8, 8}) {
     CAPTURE(threads);
-    outcome const result = train(make_mask, options, threads);
+    outcome const result = train<config>(make_mask, options, threads);
     CHECK(result.statistics == expected.statistics);
     CHECK(result.losses == expected.losses);
     CHECK(result.state == expected.state);
   }
 }
 
-/// 13 tokens an image make shards of 20 images: eight whole ones and one of 5.
-constexpr mae::training_options nine_shards{
+/// 13 tokens an image make shards of at most 20 images, in lanes of two: 16, of 10 or 11 images.
+constexpr mae::training_options sixteen_shards{
     .seed = 9, .batch_size = 165, .steps = 20, .lr = 3e-3, .warmup_epochs = 2, .clip = 1};
 
 }  // namespace
@@ -86,7 +92,8 @@ TEST_CASE("a uniform mask trains to the same bits on any number of threads") {
       [](auto const&...) {
         return mae::uniform_mask<mae::ratio{1, 4}>{};
       },
-      nine_shards,
+      sixteen_shards,
+      16,
       8);
 }
 
@@ -99,28 +106,50 @@ TEST_CASE("a ragged saliency mask trains to the same bits on any number of threa
              .swing = 0.10,
              .training = mae::measure_saliency(images, mae_test::small_config.patch, threads)});
       },
-      nine_shards,
+      sixteen_shards,
+      16,
       8);
 }
 
 TEST_CASE("a random ratio trains to the same bits on any number of threads") {
   check_same_bits([](auto const&...) { return mae::random_ratio_mask({.low = 0.25, .high = 0.9}); },
-                  nine_shards,
+                  sixteen_shards,
+                  16,
                   8);
 }
 
 TEST_CASE("accumulated batches of few lanes train to the same bits on any number of threads") {
-  auto options = nine_shards;
+  auto options = sixteen_shards;
   options.batch_size = 83;
   options.accumulate = 2;
   check_same_bits([](auto const&...) { return mae::random_ratio_mask({.low = 0.25, .high = 0.9}); },
                   options,
+                  5,
                   5);
+}
+
+TEST_CASE("lanes of one shard and of two train to the same bits on any number of threads") {
+  // Of 256 patches 255 are visible: each image is a shard.
+  constexpr mae::model_config pixel_patches = [] {
+    auto config = mae_test::small_config;
+    config.patch = {.height = 1, .width = 1};
+    return config;
+  }();
+  auto options = sixteen_shards;
+  options.batch_size = 9;
+  options.warmup_epochs = 0;
+  check_same_bits<pixel_patches>(
+      [](auto const&...) {
+        return mae::uniform_mask<mae::ratio{1, 256}>{};
+      },
+      options,
+      9,
+      8);
 }
 
 TEST_CASE("another seed of the training gives other bits") {
   auto const make_mask = [](auto const&...) { return mae::uniform_mask<mae::ratio{1, 4}>{}; };
-  auto options = nine_shards;
+  auto options = sixteen_shards;
   outcome const first = train(make_mask, options, 2);
   options.seed = 10;
   outcome const second = train(make_mask, options, 2);
