@@ -107,6 +107,9 @@ TEST_CASE("images of one plan may keep different numbers of patches") {
   CHECK(plan.total() == mask_counts{6, 5});
   CHECK(plan.total(1, 3) == mask_counts{5, 3});
   CHECK(plan.total(1, 1) == mask_counts{0, 0});
+  std::vector<mae::index_t> offsets{7};
+  plan.target_offsets(offsets);
+  CHECK(offsets == std::vector<mae::index_t>{0, 2, 4, 5});
 }
 
 TEST_CASE("the plan of inference sees everything and predicts nothing") {

@@ -43,7 +43,7 @@ static_assert(encoder_type::feature_width(pooling::both) == 40);
 
 /// More images than a shard holds, so that they are cut.
 constexpr index_t count = 45;
-static_assert(count > 2 * mae::images_per_shard(encoder_type::num_tokens, 256));
+static_assert(count > 2 * backend::shards.images_of(encoder_type::num_tokens));
 
 std::vector<float> images() {
   return mae_test::random_images(odd_config, count, 1);

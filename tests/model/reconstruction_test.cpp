@@ -29,13 +29,6 @@ using mask = mae::uniform_mask<mae::ratio{3, 4}>;
 using normalised_model = mae::autoencoder<odd_config>;
 using pixel_model = mae::autoencoder<odd_config, mask, backend, mae::pixels>;
 
-// 256 rows of the longest sequences.
-static_assert(mae::images_per_shard(65, 256) == 4);
-static_assert(mae::images_per_shard(64, 256) == 4);
-static_assert(mae::images_per_shard(256, 256) == 1);
-static_assert(mae::images_per_shard(1000, 256) == 1);
-static_assert(mae::images_per_shard(2, 256) == 128);
-
 /// Three images, of which the second and the third have absent patches.
 std::vector<float> images() {
   return mae_test::random_images(odd_config, 3, 1);

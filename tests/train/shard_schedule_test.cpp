@@ -1,3 +1,4 @@
+#include <mae/backend/concept.hpp>
 #include <mae/core/types.hpp>
 #include <mae/train/shard_schedule.hpp>
 
@@ -6,6 +7,13 @@
 namespace {
 
 using mae::index_t;
+
+constexpr mae::shard_limits limits{.rows = 256};
+static_assert(limits.images_of(65) == 4);
+static_assert(limits.images_of(64) == 4);
+static_assert(limits.images_of(256) == 1);
+static_assert(limits.images_of(1000) == 1);
+static_assert(limits.images_of(2) == 128);
 
 }  // namespace
 
@@ -43,7 +51,7 @@ TEST_CASE("no lane has more images than another, but for one that is left over")
                              schedule.first_image(schedule.first_shard(lane));
         CHECK(mine >= images / schedule.lanes);
         CHECK(mine <= images / schedule.lanes + 1);
-        CHECK(schedule.per_shard() <= mae::images_per_shard(tokens, 256));
+        CHECK(schedule.per_shard() <= limits.images_of(tokens));
       }
     }
 }

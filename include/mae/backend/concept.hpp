@@ -135,6 +135,11 @@ using operand_of = typename L::operand;
 struct shard_limits {
   index_t rows = 256;
   index_t lanes = 8;
+
+  /// The images of a shard, in sequences of `tokens`.
+  constexpr index_t images_of(index_t tokens) const {
+    return std::max<index_t>(1, ceil_div(rows, tokens));
+  }
 };
 
 namespace archetype {

@@ -94,6 +94,11 @@ class mask_plan {
     }
     return sum;
   }
+  /// Which of all targets are an image's: those of image i become [offsets[i], offsets[i + 1]).
+  void target_offsets(std::vector<index_t>& offsets) const {
+    offsets.assign(1, 0);
+    for (auto const& [visible, target] : counts_) offsets.push_back(offsets.back() + target);
+  }
 
  private:
   patch_index* order(index_t image) { return order_.data() + image * patches_; }

@@ -9,7 +9,6 @@
 #include <mae/mask/plan.hpp>
 #include <mae/model/network.hpp>
 #include <mae/model/prepared_weights.hpp>
-#include <mae/model/reconstruction.hpp>
 #include <mae/model/shard.hpp>
 #include <mae/model/staging.hpp>
 #include <mae/patch/patchify.hpp>
@@ -149,8 +148,7 @@ void encode_images(B const& backend,
                    index_t images,
                    read_image const& read,
                    take_tokens<typename B::scalar> const& take) {
-  index_t const per_shard =
-      std::min(images, images_per_shard(sizes.config.num_patches() + 1, B::shards.rows));
+  index_t const per_shard = std::min(images, B::shards.images_of(sizes.config.num_patches() + 1));
   if (images == 0) return;
   index_t const shards = ceil_div(images, per_shard);
   bool const as_team = 2 * shards <= backend.num_workers();

@@ -31,11 +31,6 @@ struct forward_result {
   std::vector<T> prediction = {};  // (W, target width), image after image, ascending positions
 };
 
-/// The images of a shard of about `rows` rows, in sequences of `tokens`.
-constexpr index_t images_per_shard(index_t tokens, index_t rows) {
-  return std::max<index_t>(1, ceil_div(rows, tokens));
-}
-
 namespace detail {
 
 inline void check_images(model_config const& config, std::size_t values, mask_plan const& plan) {
@@ -105,9 +100,7 @@ class image_pass {
                      total_.data());
     image_losses sums;
     lane.download(std::span<double const>(total_.span()), std::span(&sums.loss, 1));
-    for (T const value : values)
-      sums.zero += static_cast<double>(value) * static_cast<double>(value);
-    sums.zero /= static_cast<double>(sizes_.target_width);
+    sums.zero = loss_of_zero(matrix_view<T const>(targets));
     copy_prediction(network_.prediction(shard_), prediction);
     return sums;
   }
@@ -156,14 +149,6 @@ class image_pass {
   std::vector<T> patches_;  // (N, P)
 };
 
-/// The first row of each image's targets among all: (B + 1).
-inline std::vector<index_t> target_offsets(mask_plan const& plan) {
-  std::vector<index_t> offsets(1, 0);
-  for (index_t i = 0; i < plan.images(); ++i)
-    offsets.push_back(offsets.back() + plan.counts(i).target);
-  return offsets;
-}
-
 }  // namespace detail
 
 /// Masks a batch as the plan says and predicts its targets. `images` (B, H, W, C), normalised.
@@ -176,7 +161,8 @@ forward_result<T> forward_images(B const& backend,
                                  std::span<float const> images,
                                  mask_plan const& plan) {
   detail::check_images(sizes.config, images.size(), plan);
-  auto const offsets = detail::target_offsets(plan);
+  std::vector<index_t> offsets;
+  plan.target_offsets(offsets);
   forward_result<T> result{.targets = offsets.back(), .target_width = sizes.target_width};
   result.prediction.resize(static_cast<std::size_t>(result.targets * sizes.target_width));
 

@@ -22,4 +22,16 @@ concept Objective = std::movable<O> && requires(O const& objective,
   { objective.target(config, patches, rows, targets) } -> std::same_as<void>;
 };
 
+/// What predicting zero costs: the sum over rows of the mean square of `targets` (rows, target
+/// width), which lie without gaps.
+template <class T>
+double loss_of_zero(matrix_view<T const> targets) {
+  double squares = 0;
+  for (index_t i = 0; i < targets.size(); ++i) {
+    auto const value = static_cast<double>(targets.data[i]);
+    squares += value * value;
+  }
+  return squares / static_cast<double>(targets.cols);
+}
+
 }  // namespace mae

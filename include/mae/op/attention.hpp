@@ -43,27 +43,26 @@ void attention_forward(L const& lane,
                        matrix_view<operand_of<L>> y,
                        matrix_view<scalar_of<L>> log_sums,
                        std::span<scalar_of<L>> scratch) {
+  index_t const width = y.cols / heads;
+  T const scale = T{1} / std::sqrt(static_cast<T>(width));
   if constexpr (L::fused.attention) {
-    index_t const width = y.cols / heads;
-    T const scale = T{1} / std::sqrt(static_cast<T>(width));
     if (lane.can_attend(offsets.longest(), width))
       return lane.attend(qkv, offsets, heads, scale, y, log_sums);
   }
   if constexpr (L::is_parallel) {
-    index_t const width = y.cols / heads;
     index_t const chunks = ceil_div(offsets.longest(), kernel::attention_chunk::rows);
     kernel::attend_chunk<T, O> const functor{.qkv = qkv,
                                              .offsets = offsets.values().data(),
                                              .heads = heads,
                                              .chunks = chunks,
-                                             .scale = T{1} / std::sqrt(static_cast<T>(width)),
+                                             .scale = scale,
                                              .y = y,
                                              .log_sums = log_sums};
     lane.for_blocks(offsets.images() * heads * chunks,
                     functor.shared_values(offsets.longest(), width),
                     functor);
   } else {
-    kernel::attend_by_products(lane, qkv, offsets, heads, y, log_sums, scratch);
+    kernel::attend_by_products(lane, qkv, offsets, heads, scale, y, log_sums, scratch);
   }
 }
 
@@ -78,14 +77,13 @@ void attention_backward(L const& lane,
                         matrix_view<operand_of<L> const> y_grad,
                         matrix_view<operand_of<L>> qkv_grad,
                         std::span<scalar_of<L>> scratch) {
+  index_t const width = y_grad.cols / heads;
+  T const scale = T{1} / std::sqrt(static_cast<T>(width));
   if constexpr (L::fused.attention) {
-    index_t const width = y_grad.cols / heads;
-    T const scale = T{1} / std::sqrt(static_cast<T>(width));
     if (lane.can_attend(offsets.longest(), width))
       return lane.attend_backward(qkv, offsets, heads, scale, log_sums, y_grad, qkv_grad);
   }
   if constexpr (L::is_parallel) {
-    index_t const width = y_grad.cols / heads;
     index_t const chunks = ceil_div(offsets.longest(), kernel::attention_chunk::rows);
     kernel::attention_gradient<T, O> const of{
         .qkv = qkv,
@@ -93,7 +91,7 @@ void attention_backward(L const& lane,
         .offsets = offsets.values().data(),
         .heads = heads,
         .chunks = chunks,
-        .scale = T{1} / std::sqrt(static_cast<T>(width)),
+        .scale = scale,
         .log_sums = log_sums,
         .deltas = matrix_view<T>(scratch.data(), qkv.rows, heads),
         .qkv_grad = qkv_grad};
@@ -103,7 +101,7 @@ void attention_backward(L const& lane,
     lane.for_blocks(blocks, shared, kernel::attend_chunk_key_grad<T, O>{of});
   } else {
     kernel::attend_by_products_backward(
-        lane, qkv, offsets, heads, log_sums, y_grad, qkv_grad, scratch);
+        lane, qkv, offsets, heads, scale, log_sums, y_grad, qkv_grad, scratch);
   }
 }
 

@@ -106,10 +106,7 @@ class batch_loader {
                  batch);
     });
 
-    batch.target_offsets.assign(static_cast<std::size_t>(images) + 1, 0);
-    for (std::size_t i = 0; i < indices.size(); ++i)
-      batch.target_offsets[i + 1] =
-          batch.target_offsets[i] + batch.plan.counts(static_cast<index_t>(i)).target;
+    batch.plan.target_offsets(batch.target_offsets);
     // As many as there can be, so that no ragged batch needs more than one before it.
     reserve(batch.targets, images * (config_.num_patches() - 1) * batch.target_width);
     zero_losses_.assign(indices.size(), 0.0);
@@ -178,13 +175,7 @@ class batch_loader {
                                  batch.target_width);
     objective_.target(
         config_, batch.patches_of(image, image + 1), batch.plan.target(image), targets);
-    double squares = 0;
-    for (index_t i = 0; i < targets.size(); ++i) {
-      auto const value = static_cast<double>(targets.data[i]);
-      squares += value * value;
-    }
-    zero_losses_[static_cast<std::size_t>(image)] =
-        squares / static_cast<double>(batch.target_width);
+    zero_losses_[static_cast<std::size_t>(image)] = loss_of_zero(matrix_view<T const>(targets));
   }
 
   D const& dataset_;

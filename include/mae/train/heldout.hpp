@@ -9,7 +9,6 @@
 #include <mae/mask/uniform.hpp>
 #include <mae/model/network.hpp>
 #include <mae/model/prepared_weights.hpp>
-#include <mae/model/reconstruction.hpp>
 #include <mae/model/shard.hpp>
 #include <mae/model/staging.hpp>
 #include <mae/op/set_zero.hpp>
@@ -34,7 +33,7 @@ class shard_loss {
 
  public:
   shard_loss(network_sizes const& sizes, B const& backend, index_t tokens)
-      : backend_(backend), per_shard_(images_per_shard(tokens, B::shards.rows)) {
+      : backend_(backend), per_shard_(B::shards.images_of(tokens)) {
     for (int worker = 0; worker < backend.num_workers(); ++worker)
       passes_.push_back(std::make_unique<pass>(backend, sizes));
   }

@@ -2,7 +2,6 @@
 
 #include <mae/backend/concept.hpp>
 #include <mae/core/types.hpp>
-#include <mae/model/reconstruction.hpp>
 
 #include <algorithm>
 
@@ -33,7 +32,7 @@ constexpr shard_schedule schedule_shards(index_t images,
                                          index_t gradient_bytes,
                                          shard_limits const& limits) {
   constexpr index_t most_bytes = index_t{1} << 30;
-  index_t const shards = ceil_div(images, images_per_shard(tokens, limits.rows));
+  index_t const shards = ceil_div(images, limits.images_of(tokens));
   index_t const lanes =
       std::min({limits.lanes, shards, std::max<index_t>(1, most_bytes / gradient_bytes)});
   return {.images = images, .shards = std::min(images, round_up(shards, lanes)), .lanes = lanes};
