@@ -8,14 +8,12 @@ namespace {
 template <class Operand>
 std::unique_ptr<training_task> make(task_parts const& parts) {
   using backend = mae::cuda_backend<Operand>;
-  bool const tf32 = parts.settings.precision == precision_choice::tf32;
-  backend const gpu(parts.threads, {.tf32 = tf32});
+  backend const gpu(parts.threads, {.tf32 = parts.settings.precision == precision_choice::tf32});
   return std::make_unique<backend_task<backend>>(
       parts,
       gpu,
-      compute_description{.backend = backend::name(),
-                          .precision = tf32 ? "tf32" : backend::precision(),
-                          .device = gpu.device_name()});
+      compute_description{
+          .backend = backend::name(), .precision = gpu.precision(), .device = gpu.device_name()});
 }
 
 }  // namespace

@@ -13,11 +13,12 @@ namespace pretrain {
 template <class Backend>
 std::unique_ptr<training_task> make_processor_task(task_parts const& parts) {
   using operand = typename Backend::lane::operand;
+  Backend const backend(parts.threads);
   return std::make_unique<backend_task<Backend>>(
       parts,
-      Backend(parts.threads),
+      backend,
       compute_description{.backend = Backend::name(),
-                          .precision = Backend::precision(),
+                          .precision = backend.precision(),
                           .device = mae::isa_name,
                           .is_emulated = !mae::has_product_instruction<operand>,
                           .uses_processor = true});

@@ -1,15 +1,24 @@
 #pragma once
 
 #include <mae/backend/block.hpp>
+#include <mae/core/bfloat16.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <span>
+#include <type_traits>
 
 namespace mae {
+
+/// What products of these operands are called: "fp32", "fp64" or "bf16".
+template <class Operand>
+inline constexpr char const* precision_name = std::is_same_v<Operand, bfloat16> ? "bf16"
+                                              : std::is_same_v<Operand, double> ? "fp64"
+                                                                                : "fp32";
 
 namespace archetype {
 
@@ -177,9 +186,9 @@ concept Backend = requires(B const& backend, index_t n, archetype::any_lane_body
   /// helper in [0, num_helpers()).
   { backend.num_helpers() } -> std::same_as<int>;
   { backend.for_each_inside(n, body) } -> std::same_as<void>;
-  /// Its name, and what it multiplies: "fp32", "bf16".
+  /// Its name, and what it multiplies: "fp32", "bf16"; a resume compares the latter.
   { B::name() } -> std::convertible_to<char const*>;
-  { B::precision() } -> std::convertible_to<char const*>;
+  { backend.precision() } -> std::convertible_to<char const*>;
   /// The host's threads.
   { backend.threads() } -> std::same_as<thread_pool&>;
 };

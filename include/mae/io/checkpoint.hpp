@@ -53,7 +53,7 @@ template <class Trainer>
 settings_list resume_settings(Trainer const& training) {
   settings_list all = describe(training.options());
   auto const& shards = training.shards();
-  all.push_back({"precision", std::decay_t<decltype(training.model())>::backend_type::precision()});
+  all.push_back({"precision", training.model().backend().precision()});
   all.push_back({"shards", std::to_string(shards.shards)});
   all.push_back({"lanes", std::to_string(shards.lanes)});
   all.push_back({"steps_per_epoch", std::to_string(training.steps_per_epoch())});

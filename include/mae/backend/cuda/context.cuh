@@ -54,6 +54,8 @@ class context {
     return static_cast<char const*>(properties.name);
   }
 
+  /// Whether it multiplies floats by TensorFloat-32.
+  bool uses_tf32() const { return options_.tf32; }
   /// The shared memory that a thread block can have.
   std::size_t shared_bytes() const { return shared_bytes_; }
 

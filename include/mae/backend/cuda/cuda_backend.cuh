@@ -257,9 +257,9 @@ class thrust_backend<cuda_system, Operand> {
       : threads_(std::move(threads)), context_(std::make_shared<cuda::context>(options)) {}
 
   static constexpr char const* name() { return "cuda"; }
-  static constexpr char const* precision() {
-    if (std::is_same_v<Operand, bfloat16>) return "bf16";
-    return std::is_same_v<Operand, double> ? "fp64" : "fp32";
+  char const* precision() const {
+    return std::is_same_v<Operand, float> && context_->uses_tf32() ? "tf32"
+                                                                   : precision_name<Operand>;
   }
   /// The GPU's name, as its maker calls it.
   std::string device_name() const { return context_->device_name(); }

@@ -166,10 +166,7 @@ class eigen_backend {
   explicit eigen_backend(std::shared_ptr<thread_pool> threads) : threads_(std::move(threads)) {}
 
   static constexpr char const* name() { return "eigen"; }
-  static constexpr char const* precision() {
-    if (std::is_same_v<Operand, bfloat16>) return "bf16";
-    return std::is_same_v<Operand, double> ? "fp64" : "fp32";
-  }
+  char const* precision() const { return precision_name<Operand>; }
   thread_pool& threads() const { return *threads_; }
 
   lane make_lane() const { return {}; }

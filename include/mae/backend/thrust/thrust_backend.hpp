@@ -3,14 +3,12 @@
 #include <mae/backend/concept.hpp>
 #include <mae/backend/thrust/system.hpp>
 #include <mae/backend/thrust/thrust_lane.hpp>
-#include <mae/core/bfloat16.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
 
 #include <memory>
 #include <mutex>
-#include <type_traits>
 #include <utility>
 
 namespace mae {
@@ -39,10 +37,7 @@ class thrust_backend {
       : threads_(std::move(threads)), system_(std::make_shared<system>(threads_->size())) {}
 
   static constexpr char const* name() { return thrust_policy<System>::name; }
-  static constexpr char const* precision() {
-    if (std::is_same_v<Operand, bfloat16>) return "bf16";
-    return std::is_same_v<Operand, double> ? "fp64" : "fp32";
-  }
+  char const* precision() const { return precision_name<Operand>; }
   thread_pool& threads() const { return *threads_; }
 
   lane make_lane() const { return {}; }
