@@ -3,7 +3,7 @@
 #include <mae/backend/block.hpp>
 #include <mae/backend/concept.hpp>
 #include <mae/backend/eigen/eigen_backend.hpp>
-#include <mae/backend/eigen/matrix_product.hpp>
+#include <mae/backend/eigen/eigen_map.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
@@ -23,124 +23,86 @@
 namespace {
 
 using mae::index_t;
-using mae::product_form;
 using mae_test::padded_matrix;
 
-/// c is (rows, cols), the sum runs over `depth`.
+/// The product is (rows, cols), its sums run over `depth`.
 struct product_shape {
   index_t rows;
   index_t cols;
   index_t depth;
 };
 
+/// Whether y is the product of a and b as Eigen computes it, but for rounding: each of the two is
+/// within K eps |a| |b| of the exact one.
 template <class T>
-padded_matrix<T> left_operand(product_form form, product_shape shape, mae::random_stream& random) {
-  return form == product_form::tn ? padded_matrix<T>(shape.depth, shape.rows, random)
-                                  : padded_matrix<T>(shape.rows, shape.depth, random);
+void check_product(padded_matrix<T> const& y, auto const& a, auto const& b) {
+  T const unit = static_cast<T>(2 * a.cols()) * std::numeric_limits<T>::epsilon();
+  auto const error = (mae::eigen_map(y.view()) - a * b).cwiseAbs().eval();
+  auto const bound = (unit * (a.cwiseAbs() * b.cwiseAbs())).eval();
+  CHECK((error.array() <= bound.array()).all());
 }
 
+/// All three products of a lane.
 template <class T>
-padded_matrix<T> right_operand(product_form form, product_shape shape, mae::random_stream& random) {
-  return form == product_form::nt ? padded_matrix<T>(shape.cols, shape.depth, random)
-                                  : padded_matrix<T>(shape.depth, shape.cols, random);
-}
-
-/// The largest error of c + a b, in units of the bound (K + 1) eps (|c| + sum |a||b|): at most 1.
-template <class T>
-double error_over_bound(product_form form,
-                        product_shape shape,
-                        padded_matrix<T> const& a,
-                        padded_matrix<T> const& b,
-                        padded_matrix<T> const& before,
-                        padded_matrix<T> const& after) {
-  double worst = 0;
-  for (index_t i = 0; i < shape.rows; ++i)
-    for (index_t j = 0; j < shape.cols; ++j) {
-      long double exact = before(i, j);
-      long double magnitude = std::abs(exact);
-      for (index_t k = 0; k < shape.depth; ++k) {
-        long double const x = form == product_form::tn ? a(k, i) : a(i, k);
-        long double const y = form == product_form::nt ? b(j, k) : b(k, j);
-        exact += x * y;
-        magnitude += std::abs(x * y);
-      }
-      auto const unit = static_cast<long double>(std::numeric_limits<T>::epsilon());
-      long double const bound = static_cast<long double>(shape.depth + 1) * unit * magnitude;
-      auto const ratio = static_cast<double>(std::abs(after(i, j) - exact) / bound);
-      worst = std::isnan(ratio) ? std::numeric_limits<double>::infinity() : std::max(worst, ratio);
-    }
-  return worst;
-}
-
-template <class T>
-void add_product(product_form form,
-                 mae::matrix_view<T const> a,
-                 mae::matrix_view<T const> b,
-                 mae::matrix_view<T> c) {
-  switch (form) {
-    case product_form::nn:
-      return mae::add_product<product_form::nn>(a, b, c);
-    case product_form::nt:
-      return mae::add_product<product_form::nt>(a, b, c);
-    case product_form::tn:
-      return mae::add_product<product_form::tn>(a, b, c);
-  }
-}
-
-template <class T>
-void check_product(product_form form, product_shape shape) {
-  auto random = mae_test::stream_of(1);
-  auto const a = left_operand<T>(form, shape, random);
-  auto const b = right_operand<T>(form, shape, random);
-  padded_matrix<T> const before(shape.rows, shape.cols, random);
-  padded_matrix<T> after = before;
-  add_product<T>(form, a.view(), b.view(), after.view());
-  CAPTURE(static_cast<int>(form));
+void check_products(product_shape shape) {
+  using lane_type = mae::eigen_lane<T>;
   CAPTURE(shape.rows);
   CAPTURE(shape.cols);
   CAPTURE(shape.depth);
-  CHECK(error_over_bound(form, shape, a, b, before, after) <= 1);
-  CHECK(after.gaps_are_intact());
+  auto random = mae_test::stream_of(1);
+  padded_matrix<T> const a(shape.rows, shape.depth, random);
+  padded_matrix<T> const a_transposed(shape.depth, shape.rows, random);
+  padded_matrix<T> const b(shape.depth, shape.cols, random);
+  padded_matrix<T> const b_transposed(shape.cols, shape.depth, random);
+  lane_type const lane;
+  mae::host_buffer<typename lane_type::cell> cells(
+      lane_type::packed_cells(shape.depth, shape.cols));
+  auto const product = [&](auto const& multiply) {
+    padded_matrix<T> y(shape.rows, shape.cols);
+    multiply(mae::kernel::store_product<T, T>{y.view()});
+    CHECK(y.gaps_are_intact());
+    return y;
+  };
+  check_product(product([&](auto const& store) {
+                  lane.multiply(a.view(), lane.pack(b.view(), cells.data()), store);
+                }),
+                mae::eigen_map(a.view()),
+                mae::eigen_map(b.view()));
+  check_product(product([&](auto const& store) {
+                  lane.multiply(
+                      a.view(), lane.pack_transposed(b_transposed.view(), cells.data()), store);
+                }),
+                mae::eigen_map(a.view()),
+                mae::eigen_map(b_transposed.view()).transpose());
+  check_product(product([&](auto const& store) {
+                  lane.multiply_transposed(a_transposed.view(), b.view(), store);
+                }),
+                mae::eigen_map(a_transposed.view()).transpose(),
+                mae::eigen_map(b.view()));
 }
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("a product adds what a double loop adds, for odd sizes and rows with gaps",
+TEST_CASE_TEMPLATE("a lane multiplies as Eigen does, for odd sizes and rows with gaps",
                    T,
                    float,
                    double) {
-  for (auto const form : {product_form::nn, product_form::nt, product_form::tn})
-    for (index_t const rows : {1, 3, 17, 64})
-      for (index_t const cols : {1, 5, 16, 33})
-        for (index_t const depth : {1, 2, 7, 48, 140}) check_product<T>(form, {rows, cols, depth});
+  for (index_t const rows : {1, 3, 17, 64})
+    for (index_t const cols : {1, 5, 16, 33})
+      for (index_t const depth : {1, 2, 7, 48, 140}) check_products<T>({rows, cols, depth});
+  check_products<T>({203, 129, 517});
 }
 
-TEST_CASE_TEMPLATE("a large product", T, float, double) {
-  for (auto const form : {product_form::nn, product_form::nt, product_form::tn})
-    check_product<T>(form, {203, 129, 517});
-}
-
-TEST_CASE_TEMPLATE("a product with an empty side changes nothing", T, float, double) {
-  for (auto const form : {product_form::nn, product_form::nt, product_form::tn}) {
-    check_product<T>(form, {3, 5, 0});
-    check_product<T>(form, {0, 5, 4});
-    check_product<T>(form, {3, 0, 4});
-  }
-}
-
-TEST_CASE("a product reads and writes columns within wider rows, as attention's heads do") {
+TEST_CASE("a view is a matrix of Eigen in the same place") {
   auto random = mae_test::stream_of(2);
-  padded_matrix<double> const qkv(7, 30, random);
-  padded_matrix<double> scores(7, 7);
-  auto const query = qkv.view().middle_cols(5, 5);
-  auto const key = qkv.view().middle_cols(15, 5);
-  mae::add_product<product_form::nt, double>(query, key, scores.view());
-  for (index_t i = 0; i < 7; ++i)
-    for (index_t j = 0; j < 7; ++j) {
-      double expected = 0;
-      for (index_t k = 0; k < 5; ++k) expected += query(i, k) * key(j, k);
-      CHECK(scores(i, j) == doctest::Approx(expected).epsilon(1e-14));
-    }
+  padded_matrix<double> values(7, 30, random);
+  padded_matrix<double> const before = values;
+  auto const columns = values.view().middle_cols(5, 4);
+  mae::eigen_map(columns) *= 2.0;
+  CHECK(values.gaps_are_intact());
+  for (index_t row = 0; row < 7; ++row)
+    for (index_t col = 0; col < 30; ++col)
+      CHECK(values(row, col) == before(row, col) * (col >= 5 && col < 9 ? 2.0 : 1.0));
 }
 
 TEST_CASE_TEMPLATE("a team multiplies to the same bits as one thread", T, float, double) {

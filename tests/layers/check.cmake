@@ -1,5 +1,5 @@
 # Checks the floors of architecture.md, section 2: a header includes only its own floor and those
-# below it, in angle brackets, and Eigen only in backend/eigen/matrix_product.hpp.
+# below it, in angle brackets, and Eigen only in backend/eigen/eigen_map.hpp.
 #   cmake -D INCLUDE_DIR=<folder that holds mae/> -P check.cmake
 
 set(floors core backend op data images patch mask objective model train io eval interop)  # from the ground up
@@ -22,8 +22,8 @@ function(violations_of header result)
       if(included_height EQUAL -1 OR included_height GREATER height)
         list(APPEND found "mae/${header}: ${CMAKE_MATCH_1} is not below ${floor}: ${line}")
       endif()
-    elseif(line MATCHES "<(unsupported/)?Eigen/" AND NOT header STREQUAL "backend/eigen/matrix_product.hpp")
-      list(APPEND found "mae/${header}: Eigen belongs to backend/eigen/matrix_product.hpp: ${line}")
+    elseif(line MATCHES "<(unsupported/)?Eigen/" AND NOT header STREQUAL "backend/eigen/eigen_map.hpp")
+      list(APPEND found "mae/${header}: Eigen belongs to backend/eigen/eigen_map.hpp: ${line}")
     endif()
   endforeach()
   set(${result} "${found}" PARENT_SCOPE)
