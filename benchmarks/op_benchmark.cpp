@@ -9,6 +9,7 @@
 #include <mae/core/row_offsets.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/model/carver.hpp>
 #include <mae/op/adamw.hpp>
 #include <mae/op/attention.hpp>
 #include <mae/op/gelu.hpp>
@@ -30,17 +31,26 @@ constexpr index_t shard_rows = 256;  // as training cuts batches for the process
 template <class T>
 class matrix {
  public:
-  matrix(index_t rows, index_t cols) : values_(rows * cols), rows_(rows), cols_(cols) {
+  matrix(index_t rows, index_t cols) : matrix(rows, cols, cols) {}
+  matrix(index_t rows, index_t cols, index_t stride)
+      : values_(rows * stride), rows_(rows), cols_(cols), stride_(stride) {
     mae::random_stream random{mae::stream_key{}};
     for (T& value : values_.span())
       value = static_cast<T>(static_cast<float>(0.1 * random.normal()));
   }
-  mae::matrix_view<T> view() { return values_.matrix(rows_, cols_); }
+  mae::matrix_view<T> view() { return {values_.data(), rows_, cols_, stride_}; }
 
  private:
   mae::host_buffer<T> values_;
   index_t rows_;
   index_t cols_;
+  index_t stride_;
+};
+
+/// What products read and write, as training lays it.
+template <class T>
+struct activations : matrix<T> {
+  activations(index_t rows, index_t cols) : matrix<T>(rows, cols, mae::operand_stride<T>(cols)) {}
 };
 
 /// A linear layer's parameters as products read them, and its gradients.
@@ -96,8 +106,8 @@ void linear(benchmark::State& state) {
   index_t const out = state.range(1);
   mae::eigen_lane<Operand> const lane;
   layer<Operand> weights(in, out);
-  matrix<Operand> x(shard_rows, in);
-  matrix<Operand> y(shard_rows, out);
+  activations<Operand> x(shard_rows, in);
+  activations<Operand> y(shard_rows, out);
   auto const operands = weights.operands();
   for (auto _ : state) mae::linear_forward(lane, x.view(), operands, y.view());
   report_operations<Operand>(state, product(shard_rows, in, out));
@@ -109,9 +119,9 @@ void linear_with_gelu(benchmark::State& state) {
   index_t const out = state.range(1);
   mae::eigen_lane<Operand> const lane;
   layer<Operand> weights(in, out);
-  matrix<Operand> x(shard_rows, in);
-  matrix<Operand> y(shard_rows, out);
-  matrix<Operand> slope(shard_rows, out);
+  activations<Operand> x(shard_rows, in);
+  activations<Operand> y(shard_rows, out);
+  activations<Operand> slope(shard_rows, out);
   auto const operands = weights.operands();
   for (auto _ : state) mae::linear_gelu_forward(lane, x.view(), operands, y.view(), slope.view());
   report_operations<Operand>(state, product(shard_rows, in, out));
@@ -124,8 +134,8 @@ void linear_backward(benchmark::State& state) {
   index_t const out = state.range(1);
   mae::eigen_lane<Operand> const lane;
   layer<Operand> weights(in, out);
-  matrix<Operand> x(shard_rows, in);
-  matrix<Operand> y_grad(shard_rows, out);
+  activations<Operand> x(shard_rows, in);
+  activations<Operand> y_grad(shard_rows, out);
   matrix<float> x_grad(shard_rows, in);
   auto const operands = weights.operands();
   for (auto _ : state)
@@ -164,8 +174,8 @@ void attention(benchmark::State& state) {
   lane_type const lane;
   sequences const all(state);
   auto const starts = all.starts();
-  matrix<Operand> qkv(all.rows(), 3 * all.width);
-  matrix<Operand> y(all.rows(), all.width);
+  activations<Operand> qkv(all.rows(), 3 * all.width);
+  activations<Operand> y(all.rows(), all.width);
   matrix<float> log_sums(all.rows(), all.heads);
   mae::host_buffer<float> scratch(mae::attention_scratch_size<lane_type>(all.extent()));
   for (auto _ : state)
@@ -180,9 +190,9 @@ void attention_backward(benchmark::State& state) {
   lane_type const lane;
   sequences const all(state);
   auto const starts = all.starts();
-  matrix<Operand> qkv(all.rows(), 3 * all.width);
-  matrix<Operand> y(all.rows(), all.width);
-  matrix<Operand> qkv_grad(all.rows(), 3 * all.width);
+  activations<Operand> qkv(all.rows(), 3 * all.width);
+  activations<Operand> y(all.rows(), all.width);
+  activations<Operand> qkv_grad(all.rows(), 3 * all.width);
   matrix<float> log_sums(all.rows(), all.heads);
   mae::host_buffer<float> scratch(mae::attention_scratch_size<lane_type>(all.extent()));
   mae::attention_forward(

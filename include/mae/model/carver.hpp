@@ -8,6 +8,16 @@
 
 namespace mae {
 
+/// The stride of a matrix of operands of so many columns: rows that lie a multiple of 4096 bytes
+/// apart push each other out of a core's first cache, so that such ones are given a cache line
+/// more.
+template <class T>
+constexpr index_t operand_stride(index_t cols) {
+  constexpr index_t page = 4096 / sizeof(T);
+  constexpr index_t line = 64 / sizeof(T);
+  return cols % page == 0 ? cols + line : cols;
+}
+
 /// Cuts a flat array into matrices, one behind the other. Without an array it only counts, so that
 /// one description of a workspace gives first its size and then its parts.
 template <class T>
@@ -21,15 +31,11 @@ class carver {
     used_ += round_up(rows * cols, tensor_alignment);
     return base_ == nullptr ? matrix_view<T>{} : matrix_view<T>{base_ + offset, rows, cols};
   }
-  /// A matrix of operands, of a type that is not larger than T, as products read it best: rows that
-  /// lie a multiple of 4096 bytes apart push each other out of a core's first cache, so that such
-  /// ones are given a cache line more.
+  /// A matrix of operands, of a type that is not larger than T, as products read it best.
   template <class U>
   matrix_view<U> matrix_of(index_t rows, index_t cols) {
     static_assert(sizeof(U) <= sizeof(T));
-    constexpr index_t page = 4096 / sizeof(U);
-    constexpr index_t line = 64 / sizeof(U);
-    index_t const stride = cols % page == 0 ? cols + line : cols;
+    index_t const stride = operand_stride<U>(cols);
     constexpr index_t each = sizeof(U);
     constexpr index_t whole = sizeof(T);
     auto const place = vector(ceil_div(rows * stride * each, whole));
