@@ -14,10 +14,7 @@ namespace benchmarks {
 /// the program's exit status.
 template <class Measure>
 int run_on_processor(arguments const& chosen, Measure const& measure) {
-  if (chosen.precision == "tf32") {
-    std::fprintf(stderr, "a processor has no tf32: --precision is fp32 or bf16\n");
-    return 2;
-  }
+  if (!is_of_processors(chosen)) return 2;
   auto const run_on = [&](auto const& backend) {
     return with_config(chosen.config, [&](auto config) { measure(config, backend); });
   };
