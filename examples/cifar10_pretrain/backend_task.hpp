@@ -66,9 +66,10 @@ class backend_task final : public training_task {
   part_encoder feature_encoder(image_set const& images) const override {
     auto const encoder =
         std::make_shared<mae::sized_encoder<Backend> const>(mae::encoder_of(model_));
-    return [encoder, &images](mae::index_t first, mae::index_t size) {
+    auto const features = [encoder, &images](mae::index_t first, mae::index_t size) {
       return encoder->features(mae::subset(images, first, size), mae::pooling::mean);
     };
+    return {features, images_of_part(encoder->backend(), encoder->num_tokens())};
   }
   std::vector<float> paint(std::span<float const> images,
                            mae::mask_plan const& plan) const override {

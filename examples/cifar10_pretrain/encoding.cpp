@@ -19,14 +19,14 @@ std::string describe(mae::index_t encoded, mae::index_t count, double seconds) {
 }  // namespace
 
 std::vector<float> encode_in_parts(mae::index_t count,
-                                   part_encoder const& encode,
+                                   part_encoder const& part,
                                    progress_line& progress,
                                    std::function<bool()> const& should_stop) {
   double const start = mae::monotonic_seconds();
   std::vector<float> all;
-  for (mae::index_t first = 0; first < count && !should_stop(); first += images_at_once) {
-    mae::index_t const size = std::min(images_at_once, count - first);
-    auto const features = encode(first, size);
+  for (mae::index_t first = 0; first < count && !should_stop(); first += part.images) {
+    mae::index_t const size = std::min(part.images, count - first);
+    auto const features = part.features(first, size);
     all.insert(all.end(), features.begin(), features.end());
     mae::index_t const encoded = first + size;
     progress.show(static_cast<double>(encoded) / static_cast<double>(count),

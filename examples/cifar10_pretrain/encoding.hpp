@@ -2,6 +2,7 @@
 
 #include "terminal.hpp"
 
+#include <mae/backend/concept.hpp>
 #include <mae/core/types.hpp>
 
 #include <functional>
@@ -9,16 +10,23 @@
 
 namespace pretrain {
 
-/// Features (size, width) of `size` images from `first` on.
-using part_encoder = std::function<std::vector<float>(mae::index_t first, mae::index_t size)>;
+/// What encodes images part after part, with a look at the clock between two.
+struct part_encoder {
+  /// Features (size, width) of `size` images from `first` on.
+  std::function<std::vector<float>(mae::index_t first, mae::index_t size)> features;
+  mae::index_t images;  // of a part
+};
 
-/// Images that are encoded between two looks at the clock.
-inline constexpr mae::index_t images_at_once = 64;
+/// The images of a part, of `tokens` each: enough that every worker has some shards.
+template <mae::Backend B>
+mae::index_t images_of_part(B const& backend, mae::index_t tokens) {
+  return 8 * backend.num_workers() * B::shards.images_of(tokens);
+}
 
-/// Features (count, width) of the first `count` images, in parts of `images_at_once`; shows
-/// progress and the time left. Ends early, with the features that there are, when `should_stop`.
+/// Features (count, width) of the first `count` images; shows progress and the time left. Ends
+/// early, with the features that there are, when `should_stop`.
 std::vector<float> encode_in_parts(mae::index_t count,
-                                   part_encoder const& encode,
+                                   part_encoder const& part,
                                    progress_line& progress,
                                    std::function<bool()> const& should_stop);
 

@@ -116,6 +116,7 @@ class session {
   mae::index_t step_images() const { return settings_.batch_size * settings_.accumulate; }
   double epochs_of(std::int64_t steps) const;
 
+  clock::time_point start_ = clock::now();
   options const& settings_;
   progress_line progress_;
   image_sets const& images_;
@@ -130,7 +131,6 @@ class session {
   training_speed speed_;
   std::optional<double> shown_loss_;
   std::optional<double> last_epoch_loss_;
-  clock::time_point start_ = clock::now();
 };
 
 session::session(options const& settings, image_sets const& images)

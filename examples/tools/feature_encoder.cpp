@@ -30,10 +30,13 @@ std::vector<float> feature_encoder::encode(pretrain::image_set const& images,
                                            mae::index_t count,
                                            mae::pooling pool,
                                            pretrain::progress_line& progress) const {
-  auto const encode_part = [&](mae::index_t first, mae::index_t size) {
-    return parts_->encoder.features(mae::subset(images, first, size), pool);
+  auto const& encoder = parts_->encoder;
+  auto const features = [&](mae::index_t first, mae::index_t size) {
+    return encoder.features(mae::subset(images, first, size), pool);
   };
-  return pretrain::encode_in_parts(count, encode_part, progress, [] { return false; });
+  pretrain::part_encoder const part{
+      features, pretrain::images_of_part(encoder.backend(), encoder.num_tokens())};
+  return pretrain::encode_in_parts(count, part, progress, [] { return false; });
 }
 
 }  // namespace tools

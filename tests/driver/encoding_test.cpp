@@ -2,6 +2,7 @@
 
 #include "terminal.hpp"
 
+#include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/types.hpp>
 
 #include <doctest/doctest.h>
@@ -39,13 +40,12 @@ struct fixture {
   std::ostringstream out;
   pretrain::progress_line progress{out, pretrain::progress_style::lines, 80};
   counting_encoder encoder;
-  pretrain::part_encoder encode = [this](index_t first, index_t size) {
-    return encoder(first, size);
-  };
+  pretrain::part_encoder part{[this](index_t first, index_t size) { return encoder(first, size); },
+                              64};
 };
 
 TEST_CASE_FIXTURE(fixture, "images are encoded in parts, the last of them what is left") {
-  auto const features = encode_in_parts(130, encode, progress, never);
+  auto const features = encode_in_parts(130, part, progress, never);
   REQUIRE(features.size() == 260);
   for (std::size_t i = 0; i < 130; ++i) {
     CHECK(features[2 * i] == static_cast<float>(i));
@@ -58,12 +58,20 @@ TEST_CASE_FIXTURE(fixture, "images are encoded in parts, the last of them what i
 
 TEST_CASE_FIXTURE(fixture, "encoding stops when it is asked to, with the features so far") {
   auto const after_one = [this] { return encoder.parts.size() == 1; };
-  CHECK(encode_in_parts(130, encode, progress, after_one).size() == 128);
+  CHECK(encode_in_parts(130, part, progress, after_one).size() == 128);
   CHECK(encoder.parts.size() == 1);
 }
 
+TEST_CASE("a part has shards for every worker, whatever the images' size") {
+  for (int const threads : {1, 3}) {
+    mae::eigen_backend<float> const backend(threads);
+    CHECK(pretrain::images_of_part(backend, 65) == threads * 8 * 4);
+    CHECK(pretrain::images_of_part(backend, 1025) == threads * 8);
+  }
+}
+
 TEST_CASE_FIXTURE(fixture, "of no images there are no features") {
-  CHECK(encode_in_parts(0, encode, progress, never).empty());
+  CHECK(encode_in_parts(0, part, progress, never).empty());
   CHECK(encoder.parts.empty());
 }
 
