@@ -1,8 +1,8 @@
 #pragma once
 
-/// The instruction set that this translation unit is compiled for. Every entity whose code depends
-/// on it lives in an inline namespace of this name, so that units built with different -march flags
-/// have different symbols and can be linked into one program.
+/// The instruction set that this translation unit is compiled for. Every entity whose sizes or
+/// intrinsics depend on it lives in an inline namespace of this name, so that units built with
+/// different -march flags can be linked into one program, for a processor that has what all need.
 #if defined(__AVX512BF16__) && defined(__AMX_TILE__) && defined(__AMX_BF16__)
 #define MAE_ISA amx_bf16
 #define MAE_HAS_TILE_REGISTERS
