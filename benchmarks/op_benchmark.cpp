@@ -136,7 +136,7 @@ void linear_backward(benchmark::State& state) {
   layer<Operand> weights(in, out);
   activations<Operand> x(shard_rows, in);
   activations<Operand> y_grad(shard_rows, out);
-  matrix<float> x_grad(shard_rows, in);
+  activations<float> x_grad(shard_rows, in);
   auto const operands = weights.operands();
   for (auto _ : state)
     mae::linear_backward(

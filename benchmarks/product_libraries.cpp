@@ -7,6 +7,7 @@
 #include <mae/core/bfloat16.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
 #include <mae/model/carver.hpp>
 #include <mae/op/linear.hpp>
 
@@ -58,18 +59,19 @@ void tiles(benchmark::State& state) {
   auto weight = filled<float>(layer.out * layer.in, 0.01F);
   mae::host_buffer<typename lane_type::cell> packed(lane_type::packed_cells(layer.in, layer.out));
   auto bias = filled<float>(layer.out, 0.1F);
-  mae::carver<float> sizes_of_x;
-  sizes_of_x.matrix_of<Operand>(rows, layer.in);
-  mae::host_buffer<float> memory(sizes_of_x.used());
-  auto const x = mae::carver<float>(memory.data()).matrix_of<Operand>(rows, layer.in);
+  index_t const x_stride = mae::operand_stride<Operand>(layer.in);
+  index_t const y_stride = mae::operand_stride<Operand>(layer.out);
+  mae::host_buffer<Operand> x_values(rows * x_stride);
+  mae::host_buffer<Operand> y_values(rows * y_stride);
+  mae::matrix_view<Operand> const x{x_values.data(), rows, layer.in, x_stride};
+  mae::matrix_view<Operand> const y{y_values.data(), rows, layer.out, y_stride};
   for (index_t row = 0; row < rows; ++row)
     std::ranges::fill(x.row(row), static_cast<Operand>(0.1F));
-  mae::host_buffer<Operand> y(rows * layer.out);
   mae::linear_operands<lane_type> const operands{
       lane.pack_transposed(weight.matrix(layer.out, layer.in), packed.data()),
       {},
       bias.matrix(1, layer.out).row(0)};
-  for (auto _ : state) mae::linear_forward<lane_type>(lane, x, operands, y.matrix(rows, layer.out));
+  for (auto _ : state) mae::linear_forward<lane_type>(lane, x, operands, y);
   report<Operand>(state, layer);
 }
 

@@ -28,12 +28,11 @@ bool measure_on(benchmarks::arguments const& chosen) {
 int main(int argc, char** argv) {
   std::string_view const system = argc > 1 ? argv[1] : "";
   auto const chosen = benchmarks::parse(argc - 1, argv + 1);
+  if (!benchmarks::is_of_processors(chosen)) return 2;
   bool known = false;
-  if (chosen.precision != "tf32") {
-    if (system == "cpp") known = measure_on<mae::cpp_system>(chosen);
-    if (system == "omp") known = measure_on<mae::omp_system>(chosen);
-    if (system == "tbb") known = measure_on<mae::tbb_system>(chosen);
-  }
+  if (system == "cpp") known = measure_on<mae::cpp_system>(chosen);
+  if (system == "omp") known = measure_on<mae::omp_system>(chosen);
+  if (system == "tbb") known = measure_on<mae::tbb_system>(chosen);
   if (known) return 0;
   std::fprintf(stderr,
                "usage: thrust_step_speed cpp|omp|tbb [--config tiny4|tiny2|base16] "

@@ -1,7 +1,6 @@
 #include "padded_matrix.hpp"
 
 #include <mae/backend/block.hpp>
-#include <mae/backend/concept.hpp>
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/backend/eigen/eigen_map.hpp>
 #include <mae/core/buffer.hpp>
@@ -58,7 +57,7 @@ void check_products(product_shape shape) {
   mae::host_buffer<typename lane_type::cell> cells(
       lane_type::packed_cells(shape.depth, shape.cols));
   auto const product = [&](auto const& multiply) {
-    padded_matrix<T> y(shape.rows, shape.cols);
+    padded_matrix<T> y(shape.rows, shape.cols, std::numeric_limits<T>::quiet_NaN());
     multiply(mae::kernel::store_product<T, T>{y.view()});
     CHECK(y.gaps_are_intact());
     return y;
@@ -91,6 +90,7 @@ TEST_CASE_TEMPLATE("a lane multiplies as Eigen does, for odd sizes and rows with
     for (index_t const cols : {1, 5, 16, 33})
       for (index_t const depth : {1, 2, 7, 48, 140}) check_products<T>({rows, cols, depth});
   check_products<T>({203, 129, 517});
+  check_products<T>({0, 5, 4});
 }
 
 TEST_CASE("a view is a matrix of Eigen in the same place") {

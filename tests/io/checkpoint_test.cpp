@@ -389,15 +389,24 @@ TEST_CASE("another mask, objective, model or dataset is refused by name") {
         "steps_per_epoch is 5 in the file, but 6 here");
 }
 
-TEST_CASE("another precision is refused by name") {
+/// A backend whose objects differ in precision, as a GPU's do.
+struct rounding_backend : mae::eigen_backend<float> {
+  using mae::eigen_backend<float>::eigen_backend;
+  char const* precision() const { return "tf32"; }
+};
+
+TEST_CASE_TEMPLATE("another precision is refused by name",
+                   Backend,
+                   mae::eigen_backend<mae::bfloat16>,
+                   rounding_backend) {
   saved_training const file;
   ingredients const of;
-  using mixed = mae::eigen_backend<mae::bfloat16>;
-  mae::autoencoder<small_config, any_mask, mixed, any_objective> model(
-      {.seed = of.model_seed, .mask = of.mask, .objective = of.objective, .backend = mixed(1)});
+  Backend const backend(1);
+  mae::autoencoder<small_config, any_mask, Backend, any_objective> model(
+      {.seed = of.model_seed, .mask = of.mask, .objective = of.objective, .backend = backend});
   mae::trainer trainer(model, of.images, of.options);
   CHECK(refusal_of<mae::config_error>([&] { mae::load_training(file.path, trainer); }) ==
-        file.path + ": precision is fp32 in the file, but bf16 here");
+        file.path + ": precision is fp32 in the file, but " + backend.precision() + " here");
 }
 
 TEST_CASE("a saliency mask is refused by the name of what differs") {

@@ -126,7 +126,7 @@ std::string refusal(bars const& dataset, mae::training_options const& options) {
   try {
     mae::trainer const trainer(model, dataset, options);
   } catch (mae::config_error const& error) {
-    CHECK(model.statistics().mean.empty());  // for another dataset
+    CHECK(model.statistics().mean.empty());  // another dataset may set them
     return error.what();
   }
   return {};
