@@ -173,7 +173,7 @@ concept Backend = requires(B const& backend, index_t n, archetype::any_lane_body
   /// Whether its memory is the host's: arrays of either are then the other's, without a copy.
   { B::uses_host_memory } -> std::convertible_to<bool>;
   /// How batches are cut for it.
-  { B::shards } -> std::convertible_to<shard_limits>;
+  { B::shards } -> std::same_as<shard_limits const&>;
   { backend.make_lane() } -> std::same_as<typename B::lane>;
   /// One for shards so few that workers would be idle: all threads share its work. Not for use
   /// within for_lanes.
@@ -186,7 +186,7 @@ concept Backend = requires(B const& backend, index_t n, archetype::any_lane_body
   /// helper in [0, num_helpers()).
   { backend.num_helpers() } -> std::same_as<int>;
   { backend.for_each_inside(n, body) } -> std::same_as<void>;
-  /// Its name, and what it multiplies: "fp32", "bf16"; a resume compares the latter.
+  /// Its name; and what this one multiplies ("fp32", "tf32", "bf16"), which a resume compares.
   { B::name() } -> std::convertible_to<char const*>;
   { backend.precision() } -> std::convertible_to<char const*>;
   /// The host's threads.

@@ -94,7 +94,8 @@ class mask_plan {
     }
     return sum;
   }
-  /// Which of all targets are an image's: those of image i become [offsets[i], offsets[i + 1]).
+  /// Image i has the targets [offsets[i], offsets[i + 1]) of all. Into a vector that a loader
+  /// keeps, so that no batch allocates.
   void target_offsets(std::vector<index_t>& offsets) const {
     offsets.assign(1, 0);
     for (auto const& [visible, target] : counts_) offsets.push_back(offsets.back() + target);

@@ -4,6 +4,7 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 
+#include <cassert>
 #include <concepts>
 #include <span>
 
@@ -26,6 +27,7 @@ concept Objective = std::movable<O> && requires(O const& objective,
 /// width), which lie without gaps.
 template <class T>
 double loss_of_zero(matrix_view<T const> targets) {
+  assert(targets.stride == targets.cols);
   double squares = 0;
   for (index_t i = 0; i < targets.size(); ++i) {
     auto const value = static_cast<double>(targets.data[i]);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <mae/core/isa.hpp>
-#include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 
 #include <Eigen/Core>

@@ -4,6 +4,7 @@
 #include <mae/backend/thrust/system.hpp>
 #include <mae/backend/thrust/thrust_lane.hpp>
 #include <mae/core/buffer.hpp>
+#include <mae/core/isa.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
 
@@ -12,6 +13,7 @@
 #include <utility>
 
 namespace mae {
+inline namespace MAE_ISA {
 
 /// A host system of Thrust: one shard after the other, each by all of the system's threads. It
 /// shows on the host what the GPU's backend does: functors in blocks, one large shard. For training
@@ -69,4 +71,5 @@ class thrust_backend {
 static_assert(Backend<thrust_backend<cpp_system, float>> &&
               Backend<thrust_backend<cpp_system, double>>);
 
+}  // namespace MAE_ISA
 }  // namespace mae
