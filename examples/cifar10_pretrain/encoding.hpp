@@ -10,14 +10,15 @@
 
 namespace pretrain {
 
-/// What encodes images part after part, with a look at the clock between two.
+/// What encodes images part after part, with a look at Ctrl-C and the time between two.
 struct part_encoder {
   /// Features (size, width) of `size` images from `first` on.
   std::function<std::vector<float>(mae::index_t first, mae::index_t size)> features;
   mae::index_t images;  // of a part
 };
 
-/// The images of a part, of `tokens` each: enough that every worker has some shards.
+/// The images of a part, of `tokens` each: eight shards for every worker, so that none waits long
+/// for another at its end, and that small models on few cores are asked several times a second.
 template <mae::Backend B>
 mae::index_t images_of_part(B const& backend, mae::index_t tokens) {
   return 8 * backend.num_workers() * B::shards.images_of(tokens);

@@ -241,8 +241,8 @@ flag_group run_flags(options& o) {
                   precision_words,
                   o.precision,
                   "fp32; tf32 (cuda): products of TensorFloat-32; bf16: products of\n"
-                  "bfloat16, all else in fp32: faster where the hardware has\n"
-                  "instructions for it, slower elsewhere"),
+                  "bfloat16, all else in fp32: faster on GPUs, on Zen 4 and with\n"
+                  "AMX, slower on other processors"),
            {"preview",
             "",
             "show reconstructions in the terminal (24-bit colour) at every epoch",

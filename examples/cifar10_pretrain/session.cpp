@@ -116,7 +116,7 @@ class session {
   mae::index_t step_images() const { return settings_.batch_size * settings_.accumulate; }
   double epochs_of(std::int64_t steps) const;
 
-  clock::time_point start_ = clock::now();
+  clock::time_point start_ = clock::now();  // first: what is measured before training counts
   options const& settings_;
   progress_line progress_;
   image_sets const& images_;
