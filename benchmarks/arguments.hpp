@@ -60,9 +60,9 @@ inline arguments parse(int argc, char** argv) {
   return chosen;
 }
 
-/// Whether processors have the chosen precision; says so where they do not.
-inline bool is_of_processors(arguments const& chosen) {
-  if (chosen.precision != "tf32") return true;
+/// Whether processors have a precision; says so where they do not.
+inline bool processors_have(std::string const& precision) {
+  if (precision != "tf32") return true;
   std::fprintf(stderr, "a processor has no tf32: --precision is fp32 or bf16\n");
   return false;
 }

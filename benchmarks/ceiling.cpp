@@ -11,7 +11,7 @@
 
 int main(int argc, char** argv) {
   auto const chosen = benchmarks::parse(argc, argv);
-  if (!benchmarks::is_of_processors(chosen)) return 2;
+  if (!benchmarks::processors_have(chosen.precision)) return 2;
   double const rate = chosen.precision == "bf16"
                           ? benchmarks::measure_ceiling<mae::bfloat16>(chosen.threads)
                           : benchmarks::measure_ceiling<float>(chosen.threads);

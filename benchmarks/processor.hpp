@@ -14,7 +14,7 @@ namespace benchmarks {
 /// the program's exit status.
 template <class Measure>
 int run_on_processor(arguments const& chosen, Measure const& measure) {
-  if (!is_of_processors(chosen)) return 2;
+  if (!processors_have(chosen.precision)) return 2;
   auto const run_on = [&](auto const& backend) {
     return with_config(chosen.config, [&](auto config) { measure(config, backend); });
   };

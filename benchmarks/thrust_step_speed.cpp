@@ -28,7 +28,7 @@ bool measure_on(benchmarks::arguments const& chosen) {
 int main(int argc, char** argv) {
   std::string_view const system = argc > 1 ? argv[1] : "";
   auto const chosen = benchmarks::parse(argc - 1, argv + 1);
-  if (!benchmarks::is_of_processors(chosen)) return 2;
+  if (!benchmarks::processors_have(chosen.precision)) return 2;
   bool known = false;
   if (system == "cpp") known = measure_on<mae::cpp_system>(chosen);
   if (system == "omp") known = measure_on<mae::omp_system>(chosen);
