@@ -242,7 +242,8 @@ flag_group run_flags(options& o) {
                   o.precision,
                   "fp32; tf32 (cuda): products of TensorFloat-32; bf16: products of\n"
                   "bfloat16, all else in fp32: faster on GPUs, on Zen 4 and with\n"
-                  "AMX, slower on other processors"),
+                  "AMX; slower on Intel's processors without AMX and on those\n"
+                  "without bfloat16"),
            {"preview",
             "",
             "show reconstructions in the terminal (24-bit colour) at every epoch",
