@@ -19,7 +19,9 @@ write_basic_package_version_file(
 install(
   FILES ${CMAKE_CURRENT_BINARY_DIR}/maeConfig.cmake
         ${CMAKE_CURRENT_BINARY_DIR}/maeConfigVersion.cmake
+        ${CMAKE_CURRENT_LIST_DIR}/maeEigen.cmake
         ${CMAKE_CURRENT_LIST_DIR}/maeNative.cmake
+        ${CMAKE_CURRENT_LIST_DIR}/maeComponents.cmake
         ${CMAKE_CURRENT_LIST_DIR}/maeThrust.cmake
         ${CMAKE_CURRENT_LIST_DIR}/maeCuda.cmake
         ${CMAKE_CURRENT_LIST_DIR}/maeImages.cmake

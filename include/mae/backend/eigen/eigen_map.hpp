@@ -7,6 +7,8 @@
 
 #include <type_traits>
 
+static_assert(EIGEN_VERSION_AT_LEAST(3, 4, 0), "mae needs Eigen 3.4 or later");
+
 namespace mae {
 inline namespace MAE_ISA {
 
