@@ -6,10 +6,10 @@
 #include <mae/data/synthetic.hpp>
 #include <mae/images.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <span>
-#include <system_error>
 #include <utility>
 
 namespace pretrain {
@@ -82,17 +82,12 @@ image_sets load_pictures(std::filesystem::path const& folder,
 }
 
 /// Whether `name` is all of a folder that holds pictures.
-bool holds_alone(std::filesystem::path const& folder, char const* name) {
-  namespace fs = std::filesystem;
-  std::error_code failed;
-  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
-       entry.increment(failed)) {
-    std::error_code ignored;  // what cannot be looked at is no folder
-    bool const has_pictures =
-        entry->is_directory(ignored) ? holds_pictures(entry->path()) : mae::is_picture(*entry);
-    if (has_pictures && entry->path().filename() != name) return false;
-  }
-  return holds_pictures(folder / name);
+bool holds_alone(std::filesystem::path const& folder, std::filesystem::path const& name) {
+  mae::left_out_files ignored;
+  auto const found = mae::detail::look_into(folder, ignored);
+  return found.pictures.empty() && std::ranges::all_of(found.folders, [&](auto const& path) {
+           return holds_pictures(path) == (path.filename() == name);
+         });
 }
 
 }  // namespace
@@ -122,12 +117,13 @@ void require_classes(image_sets const& images, std::string const& otherwise) {
 }
 
 bool holds_pictures(std::filesystem::path const& folder) {
-  namespace fs = std::filesystem;
-  std::error_code failed;
-  for (fs::recursive_directory_iterator entry(folder, failed), end; !failed && entry != end;
-       entry.increment(failed))
-    if (mae::is_picture(*entry)) return true;
-  return false;
+  try {
+    mae::picture_list list;
+    mae::detail::add_pictures(folder, -1, list);
+    return !list.files.empty();
+  } catch (mae::io_error const&) {
+    return false;
+  }
 }
 
 picture_folders find_picture_folders(std::filesystem::path const& folder) {

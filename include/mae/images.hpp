@@ -4,3 +4,4 @@
 
 #include <mae/images/image_file.hpp>
 #include <mae/images/image_folder.hpp>
+#include <mae/images/picture_list.hpp>

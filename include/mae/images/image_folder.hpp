@@ -9,15 +9,13 @@
 #include <mae/data/memory_dataset.hpp>
 #include <mae/data/resize.hpp>
 #include <mae/images/image_file.hpp>
+#include <mae/images/picture_list.hpp>
 
 #include <algorithm>
-#include <cctype>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <span>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -57,42 +55,20 @@ inline image_bytes fit_image(image_bytes const& picture,
   return result;
 }
 
-/// Whether an entry of a folder is a file with the name of a picture: *.png, *.jpg, *.jpeg, in
-/// letters of either case.
-inline bool is_picture(std::filesystem::directory_entry const& entry) {
-  std::error_code ignored;  // what cannot be looked at is none
-  if (entry.is_directory(ignored)) return false;
-  std::string ending = entry.path().extension().string();
-  for (char& letter : ending)
-    letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
-}
-
-/// Pictures (PNG, JPEG) of a folder, in the order of their names. Where it has folders, each of
-/// them is a class, in the order of their names, with all pictures below it; otherwise there are no
-/// labels. A picture is decoded whenever it is read; decode_all reads each once.
+/// Pictures (PNG, JPEG) of a folder, as list_pictures finds and orders them. A picture is decoded
+/// whenever it is read; decode_all reads each once.
 class image_folder {
  public:
-  /// Throws io_error when the folder cannot be read; config_error when it has no pictures, or has
-  /// some beside folders that are classes.
-  image_folder(std::string const& path, image_folder_options options) : options_(options) {
+  /// Throws config_error for an extent that no image can have.
+  image_folder(picture_list list, image_folder_options options)
+      : options_(options),
+        files_(std::move(list.files)),
+        class_names_(std::move(list.class_names)) {
     require_valid(options.extent);
-    std::vector<std::filesystem::path> folders;
-    visit<std::filesystem::directory_iterator>(path, [&](auto const& entry) {
-      std::error_code ignored;  // what cannot be looked at is neither
-      if (entry.is_directory(ignored)) folders.push_back(entry.path());
-      if (is_picture(entry)) files_.push_back({entry.path().string(), -1});
-    });
-    bool const has_own = !files_.empty();
-    std::ranges::sort(folders);
-    for (auto const& folder : folders) add_class(folder);
-    if (has_own && !class_names_.empty())
-      throw config_error(path +
-                         ": pictures lie beside folders of pictures, which are classes: put "
-                         "them into one of these, or elsewhere");
-    if (files_.empty()) throw config_error(path + ": no PNG or JPEG file in it");
-    std::ranges::sort(files_, {}, [](file const& one) { return std::pair(one.label, one.path); });
   }
+  /// Throws what list_pictures throws.
+  image_folder(std::string const& path, image_folder_options options)
+      : image_folder(list_pictures(path), options) {}
 
   image_extent extent() const { return options_.extent; }
   index_t size() const { return std::ssize(files_); }
@@ -127,33 +103,10 @@ class image_folder {
   }
 
  private:
-  struct file {
-    std::string path;
-    std::int32_t label;
-  };
-
-  /// Calls use(entry) for what an iterator finds in a folder. Throws io_error where it cannot read.
-  template <class Iterator, class Use>
-  static void visit(std::filesystem::path const& folder, Use const& use) {
-    std::error_code failed;
-    for (Iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed))
-      use(*entry);
-    if (failed) throw io_error(folder.string(), "read folder", failed.value());
-  }
-
-  /// A class, unless there is no picture below the folder.
-  void add_class(std::filesystem::path const& folder) {
-    auto const before = files_.size();
-    auto const label = static_cast<std::int32_t>(class_names_.size());
-    visit<std::filesystem::recursive_directory_iterator>(folder, [&](auto const& entry) {
-      if (is_picture(entry)) files_.push_back({entry.path().string(), label});
-    });
-    if (files_.size() > before) class_names_.push_back(folder.filename().string());
-  }
-  file const& at(index_t index) const { return files_[static_cast<std::size_t>(index)]; }
+  picture_file const& at(index_t index) const { return files_[static_cast<std::size_t>(index)]; }
 
   image_folder_options options_;
-  std::vector<file> files_;
+  std::vector<picture_file> files_;
   std::vector<std::string> class_names_;
 };
 static_assert(Dataset<image_folder>);
