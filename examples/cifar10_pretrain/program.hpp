@@ -2,6 +2,8 @@
 
 #include "command_line.hpp"
 
+#include <mae/core/text.hpp>
+
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -21,12 +23,12 @@ int run_program(char const* name, char const* advice, Run const& run) {
     run();
     return EXIT_SUCCESS;
   } catch (usage_error const& error) {
-    std::cerr << name << ": " << error.what() << '\n';
+    std::cerr << name << ": " << mae::printable(error.what()) << '\n';
     return exit_usage;
   } catch (std::bad_alloc const&) {
     std::cerr << name << ": out of memory; " << advice << '\n';
   } catch (std::exception const& error) {
-    std::cerr << name << ": " << error.what() << '\n';
+    std::cerr << name << ": " << mae::printable(error.what()) << '\n';
   }
   return exit_error;
 }

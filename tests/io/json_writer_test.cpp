@@ -1,3 +1,4 @@
+#include <mae/io/json_reader.hpp>
 #include <mae/io/json_writer.hpp>
 
 #include <doctest/doctest.h>

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <mae/core/text.hpp>
+
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -9,9 +11,11 @@ namespace mae {
 
 /// What every exception of the library derives from. A wrong composition does not compile, a bug is
 /// an `assert`; what the environment or the input does wrong is thrown as one of the types below.
+/// The message is one printable line, whatever names and texts of others stand in it.
 class error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit error(std::string const& message) : std::runtime_error(printable(message)) {}
+  explicit error(char const* message) : std::runtime_error(printable(message)) {}
 };
 
 /// A setting that cannot be used: a ratio outside (0, 1), a batch larger than the dataset.

@@ -108,8 +108,7 @@ inline void require_equal(std::string const& file,
   for (auto const& [name, value] : expected) {
     auto const found = description.find(name);
     if (found != description.end() && found->second != value)
-      throw config_error(file + ": " + name + " is " +
-                         detail::safetensors::printable(found->second) + " in the file, but " +
+      throw config_error(file + ": " + name + " is " + found->second + " in the file, but " +
                          value + " here");
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/core/error.hpp>
+#include <mae/core/text.hpp>
 
 #include <charconv>
 #include <cstddef>
@@ -12,23 +13,6 @@
 #include <utility>
 
 namespace mae {
-
-/// The length of the UTF-8 sequence that `text` begins with: 1 to 4 bytes, 0 when it is not
-/// well-formed (Unicode 15, table 3-7: no overlong form, no surrogate, nothing above U+10FFFF).
-constexpr std::size_t utf8_sequence(std::string_view text) {
-  if (text.empty()) return 0;
-  auto const byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  unsigned const lead = byte(0);
-  if (lead < 0x80) return 1;
-  std::size_t const length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) return 0;
-  unsigned const lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-  unsigned const highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-  if (byte(1) < lowest || byte(1) > highest) return 0;
-  for (std::size_t i = 2; i < length; ++i)
-    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
-  return length;
-}
 
 /// A strict reader of JSON (RFC 8259): of what a safetensors header may hold (objects, arrays,
 /// strings and unsigned integers, which have digits alone), and of the numbers, truth values and

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <mae/core/settings.hpp>
-#include <mae/io/json_reader.hpp>
+#include <mae/core/text.hpp>
 
 #include <cmath>
 #include <concepts>

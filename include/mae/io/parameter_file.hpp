@@ -200,8 +200,8 @@ namespace detail {
 [[noreturn]] inline void refuse_unknown(std::string const& path, tensor_entry const& entry) {
   throw format_error(path,
                      8,
-                     "tensor " + safetensors::printable(entry.name) + " " +
-                         shape_text(entry.shape) + " is in the file, but not in the model");
+                     "tensor " + entry.name + " " + shape_text(entry.shape) +
+                         " is in the file, but not in the model");
 }
 
 }  // namespace detail

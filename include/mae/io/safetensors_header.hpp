@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/core/error.hpp>
+#include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/io/dtype.hpp>
 #include <mae/io/hash.hpp>
@@ -58,18 +59,9 @@ inline std::string hash_digits(std::uint64_t hash) {
   return digits;
 }
 
-/// Text that is safe for a terminal, whoever wrote it.
-inline std::string printable(std::string_view from_file) {
-  std::string text(from_file);
-  for (char& c : text)
-    if (c < 0x20 || c > 0x7E) c = '?';
-  return text;
-}
-
-/// A name for a message: short, and safe for a terminal.
+using mae::printable;
 inline std::string shown(std::string_view name) {
-  std::string const text = printable(name.substr(0, 64));
-  return '\'' + text + (text.size() < name.size() ? "...'" : "'");
+  return in_quotes(name);
 }
 
 /// The numbers of the tensors, sorted by name; equal names keep their order.
@@ -124,7 +116,7 @@ class header_parser {
       std::uint64_t const value_at = reader_.next();
       if (key == hash_key) result_.hash_offset = value_at + 1;
       if (result_.metadata.contains(key))
-        reader_.refuse(key_at, "the metadata has two entries " + shown(key));
+        reader_.refuse(key_at, "the metadata has two entries " + in_quotes(key));
       result_.metadata[std::move(key)] = reader_.string();
       if (result_.metadata.size() > max_metadata)
         reader_.refuse(key_at, "the metadata has too many entries");
@@ -142,15 +134,15 @@ class header_parser {
                              : key == "shape"        ? shape_field
                              : key == "data_offsets" ? offsets_field
                                                      : 0U;
-      if (which == 0) reader_.refuse(key_at, "a tensor has an unknown field " + shown(key));
-      if ((seen & which) != 0) reader_.refuse(key_at, "a tensor has two fields " + shown(key));
+      if (which == 0) reader_.refuse(key_at, "a tensor has an unknown field " + in_quotes(key));
+      if ((seen & which) != 0) reader_.refuse(key_at, "a tensor has two fields " + in_quotes(key));
       seen |= which;
       if (which == type_field) entry.type = type();
       if (which == shape_field) entry.shape = shape();
       if (which == offsets_field) offsets = data_offsets();
     });
     if (seen != (type_field | shape_field | offsets_field))
-      reader_.refuse(at, "tensor " + shown(name) + " lacks dtype, shape or data_offsets");
+      reader_.refuse(at, "tensor " + in_quotes(name) + " lacks dtype, shape or data_offsets");
     entry.name = std::move(name);
     entry.bytes = bytes_of(entry, offsets, at);
     result_.tensors.push_back(std::move(entry));
@@ -161,7 +153,7 @@ class header_parser {
     std::uint64_t const at = reader_.next();
     std::string const name = reader_.string();
     std::optional<dtype> const found = dtype_of(name);
-    if (!found) reader_.refuse(at, "unknown dtype " + shown(name));
+    if (!found) reader_.refuse(at, "unknown dtype " + in_quotes(name));
     return *found;
   }
 
@@ -197,7 +189,7 @@ class header_parser {
                                       std::uint64_t at) const {
     auto const [begin, end] = offsets;
     auto const refuse = [&](char const* what) {
-      reader_.refuse(at, "tensor " + shown(entry.name) + ": " + what);
+      reader_.refuse(at, "tensor " + in_quotes(entry.name) + ": " + what);
     };
     std::optional<std::uint64_t> const size = tensor_bytes(entry.type, entry.shape);
     if (!size) refuse("its size exceeds 64 bits");
@@ -212,7 +204,7 @@ class header_parser {
     for (std::size_t i = 1; i < order.size(); ++i) {
       std::string const& name = result_.tensors[order[i]].name;
       if (name == result_.tensors[order[i - 1]].name)
-        reader_.refuse(name_offsets_[order[i]], "two tensors are named " + shown(name));
+        reader_.refuse(name_offsets_[order[i]], "two tensors are named " + in_quotes(name));
     }
   }
 
@@ -229,7 +221,7 @@ class header_parser {
     for (std::uint32_t const i : order) {
       if (begin(i) != covered)
         reader_.refuse(name_offsets_[i],
-                       "the data of tensor " + shown(result_.tensors[i].name) +
+                       "the data of tensor " + in_quotes(result_.tensors[i].name) +
                            (begin(i) < covered ? " overlap another's" : " come after a hole"));
       covered += size(i);
     }

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <mae/core/error.hpp>
+#include <mae/core/text.hpp>
 #include <mae/io/dtype.hpp>
 #include <mae/io/file.hpp>
 #include <mae/io/hash.hpp>
-#include <mae/io/json_reader.hpp>
 #include <mae/io/safetensors_header.hpp>
 
 #include <cstddef>
@@ -51,16 +51,16 @@ class header_builder {
     if (metadata.size() + 2 > max_metadata) throw config_error("too many metadata entries");
     for (tensor_entry const& tensor : tensors) {
       if (tensor.name.empty() || tensor.name == metadata_name)
-        throw config_error("a tensor cannot be named " + shown(tensor.name));
+        throw config_error("a tensor cannot be named " + in_quotes(tensor.name));
       if (tensor.shape.size() > max_rank)
-        throw config_error("tensor " + shown(tensor.name) + " has more than 16 extents");
+        throw config_error("tensor " + in_quotes(tensor.name) + " has more than 16 extents");
       if (tensor_bytes(tensor.type, tensor.shape) != tensor.bytes.size())
-        throw config_error("tensor " + shown(tensor.name) + ": its bytes do not fit its shape");
+        throw config_error("tensor " + in_quotes(tensor.name) + ": its bytes do not fit its shape");
     }
     auto const order = order_by_name(tensors);
     for (std::size_t i = 1; i < order.size(); ++i)
       if (tensors[order[i]].name == tensors[order[i - 1]].name)
-        throw config_error("two tensors are named " + shown(tensors[order[i]].name));
+        throw config_error("two tensors are named " + in_quotes(tensors[order[i]].name));
   }
 
   void set_length() {
@@ -107,7 +107,7 @@ class header_builder {
       std::size_t const length = utf8_sequence(content);
       char const first = content.front();
       if (length == 0 || first == '\0')
-        throw config_error("a name or metadata is not UTF-8 without U+0000: " + shown(content));
+        throw config_error("a name or metadata is not UTF-8 without U+0000: " + in_quotes(content));
       if (length == 1 && first < 0x20) {
         text_ += "\\u00";
         text_ += "01"[first >> 4];
