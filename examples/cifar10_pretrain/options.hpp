@@ -58,7 +58,7 @@ struct options {
   backend_choice backend = backend_choice::eigen;
   precision_choice precision = precision_choice::fp32;
   std::uint64_t seed = 0;
-  int threads = 0;  // 0: one for every processor
+  int threads = 0;  // 0: one for every core that the process may use
   bool preview = false;
   bool quiet = false;
 };

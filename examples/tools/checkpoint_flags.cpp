@@ -47,7 +47,8 @@ pretrain::flag threads_flag(common_options& o) {
   constexpr std::uint64_t most = 1024;
   return {"threads",
           "N",
-          pretrain::with_default("threads; 0: one for every processor", o.settings.threads),
+          pretrain::with_default("threads; 0: one for every core that the process may use",
+                                 o.settings.threads),
           pretrain::whole(o.settings.threads, 0, most)};
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mae/core/available_cores.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 
@@ -20,8 +21,9 @@ namespace mae {
 /// depend on it.
 class thread_pool {
  public:
-  /// `threads` >= 1 in all, the calling one included; 0 takes one for every processor.
-  /// Throws config_error when negative, std::system_error when the system has no more threads.
+  /// `threads` >= 1 in all, the calling one included; 0 takes one for every core that the process
+  /// may use. Throws config_error when negative, std::system_error when the system has no more
+  /// threads.
   explicit thread_pool(int threads = 0) : size_(resolve(threads)) {
     try {
       for (int worker = 1; worker < size_; ++worker)
@@ -73,7 +75,7 @@ class thread_pool {
   static int resolve(int threads) {
     if (threads < 0) throw config_error("the number of threads must not be negative");
     if (threads > 0) return threads;
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    return available_cores();
   }
 
   void run(index_t count, void* body, call invoke) {

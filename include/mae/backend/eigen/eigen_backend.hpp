@@ -160,7 +160,7 @@ class eigen_backend {
   /// rarely.
   static constexpr shard_limits shards{.rows = 256, .lanes = 8};
 
-  /// `threads` as for thread_pool: 0 takes one for every processor.
+  /// `threads` as for thread_pool: 0 takes one for every core that the process may use.
   explicit eigen_backend(int threads = 0) : threads_(std::make_shared<thread_pool>(threads)) {}
   /// Shares threads, with a backend of another precision or with anything else.
   explicit eigen_backend(std::shared_ptr<thread_pool> threads) : threads_(std::move(threads)) {}

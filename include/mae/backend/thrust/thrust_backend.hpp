@@ -31,7 +31,7 @@ class thrust_backend {
   /// Rows enough that all threads find pieces, few enough that activations stay near.
   static constexpr shard_limits shards{.rows = 1 << 11, .lanes = 1};
 
-  /// `threads`, as for thread_pool: 0 takes one for every processor. The system uses as many.
+  /// `threads`, as for thread_pool: 0 takes one for every core that the process may use. The system uses as many.
   explicit thrust_backend(int threads = 0)
       : thrust_backend(std::make_shared<thread_pool>(threads)) {}
   /// Shares the threads that load and vary images.
