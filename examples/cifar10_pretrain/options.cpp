@@ -228,9 +228,8 @@ flag_group run_flags(options& o) {
             whole(o.seed, 0, std::numeric_limits<std::uint64_t>::max())},
            {"threads",
             "N",
-            with_default("threads; 0: one for every core that the process may use. They change the "
-                         "speed, never\n"
-                         "the result",
+            with_default("threads; 0: one for every core that the process\n"
+                         "may use. They change the speed, never the result",
                          o.threads),
             whole(o.threads, 0, 1024)},
            choice("backend",

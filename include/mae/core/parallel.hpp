@@ -2,6 +2,7 @@
 
 #include <mae/core/available_cores.hpp>
 #include <mae/core/error.hpp>
+#include <mae/core/process_mark.hpp>
 #include <mae/core/types.hpp>
 
 #include <algorithm>
@@ -19,6 +20,9 @@ namespace mae {
 /// A fixed set of threads that share out the indices of a loop. The calling thread works too. A
 /// loop allocates nothing. Which worker takes which index changes from run to run: results must not
 /// depend on it.
+///
+/// A child by fork(), called outside of loops, has none of the threads: there the calling thread
+/// does all the work, with the same result, and the threads are left behind.
 class thread_pool {
  public:
   /// `threads` >= 1 in all, the calling one included; 0 takes one for every core that the process
@@ -27,7 +31,7 @@ class thread_pool {
   explicit thread_pool(int threads = 0) : size_(resolve(threads)) {
     try {
       for (int worker = 1; worker < size_; ++worker)
-        helpers_.emplace_back([this, worker] { help(worker); });
+        helpers_->emplace_back([this, worker] { help(worker); });
     } catch (...) {
       stop();
       throw;
@@ -35,7 +39,12 @@ class thread_pool {
   }
   thread_pool(thread_pool const&) = delete;
   thread_pool& operator=(thread_pool const&) = delete;
-  ~thread_pool() { stop(); }
+  ~thread_pool() {
+    if (home_.is_here())
+      stop();
+    else  // no thread is there to be joined, and none may be destroyed unjoined: they are left
+      static_cast<void>(helpers_.release());
+  }
 
   int size() const noexcept { return size_; }
 
@@ -45,6 +54,11 @@ class thread_pool {
   template <class Body>
   void for_each(index_t count, Body&& body) {
     if (count <= 0) return;
+    if (!home_.is_here()) {
+      std::lock_guard const turn(detail::this_process().turn);
+      for (index_t i = 0; i < count; ++i) body(i, 0);
+      return;
+    }
     if (size_ == 1 || count == 1) {
       std::lock_guard const turn(turn_);
       for (index_t i = 0; i < count; ++i) body(i, 0);
@@ -129,7 +143,7 @@ class thread_pool {
   void stop() noexcept {
     stopping_ = true;
     wake();
-    for (auto& helper : helpers_) helper.join();
+    for (auto& helper : *helpers_) helper.join();
   }
 
   int size_;
@@ -144,7 +158,8 @@ class thread_pool {
   std::atomic<unsigned> generation_ = 0;  // the number of loops begun
   std::mutex failing_;
   std::exception_ptr failure_;
-  std::vector<std::thread> helpers_;
+  process_mark home_;  // where the helpers are
+  std::unique_ptr<std::vector<std::thread>> helpers_ = std::make_unique<std::vector<std::thread>>();
 };
 
 }  // namespace mae

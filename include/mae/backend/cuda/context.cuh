@@ -4,6 +4,7 @@
 #include <mae/backend/cuda/product.cuh>
 #include <mae/backend/cuda/recorder.cuh>
 #include <mae/backend/cuda/status.cuh>
+#include <mae/core/process_mark.hpp>
 #include <mae/core/types.hpp>
 
 #include <cuda_runtime_api.h>
@@ -41,7 +42,10 @@ class context {
   /// Held while a lane's verbs run: const members of a model may be called from several threads.
   std::mutex& turn() { return turn_; }
   /// Makes the device this thread's.
-  void select() const { check(cudaSetDevice(options_.device), "cudaSetDevice"); }
+  void select() const {
+    require_here();
+    check(cudaSetDevice(options_.device), "cudaSetDevice");
+  }
 
   /// Scratch memory of so many bytes, valid until the next call.
   void* scratch(index_t bytes) { return room(scratch_, bytes); }
@@ -52,6 +56,12 @@ class context {
     cudaDeviceProp properties{};
     check(cudaGetDeviceProperties(&properties, options_.device), "cudaGetDeviceProperties");
     return static_cast<char const*>(properties.name);
+  }
+
+  /// Throws device_error in a child, by fork(), of the process that made it: the driver serves no
+  /// other, and pinned memory is not there to be written.
+  void require_here() const {
+    if (!home_.is_here()) throw device_error(std::string("cuda: ") + forked_from_user);
   }
 
   /// Whether it multiplies floats by TensorFloat-32.
@@ -66,12 +76,14 @@ class context {
 
   /// Copies to the GPU by way of pinned memory, so that `host` may change at once.
   void upload(std::span<std::byte const> host, void* device) {
+    require_here();
     std::byte* const place = pinned_room(host.size());
     std::memcpy(place, host.data(), host.size());
     check(cudaMemcpyAsync(device, place, host.size(), cudaMemcpyHostToDevice, stream_), "upload");
   }
   /// Copies from the GPU when all work before is done.
   void download(void const* device, std::span<std::byte> host) {
+    require_here();
     check(cudaMemcpyAsync(host.data(), device, host.size(), cudaMemcpyDeviceToHost, stream_),
           "download");
     synchronize();
@@ -135,6 +147,7 @@ class context {
   pinned_memory pinned_;
   std::size_t pinned_used_ = 0;
   std::mutex turn_;
+  process_mark home_;
 };
 
 }  // namespace cuda

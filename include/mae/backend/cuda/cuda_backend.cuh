@@ -248,8 +248,9 @@ class thrust_backend<cuda_system, Operand> {
   /// Rows enough to fill a GPU, few enough that their activations fit its memory.
   static constexpr shard_limits shards{.rows = 1 << 14, .lanes = 1};
 
-  /// `threads` of the host, as for thread_pool: 0 takes one for every core that the process may use. Throws
-  /// device_error when there is no such GPU.
+  /// `threads` of the host, as for thread_pool: 0 takes one for every core that the process may
+  /// use. Throws device_error when there is no such GPU, and in a child, by fork(), of a process
+  /// that has used one.
   explicit thrust_backend(int threads = 0, cuda_options const& options = {})
       : thrust_backend(std::make_shared<thread_pool>(threads), options) {}
   /// Shares the host's threads.

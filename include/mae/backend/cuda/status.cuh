@@ -10,6 +10,9 @@
 
 namespace mae::cuda {
 
+inline constexpr char const* forked_from_user =
+    "this process was forked from one that has used the GPU, which the driver refuses; fork first";
+
 /// What was asked, the runtime's words, and where.
 inline std::string describe(std::string const& what,
                             std::string const& why,
@@ -25,6 +28,8 @@ inline void check(cudaError_t status,
   std::string why = cudaGetErrorString(status);
   if (status == cudaErrorNoDevice || status == cudaErrorInsufficientDriver)
     why += "; this backend needs an NVIDIA GPU and its driver: eigen_backend does without";
+  // What the driver says in a child of a process that it knows.
+  if (status == cudaErrorInitializationError) why += std::string("; perhaps ") + forked_from_user;
   throw device_error(describe(what, why, where));
 }
 

@@ -13,6 +13,7 @@ template <>
 struct thrust_policy<tbb_system> {
   static auto get() { return thrust::tbb::par; }
   static constexpr char const* name = "thrust-tbb";
+  static constexpr bool has_threads = true;
   class limit {
    public:
     explicit limit(int threads)

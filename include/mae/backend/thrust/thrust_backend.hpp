@@ -31,7 +31,9 @@ class thrust_backend {
   /// Rows enough that all threads find pieces, few enough that activations stay near.
   static constexpr shard_limits shards{.rows = 1 << 11, .lanes = 1};
 
-  /// `threads`, as for thread_pool: 0 takes one for every core that the process may use. The system uses as many.
+  /// `threads`, as for thread_pool: 0 takes one for every core that the process may use. The system
+  /// uses as many. Throws device_error in a child, by fork(), of a process that has used the
+  /// system.
   explicit thrust_backend(int threads = 0)
       : thrust_backend(std::make_shared<thread_pool>(threads)) {}
   /// Shares the threads that load and vary images.
@@ -59,7 +61,7 @@ class thrust_backend {
  private:
   /// The system's threads work for one lane at a time.
   struct system {
-    explicit system(int threads) : limit(threads) {}
+    explicit system(int threads) : limit((require_threads_here<System>(), threads)) {}
 
     typename thrust_policy<System>::limit limit;
     std::mutex turn;
