@@ -76,7 +76,7 @@ pretrain::image_set one_picture(std::string const& path, mae::image_extent const
   mae::byte_resizer resizer;
   auto const picture = mae::decode_image(path, extent.channels);
   auto fitted =
-      mae::fit_image(picture, extent, mae::image_fit::crop, mae::interpolation::bicubic, resizer);
+      mae::fit_image(picture, extent, {mae::image_fit::crop}, mae::interpolation::bicubic, resizer);
   return pretrain::image_set(
       mae::memory_dataset<std::uint8_t>(std::move(fitted.pixels), {.extent = extent}));
 }

@@ -4,4 +4,5 @@
 
 #include <mae/images/image_file.hpp>
 #include <mae/images/image_folder.hpp>
+#include <mae/images/picture_fit.hpp>
 #include <mae/images/picture_list.hpp>

@@ -49,22 +49,21 @@ TEST_CASE("8-bit images are resampled to 8-bit images") {
   CHECK(images.original().extent() == mae::image_extent{6, 5, 3});
   std::vector<float> source(6 * 5 * 3);
   std::vector<float> read(16 * 12 * 3);
-  std::vector<float> exact(read.size());
+  std::vector<std::uint8_t> bytes;
+  std::vector<std::uint8_t> exact(read.size());
   mae::byte_resizer resizer;
   stored.read(1, source);
-  for (float& value : source) value = std::round(value * 255.0F);
-  resizer({source, {6, 5, 3}},
-          {.box = {0, 0, 6, 5}},
+  for (float const value : source)
+    bytes.push_back(static_cast<std::uint8_t>(std::round(value * 255.0F)));
+  resizer({bytes, {6, 5, 3}},
+          mae::resampling::whole({0, 0, 6, 5}, 16, 12),
           mae::interpolation::bicubic,
           {exact, {16, 12, 3}});
   images.read(1, read);
   for (std::size_t i = 0; i < read.size(); ++i) {
-    CHECK(exact[i] == std::floor(exact[i]));
-    CHECK(exact[i] >= 0);
-    CHECK(exact[i] <= 255);
-    CHECK(read[i] == doctest::Approx(exact[i] / 255.0F).epsilon(1e-6));
+    CHECK(read[i] == static_cast<float>(exact[i]) / 255.0F);
   }
-  CHECK(std::ranges::count(exact, 0.0F) + std::ranges::count(exact, 255.0F) > 0);
+  CHECK(std::ranges::count(exact, 0) + std::ranges::count(exact, 255) > 0);
 }
 
 TEST_CASE("floats stay what the kernel makes of them") {

@@ -7,8 +7,10 @@
 #include <mae/data/dataset.hpp>
 #include <mae/data/resize.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <utility>
@@ -49,19 +51,36 @@ class resized_dataset {
     thread_local std::vector<float> stored;
     stored.resize(static_cast<std::size_t>(stored_extent.values()));
     dataset_.read(index, stored);
-    image_crop const all{.box = {0, 0, stored_extent.height, stored_extent.width}};
+    pixel_box const all{0, 0, stored_extent.height, stored_extent.width};
     if (dataset_.pixel_scale() == 1.0) {
       thread_local image_resizer resizer;
-      return resizer({stored, stored_extent}, all, kind_, {pixels, extent_});
+      return resizer({stored, stored_extent}, {.box = all}, kind_, {pixels, extent_});
     }
-    thread_local byte_resizer resizer;
-    constexpr float largest = 255.0F;
-    for (float& value : stored) value = std::round(value * largest);
-    resizer({stored, stored_extent}, all, kind_, {pixels, extent_});
-    for (float& value : pixels) value /= largest;
+    read_bytes(stored, all, pixels);
   }
 
  private:
+  void read_bytes(std::vector<float> const& stored,
+                  pixel_box const& all,
+                  std::span<float> pixels) const {
+    constexpr float largest = 255.0F;
+    thread_local byte_resizer resizer;
+    thread_local std::vector<std::uint8_t> bytes;
+    thread_local std::vector<std::uint8_t> resized;
+    bytes.resize(stored.size());
+    resized.resize(pixels.size());
+    std::ranges::transform(stored, bytes.begin(), [](float value) {
+      return static_cast<std::uint8_t>(std::round(value * largest));
+    });
+    resizer({bytes, {all.height, all.width, extent_.channels}},
+            resampling::whole(all, extent_.height, extent_.width),
+            kind_,
+            {resized, extent_});
+    std::ranges::transform(resized, pixels.begin(), [](std::uint8_t value) {
+      return static_cast<float>(value) / largest;
+    });
+  }
+
   D dataset_;
   image_extent extent_;
   interpolation kind_;

@@ -9,6 +9,7 @@
 #include <mae/data/memory_dataset.hpp>
 #include <mae/data/resize.hpp>
 #include <mae/images/image_file.hpp>
+#include <mae/images/picture_fit.hpp>
 #include <mae/images/picture_list.hpp>
 
 #include <algorithm>
@@ -21,37 +22,24 @@
 
 namespace mae {
 
-/// How a picture of any size becomes one of a model's: its middle, as large as the proportions
-/// allow; or all of it, stretched.
-enum class image_fit : std::uint8_t { crop, stretch };
-
 /// How the pictures of a folder are read.
 struct image_folder_options {
   image_extent extent{.height = 224, .width = 224, .channels = 3};
-  image_fit fit = image_fit::crop;
+  picture_fit fit = {};
   interpolation kind = interpolation::bicubic;
   image_limits limits = {};
 };
 
-/// A picture resampled to `extent`, as PIL does it, in 8 bits.
+/// A picture resampled to `extent` as Pillow does it, in 8 bits. Throws as plan_fit.
 inline image_bytes fit_image(image_bytes const& picture,
                              image_extent const& extent,
-                             image_fit fit,
+                             picture_fit const& fit,
                              interpolation kind,
                              byte_resizer& resizer) {
-  auto const [height, width, channels] = picture.extent;
-  pixel_box box{0, 0, height, width};
-  if (fit == image_fit::crop) {
-    box.height = std::max<index_t>(1, std::min(height, width * extent.height / extent.width));
-    box.width = std::max<index_t>(1, std::min(width, height * extent.width / extent.height));
-    box.top = (height - box.height) / 2;
-    box.left = (width - box.width) / 2;
-  }
-  std::vector<float> const source(picture.pixels.begin(), picture.pixels.end());
-  std::vector<float> resampled(static_cast<std::size_t>(extent.values()));
-  resizer({source, picture.extent}, {.box = box}, kind, {resampled, extent});
+  auto const plan = plan_fit(picture.extent.height, picture.extent.width, extent, fit);
   image_bytes result{.extent = extent, .pixels = {}};
-  for (float const value : resampled) result.pixels.push_back(static_cast<std::uint8_t>(value));
+  result.pixels.resize(static_cast<std::size_t>(extent.values()));
+  resizer({picture.pixels, picture.extent}, plan, kind, {result.pixels, extent});
   return result;
 }
 
@@ -59,12 +47,13 @@ inline image_bytes fit_image(image_bytes const& picture,
 /// whenever it is read; decode_all reads each once.
 class image_folder {
  public:
-  /// Throws config_error for an extent that no image can have.
+  /// Throws config_error for options that are not valid.
   image_folder(picture_list list, image_folder_options options)
       : options_(options),
         files_(std::move(list.files)),
         class_names_(std::move(list.class_names)) {
     require_valid(options.extent);
+    require_valid(options.fit);
   }
   /// Throws what list_pictures throws.
   image_folder(std::string const& path, image_folder_options options)
