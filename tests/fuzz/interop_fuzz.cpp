@@ -2,7 +2,9 @@
 #include <mae/core/views.hpp>
 #include <mae/interop/file_sizes.hpp>
 #include <mae/interop/huggingface_config.hpp>
+#include <mae/interop/huggingface_preprocessor.hpp>
 #include <mae/interop/tensor_files.hpp>
+#include <mae/interop/timm_config.hpp>
 #include <mae/model/layout.hpp>
 
 #include <cmath>
@@ -10,9 +12,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 // libFuzzer's target for the texts beside a checkpoint's tensors (requirement R13): any of them is
-// read, or refused with a format_error. Each is given to all three readers.
+// read, or refused with a format_error. Each is given to all four readers.
 
 namespace {
 
@@ -41,10 +44,22 @@ void check_config(std::string const& text) {
 }
 
 void check_preprocessor(std::string const& text) {
-  auto const statistics = mae::parse_preprocessor("fuzz", text, 3);
-  require(std::isfinite(statistics.scale));
-  for (double const value : statistics.mean) require(std::isfinite(value));
-  for (double const value : statistics.deviation) require(std::isfinite(value));
+  std::vector<std::string> notes;
+  mae::image_extent const image{.height = 64, .width = 64};
+  auto const how = mae::parse_preprocessor("fuzz", text, image, notes);
+  require(how.rescale > 0 && std::isfinite(how.rescale));
+  for (double const value : how.statistics.mean) require(std::isfinite(value));
+  for (double const value : how.statistics.deviation) require(std::isfinite(value) && value > 0);
+}
+
+/// What timm says of sizes and pictures is possible, or refused.
+void check_timm(std::string const& text) {
+  auto const config = mae::parse_timm_config("fuzz", text);
+  std::vector<std::string> notes;
+  for (auto const& entry : mae::describe("fuzz", config, 192, notes)) require(!entry.value.empty());
+  mae::image_extent const image{.height = 64, .width = 32};
+  auto const how = mae::pictures_of("fuzz", config, image);
+  require(how.resized_height == 0 || how.resized_height >= image.height);
 }
 
 void check(void (*reads)(std::string const&), std::string const& text) {
@@ -62,5 +77,6 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   check(check_index, text);
   check(check_config, text);
   check(check_preprocessor, text);
+  check(check_timm, text);
   return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/interop/huggingface_config.hpp>
 #include <mae/interop/naming.hpp>
@@ -32,11 +33,11 @@ class size_reader {
   size_reader(std::string const& path, safetensors_metadata const& description)
       : path_(path), description_(description) {}
 
-  model_config sizes() const {
+  model_config sizes(bool has_decoder) const {
     return {.image = {count("image_height"), count("image_width"), count("image_channels")},
             .patch = {count("patch_height"), count("patch_width")},
             .encoder = stack("encoder"),
-            .decoder = description_.contains("decoder_depth") ? stack("decoder") : no_decoder};
+            .decoder = has_decoder ? stack("decoder") : no_decoder};
   }
 
  private:
@@ -74,24 +75,65 @@ class size_reader {
   safetensors_metadata const& description_;
 };
 
+/// Names of the sizes that a file of this library says of itself; its heads may be unknown.
+inline std::vector<std::string> size_entries(bool has_decoder) {
+  std::vector<std::string> names{
+      "image_height", "image_width", "image_channels", "patch_height", "patch_width"};
+  for (std::string const stack : {"encoder", "decoder"})
+    if (stack == "encoder" || has_decoder)
+      for (char const* const size : {"_depth", "_width", "_mlp_ratio"})
+        names.push_back(stack + size);
+  return names;
+}
+
+/// Whether metadata describes a model in this library's words. Throws format_error, which names all
+/// that is missing, where it does so in part.
+inline bool describes_model(std::string const& path,
+                            safetensors_metadata const& metadata,
+                            bool has_decoder) {
+  std::string missing;
+  bool is_ours = false;
+  for (auto const& name : size_entries(has_decoder)) {
+    if (metadata.contains(name))
+      is_ours = true;
+    else
+      missing += (missing.empty() ? "" : ", ") + name;
+  }
+  if (is_ours && !missing.empty())
+    throw format_error(
+        path, 8, "metadata: of what a model says of itself this is missing: " + missing);
+  return is_ours;
+}
+
 /// Reads the sizes off the shapes of a checkpoint's tensors, but for its heads, which do not show.
 class shape_reader {
  public:
   shape_reader(tensor_files const& files, naming const& names) : files_(files), names_(names) {}
 
-  model_config sizes(bool has_decoder) const {
-    auto const projection = shape("patch_embed.proj.weight", 4);  // [D, C, p, p]
-    auto const positions = shape("pos_embed", 3);                 // [1, N + 1, D]
-    index_t const side = square_side(positions[1] - 1);
-    model_config found{.image = {side * projection[2], side * projection[3], projection[1]},
-                       .patch = {projection[2], projection[3]},
-                       .encoder = stack("blocks.", positions[2]),
-                       .decoder = no_decoder};
-    if (has_decoder) found.decoder = stack("decoder_blocks.", shape("decoder_pos_embed", 3)[2]);
-    return found;
+  /// Of the first layer, whose kernel is a patch; nothing where that tensor is another model's.
+  settings_list patch() const {
+    auto const* const kernel = files_.find(names_in(names_, projection).front());
+    if (kernel == nullptr || kernel->shape.size() != 4) return {};
+    return {{"image_channels", std::to_string(kernel->shape[1])},  // [D, C, p, p]
+            {"patch_height", std::to_string(kernel->shape[2])},
+            {"patch_width", std::to_string(kernel->shape[3])}};
+  }
+  /// The patches of an image: positions without the class token's.
+  index_t patches() const { return shape("pos_embed", 3)[1] - 1; }
+  index_t width() const { return shape("pos_embed", 3)[2]; }  // [1, N + 1, D]
+
+  settings_list all(bool has_decoder) const {
+    static_cast<void>(shape(projection, 4));
+    auto list = patch();
+    add_stack(list, "encoder", "blocks.", width());
+    if (has_decoder)
+      add_stack(list, "decoder", "decoder_blocks.", shape("decoder_pos_embed", 3)[2]);
+    return list;
   }
 
  private:
+  static constexpr char const* projection = "patch_embed.proj.weight";
+
   std::vector<index_t> shape(std::string const& official, std::size_t rank) const {
     std::string const name = names_in(names_, official).front();
     auto const* const entry = files_.find(name);
@@ -105,7 +147,10 @@ class shape_reader {
       if (extent > most) refuse(" is larger than any model's");
     return entry->shape;
   }
-  stack_config stack(std::string const& prefix, index_t width) const {
+  void add_stack(settings_list& list,
+                 std::string const& stack,
+                 std::string const& prefix,
+                 index_t width) const {
     index_t depth = 0;
     auto const has_block = [&](index_t i) {
       return files_.contains(
@@ -113,36 +158,40 @@ class shape_reader {
     };
     while (has_block(depth)) ++depth;
     index_t const hidden = depth == 0 ? 0 : shape(prefix + "0.mlp.fc1.weight", 2)[0];
-    return {.depth = depth, .width = width, .mlp_ratio = mlp_ratio_of(hidden, width)};
-  }
-  index_t square_side(index_t patches) const {
-    index_t side = 1;
-    while (side * side < patches && side < (index_t{1} << 16)) ++side;
-    if (side * side != patches)
-      throw format_error(files_.path(),
-                         8,
-                         "its " + std::to_string(patches) +
-                             " positions form no square: an image's height and width must stand in "
-                             "its metadata (image_height, image_width, ...)");
-    return side;
+    auto const share = mlp_ratio_of(hidden, width);
+    list.push_back({stack + "_depth", std::to_string(depth)});
+    list.push_back({stack + "_width", std::to_string(width)});
+    list.push_back({stack + "_mlp_ratio",
+                    std::to_string(share.numerator) + "/" + std::to_string(share.denominator)});
   }
 
   tensor_files const& files_;
   naming const& names_;
 };
 
+/// Heads that were not known, and the model of configs.hpp that has so many.
+struct assumed_heads {
+  std::string_view of;  // "", or "decoder "
+  index_t heads;
+  std::string_view preset;
+};
+
 /// Fills in heads that are not known (0) from the library's models of otherwise equal stacks.
-inline void fill_heads(model_config& sizes) {
-  auto const fill = [](stack_config& mine, stack_config const& known) {
+inline std::vector<assumed_heads> fill_heads(model_config& sizes) {
+  std::vector<assumed_heads> filled;
+  auto const fill = [&](stack_config& mine, stack_config const& known, auto of, auto preset) {
     if (mine.heads != 0) return;
     auto same = mine;
     same.heads = known.heads;
-    if (same == known) mine = same;
+    if (!(same == known)) return;
+    mine = same;
+    filled.push_back({of, mine.heads, preset});
   };
   for (auto const& [name, known] : configs::all) {
-    fill(sizes.encoder, known.encoder);
-    fill(sizes.decoder, known.decoder);
+    fill(sizes.encoder, known.encoder, "", name);
+    fill(sizes.decoder, known.decoder, "decoder ", name);
   }
+  return filled;
 }
 
 /// Throws format_error unless a model can have these sizes; heads may be unknown (0).

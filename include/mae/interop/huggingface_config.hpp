@@ -5,6 +5,7 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/interop/json_values.hpp>
 #include <mae/io/json_reader.hpp>
 #include <mae/io/json_writer.hpp>
 #include <mae/io/safetensors_header.hpp>
@@ -71,9 +72,9 @@ class huggingface_config_parser {
          {"decoder_num_attention_heads", &decoder.heads},
          {"decoder_intermediate_size", &decoder_hidden_}}};
     for (auto const& [name, value] : counts)
-      if (key == name) return void(*value = count());
-    if (key == "image_size") return extent(image.height, image.width);
-    if (key == "patch_size") return extent(patch.height, patch.width);
+      if (key == name) return void(*value = read_count(reader_));
+    if (key == "image_size") return read_sides(reader_, image.height, image.width);
+    if (key == "patch_size") return read_sides(reader_, patch.height, patch.width);
     if (key == "layer_norm_eps") return void(result_.norm_epsilon = reader_.number());
     if (key == "mask_ratio") return void(result_.mask_ratio = reader_.number());
     if (key == "norm_pix_loss") return void(result_.norm_pix = reader_.boolean());
@@ -84,29 +85,6 @@ class huggingface_config_parser {
       reader_.refuse(at, "a model without biases of queries, keys and values");
   }
 
-  index_t count() {
-    std::uint64_t const at = reader_.next();
-    std::uint64_t const value = reader_.unsigned_integer();
-    if (value > static_cast<std::uint64_t>(std::numeric_limits<int>::max()))
-      reader_.refuse(at, "a size beyond 31 bits");
-    return static_cast<index_t>(value);
-  }
-  /// One number for both, or a list of height and width.
-  void extent(index_t& height, index_t& width) {
-    if (!reader_.begins_with('[')) {
-      height = width = count();
-      return;
-    }
-    std::vector<index_t> values;
-    std::uint64_t const at = reader_.next();
-    reader_.array([&] {
-      values.push_back(count());
-      if (values.size() > 2) reader_.refuse(at, "expected height and width");
-    });
-    if (values.size() != 2) reader_.refuse(at, "expected height and width");
-    height = values[0];
-    width = values[1];
-  }
   void expect(std::uint64_t at, std::string const& key, std::string_view wanted) {
     std::string const found = reader_.string();
     if (found != wanted)
@@ -155,49 +133,6 @@ inline std::string huggingface_config_text(huggingface_config const& config) {
       .add("num_hidden_layers", encoder.depth)
       .add("patch_size", patch.height)
       .add("qkv_bias", true)
-      .lines();
-}
-
-/// Reads the pixel statistics of a preprocessor_config.json: mean 0 and deviation 1 where it
-/// normalises nothing. Throws format_error for other text.
-inline pixel_statistics parse_preprocessor(std::string const& path,
-                                           std::string_view text,
-                                           index_t channels) {
-  pixel_statistics statistics{.mean = {}, .deviation = {}, .scale = 1.0 / 255.0};
-  bool normalises = true;
-  json_reader reader(path, text, 0);
-  auto const numbers = [&](std::vector<double>& list) {
-    list.clear();
-    reader.array([&] { list.push_back(reader.number()); });
-  };
-  reader.object([&](std::string const& key, std::uint64_t /*at*/) {
-    if (key == "image_mean") return numbers(statistics.mean);
-    if (key == "image_std") return numbers(statistics.deviation);
-    if (key == "rescale_factor") return void(statistics.scale = reader.number());
-    if (key == "do_normalize") return void(normalises = reader.boolean());
-    reader.skip();
-  });
-  reader.finish_text();
-  if (!normalises) {
-    statistics.mean.assign(static_cast<std::size_t>(channels), 0.0);
-    statistics.deviation.assign(static_cast<std::size_t>(channels), 1.0);
-  }
-  return statistics;
-}
-
-/// The preprocessor_config.json of a model: how an image becomes its input.
-inline std::string preprocessor_text(pixel_statistics const& statistics,
-                                     image_extent const& image) {
-  return json_object()
-      .add("do_normalize", true)
-      .add("do_rescale", true)
-      .add("do_resize", true)
-      .add("image_mean", statistics.mean)
-      .add("image_processor_type", "ViTImageProcessor")
-      .add("image_std", statistics.deviation)
-      .add("resample", 3)  // PIL's bicubic
-      .add("rescale_factor", statistics.scale)
-      .add("size", json_object().add("height", image.height).add("width", image.width))
       .lines();
 }
 

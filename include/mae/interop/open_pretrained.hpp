@@ -29,14 +29,14 @@ struct opened_encoder : sized_encoder<B> {
       : sized_encoder<B>(found.sizes, 0, std::move(backend), found.norm_epsilon()) {}
 };
 
-inline void require_heads(pretrained_model const& found, stack_config const& stack) {
+inline void require_heads(pretrained_model const& found,
+                          stack_config const& stack,
+                          std::string const& flag) {
   if (stack.heads != 0) return;
   throw config_error(found.path + ": the file does not say how many heads its " +
                      std::to_string(stack.depth) + " layers of width " +
-                     std::to_string(stack.width) +
-                     " have. Put a config.json or this library's metadata beside it, or add a "
-                     "model of these sizes "
-                     "to `all` in mae/model/configs.hpp");
+                     std::to_string(stack.width) + " have: " + flag +
+                     " says it (read_options in a program)");
 }
 
 }  // namespace detail
@@ -47,8 +47,8 @@ template <MaskPolicy Mask, Backend B, Objective Target>
 sized_autoencoder<Mask, B, Target> open_pretrained(pretrained_model const& found,
                                                    autoencoder_parts<Mask, B, Target> parts) {
   detail::require_decoder(found);
-  detail::require_heads(found, found.sizes.encoder);
-  detail::require_heads(found, found.sizes.decoder);
+  detail::require_heads(found, found.sizes.encoder, "--heads");
+  detail::require_heads(found, found.sizes.decoder, "--decoder-heads");
   detail::opened_autoencoder<Mask, B, Target> model(found.sizes, std::move(parts));
   detail::put_values(model, found, pretrained_parts::encoder_and_decoder);
   return model;
@@ -57,7 +57,7 @@ sized_autoencoder<Mask, B, Target> open_pretrained(pretrained_model const& found
 /// The encoder of a checkpoint likewise.
 template <Backend B>
 sized_encoder<B> open_pretrained_encoder(pretrained_model const& found, B backend) {
-  detail::require_heads(found, found.sizes.encoder);
+  detail::require_heads(found, found.sizes.encoder, "--heads");
   detail::opened_encoder<B> encoder(found, std::move(backend));
   detail::put_values(encoder, found, pretrained_parts::encoder);
   return encoder;

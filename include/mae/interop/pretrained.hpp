@@ -7,9 +7,10 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/interop/checkpoint_description.hpp>
 #include <mae/interop/file_sizes.hpp>
-#include <mae/interop/huggingface_config.hpp>
 #include <mae/interop/naming.hpp>
+#include <mae/interop/preprocessing.hpp>
 #include <mae/interop/resize_positions.hpp>
 #include <mae/interop/tensor_files.hpp>
 #include <mae/io/description.hpp>
@@ -18,15 +19,12 @@
 #include <mae/model/layout.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <filesystem>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -42,6 +40,8 @@ struct pretrained_model {
   safetensors_metadata description = {};
   parameter_layout layout = {};  // the encoder's, then the decoder's where there is one
   host_buffer<float> values = {};
+  /// Lines for a user: "assumed: ..." (of what the files leave open).
+  std::vector<std::string> notes = {};
 
   std::span<float const> tensor(std::string const& name) const {
     auto const& found = layout.find(name);
@@ -57,6 +57,10 @@ struct pretrained_model {
   pixel_statistics statistics() const {
     return parse_statistics(path, description, sizes.image.channels);
   }
+  /// What its files say of how pictures become its input, the statistics among it.
+  preprocessing pictures() const {
+    return parse_preprocessing(path, description, sizes.image.channels);
+  }
   /// Whether the targets were normalised per patch; nothing where the file does not say.
   std::optional<bool> norm_pix() const {
     auto const objective = entry("objective");
@@ -67,68 +71,31 @@ struct pretrained_model {
 
 namespace detail {
 
-/// Those entries of a file of ours that are about the model, not about a training.
-inline safetensors_metadata model_entries(safetensors_metadata const& all) {
-  constexpr std::array about{"image_",
-                             "patch_",
-                             "encoder_",
-                             "decoder_",
-                             "norm_",
-                             "mask",
-                             "saliency_",
-                             "objective",
-                             "target_",
-                             "pixel_",
-                             "position_"};
-  safetensors_metadata kept;
-  for (auto const& entry : all)
-    if (std::ranges::any_of(about,
-                            [&](char const* start) { return entry.first.starts_with(start); }))
-      kept.insert(entry);
-  return kept;
+/// Pictures for images of another size are resized in the same proportion before their middle is
+/// cut out.
+inline void resize_pictures(safetensors_metadata& description,
+                            image_extent const& from,
+                            image_extent const& to) {
+  description.erase(kept_preprocessor);
+  auto const scaled = [&](index_t side, index_t of, index_t becomes) {
+    return std::max(becomes, (2 * side * becomes + of) / (2 * of));
+  };
+  for (char const* const name : {"picture_shortest_edge", "picture_resized"}) {
+    auto const found = description.find(name);
+    if (found == description.end()) continue;
+    auto const sides = parse_sides(found->second);
+    if (!sides) continue;  // refused where pictures are read
+    found->second =
+        name == std::string_view("picture_resized")
+            ? sides_text(scaled(sides->first, from.height, to.height),
+                         scaled(sides->second, from.width, to.width))
+            : std::to_string(scaled(
+                  sides->first, std::min(from.height, from.width), std::min(to.height, to.width)));
+  }
 }
 
 inline void put(safetensors_metadata& description, settings_list const& entries) {
   for (auto const& [name, value] : entries) description[name] = value;
-}
-
-/// What Hugging Face's files beside the tensors say, in this library's words.
-inline void describe_by_config(tensor_files const& files, pretrained_model& model) {
-  std::string const path = files.beside("config.json");
-  auto const config = parse_huggingface_config(path, read_text_file(path, 1'000'000));
-  model.sizes = config.sizes;
-  require_possible(path, model.sizes);
-  put(model.description,
-      {{"norm_epsilon", decimal_text(config.norm_epsilon)},
-       {"mask", "uniform"},
-       {"mask_ratio", decimal_text(config.mask_ratio)},
-       {"objective", config.norm_pix ? "normalised" : "pixels"}});
-  if (config.norm_pix) model.description["target_epsilon"] = decimal_text(1e-6);
-  std::string const preprocessor = files.beside("preprocessor_config.json");
-  std::error_code ignored;
-  if (!std::filesystem::exists(preprocessor, ignored)) return;
-  auto const statistics = parse_preprocessor(
-      preprocessor, read_text_file(preprocessor, 1'000'000), config.sizes.image.channels);
-  put(model.description, describe(statistics));
-}
-
-/// Finds out what a checkpoint's model is: by the metadata of a file of ours, by a config.json, or
-/// by the tensors' shapes.
-inline void describe_model_of(tensor_files const& files, pretrained_model& model) {
-  std::error_code ignored;
-  if (files.metadata().contains("image_height")) {
-    model.description = model_entries(files.metadata());
-    model.sizes = size_reader(files.path(), files.metadata()).sizes();
-  } else if (!model.names.is_official() &&
-             std::filesystem::exists(files.beside("config.json"), ignored)) {
-    describe_by_config(files, model);
-  } else {
-    model.sizes = shape_reader(files, model.names).sizes(model.has_decoder);
-    if (!model.names.is_official())
-      model.description["norm_epsilon"] = decimal_text(huggingface_config{}.norm_epsilon);
-  }
-  fill_heads(model.sizes);
-  require_possible(files.path(), model.sizes);
 }
 
 /// The table of a checkpoint's tensors.
@@ -172,9 +139,11 @@ inline index_t target_width_of(tensor_files const& files, pretrained_model const
 }  // namespace detail
 
 /// Reads a checkpoint of this library, of the official code or timm in safetensors, or of Hugging
-/// Face's ViTMAE (a folder, a file or an index of shards). Throws io_error, format_error: a damaged
-/// file; a pickle; a missing, extra or wrong tensor, with both shapes.
-inline pretrained_model read_pretrained(std::string const& path) {
+/// Face's ViTMAE (a folder, a file or an index of shards). `options` say what its files do not;
+/// what neither says is assumed, and noted. Throws io_error, format_error: a damaged file; a
+/// pickle; a missing, extra or wrong tensor, with both shapes; two files that say different things
+/// of one model; config_error for options that a file contradicts.
+inline pretrained_model read_pretrained(std::string const& path, read_options const& options = {}) {
   auto const files = tensor_files::open(path);
   auto const names = naming_of([&](std::string const& name) { return files.contains(name); });
   if (!names)
@@ -184,7 +153,10 @@ inline pretrained_model read_pretrained(std::string const& path) {
                        "Hugging Face's (vit.embeddings.cls_token, ...): no masked autoencoder");
   pretrained_model model{.path = files.path(), .names = *names};
   model.has_decoder = files.contains(names_in(*names, "decoder_embed.weight").front());
-  detail::describe_model_of(files, model);
+  detail::checkpoint_description const found(files, *names, model.has_decoder, options);
+  model.sizes = found.sizes();
+  model.description = found.entries();
+  model.notes.insert(model.notes.end(), found.notes().begin(), found.notes().end());
   model.layout =
       detail::layout_of(model.sizes, model.has_decoder, detail::target_width_of(files, model));
   detail::read_values(files, model);
@@ -206,7 +178,8 @@ inline pretrained_model resize_images(pretrained_model const& model, image_exten
                            .names = model.names,
                            .sizes = model.sizes,
                            .has_decoder = model.has_decoder,
-                           .description = model.description};
+                           .description = model.description,
+                           .notes = model.notes};
   auto& sizes = resized.sizes;
   sizes.image = image;
   if (image.channels != model.sizes.image.channels || image.height < 1 || image.width < 1 ||
@@ -233,6 +206,7 @@ inline pretrained_model resize_images(pretrained_model const& model, image_exten
   detail::put(resized.description,
               {{"image_height", std::to_string(image.height)},
                {"image_width", std::to_string(image.width)}});
+  detail::resize_pictures(resized.description, model.sizes.image, image);
   return resized;
 }
 

@@ -4,8 +4,11 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/interop/huggingface_config.hpp>
+#include <mae/interop/huggingface_preprocessor.hpp>
 #include <mae/interop/naming.hpp>
+#include <mae/interop/preprocessing.hpp>
 #include <mae/interop/pretrained.hpp>
+#include <mae/interop/statements.hpp>
 #include <mae/io/dtype.hpp>
 #include <mae/io/file.hpp>
 #include <mae/io/model_file.hpp>
@@ -14,14 +17,13 @@
 #include <mae/model/layout.hpp>
 #include <mae/model/staging.hpp>
 
-#include <charconv>
 #include <cstddef>
 #include <filesystem>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace mae {
 
@@ -30,22 +32,6 @@ namespace mae {
 enum class checkpoint_format { official, timm, huggingface };
 
 namespace detail {
-
-/// A mask's share, "0.75" or "3/4"; nothing for other text.
-inline std::optional<double> parse_share(std::string_view text) {
-  auto const number = [](std::string_view digits) -> std::optional<double> {
-    double value = 0;
-    auto const read = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (read.ec != std::errc{} || read.ptr != digits.data() + digits.size()) return std::nullopt;
-    return value;
-  };
-  auto const slash = text.find('/');
-  auto const first = number(text.substr(0, slash));
-  if (slash == std::string_view::npos || !first) return first;
-  auto const second = number(text.substr(slash + 1));
-  if (!second) return second;
-  return *first / *second;
-}
 
 inline void write_text(std::string const& path, std::string_view text) {
   atomic_file file(path);
@@ -75,7 +61,7 @@ inline huggingface_config huggingface_config_of(pretrained_model const& model) {
   if (model.sizes.encoder.heads == 0 || model.sizes.decoder.heads == 0)
     throw config_error(model.path +
                        ": the file does not say how many heads its layers have, which config.json "
-                       "must: add a model of its sizes to mae/model/configs.hpp");
+                       "must: --heads and --decoder-heads say it (read_options in a program)");
   if (model.has_decoder &&
       model.layout.find("decoder_pred.bias").size() != model.sizes.patch_values())
     throw config_error(model.path + ": ViTMAE predicts pixels, this decoder something else");
@@ -85,6 +71,20 @@ inline huggingface_config huggingface_config_of(pretrained_model const& model) {
   if (auto const share = parse_share(model.entry("mask_ratio").value_or("")))
     config.mask_ratio = *share;
   return config;
+}
+
+/// The preprocessor_config.json of a model: as it was read, where it still says what holds; nothing
+/// where statistics are not known.
+inline std::string preprocessor_of(pretrained_model const& model) {
+  auto const how = model.pictures();
+  if (auto const kept = model.entry(kept_preprocessor)) {
+    std::vector<std::string> ignored;
+    auto then = parse_preprocessor(model.path, *kept, model.sizes.image, ignored);
+    then.even_middle = how.even_middle;
+    if (then == how) return *kept;
+  }
+  if (how.statistics.mean.empty()) return {};
+  return preprocessor_text(model.path, how, model.sizes.image);
 }
 
 }  // namespace detail
@@ -107,6 +107,7 @@ inline void save_pretrained(std::string const& path,
     return detail::write_tensors(path, model, layout, naming{}, held, stored);
 
   auto const config = huggingface_config_text(detail::huggingface_config_of(model));
+  auto const preprocessor = detail::preprocessor_of(model);
   std::filesystem::path const folder(path);
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
@@ -117,17 +118,15 @@ inline void save_pretrained(std::string const& path,
   detail::write_tensors(
       (folder / "model.safetensors").string(), model, layout, naming::hub(), held, stored);
   detail::write_text((folder / "config.json").string(), config);
-  auto const statistics = model.statistics();
-  if (!statistics.mean.empty())
-    detail::write_text((folder / "preprocessor_config.json").string(),
-                       preprocessor_text(statistics, model.sizes.image));
+  if (!preprocessor.empty())
+    detail::write_text((folder / "preprocessor_config.json").string(), preprocessor);
 }
 
 /// A model of this library as a checkpoint in memory, to be saved for another.
 template <class Model>
 pretrained_model pretrained_of(Model const& model) {
   pretrained_model copy{.path = "the model", .sizes = model.sizes().config, .has_decoder = true};
-  copy.description = detail::model_entries(describe_model(model, contents::model));
+  detail::put(copy.description, detail::model_entries(describe_model(model, contents::model)));
   copy.layout = model.layout();
   copy.values = host_buffer<float>(copy.layout.size());
   host_values<typename Model::backend_type> const values(model.backend(),

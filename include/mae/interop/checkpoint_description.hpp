@@ -1,0 +1,258 @@
+#pragma once
+
+#include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
+#include <mae/core/types.hpp>
+#include <mae/interop/file_sizes.hpp>
+#include <mae/interop/huggingface_config.hpp>
+#include <mae/interop/huggingface_preprocessor.hpp>
+#include <mae/interop/naming.hpp>
+#include <mae/interop/preprocessing.hpp>
+#include <mae/interop/statements.hpp>
+#include <mae/interop/tensor_files.hpp>
+#include <mae/interop/timm_config.hpp>
+#include <mae/io/description.hpp>
+#include <mae/io/json_reader.hpp>
+#include <mae/io/safetensors_header.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace mae {
+
+/// What the reader of a checkpoint knows of its model, where the files do not say: 0 is nothing. It
+/// must agree with what they do say.
+struct read_options {
+  index_t heads = 0;  // of the encoder
+  index_t decoder_heads = 0;
+  index_t image_height = 0;
+  index_t image_width = 0;
+  patch_extent patch = {};
+  /// Whose flags the lines about what was assumed name: "mae_convert's ".
+  std::string flags_of = {};
+};
+
+namespace detail {
+
+/// The entry that keeps a preprocessor_config.json as it was read, for others to read again.
+inline constexpr char const* kept_preprocessor = "huggingface_preprocessor";
+
+/// Those entries of a file of ours that are about the model, not about a training.
+inline settings_list model_entries(safetensors_metadata const& all) {
+  constexpr std::array about{"image_",
+                             "patch_",
+                             "encoder_",
+                             "decoder_",
+                             "norm_",
+                             "mask",
+                             "saliency_",
+                             "objective",
+                             "target_",
+                             "pixel_",
+                             "picture_",
+                             "position_",
+                             kept_preprocessor};
+  settings_list kept;
+  for (auto const& [name, value] : all)
+    if (std::ranges::any_of(about, [&](char const* start) { return name.starts_with(start); }))
+      kept.push_back({name, value});
+  return kept;
+}
+
+/// Whose config.json it is, by its members.
+enum class config_kind : std::uint8_t { huggingface, timm, unknown };
+inline config_kind kind_of_config(std::string const& path, std::string const& text) {
+  auto kind = config_kind::unknown;
+  json_reader reader(path, text, 0);
+  reader.object([&](std::string const& key, std::uint64_t /*at*/) {
+    if (key == "model_type" || key == "hidden_size") kind = config_kind::huggingface;
+    if (key == "architecture" || key == "model_args" || key == "pretrained_cfg")
+      kind = config_kind::timm;
+    reader.skip();
+  });
+  reader.finish_text();
+  return kind;
+}
+
+/// Finds out what a checkpoint's model is: by its metadata, where it is a file of ours, by the
+/// config.json and the preprocessor_config.json beside it, by what the reader knows, and by its
+/// tensors' shapes. Whatever two of them say must agree.
+class checkpoint_description {
+ public:
+  checkpoint_description(tensor_files const& files,
+                         naming const& names,
+                         bool has_decoder,
+                         read_options options)
+      : files_(files),
+        shapes_(files, names),
+        is_official_(names.is_official()),
+        has_decoder_(has_decoder),
+        options_(std::move(options)),
+        said_(files.path()) {
+    take_metadata();
+    take_config();
+    said_.add("its tensors", shapes_.patch());
+    take_options();
+    take_positions();
+    said_.add_fallback("its tensors", shapes_.all(has_decoder));
+    find_sizes();
+    take_pictures();
+  }
+
+  model_config const& sizes() const { return sizes_; }
+  safetensors_metadata entries() const { return said_.entries(); }
+  /// Lines that begin with "assumed: ".
+  std::vector<std::string> const& notes() const { return notes_; }
+
+ private:
+  void take_metadata() {
+    is_ours_ = describes_model(files_.path(), files_.metadata(), has_decoder_);
+    if (is_ours_) add("its metadata", model_entries(files_.metadata()));
+  }
+
+  void take_config() {
+    std::string const path = files_.beside("config.json");
+    auto const text = text_of(path);
+    if (!text) {
+      if (is_official_ || is_ours_) return;
+      double const epsilon = huggingface_config{}.norm_epsilon;
+      said_.add("its names", {{"norm_epsilon", decimal_text(epsilon)}});
+      return assume("an epsilon of " + decimal_text(epsilon) +
+                    " in norms, as Hugging Face's ViTMAE has; a config.json beside it says "
+                    "otherwise");
+    }
+    auto const kind = kind_of_config(path, *text);
+    if (kind == config_kind::timm) {
+      timm_ = parse_timm_config(path, *text);
+      add("config.json", describe(path, *timm_, shapes_.width(), notes_));
+    } else if (kind == config_kind::huggingface || !is_official_) {
+      take_huggingface(path, parse_huggingface_config(path, *text));
+    } else if (!is_ours_) {
+      assume(path + " says nothing of the model: it is neither timm's nor Hugging Face's");
+    }
+  }
+
+  void take_huggingface(std::string const& path, huggingface_config const& config) {
+    require_possible(path, config.sizes);
+    if (config.sizes.encoder.heads == 0 || (has_decoder_ && config.sizes.decoder.heads == 0))
+      throw format_error(path, 0, "a model cannot have layers of 0 heads");
+    add("config.json", describe(config.sizes));
+    said_.add("config.json", {{"norm_epsilon", decimal_text(config.norm_epsilon)}});
+    settings_list training{{"mask", "uniform"},
+                           {"mask_ratio", decimal_text(config.mask_ratio)},
+                           {"objective", config.norm_pix ? "normalised" : "pixels"}};
+    if (config.norm_pix) training.push_back({"target_epsilon", decimal_text(1e-6)});
+    said_.add_fallback("config.json", training);
+  }
+
+  /// A flag that the tensors contradict is refused by its own name.
+  void take_options() {
+    auto const add_option = [&](char const* flag, std::string const& name, index_t value) {
+      if (value > 0) said_.add(flag, name, std::to_string(value));
+    };
+    add_option("--heads", "encoder_heads", options_.heads);
+    if (has_decoder_) add_option("--decoder-heads", "decoder_heads", options_.decoder_heads);
+    add_option("--image-size", "image_height", options_.image_height);
+    add_option("--image-size", "image_width", options_.image_width);
+    add_option("--patch-size", "patch_height", options_.patch.height);
+    add_option("--patch-size", "patch_width", options_.patch.width);
+  }
+
+  /// The sides of images that nobody says, from a square of patches.
+  void take_positions() {
+    index_t const patches = shapes_.patches();
+    auto const patch = said_.entries();
+    auto const side_of = [&](char const* name) -> index_t {
+      auto const found = patch.find(name);
+      auto const sides = found == patch.end() ? std::nullopt : parse_sides(found->second);
+      return sides ? sides->first : 0;
+    };
+    index_t const patch_height = side_of("patch_height");
+    index_t const patch_width = side_of("patch_width");
+    if (patch_height == 0 || patch_width == 0) return;  // refused with the other shapes
+    if (options_.image_height > 0 &&
+        (options_.image_height / patch_height) * (options_.image_width / patch_width) != patches)
+      throw config_error(files_.path() + ": --image-size is " +
+                         sides_text(options_.image_height, options_.image_width) +
+                         ", but the file has positions for " + std::to_string(patches) +
+                         " patches of " + sides_text(patch_height, patch_width));
+    if (said_.contains("image_height") && said_.contains("image_width")) return;
+    index_t side = 1;
+    while (side * side < patches && side < (index_t{1} << 16)) ++side;
+    if (side * side != patches)
+      throw format_error(files_.path(),
+                         8,
+                         "its " + std::to_string(patches) +
+                             " positions form no square: " + options_.flags_of +
+                             "--image-size HxW says the height and width of its images");
+    said_.add("its tensors", "image_height", std::to_string(side * patch_height));
+    said_.add("its tensors", "image_width", std::to_string(side * patch_width));
+    assume("images of " + sides_text(side * patch_height, side * patch_width) +
+           ", from a square grid of " + std::to_string(patches) + " patches; " + options_.flags_of +
+           "--image-size says otherwise");
+  }
+
+  void find_sizes() {
+    sizes_ = size_reader(files_.path(), said_.entries()).sizes(has_decoder_);
+    for (auto const& [of, heads, preset] : fill_heads(sizes_))
+      assume(std::string(of) + "heads " + std::to_string(heads) + ", as " + std::string(preset) +
+             " has; " + options_.flags_of +
+             (of.empty() ? "--heads says otherwise" : "--decoder-heads says otherwise"));
+    require_possible(files_.path(), sizes_);
+  }
+
+  void take_pictures() {
+    if (timm_ && timm_->describes_pictures)
+      add_pictures("config.json", pictures_of(files_.beside("config.json"), *timm_, sizes_.image));
+    std::string const path = files_.beside("preprocessor_config.json");
+    auto const text = text_of(path);
+    if (!text) return;
+    add_pictures("preprocessor_config.json", parse_preprocessor(path, *text, sizes_.image, notes_));
+    said_.erase(kept_preprocessor);
+    constexpr std::size_t most_kept = 1 << 16;
+    if (text->size() <= most_kept) said_.add("preprocessor_config.json", kept_preprocessor, *text);
+  }
+  void add_pictures(std::string const& where, preprocessing const& how) {
+    for (auto const& [name, value] : describe(how))
+      if (name == "pixel_scale")  // a unit: of files that were trained on floats, another one
+        said_.add_fallback(where, {{name, value}});
+      else
+        said_.add(where, name, value);
+  }
+
+  void add(std::string const& where, settings_list const& entries) {
+    for (auto const& [name, value] : entries)
+      if (has_decoder_ || !name.starts_with("decoder_")) said_.add(where, name, value);
+  }
+  void assume(std::string const& what) { notes_.push_back("assumed: " + what); }
+
+  static std::optional<std::string> text_of(std::string const& path) {
+    std::error_code ignored;  // what cannot be looked at is not there
+    if (!std::filesystem::exists(path, ignored)) return std::nullopt;
+    return read_text_file(path, 1'000'000);
+  }
+
+  tensor_files const& files_;
+  shape_reader shapes_;
+  bool is_official_;
+  bool is_ours_ = false;
+  bool has_decoder_;
+  read_options options_;
+  model_statements said_;
+  model_config sizes_;
+  std::optional<timm_config> timm_;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace detail
+
+}  // namespace mae
