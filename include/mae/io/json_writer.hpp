@@ -35,6 +35,14 @@ inline std::string json_string(std::string_view text) {
   return result += '"';
 }
 
+/// A number as JSON that stays a floating-point one for readers who tell those from whole numbers,
+/// as Python does: "1.0", "0.25", "1e-12". `value` is finite.
+inline std::string json_number(double value) {
+  std::string text = decimal_text(value);
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text;
+}
+
 /// The text of a JSON object, built member by member in their order. Numbers that are absent or not
 /// finite are null.
 class json_object {
@@ -53,14 +61,14 @@ class json_object {
     return add_text(name, std::to_string(value));
   }
   json_object& add(std::string_view name, double value) {
-    return add_text(name, std::isfinite(value) ? decimal_text(value) : "null");
+    return add_text(name, std::isfinite(value) ? json_number(value) : "null");
   }
   json_object& add(std::string_view name, std::optional<double> const& value) {
     return value ? add(name, *value) : add_text(name, "null");
   }
   json_object& add(std::string_view name, std::vector<double> const& values) {
     std::string text = "[";
-    for (double const value : values) text += (text.size() > 1 ? ", " : "") + decimal_text(value);
+    for (double const value : values) text += (text.size() > 1 ? ", " : "") + json_number(value);
     return add_text(name, text + "]");
   }
   json_object& add(std::string_view name, json_object const& value) {
