@@ -73,7 +73,9 @@ std::unique_ptr<training_task> make_task(task_parts const& parts) {
 /// The checkpoint that a training begins with; nothing for an empty path.
 std::shared_ptr<mae::pretrained_model const> read_initial_model(std::filesystem::path const& path) {
   if (path.empty()) return nullptr;
-  return std::make_shared<mae::pretrained_model const>(mae::read_pretrained(path.string()));
+  auto model = mae::read_pretrained(path.string());
+  for (auto const& note : model.notes) std::cerr << note << '\n';
+  return std::make_shared<mae::pretrained_model const>(std::move(model));
 }
 
 class session {

@@ -52,10 +52,15 @@ pretrain::flag threads_flag(common_options& o) {
           pretrain::whole(o.settings.threads, 0, most)};
 }
 
+void say_notes(mae::pretrained_model const& model, std::ostream& notes) {
+  for (auto const& note : model.notes) notes << note << '\n';
+}
+
 mae::pretrained_model read_model(common_options const& o, std::ostream& notes) {
   if (o.model.empty())
     throw pretrain::usage_error("--model names the checkpoint to read; see --help");
   auto model = mae::read_pretrained(o.model);
+  say_notes(model, notes);
   if (model.statistics().mean.empty() && model.sizes.image.channels == 3) {
     notes << o.model << " does not say how its pixels were normalised: by ImageNet's mean and "
           << "deviation, as the official models' were\n";

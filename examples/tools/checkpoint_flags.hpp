@@ -26,6 +26,9 @@ pretrain::flag unreadable_flag(common_options& o);
 pretrain::flag seed_flag(common_options& o);
 pretrain::flag threads_flag(common_options& o);
 
+/// Says what was left out of a checkpoint, stripped from its names, and assumed.
+void say_notes(mae::pretrained_model const& model, std::ostream& notes);
+
 /// Reads the checkpoint of --model. One that says nothing of pixel statistics is taken to be of
 /// ImageNet's, and `notes` told so. Throws usage_error without a --model, or as read_pretrained.
 mae::pretrained_model read_model(common_options const& o, std::ostream& notes);

@@ -1,5 +1,6 @@
 // Converts checkpoints between this library, the official code, timm and Hugging Face.
 
+#include "checkpoint_flags.hpp"
 #include "flag_values.hpp"
 #include "program.hpp"
 
@@ -82,10 +83,11 @@ void describe(std::string const& path, mae::pretrained_model const& model) {
   std::size_t widest = 0;
   mae::index_t values = 0;
   mae::index_t tensors = 0;
-  files.for_each([&](std::string const&, mae::tensor_entry const& entry) {
-    widest = std::max(widest, entry.name.size());
+  files.for_each([&](mae::tensor_files::found_tensor const& tensor) {
+    widest = std::max(widest, tensor.entry.name.size());
   });
-  files.for_each([&](std::string const&, mae::tensor_entry const& entry) {
+  files.for_each([&](mae::tensor_files::found_tensor const& tensor) {
+    auto const& entry = tensor.entry;
     std::cout << std::left << std::setw(static_cast<int>(widest) + 2) << printable(entry.name)
               << std::setw(6) << mae::dtype_name(entry.type) << mae::detail::shape_text(entry.shape)
               << '\n';
@@ -100,6 +102,7 @@ void run(convert_options const& options) {
   if (options.out.empty() && !options.describe)
     throw usage_error("give --out, where to write, or --describe");
   auto model = mae::read_pretrained(options.model);
+  tools::say_notes(model, std::cerr);
   if (options.describe) describe(options.model, model);
   if (options.out.empty()) return;
   if (options.image_size > 0)

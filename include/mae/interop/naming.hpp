@@ -3,6 +3,7 @@
 #include <mae/core/types.hpp>
 #include <mae/model/layout.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -24,6 +25,7 @@ struct naming {
   std::string encoder = {};        // before an encoder's names: "vit.", or nothing in ViTMAEModel
   std::string encoder_block = {};  // before the number of an encoder's block
   std::string decoder_block = {};
+  std::string norm = "norm.";  // the encoder's final norm, among official names
 
   bool is_official() const { return words == block_words::official; }
 
@@ -70,6 +72,27 @@ inline std::optional<std::string_view> after(std::string_view name, std::string_
   return name.substr(start.size());
 }
 
+/// A tensor's name without the parts that PyTorch's wrappers of modules put into it, anywhere:
+/// DataParallel's and DistributedDataParallel's "module.", torch.compile's "_orig_mod.", those of
+/// FSDP and of checkpointed activations; and those parts.
+struct unwrapped_name {
+  std::string name;
+  std::string wrappers;
+};
+inline unwrapped_name without_wrappers(std::string_view name) {
+  constexpr std::array<std::string_view, 4> wrappers{
+      "module.", "_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."};
+  unwrapped_name found;
+  while (!name.empty()) {
+    auto const dot = name.find('.');
+    auto const part = name.substr(0, dot == std::string_view::npos ? dot : dot + 1);
+    bool const is_wrapper = std::ranges::find(wrappers, part) != wrappers.end();
+    (is_wrapper ? found.wrappers : found.name) += part;
+    name.remove_prefix(part.size());
+  }
+  return found;
+}
+
 inline std::vector<std::string> names_of_block_part(naming const& names,
                                                     std::string const& before_number,
                                                     std::string_view number_and_part) {
@@ -88,7 +111,10 @@ inline std::vector<std::string> names_of_block_part(naming const& names,
 /// What the tensor of this official name is called: one name, or those of the three tensors
 /// (queries, keys, values) that it is stacked of.
 inline std::vector<std::string> names_in(naming const& names, std::string const& official) {
-  if (names.is_official()) return {official};
+  if (names.is_official()) {
+    auto const norm = detail::after(official, "norm.");
+    return {norm ? names.norm + std::string(*norm) : official};
+  }
   if (auto const part = detail::after(official, "blocks."))
     return detail::names_of_block_part(names, names.encoder_block, *part);
   if (auto const part = detail::after(official, "decoder_blocks."))
@@ -122,7 +148,12 @@ inline std::vector<tensor_spec> parts_in(naming const& names, tensor_spec const&
 /// none of the known ones.
 template <class Has>
 std::optional<naming> naming_of(Has const& has) {
-  if (has("cls_token")) return naming{};
+  if (has("cls_token")) {
+    naming names;
+    // Fine-tuned by the official code, and by timm, an encoder has none but that of its mean.
+    if (!has("norm.weight") && has("fc_norm.weight")) names.norm = "fc_norm.";
+    return names;
+  }
   for (std::string const encoder : {"vit.", ""}) {
     if (!has(encoder + "embeddings.cls_token")) continue;
     bool const is_hub = has(encoder + "encoder.layer.0.layernorm_before.weight");

@@ -9,6 +9,7 @@
 #include <mae/data/dataset.hpp>
 #include <mae/interop/checkpoint_description.hpp>
 #include <mae/interop/file_sizes.hpp>
+#include <mae/interop/foreign_parts.hpp>
 #include <mae/interop/naming.hpp>
 #include <mae/interop/preprocessing.hpp>
 #include <mae/interop/resize_positions.hpp>
@@ -40,7 +41,8 @@ struct pretrained_model {
   safetensors_metadata description = {};
   parameter_layout layout = {};  // the encoder's, then the decoder's where there is one
   host_buffer<float> values = {};
-  /// Lines for a user: "assumed: ..." (of what the files leave open).
+  /// Lines for a user: "left out: ..." (tensors that are no part of the model), "stripped: ..." (of
+  /// their names), "assumed: ..." (of what the file leaves open).
   std::vector<std::string> notes = {};
 
   std::span<float const> tensor(std::string const& name) const {
@@ -106,27 +108,27 @@ inline parameter_layout layout_of(model_config const& sizes, bool has_decoder, i
   return layout;
 }
 
-/// Reads every tensor of the layout. All are looked for before memory is taken: a file cannot ask
-/// for more than it holds.
+/// Reads every tensor of the layout, and notes which others were left out. All are looked for
+/// before memory is taken: a file cannot ask for more than it holds.
 inline void read_values(tensor_files const& files, pretrained_model& model) {
   std::vector<tensor_spec> parts;
   for (auto const& tensor : model.layout.tensors())
     for (auto& part : parts_in(model.names, tensor)) parts.push_back(std::move(part));
   std::set<std::string_view> known;
   for (auto const& part : parts) {
-    auto const [file, path] = files.file_of(part.name);
-    find_tensor(file, path, part);
+    require_fit(files.find(part.name), files.path_of(part.name), part.name, part);
     known.insert(part.name);
   }
-  files.for_each([&](std::string const& path, tensor_entry const& entry) {
-    if (!known.contains(entry.name) && !entry.name.starts_with("optimizer."))
-      refuse_unknown(path, entry);
+  std::vector<std::string> left_out;
+  files.for_each([&](tensor_files::found_tensor const& tensor) {
+    if (known.contains(tensor.name)) return;
+    auto const own = after(tensor.name, model.names.encoder).value_or(tensor.name);
+    if (!may_be_left_out(own, model.has_decoder)) refuse_unknown(tensor.path, tensor.entry);
+    if (!own.starts_with("optimizer.")) left_out.push_back(tensor.name);
   });
+  if (!left_out.empty()) model.notes.push_back(left_out_note(files.path(), left_out));
   model.values = host_buffer<float>(model.layout.size());
-  for (auto const& part : parts) {
-    auto const [file, path] = files.file_of(part.name);
-    read_tensor(file, path, part, model.values.span());
-  }
+  for (auto const& part : parts) read_entry(*files.find(part.name), part, model.values.span());
 }
 
 /// The values predicted for a patch; a decoder may have another objective than pixels.
@@ -145,15 +147,15 @@ inline index_t target_width_of(tensor_files const& files, pretrained_model const
 /// of one model; config_error for options that a file contradicts.
 inline pretrained_model read_pretrained(std::string const& path, read_options const& options = {}) {
   auto const files = tensor_files::open(path);
-  auto const names = naming_of([&](std::string const& name) { return files.contains(name); });
-  if (!names)
-    throw format_error(files.path(),
-                       8,
-                       "its tensors have neither the official code's names (cls_token, ...) nor "
-                       "Hugging Face's (vit.embeddings.cls_token, ...): no masked autoencoder");
-  pretrained_model model{.path = files.path(), .names = *names};
-  model.has_decoder = files.contains(names_in(*names, "decoder_embed.weight").front());
-  detail::checkpoint_description const found(files, *names, model.has_decoder, options);
+  detail::require_known_architecture(files);
+  auto const names = detail::known_naming(files);
+  pretrained_model model{.path = files.path(), .names = names, .notes = files.notes()};
+  if (names.norm == "fc_norm.")
+    model.notes.push_back(
+        "assumed: fc_norm normalises every token, as a final norm does; where " + files.path() +
+        " was fine-tuned, it normalises the mean of the patches' tokens, of which features differ");
+  model.has_decoder = files.contains(names_in(names, "decoder_embed.weight").front());
+  detail::checkpoint_description const found(files, names, model.has_decoder, options);
   model.sizes = found.sizes();
   model.description = found.entries();
   model.notes.insert(model.notes.end(), found.notes().begin(), found.notes().end());

@@ -2,18 +2,19 @@
 
 #include <mae/core/error.hpp>
 #include <mae/core/file_reading.hpp>
-#include <mae/io/file.hpp>
+#include <mae/interop/checkpoint_path.hpp>
+#include <mae/interop/naming.hpp>
 #include <mae/io/json_reader.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_header.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
-#include <span>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,25 +28,6 @@ namespace detail {
 inline std::string read_text_file(std::string const& path, std::uint64_t max_bytes) {
   auto const bytes = read_file(path, max_bytes);
   return {memory_as<char const>(bytes.data()), bytes.size()};
-}
-
-/// Throws format_error, which says what to do, for a file that PyTorch pickled.
-inline void refuse_pickle(std::string const& path) {
-  input_file file(path);
-  std::array<std::byte, 2> start{};
-  if (file.size() < start.size()) return;
-  file.read(start);
-  bool const is_zip = start == std::array{std::byte{'P'}, std::byte{'K'}};
-  bool const is_pickle = start[0] == std::byte{0x80} && start[1] <= std::byte{5};
-  if (!is_zip && !is_pickle) return;
-  throw format_error(
-      path,
-      0,
-      "this is a pickle of PyTorch, which runs code when it is loaded and is not read here. Make "
-      "safetensors of it once: python3 -c \"import torch, safetensors.torch as s; "
-      "m = torch.load('file.pth', weights_only=True); "
-      "s.save_file({k: v.contiguous() for k, v in m.get('model', m).items()}, "
-      "'file.safetensors')\"");
 }
 
 /// Which file of a folder holds each tensor, as an index of Hugging Face says.
@@ -77,25 +59,31 @@ inline weight_map parse_weight_map(std::string const& path, std::string const& t
 
 }  // namespace detail
 
-/// The tensors of a checkpoint: of one safetensors file, or of the several that an index names.
-/// Everything is read and checked when it is opened.
+/// The tensors of a checkpoint: of one safetensors file, or of the several that an index names,
+/// under their names without those of PyTorch's wrappers (naming.hpp). Everything is read and
+/// checked when it is opened.
 class tensor_files {
  public:
-  /// `path` is a safetensors file, an index (*.index.json), or a folder with either under the names
-  /// that Hugging Face gives them. Throws io_error, format_error.
+  /// A tensor and where it is: `name` is without wrappers, the entry's own is the file's.
+  struct found_tensor {
+    std::string const& name;
+    std::string const& path;
+    tensor_entry const& entry;
+  };
+
+  /// `path` is a safetensors file, an index of several (*.json), or a folder with either under the
+  /// names that Hugging Face gives them. Throws io_error, format_error.
   static tensor_files open(std::string const& path) {
-    namespace fs = std::filesystem;
-    std::string found = path;
-    std::error_code ignored;  // what cannot be looked at cannot be opened either, with its reason
-    if (fs::is_directory(path, ignored)) {
-      found = (fs::path(path) / "model.safetensors").string();
-      std::string const index = found + ".index.json";
-      if (!fs::exists(found, ignored) && fs::exists(index, ignored)) found = index;
+    auto found = detail::find_checkpoint(path);
+    tensor_files opened(found.path);
+    opened.notes_ = std::move(found.notes);
+    if (found.path.ends_with(".json")) {
+      opened.add_listed();
+    } else {
+      detail::refuse_pickle(found.path);
+      opened.add(found.path);
     }
-    if (found.ends_with(".index.json")) return open_index(found);
-    detail::refuse_pickle(found);
-    tensor_files opened(found);
-    opened.add(found);
+    opened.name_tensors();
     return opened;
   }
 
@@ -107,52 +95,66 @@ class tensor_files {
   }
   /// What the first file says about itself.
   safetensors_metadata const& metadata() const { return files_.front().metadata(); }
+  /// What a user should know of how they were found and named: "assumed: ...", "stripped: ...".
+  std::vector<std::string> const& notes() const { return notes_; }
 
   tensor_entry const* find(std::string_view name) const {
-    for (auto const& file : files_)
-      if (auto const* const entry = file.find(name)) return entry;
-    return nullptr;
+    auto const found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : &entry_at(found->second);
   }
   bool contains(std::string_view name) const { return find(name) != nullptr; }
 
-  /// The file that holds this tensor, the first one where none does, and its path for messages.
-  std::pair<safetensors_file const&, std::string const&> file_of(std::string_view name) const {
-    for (std::size_t i = 0; i < files_.size(); ++i)
-      if (files_[i].find(name) != nullptr) return {files_[i], paths_[i]};
-    return {files_.front(), path_};
+  /// The path of the file that holds this tensor, for messages; of what was opened where none does.
+  std::string const& path_of(std::string_view name) const {
+    auto const found = by_name_.find(name);
+    return found == by_name_.end() ? path_ : paths_[found->second.file];
   }
-  /// visit(path, entry) for every tensor.
+  /// visit(found_tensor) for every tensor, in the order of names.
   template <class Visit>
   void for_each(Visit const& visit) const {
-    for (std::size_t i = 0; i < files_.size(); ++i)
-      for (auto const& entry : files_[i].tensors()) visit(paths_[i], entry);
+    for (auto const& [name, at] : by_name_)
+      visit(found_tensor{name, paths_[at.file], entry_at(at)});
   }
 
  private:
+  struct place {
+    std::size_t file;
+    std::size_t tensor;
+  };
+
   explicit tensor_files(std::string path) : path_(std::move(path)) {}
 
-  static tensor_files open_index(std::string const& path) {
+  tensor_entry const& entry_at(place const& at) const {
+    return files_[at.file].tensors()[at.tensor];
+  }
+
+  /// Opens the files of the index.
+  void add_listed() {
     using detail::safetensors::printable;
     constexpr std::uint64_t most_bytes = 16'000'000;
-    auto const map = detail::parse_weight_map(path, detail::read_text_file(path, most_bytes));
-    if (map.empty()) throw format_error(path, 0, "the index names no tensor");
-    tensor_files opened(path);
-    std::map<std::string, std::string> paths;
-    for (auto const& [tensor, file] : map) paths.emplace(file, opened.beside(file));
-    for (auto const& [name, file] : paths) opened.add(file);
+    auto const map = detail::parse_weight_map(path_, detail::read_text_file(path_, most_bytes));
+    if (map.empty()) throw format_error(path_, 0, "the index names no tensor");
+    std::set<std::string> names;
+    for (auto const& [tensor, file] : map) names.insert(file);
+    for (auto const& name : names) {
+      std::string const path = beside(name);
+      detail::refuse_pickle(path);
+      add(path);
+      for (auto const& entry : files_.back().tensors()) {
+        auto const listed = map.find(entry.name);
+        if (listed == map.end() || listed->second != name)
+          throw format_error(
+              path, 8, "tensor " + printable(entry.name) + " is not listed for it in " + path_);
+      }
+    }
     for (auto const& [tensor, file] : map)
-      if (!opened.contains(tensor))
+      if (std::ranges::none_of(files_, [&, &name = tensor](auto const& opened) {
+            return opened.find(name) != nullptr;
+          }))
         throw format_error(
-            path,
+            path_,
             0,
             "tensor " + printable(tensor) + " is not in " + printable(file) + ", as it says");
-    opened.for_each([&](std::string const& file, tensor_entry const& entry) {
-      auto const listed = map.find(entry.name);
-      if (listed == map.end() || paths.at(listed->second) != file)
-        throw format_error(
-            file, 8, "tensor " + printable(entry.name) + " is not listed for it in " + path);
-    });
-    return opened;
   }
 
   void add(std::string const& path) {
@@ -160,9 +162,31 @@ class tensor_files {
     paths_.push_back(path);
   }
 
+  /// Names every tensor without its wrappers.
+  void name_tensors() {
+    using detail::safetensors::printable;
+    std::map<std::string, std::size_t> stripped;
+    for (std::size_t i = 0; i < files_.size(); ++i)
+      for (std::size_t k = 0; k < files_[i].tensors().size(); ++k) {
+        std::string const& own = files_[i].tensors()[k].name;
+        auto [name, wrappers] = detail::without_wrappers(own);
+        if (!wrappers.empty()) ++stripped[wrappers];
+        if (!by_name_.emplace(std::move(name), place{i, k}).second)
+          throw format_error(paths_[i],
+                             8,
+                             "tensor " + printable(own) +
+                                 " stands here twice, once without the names of wrappers");
+      }
+    for (auto const& [wrappers, count] : stripped)
+      notes_.push_back("stripped: " + wrappers + " from the names of " + std::to_string(count) +
+                       " tensors in " + path_);
+  }
+
   std::string path_;
   std::vector<safetensors_file> files_;
   std::vector<std::string> paths_;
+  std::map<std::string, place, std::less<>> by_name_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace mae

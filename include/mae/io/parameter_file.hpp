@@ -140,14 +140,12 @@ void copy_tensor(tensor_spec const& tensor, std::span<std::byte const> bytes, st
 
 }  // namespace detail
 
-/// The tensor `prefix` + its name in a file. Throws format_error, with both shapes, when it is
-/// missing, has another shape, or is of a type that is none of F16, BF16, F32 and F64.
-inline tensor_entry const& find_tensor(safetensors_file const& file,
-                                       std::string const& path,
-                                       tensor_spec const& tensor,
-                                       std::string const& prefix = {}) {
-  std::string const name = prefix + tensor.name;
-  auto const* const entry = file.find(name);
+/// Throws format_error, with both shapes, unless `entry`, which a file has under `name`, is there
+/// (not nullptr) and is what the model has: of the same shape, in F16, BF16, F32 or F64.
+inline void require_fit(tensor_entry const* entry,
+                        std::string const& path,
+                        std::string const& name,
+                        tensor_spec const& tensor) {
   auto const refuse = [&](std::string const& why) {
     throw format_error(path, 8, "tensor " + name + " " + why);
   };
@@ -159,18 +157,11 @@ inline tensor_entry const& find_tensor(safetensors_file const& file,
   if (entry->type != dtype::f16 && entry->type != dtype::bf16 && entry->type != dtype::f32 &&
       entry->type != dtype::f64)
     refuse("is " + std::string(dtype_name(entry->type)) + ", not F16, BF16, F32 or F64");
-  return *entry;
 }
 
-/// Copies the tensor `prefix` + its name from a file into its place in a flat array. Throws as
-/// find_tensor.
+/// Copies a file's tensor that fits into its place in a flat array.
 template <class T>
-void read_tensor(safetensors_file const& file,
-                 std::string const& path,
-                 tensor_spec const& tensor,
-                 std::span<T> values,
-                 std::string const& prefix = {}) {
-  auto const& entry = find_tensor(file, path, tensor, prefix);
+void read_entry(tensor_entry const& entry, tensor_spec const& tensor, std::span<T> values) {
   auto const place = values.subspan(static_cast<std::size_t>(tensor.offset),
                                     static_cast<std::size_t>(tensor.size()));
   if (entry.type == dtype::f32)
@@ -181,6 +172,20 @@ void read_tensor(safetensors_file const& file,
     detail::copy_tensor<float16>(tensor, entry.bytes, place);
   else
     detail::copy_tensor<bfloat16>(tensor, entry.bytes, place);
+}
+
+/// Copies the tensor `prefix` + its name from a file into its place in a flat array. Throws as
+/// require_fit.
+template <class T>
+void read_tensor(safetensors_file const& file,
+                 std::string const& path,
+                 tensor_spec const& tensor,
+                 std::span<T> values,
+                 std::string const& prefix = {}) {
+  std::string const name = prefix + tensor.name;
+  auto const* const entry = file.find(name);
+  require_fit(entry, path, name, tensor);
+  read_entry(*entry, tensor, values);
 }
 
 /// Reads a whole flat array of `layout`; nothing of the caller's is touched when it throws.
