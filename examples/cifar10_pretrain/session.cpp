@@ -74,7 +74,7 @@ std::unique_ptr<training_task> make_task(task_parts const& parts) {
 std::shared_ptr<mae::pretrained_model const> read_initial_model(std::filesystem::path const& path) {
   if (path.empty()) return nullptr;
   auto model = mae::read_pretrained(path.string());
-  for (auto const& note : model.notes) std::cerr << note << '\n';
+  for (auto const& note : model.notes) std::cerr << mae::printable(note) << '\n';
   return std::make_shared<mae::pretrained_model const>(std::move(model));
 }
 

@@ -53,7 +53,7 @@ pretrain::flag threads_flag(common_options& o) {
 }
 
 void say_notes(mae::pretrained_model const& model, std::ostream& notes) {
-  for (auto const& note : model.notes) notes << note << '\n';
+  for (auto const& note : model.notes) notes << mae::printable(note) << '\n';
 }
 
 mae::pretrained_model read_model(common_options const& o, std::ostream& notes) {

@@ -157,7 +157,7 @@ inline checkpoint_path find_in_folder(std::string const& path) {
     if (single.empty() && index.empty()) continue;
     if (!index.empty() && has("model." + index + ".safetensors")) continue;
     variants.push_back(name);
-    choices += (choices.empty() ? "" : ", ") + safetensors::printable(name);
+    choices += (choices.empty() ? "" : ", ") + name;
   }
   if (variants.size() > 1)
     throw format_error(

@@ -4,7 +4,6 @@
 #include <mae/core/types.hpp>
 #include <mae/interop/naming.hpp>
 #include <mae/interop/tensor_files.hpp>
-#include <mae/io/safetensors_header.hpp>
 
 #include <array>
 #include <cstddef>
@@ -91,8 +90,7 @@ inline void require_known_architecture(tensor_files const& files) {
     std::string const dotted = '.' + tensor.name + '.';
     for (auto const& [part, what] : foreign_parts)
       if (dotted.find(part) != std::string::npos)
-        refuse_architecture(tensor.path,
-                            std::string(what) + " (" + safetensors::printable(tensor.name) + ")");
+        refuse_architecture(tensor.path, std::string(what) + " (" + tensor.name + ")");
   });
   auto const* const into = files.find("blocks.0.mlp.fc1.weight");
   auto const* const out_of = files.find("blocks.0.mlp.fc2.weight");
@@ -143,7 +141,7 @@ inline std::string left_out_note(std::string const& path, std::vector<std::strin
   constexpr std::size_t most = 6;
   std::string names;
   for (std::size_t i = 0; i < tensors.size() && i < most; ++i)
-    names += (i == 0 ? "" : ", ") + safetensors::printable(tensors[i]);
+    names += (i == 0 ? "" : ", ") + tensors[i];
   if (tensors.size() > most) names += " and " + std::to_string(tensors.size() - most) + " more";
   return "left out: " + names + " of " + path + ", which are no part of an encoder";
 }

@@ -130,7 +130,6 @@ class tensor_files {
 
   /// Opens the files of the index.
   void add_listed() {
-    using detail::safetensors::printable;
     constexpr std::uint64_t most_bytes = 16'000'000;
     auto const map = detail::parse_weight_map(path_, detail::read_text_file(path_, most_bytes));
     if (map.empty()) throw format_error(path_, 0, "the index names no tensor");
@@ -143,18 +142,14 @@ class tensor_files {
       for (auto const& entry : files_.back().tensors()) {
         auto const listed = map.find(entry.name);
         if (listed == map.end() || listed->second != name)
-          throw format_error(
-              path, 8, "tensor " + printable(entry.name) + " is not listed for it in " + path_);
+          throw format_error(path, 8, "tensor " + entry.name + " is not listed for it in " + path_);
       }
     }
     for (auto const& [tensor, file] : map)
       if (std::ranges::none_of(files_, [&, &name = tensor](auto const& opened) {
             return opened.find(name) != nullptr;
           }))
-        throw format_error(
-            path_,
-            0,
-            "tensor " + printable(tensor) + " is not in " + printable(file) + ", as it says");
+        throw format_error(path_, 0, "tensor " + tensor + " is not in " + file + ", as it says");
   }
 
   void add(std::string const& path) {
@@ -164,7 +159,6 @@ class tensor_files {
 
   /// Names every tensor without its wrappers.
   void name_tensors() {
-    using detail::safetensors::printable;
     std::map<std::string, std::size_t> stripped;
     for (std::size_t i = 0; i < files_.size(); ++i)
       for (std::size_t k = 0; k < files_[i].tensors().size(); ++k) {
@@ -172,10 +166,10 @@ class tensor_files {
         auto [name, wrappers] = detail::without_wrappers(own);
         if (!wrappers.empty()) ++stripped[wrappers];
         if (!by_name_.emplace(std::move(name), place{i, k}).second)
-          throw format_error(paths_[i],
-                             8,
-                             "tensor " + printable(own) +
-                                 " stands here twice, once without the names of wrappers");
+          throw format_error(
+              paths_[i],
+              8,
+              "tensor " + own + " stands here twice, once without the names of wrappers");
       }
     for (auto const& [wrappers, count] : stripped)
       notes_.push_back("stripped: " + wrappers + " from the names of " + std::to_string(count) +
