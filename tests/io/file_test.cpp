@@ -223,3 +223,56 @@ TEST_CASE("atomic_file takes relative paths, and refuses folders") {
   std::string const missing = folder.file("c/d");
   CHECK(error_of([&] { mae::atomic_file file(missing); }, missing) == ENOENT);
 }
+
+TEST_CASE("atomic_file refuses what is no file before anything is written") {
+  mae_test::temporary_folder const folder;
+  auto const refused = [](std::string const& path) {
+    return error_of([&] { mae::require_replaceable(path); }, path);
+  };
+  std::string const pipe = folder.file("pipe");
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(refused(pipe) == EINVAL);
+  CHECK(refused("/dev/null") == EINVAL);
+  CHECK(refused(folder.path().string()) == EISDIR);
+  std::filesystem::create_symlink("/dev/null", folder.path() / "to_device");
+  CHECK(refused(folder.file("to_device")) == EINVAL);
+  std::filesystem::create_symlink("loop", folder.path() / "loop");
+  CHECK(refused(folder.file("loop")) == ELOOP);
+  CHECK(refused(folder.file("missing/a")) == ENOENT);
+  write_text(folder.file("file"), "old");
+  CHECK(refused(folder.file("file/a")) == ENOTDIR);
+  CHECK(refused(folder.file("file")) == 0);
+  CHECK(refused(folder.file("new")) == 0);
+  CHECK(read_text(folder.file("file")) == "old");
+  CHECK(folder.entries() == 4);
+}
+
+TEST_CASE("atomic_file replaces the file that a link leads to, and the link stays") {
+  namespace fs = std::filesystem;
+  mae_test::temporary_folder const folder;
+  fs::create_directory(folder / "there");
+  auto const write_through = [&](std::string const& link) {
+    mae::atomic_file file(folder.file(link));
+    file.write(bytes_of("new"));
+    file.commit();
+  };
+  SUBCASE("a link to a file") {
+    write_text(folder.file("there/file"), "old");
+    fs::create_symlink("there/file", folder / "link");
+    write_through("link");
+  }
+  SUBCASE("a link to no file yet") {
+    fs::create_symlink("there/file", folder / "link");
+    write_through("link");
+  }
+  SUBCASE("a link to a link by its whole path") {
+    fs::create_symlink(folder / "there" / "second", folder / "link");
+    fs::create_symlink("../there/file", folder / "there" / "second");
+    write_through("link");
+  }
+  CHECK(fs::is_symlink(folder / "link"));
+  CHECK(!fs::is_symlink(folder / "there" / "file"));
+  CHECK(read_text(folder.file("there/file")) == "new");
+  CHECK(read_text(folder.file("link")) == "new");
+  CHECK(folder.entries() == 2);
+}

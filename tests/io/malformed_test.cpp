@@ -11,7 +11,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <filesystem>
 #include <string>
+#include <utility>
 
 // Malformed safetensors, requirement R11: each is refused with a typed error that names the file
 // and the place, within a second, in no more memory than the file's own and 64 MB.
@@ -492,5 +494,33 @@ TEST_CASE("the worst headers cost no more than 64 MB and a second") {
   }
   SUBCASE("spaces alone") {
     loads("{}" + std::string(15'999'990, ' '));
+  }
+}
+
+TEST_CASE("a header is refused before the data behind it are read, or memory is taken for them") {
+  constexpr std::uint64_t four_gigabytes = std::uint64_t{1} << 32;
+  constexpr std::size_t little = 100'000;
+  for (auto const& [header, reason] :
+       {std::pair("{}", "no tensor"),
+        std::pair(R"({"t":{"dtype":"U9","shape":[2],"data_offsets":[0,2]}})", "unknown dtype"),
+        std::pair(R"({"t":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", "no tensor"),
+        std::pair(R"({"t":{"dtype":"U8","shape":[2],"data_offsets":[4,6]}})", "a hole"),
+        std::pair("hello", "begin with '{'")}) {
+    CAPTURE(header);
+    mae_test::temporary_folder const folder;
+    std::string const path = folder.file("sparse.safetensors");
+    write_text(path, framed(header));
+    std::filesystem::resize_file(path, four_gigabytes);
+    std::string message;
+    allocation_peak const peak;
+    std::clock_t const start = std::clock();
+    try {
+      safetensors_file::load(path);
+    } catch (mae::format_error const& e) {
+      message = e.what();
+    }
+    CHECK(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC <= 0.1);
+    CHECK(peak.bytes() <= little);
+    CHECK(message.find(reason) != std::string::npos);
   }
 }

@@ -52,10 +52,10 @@ verdict judge(system_call call) {
 /// The last part of a path; a temporary's process number becomes #.
 std::string short_name(std::string_view path) {
   std::string name(path.substr(path.rfind('/') + 1));
-  if (name.ends_with(".partial")) {
-    auto const end = name.rfind('-');
-    auto const begin = name.rfind('.', end);
-    name = name.substr(0, begin + 1) + '#' + ".partial";
+  for (char const* const ending : {".partial", ".replaced"}) {
+    if (!name.ends_with(ending)) continue;
+    auto const begin = name.rfind('.', name.rfind('-'));
+    name = name.substr(0, begin + 1) + '#' + ending;
   }
   return name;
 }

@@ -11,13 +11,13 @@
 #include <mae/interop/statements.hpp>
 #include <mae/io/dtype.hpp>
 #include <mae/io/file.hpp>
+#include <mae/io/folder_change.hpp>
 #include <mae/io/model_file.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/safetensors_writer.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/model/staging.hpp>
 
-#include <cstddef>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -33,19 +33,14 @@ enum class checkpoint_format { official, timm, huggingface };
 
 namespace detail {
 
-inline void write_text(std::string const& path, std::string_view text) {
-  atomic_file file(path);
-  file.write(std::as_bytes(std::span(text)));
-  file.commit();
-}
-
 /// Writes the tensors of `layout` under the names of `names`, in `stored`.
-inline void write_tensors(std::string const& path,
-                          pretrained_model const& model,
-                          parameter_layout const& layout,
-                          naming const& names,
-                          char const* held,
-                          dtype stored) {
+template <class File>
+void write_tensors(File& file,
+                   pretrained_model const& model,
+                   parameter_layout const& layout,
+                   naming const& names,
+                   char const* held,
+                   dtype stored) {
   tensor_collector<float> tensors(stored);
   for (auto const& tensor : layout.tensors())
     for (auto const& part : parts_in(names, model.layout.find(tensor.name)))
@@ -53,7 +48,16 @@ inline void write_tensors(std::string const& path,
   auto description = model.description;
   description["contents"] = held;
   description["format"] = "pt";  // without it, transformers refuses a file
-  save_safetensors(path, tensors.entries(), description);
+  safetensors::write(file, tensors.entries(), description);
+}
+
+/// Makes the folders above a folder where they are missing.
+inline void make_parents(std::string const& folder) {
+  auto const whole = std::filesystem::absolute(folder).lexically_normal();
+  auto const above = (whole.has_filename() ? whole : whole.parent_path()).parent_path();
+  std::error_code failed;
+  std::filesystem::create_directories(above, failed);
+  if (failed) throw io_error(above.string(), "create folder", failed.value());
 }
 
 /// What a config.json is to say. Throws config_error where something is not known.
@@ -89,9 +93,10 @@ inline std::string preprocessor_of(pretrained_model const& model) {
 
 }  // namespace detail
 
-/// Writes a checkpoint for another library, or for this one; each file as a whole or not at all.
-/// `path` is a file, for Hugging Face a folder, which is made where there is none. `stored` is f32,
-/// f16 or bf16. Throws io_error; config_error for what the other library cannot hold.
+/// Writes a checkpoint for another library, or for this one; what was there before stays as it was
+/// when anything fails. `path` is a file, for Hugging Face a folder, which is made where there is
+/// none; its other files stay. `stored` is f32, f16 or bf16. Throws io_error; config_error for what
+/// the other library or the type cannot hold.
 inline void save_pretrained(std::string const& path,
                             pretrained_model const& model,
                             checkpoint_format format,
@@ -103,23 +108,24 @@ inline void save_pretrained(std::string const& path,
     layout = {};
     add_encoder(layout, model.sizes);
   }
-  if (format != checkpoint_format::huggingface)
-    return detail::write_tensors(path, model, layout, naming{}, held, stored);
-
+  if (format != checkpoint_format::huggingface) {
+    atomic_file file(path);
+    detail::write_tensors(file, model, layout, naming{}, held, stored);
+    return file.commit();
+  }
   auto const config = huggingface_config_text(detail::huggingface_config_of(model));
   auto const preprocessor = detail::preprocessor_of(model);
-  std::filesystem::path const folder(path);
-  std::error_code failed;
-  std::filesystem::create_directories(folder, failed);
-  if (failed) throw io_error(path, "create folder", failed.value());
-  // One of another model would say how this model's pixels are normalised.
-  std::filesystem::remove(folder / "preprocessor_config.json", failed);
-  if (failed) throw io_error(path, "remove preprocessor_config.json", failed.value());
+  detail::make_parents(path);
+  folder_change change(path);
+  change.remove("model.safetensors.index.json");  // another model's
   detail::write_tensors(
-      (folder / "model.safetensors").string(), model, layout, naming::hub(), held, stored);
-  detail::write_text((folder / "config.json").string(), config);
-  if (!preprocessor.empty())
-    detail::write_text((folder / "preprocessor_config.json").string(), preprocessor);
+      change.add("model.safetensors"), model, layout, naming::hub(), held, stored);
+  change.add_text("config.json", config);
+  if (preprocessor.empty())
+    change.remove("preprocessor_config.json");  // it would say how pixels are normalised
+  else
+    change.add_text("preprocessor_config.json", preprocessor);
+  change.commit();
 }
 
 /// A model of this library as a checkpoint in memory, to be saved for another.

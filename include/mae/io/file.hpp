@@ -4,11 +4,12 @@
 #include <mae/core/file_reading.hpp>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
-#include <cassert>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -78,75 +79,153 @@ class input_file {
   std::uint64_t position_ = 0;
 };
 
-/// Replaces a file as a whole or not at all: the bytes go to a temporary file beside it, and
-/// `commit` puts that in its place. Until then, and whatever fails, a file that was there before
-/// stays as it was, also after a power loss. A process killed in between leaves its temporary,
-/// `<path>.<process>-<count>.partial`, behind. Every member that fails throws io_error.
-class atomic_file {
+namespace detail {
+
+/// The folder that a path's last part stands in.
+inline std::string folder_of(std::string const& path) {
+  auto const slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return path.substr(0, slash == 0 ? 1 : slash);
+}
+
+/// Throws io_error for what bytes cannot be put in place of: a folder, a device, a pipe, a socket.
+inline void require_file(std::string const& path, struct stat const& status) {
+  if (S_ISDIR(status.st_mode)) throw io_error(path, "write as a file", EISDIR);
+  if (!S_ISREG(status.st_mode))
+    throw io_error(path, "write (it is a pipe, a socket or a device, not a file)", EINVAL);
+}
+
+/// Where a file is that is to be replaced: the links at the path's end are followed, also one that
+/// leads to no file yet. Throws io_error for what is no file, and for links that lead nowhere.
+inline std::string followed(std::string const& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0)
+    require_file(path, status);
+  else if (errno != ENOENT)
+    throw io_error(path, "create", errno);
+  std::string target = path;
+  constexpr int most_links = 40;  // as many as Linux follows
+  for (int links = 0; links < most_links; ++links) {
+    std::array<char, 4096> text{};
+    auto const length = ::readlink(target.c_str(), text.data(), text.size());
+    if (length < 0) return target;  // no link, or nothing
+    std::string const next(text.data(), static_cast<std::size_t>(length));
+    target = next.starts_with('/') ? next : folder_of(target) + '/' + next;
+  }
+  throw io_error(path, "create", ELOOP);
+}
+
+/// An open file of a name of its own beside `target`, `<target>.<process>-<count>.partial`, which
+/// is removed unless it is put elsewhere. `path` is what errors call it.
+class temporary_file {
  public:
-  explicit atomic_file(std::string path) : path_(std::move(path)), number_(create()) {
+  temporary_file(std::string path, std::string const& target)
+      : path_(std::move(path)), number_(create(target)) {
     if (number_ < 0) throw io_error(path_, "create", errno);
   }
-  atomic_file(atomic_file const&) = delete;
-  atomic_file& operator=(atomic_file const&) = delete;
-  ~atomic_file() {
+  temporary_file(temporary_file const&) = delete;
+  temporary_file& operator=(temporary_file const&) = delete;
+  ~temporary_file() {
     if (number_ >= 0) ::close(number_);
-    if (!committed_) ::unlink(temporary_.c_str());
+    if (!name_.empty()) ::unlink(name_.c_str());
   }
+
+  std::string const& path() const noexcept { return path_; }
+  std::string const& name() const noexcept { return name_; }
 
   /// Appends all of `bytes`.
   void write(std::span<std::byte const> bytes) {
     while (!bytes.empty()) {
       auto const count =
-          detail::uninterrupted([&] { return ::write(number_, bytes.data(), bytes.size()); });
+          uninterrupted([&] { return ::write(number_, bytes.data(), bytes.size()); });
       if (count < 0) throw io_error(path_, "write", errno);
       if (count == 0) throw io_error(path_, "write", EIO);
       bytes = bytes.subspan(static_cast<std::size_t>(count));
     }
   }
-
-  /// Puts what was written in place of the file; call it once, last. Where only the folder's fsync
-  /// fails, the whole new file is in place, but a power loss may bring the old one back.
-  void commit() {
-    assert(!committed_);
-    if (detail::uninterrupted([this] { return ::fsync(number_); }) < 0)
+  /// Brings what was written to the disk, and closes the file.
+  void finish() {
+    if (uninterrupted([this] { return ::fsync(number_); }) < 0)
       throw io_error(path_, "fsync", errno);
     // Some file systems report a failed write only here. After EINTR, Linux has closed the file.
     if (::close(std::exchange(number_, -1)) < 0 && errno != EINTR)
       throw io_error(path_, "close", errno);
-    auto const folder_path = folder();
-    file_descriptor const opened_folder(detail::open_file(folder_path, O_RDONLY | O_DIRECTORY));
-    if (opened_folder.number() < 0) throw io_error(folder_path, "open", errno);
-    if (std::rename(temporary_.c_str(), path_.c_str()) != 0) throw io_error(path_, "rename", errno);
-    committed_ = true;
-    // Some network file systems cannot sync a folder, and say so with EINVAL.
-    if (detail::uninterrupted([&] { return ::fsync(opened_folder.number()); }) < 0 &&
-        errno != EINVAL)
-      throw io_error(folder_path, "fsync", errno);
   }
+  /// Says that the file has another name now, and stays.
+  void release() noexcept { name_.clear(); }
 
  private:
-  /// Opens a file that did not exist, and sets `temporary_` to its name; -1 when that fails.
-  int create() {
+  /// Opens a file that did not exist, and sets `name_` to its name; -1 when that fails.
+  int create(std::string const& target) {
     static std::atomic<unsigned> count = 0;
     for (;;) {
-      temporary_ =
-          path_ + '.' + std::to_string(::getpid()) + '-' + std::to_string(count++) + ".partial";
-      int const number = detail::open_file(temporary_, O_WRONLY | O_CREAT | O_EXCL, 0644);
+      name_ =
+          target + '.' + std::to_string(::getpid()) + '-' + std::to_string(count++) + ".partial";
+      int const number = open_file(name_, O_WRONLY | O_CREAT | O_EXCL, 0644);
       if (number >= 0 || errno != EEXIST) return number;
     }
   }
 
-  std::string folder() const {
-    auto const slash = path_.rfind('/');
-    if (slash == std::string::npos) return ".";
-    return path_.substr(0, slash == 0 ? 1 : slash);
+  std::string path_;
+  std::string name_;
+  int number_;  // -1 once it is closed
+};
+
+/// A folder whose entries are about to change.
+class open_folder {
+ public:
+  explicit open_folder(std::string path)
+      : path_(std::move(path)), file_(open_file(path_, O_RDONLY | O_DIRECTORY)) {
+    if (file_.number() < 0) throw io_error(path_, "open", errno);
+  }
+  /// Brings changed names to the disk.
+  void sync() const {
+    // Some network file systems cannot sync a folder, and say so with EINVAL.
+    if (uninterrupted([this] { return ::fsync(file_.number()); }) < 0 && errno != EINVAL)
+      throw io_error(path_, "fsync", errno);
   }
 
+ private:
   std::string path_;
-  std::string temporary_;
-  int number_;  // of the open temporary; -1 once it is closed
-  bool committed_ = false;
+  file_descriptor file_;
 };
+
+}  // namespace detail
+
+/// Replaces a file as a whole or not at all: the bytes go to a temporary file beside it, and
+/// `commit` puts that in its place. Until then, and whatever fails, a file that was there before
+/// stays as it was, also after a power loss. Where the path is a link, the file that it leads to is
+/// replaced, or made, and the link stays; a folder, a device or a pipe is refused before anything
+/// is written. A process killed in between leaves its temporary,
+/// `<file>.<process>-<count>.partial`, behind. Every member that fails throws io_error.
+class atomic_file {
+ public:
+  explicit atomic_file(std::string path)
+      : target_(detail::followed(path)), temporary_(std::move(path), target_) {}
+
+  /// Appends all of `bytes`.
+  void write(std::span<std::byte const> bytes) { temporary_.write(bytes); }
+
+  /// Puts what was written in place of the file; call it once, last. Where only the folder's fsync
+  /// fails, the whole new file is in place, but a power loss may bring the old one back.
+  void commit() {
+    temporary_.finish();
+    detail::open_folder const folder(detail::folder_of(target_));
+    if (std::rename(temporary_.name().c_str(), target_.c_str()) != 0)
+      throw io_error(temporary_.path(), "rename", errno);
+    temporary_.release();
+    folder.sync();
+  }
+
+ private:
+  std::string target_;
+  detail::temporary_file temporary_;
+};
+
+/// Throws io_error where an atomic_file of this path could not be made: to be asked before long
+/// work whose result goes there.
+inline void require_replaceable(std::string const& path) {
+  atomic_file const probe(path);
+}
 
 }  // namespace mae

@@ -31,23 +31,30 @@ struct safetensors_options {
   std::uint64_t header_cap = detail::safetensors::default_cap;
 };
 
-/// A safetensors file in memory: https://github.com/huggingface/safetensors#format. All of it is
-/// checked before a tensor can be seen, also the hash where there is one (save_safetensors).
+/// A safetensors file in memory: https://github.com/huggingface/safetensors#format. Its header is
+/// read and checked before memory is taken for the data, and all of it before a tensor can be seen,
+/// also the hash where there is one (save_safetensors).
 class safetensors_file {
  public:
   /// Throws io_error when the file cannot be opened or read, format_error (file, offset, reason)
   /// when it is not a well-formed safetensors file or has changed since its hash was taken.
   static safetensors_file load(std::string const& path, safetensors_options options = {}) {
+    namespace st = detail::safetensors;
     input_file file(path);
-    std::array<std::byte, detail::safetensors::prefix_bytes> prefix{};
+    std::array<std::byte, st::prefix_bytes> prefix{};
     auto const start = std::span(prefix).first(std::min<std::uint64_t>(file.size(), prefix.size()));
     file.read(start);
-    header_bytes(path, start, file.size(), options);  // before a wrong file takes memory
-    host_buffer<std::byte> bytes(static_cast<index_t>(file.size()));
-    std::copy(start.begin(), start.end(), bytes.data());
-    file.read(bytes.span().subspan(detail::safetensors::prefix_bytes));
+    std::uint64_t const head_bytes =
+        prefix.size() + header_bytes(path, start, file.size(), options);
+    host_buffer<std::byte> head(static_cast<index_t>(head_bytes));
+    std::ranges::copy(prefix, head.data());
+    file.read(head.span().subspan(prefix.size()));
+    auto header = parse_header(path, head.span(), file.size() - head_bytes);
+    host_buffer<std::byte> data(static_cast<index_t>(file.size() - head_bytes));
+    auto const bytes = data.span();
+    file.read(bytes);
     file.expect_end();
-    return parse(path, std::move(bytes), options);
+    return checked(path, head.span(), bytes, std::move(header), std::move(data));
   }
 
   /// The same of bytes that are in memory already; errors name `file`.
@@ -55,15 +62,12 @@ class safetensors_file {
                                 host_buffer<std::byte> bytes,
                                 safetensors_options options = {}) {
     std::span<std::byte const> const all = std::as_const(bytes).span();
-    std::uint64_t const length = header_bytes(file, all, all.size(), options);
-    auto const after_prefix = all.subspan(detail::safetensors::prefix_bytes);
-    auto const text = after_prefix.first(length);
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes read as characters
-    std::string_view const characters(reinterpret_cast<char const*>(text.data()), text.size());
-    auto header =
-        detail::safetensors::header_parser(file, characters, after_prefix.subspan(length)).parse();
-    check_hash(file, all, header);
-    return {std::move(bytes), std::move(header)};
+    std::uint64_t const head_bytes =
+        detail::safetensors::prefix_bytes + header_bytes(file, all, all.size(), options);
+    auto const head = all.first(head_bytes);
+    auto const data = all.subspan(head_bytes);
+    auto header = parse_header(file, head, data.size());
+    return checked(file, head, data, std::move(header), std::move(bytes));
   }
 
   /// What the file says about itself, without the library's own `mae.format` and `mae.hash`.
@@ -107,9 +111,31 @@ class safetensors_file {
     return length;
   }
 
+  /// Checks all that a file says before its data, of which there are `data_bytes`.
+  static detail::safetensors::header parse_header(std::string const& file,
+                                                  std::span<std::byte const> head,
+                                                  std::uint64_t data_bytes) {
+    auto const text = head.subspan(detail::safetensors::prefix_bytes);
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes read as characters
+    std::string_view const characters(reinterpret_cast<char const*>(text.data()), text.size());
+    return detail::safetensors::header_parser(file, characters, data_bytes).parse();
+  }
+
+  /// A file of which head and data lie in memory; `owner` owns the data.
+  static safetensors_file checked(std::string const& file,
+                                  std::span<std::byte const> head,
+                                  std::span<std::byte const> data,
+                                  detail::safetensors::header header,
+                                  host_buffer<std::byte> owner) {
+    check_hash(file, head, data, header);
+    place(header, data);
+    return {std::move(owner), std::move(header)};
+  }
+
   /// Files of ours carry the hash of all their bytes, the hash's own digits taken as zeros.
   static void check_hash(std::string const& file,
-                         std::span<std::byte const> all,
+                         std::span<std::byte const> head,
+                         std::span<std::byte const> data,
                          detail::safetensors::header& header) {
     namespace st = detail::safetensors;
     auto const hash = header.metadata.find(std::string(st::hash_key));
@@ -120,11 +146,12 @@ class safetensors_file {
     }
     if (hash->second.size() != st::blank_hash.size())
       throw format_error(file, *header.hash_offset, "the hash must have 16 digits");
-    auto const digits = all.subspan(*header.hash_offset, st::blank_hash.size());
+    auto const digits = head.subspan(*header.hash_offset, st::blank_hash.size());
     xxh64 state;
-    state.update(all.first(*header.hash_offset));
+    state.update(head.first(*header.hash_offset));
     state.update(std::as_bytes(std::span(st::blank_hash)));
-    state.update(all.subspan(*header.hash_offset + digits.size()));
+    state.update(head.subspan(*header.hash_offset + digits.size()));
+    state.update(data);
     std::string const expected = st::hash_digits(state.digest());
     if (!std::ranges::equal(digits, std::as_bytes(std::span(expected))))
       throw format_error(

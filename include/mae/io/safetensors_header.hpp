@@ -75,23 +75,33 @@ inline std::vector<std::uint32_t> order_by_name(std::span<tensor_entry const> te
   return order;
 }
 
-/// What a header says. The spans of `tensors` look into the data that it was checked against.
+/// What a header says. The tensors have no bytes until `place` gives them some.
 struct header {
   std::vector<tensor_entry> tensors;   // as they stand in the header
+  std::vector<std::uint64_t> begins;   // where the tensors' bytes begin in the data
   std::vector<std::uint32_t> by_name;  // the tensors' numbers, sorted by name
   safetensors_metadata metadata;
   std::optional<std::uint64_t> hash_offset;  // of the hash's first digit in the file
 };
 
-/// Reads the header of a file and checks it against `data`, the bytes that follow it: the tensors
-/// must cover them without gap or overlap.
+/// Gives the tensors of a header their bytes in `data`, of the size that it was checked against.
+inline void place(header& checked, std::span<std::byte const> data) {
+  for (std::size_t i = 0; i < checked.tensors.size(); ++i) {
+    auto& tensor = checked.tensors[i];
+    tensor.bytes = data.subspan(checked.begins[i], *tensor_bytes(tensor.type, tensor.shape));
+  }
+}
+
+/// Reads the header of a file and checks it against the bytes that follow it, of which it needs but
+/// the number: the tensors must cover them without gap or overlap.
 class header_parser {
  public:
-  header_parser(std::string const& file, std::string_view text, std::span<std::byte const> data)
-      : reader_(file, text, prefix_bytes), data_(data) {
+  header_parser(std::string const& file, std::string_view text, std::uint64_t data_bytes)
+      : reader_(file, text, prefix_bytes), data_bytes_(data_bytes) {
     // Room for the greatest number of tensors, so that no growing vector doubles its memory.
     constexpr std::string_view least = R"("a":{"dtype":"U8","shape":[],"data_offsets":[0,0]},)";
     result_.tensors.reserve(text.size() / least.size());
+    result_.begins.reserve(text.size() / least.size());
     name_offsets_.reserve(text.size() / least.size());
     if (!text.starts_with('{')) reader_.refuse(prefix_bytes, "the header must begin with '{'");
   }
@@ -144,8 +154,9 @@ class header_parser {
     if (seen != (type_field | shape_field | offsets_field))
       reader_.refuse(at, "tensor " + in_quotes(name) + " lacks dtype, shape or data_offsets");
     entry.name = std::move(name);
-    entry.bytes = bytes_of(entry, offsets, at);
+    check_offsets(entry, offsets, at);
     result_.tensors.push_back(std::move(entry));
+    result_.begins.push_back(offsets[0]);
     name_offsets_.push_back(static_cast<std::uint32_t>(at));
   }
 
@@ -184,9 +195,9 @@ class header_parser {
     return offsets;
   }
 
-  std::span<std::byte const> bytes_of(tensor_entry const& entry,
-                                      std::array<std::uint64_t, 2> const& offsets,
-                                      std::uint64_t at) const {
+  void check_offsets(tensor_entry const& entry,
+                     std::array<std::uint64_t, 2> const& offsets,
+                     std::uint64_t at) const {
     auto const [begin, end] = offsets;
     auto const refuse = [&](char const* what) {
       reader_.refuse(at, "tensor " + in_quotes(entry.name) + ": " + what);
@@ -194,9 +205,8 @@ class header_parser {
     std::optional<std::uint64_t> const size = tensor_bytes(entry.type, entry.shape);
     if (!size) refuse("its size exceeds 64 bits");
     if (begin > end) refuse("its data end before they begin");
-    if (end > data_.size()) refuse("its data lie beyond the end of the file");
+    if (end > data_bytes_) refuse("its data lie beyond the end of the file");
     if (end - begin != *size) refuse("its shape and dtype do not fit its data_offsets");
-    return data_.subspan(begin, end - begin);
   }
 
   void check_names() {
@@ -212,12 +222,14 @@ class header_parser {
   void check_layout() {
     std::vector<std::uint32_t> order(result_.tensors.size());
     std::iota(order.begin(), order.end(), 0U);
-    auto const begin = [this](std::uint32_t i) { return offset_of(result_.tensors[i]); };
-    auto const size = [this](std::uint32_t i) { return result_.tensors[i].bytes.size(); };
+    auto const begin = [this](std::uint32_t i) { return result_.begins[i]; };
+    auto const size = [this](std::uint32_t i) {
+      return *tensor_bytes(result_.tensors[i].type, result_.tensors[i].shape);
+    };
     std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
       return std::pair(begin(a), size(a)) < std::pair(begin(b), size(b));
     });
-    std::size_t covered = 0;
+    std::uint64_t covered = 0;
     for (std::uint32_t const i : order) {
       if (begin(i) != covered)
         reader_.refuse(name_offsets_[i],
@@ -225,16 +237,12 @@ class header_parser {
                            (begin(i) < covered ? " overlap another's" : " come after a hole"));
       covered += size(i);
     }
-    if (covered != data_.size())
+    if (covered != data_bytes_)
       reader_.refuse(reader_.next() + covered, "bytes that belong to no tensor");
   }
 
-  std::size_t offset_of(tensor_entry const& entry) const {
-    return static_cast<std::size_t>(entry.bytes.data() - data_.data());
-  }
-
   json_reader reader_;
-  std::span<std::byte const> data_;
+  std::uint64_t data_bytes_;
   header result_;
   std::vector<std::uint32_t> name_offsets_;  // in the file, for messages
   bool has_metadata_ = false;

@@ -125,6 +125,20 @@ class header_builder {
   std::size_t hash_offset_ = 0;
 };
 
+/// Writes a file's bytes to `file`, which has a member write(std::span<std::byte const>).
+template <class File>
+void write(File& file,
+           std::span<tensor_entry const> tensors,
+           safetensors_metadata const& metadata) {
+  header_builder header(tensors, metadata);
+  xxh64 hash;
+  hash.update(header.bytes());
+  for (tensor_entry const& tensor : tensors) hash.update(tensor.bytes);
+  header.set_hash(hash.digest());
+  file.write(header.bytes());
+  for (tensor_entry const& tensor : tensors) file.write(tensor.bytes);
+}
+
 }  // namespace detail::safetensors
 
 /// Replaces the file at `path` by one with these tensors, in this order, as a whole or not at all
@@ -136,15 +150,8 @@ class header_builder {
 inline void save_safetensors(std::string const& path,
                              std::span<tensor_entry const> tensors,
                              safetensors_metadata const& metadata = {}) {
-  detail::safetensors::header_builder header(tensors, metadata);
-  xxh64 hash;
-  hash.update(header.bytes());
-  for (tensor_entry const& tensor : tensors) hash.update(tensor.bytes);
-  header.set_hash(hash.digest());
-
   atomic_file file(path);
-  file.write(header.bytes());
-  for (tensor_entry const& tensor : tensors) file.write(tensor.bytes);
+  detail::safetensors::write(file, tensors, metadata);
   file.commit();
 }
 
