@@ -51,8 +51,7 @@ class folder_change {
   /// A file that is not to be there any more, if it is there.
   void remove(std::string const& name) { files_.emplace_back(replaceable(name), nullptr); }
 
-  /// Makes the change; call it once, last. Where only the folder's last fsync fails, the change is
-  /// made, but a power loss may undo it.
+  /// Makes the change; call it once, last.
   void commit() {
     for (auto const& file : files_)
       if (file.temporary) file.temporary->finish();
@@ -65,7 +64,8 @@ class folder_change {
         folder.sync();
         rename(files_[i].temporary->name(), files_[i].path, done);
       }
-    } catch (io_error const&) {
+      folder.sync();
+    } catch (...) {
       for (; !done.empty(); done.pop_back())
         std::rename(done.back().to.c_str(), done.back().from.c_str());
       throw;
@@ -75,7 +75,6 @@ class folder_change {
       if (file.temporary) file.temporary->release();
     for (auto const& [from, to] : done)
       if (to.ends_with(replaced)) ::unlink(to.c_str());
-    folder.sync();
   }
 
  private:
