@@ -44,7 +44,9 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--compile", action="store_true", help="through torch.compile")
+    pytorch_mae.add_attention(parser)
     chosen = parser.parse_args()
+    attention = pytorch_mae.choose_attention(parser, chosen.attention)
     torch.set_num_threads(chosen.threads)
     torch.manual_seed(0)
     config = pytorch_mae.CONFIGS[chosen.config]
@@ -62,7 +64,7 @@ def main():
     times = sorted(times[2:])
     median = times[len(times) // 2]
     print(json.dumps({
-        "system": f"pytorch {torch.__version__}" + (" compiled" if chosen.compile else ""),
+        "system": f"pytorch {torch.__version__} {attention}" + (" compiled" if chosen.compile else ""),
         "config": chosen.config, "batch": chosen.batch, "precision": chosen.precision,
         "threads": chosen.threads, "images_per_second": round(chosen.batch / median, 1),
         "gflops": round(encoder_flops(config) * chosen.batch / median / 1e9, 1),

@@ -32,7 +32,9 @@ def main():
     parser.add_argument("--precision", choices=["fp32", "tf32", "bf16"], default="bf16")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--compile", action="store_true", help="through torch.compile")
+    pytorch_mae.add_attention(parser)
     chosen = parser.parse_args()
+    attention = pytorch_mae.choose_attention(parser, chosen.attention)
     pytorch_mae.torch = torch_on("cuda")
     torch.set_default_device("cuda")
     torch.manual_seed(0)
@@ -60,7 +62,7 @@ def main():
         times.append(time.perf_counter() - start)
     seconds = sorted(times[5:])[chosen.steps // 2]
     print(json.dumps({
-        "system": f"pytorch {torch.__version__}" + (" compiled" if chosen.compile else ""),
+        "system": f"pytorch {torch.__version__} {attention}" + (" compiled" if chosen.compile else ""),
         "config": chosen.config, "batch": chosen.batch, "precision": chosen.precision,
         "images_per_second": round(chosen.batch / seconds, 1),
         "gflops": round(pytorch_mae.step_flops(config) * chosen.batch / seconds / 1e9, 1)}))

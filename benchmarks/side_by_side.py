@@ -5,8 +5,10 @@
         [--program step_speed|feature_speed] [--case tiny4:256:fp32]...
         [--threads 2] [--rounds 5] [--steps 5]
 
-A peer is a command that takes the flags of the program and prints its JSON line, operations counted
-as mae's are: ratios are of GFLOP/s. Only ratios of medians are meant to be read: absolute figures
+A peer is a command that takes the flags of the program and --attention fused|written-out, and prints
+the program's JSON line, operations counted as mae's are. Both kinds of attention take part in every
+turn, and the faster one of a case is the peer: ratios are of its GFLOP/s. One that a peer refuses as
+wrong usage (status 2) is left out. Only ratios of medians are meant to be read: absolute figures
 drift on a shared machine.
 """
 import argparse
@@ -14,6 +16,9 @@ import json
 import shlex
 import statistics
 import subprocess
+import sys
+
+ATTENTIONS = ("fused", "written-out")
 
 
 def run(command):
@@ -22,8 +27,23 @@ def run(command):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
+def run_all(programs, rounds):
+    """What each of the programs, a dictionary of commands, printed in every turn."""
+    seen = {name: [] for name in programs}
+    for _ in range(rounds):
+        for name in list(seen):
+            try:
+                seen[name].append(run(programs[name]))
+            except subprocess.CalledProcessError as error:
+                if error.returncode != 2 or not isinstance(name, tuple):
+                    raise
+                print(f"left out: {shlex.join(programs[name])}", file=sys.stderr)
+                del seen[name]
+    return seen
+
+
 def measure(a, case):
-    """The medians of a case: ceiling, mae, and each peer."""
+    """The rows of a case: mae's and each peer's medians beside the ceiling's."""
     config, batch, precision = case.split(":")
     flags = ["--config", config, "--batch", batch, "--precision", precision,
              "--threads", str(a.threads), "--steps", str(a.steps)]
@@ -32,15 +52,19 @@ def measure(a, case):
         "mae": [f"{a.build}/benchmarks/{a.program}", *flags],
     }
     for peer in a.peer:
-        programs[peer] = shlex.split(peer) + flags
-    seen = {name: [] for name in programs}
-    for _ in range(a.rounds):
-        for name, command in programs.items():
-            seen[name].append(run(command))
+        for attention in ATTENTIONS:
+            programs[peer, attention] = shlex.split(peer) + flags + ["--attention", attention]
+    seen = run_all(programs, a.rounds)
     median = lambda name, field: statistics.median(result[field] for result in seen[name])
+    shown = ["mae"]
+    for peer in a.peer:
+        ran = [(peer, attention) for attention in ATTENTIONS if (peer, attention) in seen]
+        if not ran:
+            sys.exit(f"neither kind of attention runs by: {peer}")
+        shown.append(max(ran, key=lambda name: median(name, "gflops")))
     ceiling = median("ceiling", "gflops")
     rows = []
-    for name in ["mae", *a.peer]:
+    for name in shown:
         images, gflops = median(name, "images_per_second"), median(name, "gflops")
         ratio = f"{median('mae', 'gflops') / gflops:.2f}" if name != "mae" else ""
         call = f" {median(name, 'p50_ms'):.1f}, {median(name, 'p99_ms'):.1f} |" if a.program == "feature_speed" else ""

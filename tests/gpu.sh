@@ -69,8 +69,8 @@ measure() {
       flags=(--config "${case%:*}" --batch "${case#*:}" --precision "$precision" --steps 10)
       "$built/cuda_step_speed" "${flags[@]}" --threads "$(nproc)"
       if [ -z "$peer" ]; then continue; fi
-      for how in "" --compile; do
-        # shellcheck disable=SC2086  # no word where there is no flag
+      for how in "--attention fused" "--attention written-out" --compile; do
+        # shellcheck disable=SC2086  # two words
         python3 "$peer" "${flags[@]}" $how ||
           echo "the peer failed: $case $precision $how"
       done
