@@ -1,6 +1,6 @@
 // A linear layer's product (weights packed beforehand, bias) on one core, by mae's tiles, by oneDNN
-// and by BLIS (float, without the bias), beside what the core can multiply ("ceiling"). DESIGN.md,
-// 17 says what came of it. The libraries obey OMP_NUM_THREADS: set it to 1.
+// and by BLIS (float, without the bias), beside what the core can multiply ("ceiling").
+// docs/notebook.md says what came of it. The libraries obey OMP_NUM_THREADS: set it to 1.
 #include "ceiling.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>

@@ -112,7 +112,7 @@ flag_group model_flags(options& o) {
              linear_start_words,
              o.linears,
              "how linear layers begin: Xavier uniform with zero biases, as in the\n"
-             "paper, or smaller, as PyTorch's own do (see the README)"),
+             "paper, or smaller, as PyTorch's own do (docs/results.md)"),
       choice("objective",
              objective_words,
              o.objective,

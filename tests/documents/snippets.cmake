@@ -1,22 +1,23 @@
-# Compares each C++ block of README.md with the part of an example that it is cut from: the lines
-# between `// [name]` and `// [/name]`, less the indentation of a function's body.
+# Compares each C++ block of README.md and docs/extending.md with the part of an example that it is cut
+# from: the lines between `// [name]` and `// [/name]`, less the indentation of a function's body.
 cmake_minimum_required(VERSION 3.25)
 
-set(snippets
-  worked_example:compose worked_example:train encode:encode custom_mask:policy own_arrays:arrays)
+set(snippets_of_README.md worked_example:compose worked_example:train encode:encode)
+set(snippets_of_docs/extending.md
+  custom_mask:policy own_arrays:arrays custom_parts:dataset custom_parts:objective)
 
-file(READ ${root}/README.md readme)
-set(wrong 0)
-foreach(snippet IN LISTS snippets)
+# The text of a snippet, example:name, as a document shows it; empty where there is none.
+function(cut snippet result)
   string(REPLACE ":" ";" parts ${snippet})
   list(GET parts 0 example)
   list(GET parts 1 name)
   file(READ ${root}/examples/${example}.cpp source)
   string(FIND "${source}" "// [${name}]\n" first)
   string(FIND "${source}" "// [/${name}]" last)
+  set(${result} "" PARENT_SCOPE)
   if(first EQUAL -1 OR last EQUAL -1)
     message(SEND_ERROR "examples/${example}.cpp has no part named ${name}")
-    continue()
+    return()
   endif()
   string(LENGTH "// [${name}]\n" marker)
   math(EXPR first "${first} + ${marker}")
@@ -26,15 +27,23 @@ foreach(snippet IN LISTS snippets)
     string(REPLACE "\n  " "\n" text "\n${text}")
   endif()
   string(STRIP "${text}" text)
-  string(FIND "${readme}" "```cpp\n${text}\n```" found)
-  if(found EQUAL -1)
-    message(SEND_ERROR "README.md does not show ${name} of examples/${example}.cpp as it is:\n${text}")
+  set(${result} "${text}" PARENT_SCOPE)
+endfunction()
+
+foreach(document IN ITEMS README.md docs/extending.md)
+  file(READ ${root}/${document} shown)
+  foreach(snippet IN LISTS snippets_of_${document})
+    cut(${snippet} text)
+    string(FIND "${shown}" "```cpp\n${text}\n```" found)
+    if(found EQUAL -1)
+      message(SEND_ERROR "${document} does not show ${snippet} as it is:\n${text}")
+    endif()
+  endforeach()
+
+  string(REGEX MATCHALL "```cpp\n" blocks "${shown}")
+  list(LENGTH blocks blocks)
+  list(LENGTH snippets_of_${document} known)
+  if(NOT blocks EQUAL known)
+    message(SEND_ERROR "${document} has ${blocks} C++ blocks, of which ${known} are compared")
   endif()
 endforeach()
-
-string(REGEX MATCHALL "```cpp\n" blocks "${readme}")
-list(LENGTH blocks shown)
-list(LENGTH snippets known)
-if(NOT shown EQUAL known)
-  message(SEND_ERROR "README.md has ${shown} C++ blocks, of which ${known} are compared")
-endif()

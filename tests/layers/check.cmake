@@ -1,4 +1,4 @@
-# Checks the floors of architecture.md, section 2: a header includes only its own floor and those
+# Checks the floors of DESIGN.md: a header includes only its own floor and those
 # below it, in angle brackets, and Eigen only in backend/eigen/eigen_map.hpp.
 #   cmake -D INCLUDE_DIR=<folder that holds mae/> -P check.cmake
 
