@@ -2,7 +2,7 @@
 # Lets the programs themselves read the flags of every command of theirs that documents show, without
 # running it: a flag or a word that a program does not know fails.
 #
-# Usage: check_commands.sh TOOL... -- DOCUMENT...
+# Usage: check_flags.sh TOOL... -- DOCUMENT...
 #   a command is a TOOL's name and the flags after it, in a block or between backquotes
 set -euo pipefail
 tools=()
