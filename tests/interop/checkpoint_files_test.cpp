@@ -8,6 +8,7 @@
 #include <mae/core/types.hpp>
 #include <mae/interop/naming.hpp>
 #include <mae/interop/pretrained.hpp>
+#include <mae/interop/save_pretrained.hpp>
 #include <mae/interop/tensor_files.hpp>
 #include <mae/io/dtype.hpp>
 #include <mae/io/parameter_file.hpp>
@@ -292,4 +293,64 @@ TEST_CASE("another architecture is refused by name") {
   official_file const no_positions;
   no_positions.rename([](std::string const& name) { return name == "pos_embed" ? "other" : name; });
   CHECK(holds(no_positions.refusal(), "its model has no table of positions (pos_embed)"));
+}
+
+TEST_CASE("a plain ViT of Hugging Face's is an encoder, its pooler or classifier left out") {
+  auto const vit = mae::read_pretrained(fixtures + "vit");
+  CHECK_FALSE(vit.has_decoder);
+  CHECK(vit.sizes.image == mae::image_extent{12, 9, 3});
+  CHECK(vit.sizes.encoder == mae::stack_config{2, 12, 3, {3, 1}});
+  CHECK(vit.norm_epsilon() == 1e-6);
+  CHECK_FALSE(vit.entry("mask").has_value());
+  CHECK_FALSE(vit.norm_pix().has_value());
+  CHECK(holds(all_of(vit.notes), "left out: pooler.dense.bias, pooler.dense.weight of "));
+  auto const classifier = mae::read_pretrained(fixtures + "vit_classifier");
+  CHECK(classifier.norm_epsilon() == 1e-12);
+  CHECK(holds(all_of(classifier.notes), "left out: classifier.bias, classifier.weight of "));
+}
+
+TEST_CASE("an encoder goes to transformers and back, also for images that are not square") {
+  using mae::checkpoint_format;
+  mae_test::temporary_folder const folder;
+  auto const vit = mae::read_pretrained(fixtures + "vit");
+  mae::save_pretrained(folder.file("hub"), vit, checkpoint_format::huggingface);
+  std::string const config = read_text(folder.file("hub/config.json"));
+  CHECK(holds(config, R"("model_type": "vit")"));
+  CHECK(holds(config, R"("image_size": [12, 9])"));
+  CHECK(holds(config, R"("patch_size": 3)"));
+  CHECK(config.find("decoder") == std::string::npos);
+  auto const again = mae::read_pretrained(folder.file("hub"));
+  check_same_values(again, vit);
+  CHECK(again.description == vit.description);
+
+  // The encoder of a masked autoencoder stays a ViTMAE's; a decoder takes squares alone.
+  auto const larger = mae::resize_images(mae::read_pretrained(fixtures + "rgb"), {24, 15, 3});
+  CHECK(holds(refusal_of<mae::config_error>([&] {
+                mae::save_pretrained(folder.file("no"), larger, checkpoint_format::huggingface);
+              }),
+              "square images and patches alone, not 24x15x3 in patches of 3x3: write the encoder "
+              "alone (mae_convert --to timm)"));
+  mae::save_pretrained(folder.file("encoder"), larger, checkpoint_format::timm);
+  auto const encoder = mae::read_pretrained(folder.file("encoder"));
+  CHECK(encoder.sizes.image == mae::image_extent{24, 15, 3});
+  mae::save_pretrained(folder.file("mae"), encoder, checkpoint_format::huggingface);
+  CHECK(holds(read_text(folder.file("mae/config.json")), R"("model_type": "vit_mae")"));
+  check_same_values(mae::read_pretrained(folder.file("mae")), encoder);
+}
+
+TEST_CASE("an encoder needs no decoder's sizes, whatever stands in its config.json") {
+  mae_test::temporary_folder const folder;
+  auto const model = mae::read_pretrained(fixtures + "rgb");
+  mae::save_pretrained(folder.file("timm"), model, mae::checkpoint_format::timm);
+  mae::save_pretrained(folder.file("hub"),
+                       mae::read_pretrained(folder.file("timm")),
+                       mae::checkpoint_format::huggingface);
+  std::string config = read_text(folder.file("hub/config.json"));
+  config.insert(config.find('{') + 1,
+                R"("decoder_hidden_size": 7, "decoder_num_attention_heads": 0,)"
+                R"( "decoder_num_hidden_layers": 0, "decoder_intermediate_size": 0,)");
+  write_text(folder.file("hub/config.json"), config);
+  auto const encoder = mae::read_pretrained(folder.file("hub"));
+  CHECK_FALSE(encoder.has_decoder);
+  check_same_values(encoder, model);
 }

@@ -157,6 +157,18 @@ TEST_CASE("an encoder takes whole images, also larger ones than those it was tra
                       allowed<float>::output) <= 0);
 }
 
+TEST_CASE("tokens of plain ViTs are those of transformers' ViTModel (make_vit_fixtures.py)") {
+  for (std::string const name : {"vit", "vit_classifier"}) {
+    CAPTURE(name);
+    auto const expected = model_fixture::at(fixture_path(name + "/expected.safetensors"));
+    auto const encoder = mae::open_pretrained_encoder(mae::read_pretrained(fixture_path(name)),
+                                                      mae::eigen_backend<float>(1));
+    CHECK(excess<float>(encoder.tokens(expected.values("images")),
+                        expected.values("tokens"),
+                        allowed<float>::output) <= 0);
+  }
+}
+
 TEST_CASE("positions are resampled in two dimensions as PyTorch does it") {
   auto const file = model_fixture::at(fixture_path("positions.safetensors"));
   auto const from = file.values("from.4x5");

@@ -141,12 +141,14 @@ class checkpoint_description {
     }
   }
 
-  void take_huggingface(std::string const& path, huggingface_config const& config) {
+  void take_huggingface(std::string const& path, huggingface_config config) {
+    if (!has_decoder_) config.sizes.decoder = no_decoder;
     require_possible(path, config.sizes);
     if (config.sizes.encoder.heads == 0 || (has_decoder_ && config.sizes.decoder.heads == 0))
       throw format_error(path, 0, "a model cannot have layers of 0 heads");
     add("config.json", describe(config.sizes));
     said_.add("config.json", {{"norm_epsilon", decimal_text(config.norm_epsilon)}});
+    if (!config.is_autoencoder) return;
     settings_list training{{"mask", "uniform"},
                            {"mask_ratio", decimal_text(config.mask_ratio)},
                            {"objective", config.norm_pix ? "normalised" : "pixels"}};

@@ -10,9 +10,11 @@
 #include <mae/io/json_writer.hpp>
 #include <mae/io/safetensors_header.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <numeric>
 #include <string>
@@ -22,8 +24,9 @@
 
 namespace mae {
 
-/// What the config.json of a Hugging Face ViTMAE says, with that library's defaults.
+/// What the config.json of a Hugging Face ViTMAE or plain ViT says, with that library's defaults.
 struct huggingface_config {
+  bool is_autoencoder = true;  // model_type is vit_mae, not vit
   model_config sizes{
       .image = {224, 224, 3}, .patch = {16, 16}, .encoder = {12, 768, 12}, .decoder = {8, 512, 16}};
   double norm_epsilon = 1e-12;
@@ -78,19 +81,22 @@ class huggingface_config_parser {
     if (key == "layer_norm_eps") return void(result_.norm_epsilon = reader_.number());
     if (key == "mask_ratio") return void(result_.mask_ratio = reader_.number());
     if (key == "norm_pix_loss") return void(result_.norm_pix = reader_.boolean());
-    if (key == "model_type") return expect(at, key, "vit_mae");
-    if (key == "hidden_act") return expect(at, key, "gelu");
+    if (key == "model_type")
+      return void(result_.is_autoencoder = expect(at, key, {"vit_mae", "vit"}) == "vit_mae");
+    if (key == "hidden_act") return void(expect(at, key, {"gelu"}));
     if (key != "qkv_bias") return reader_.skip();
     if (!reader_.boolean())
       reader_.refuse(at, "a model without biases of queries, keys and values");
   }
 
-  void expect(std::uint64_t at, std::string const& key, std::string_view wanted) {
-    std::string const found = reader_.string();
-    if (found != wanted)
-      reader_.refuse(at,
-                     key + " is " + safetensors::printable(found) + ", not " + std::string(wanted) +
-                         ": another model");
+  std::string expect(std::uint64_t at,
+                     std::string const& key,
+                     std::initializer_list<std::string_view> wanted) {
+    std::string found = reader_.string();
+    if (std::ranges::find(wanted, found) != wanted.end()) return found;
+    std::string all;
+    for (auto const& name : wanted) all += (all.empty() ? "" : " or ") + std::string(name);
+    reader_.refuse(at, key + " is " + found + ", not " + all + ": another model");
   }
 
   json_reader reader_;
@@ -101,39 +107,43 @@ class huggingface_config_parser {
 
 }  // namespace detail
 
-/// Reads a config.json. Throws format_error for other text, or for a model that is no ViTMAE with
-/// erf GELU; whether its sizes are possible is the reader's of the tensors to say.
+/// Reads a config.json. Throws format_error for other text, or for a model that is neither ViTMAE
+/// nor ViT with erf GELU; whether its sizes are possible is the reader's of the tensors to say.
 inline huggingface_config parse_huggingface_config(std::string const& path, std::string_view text) {
   return detail::huggingface_config_parser(path, text).parse();
 }
 
-/// The config.json of a model of square images and patches; throws config_error for others, which
-/// ViTMAE has none of.
-inline std::string huggingface_config_text(huggingface_config const& config) {
+/// The config.json of a model: a ViTMAE's, or a plain ViT's, with or without a decoder. Throws
+/// config_error for a decoder of images or patches that are not square, which ViTMAE has none of.
+inline std::string huggingface_config_text(huggingface_config const& config, bool has_decoder) {
   auto const& [image, patch, encoder, decoder] = config.sizes;
-  if (image.height != image.width || patch.height != patch.width)
-    throw config_error("Hugging Face's ViTMAE has square images and patches alone, not " +
-                       to_string(image) + " in patches of " + std::to_string(patch.height) + "x" +
-                       std::to_string(patch.width));
-  return json_object()
-      .add("decoder_hidden_size", decoder.width)
-      .add("decoder_intermediate_size", decoder.hidden())
-      .add("decoder_num_attention_heads", decoder.heads)
-      .add("decoder_num_hidden_layers", decoder.depth)
-      .add("hidden_act", "gelu")
-      .add("hidden_size", encoder.width)
-      .add("image_size", image.height)
-      .add("intermediate_size", encoder.hidden())
-      .add("layer_norm_eps", config.norm_epsilon)
-      .add("mask_ratio", config.mask_ratio)
-      .add("model_type", "vit_mae")
-      .add("norm_pix_loss", config.norm_pix)
-      .add("num_attention_heads", encoder.heads)
+  if (has_decoder && (image.height != image.width || patch.height != patch.width))
+    throw config_error(
+        "Hugging Face's ViTMAE has a decoder of square images and patches alone, not " +
+        to_string(image) + " in patches of " + std::to_string(patch.height) + "x" +
+        std::to_string(patch.width) +
+        ": write the encoder alone (mae_convert --to timm), and that one for it");
+  json_object text;
+  auto const add_sides = [&](char const* name, index_t height, index_t width) {
+    if (height == width) return text.add(name, height);
+    return text.add(name, std::vector<index_t>{height, width});
+  };
+  if (has_decoder)
+    text.add("decoder_hidden_size", decoder.width)
+        .add("decoder_intermediate_size", decoder.hidden())
+        .add("decoder_num_attention_heads", decoder.heads)
+        .add("decoder_num_hidden_layers", decoder.depth);
+  text.add("hidden_act", "gelu").add("hidden_size", encoder.width);
+  add_sides("image_size", image.height, image.width);
+  text.add("intermediate_size", encoder.hidden()).add("layer_norm_eps", config.norm_epsilon);
+  if (config.is_autoencoder) text.add("mask_ratio", config.mask_ratio);
+  text.add("model_type", config.is_autoencoder ? "vit_mae" : "vit");
+  if (config.is_autoencoder) text.add("norm_pix_loss", config.norm_pix);
+  text.add("num_attention_heads", encoder.heads)
       .add("num_channels", image.channels)
-      .add("num_hidden_layers", encoder.depth)
-      .add("patch_size", patch.height)
-      .add("qkv_bias", true)
-      .lines();
+      .add("num_hidden_layers", encoder.depth);
+  add_sides("patch_size", patch.height, patch.width);
+  return text.add("qkv_bias", true).lines();
 }
 
 }  // namespace mae

@@ -62,14 +62,16 @@ inline void make_parents(std::string const& folder) {
 
 /// What a config.json is to say. Throws config_error where something is not known.
 inline huggingface_config huggingface_config_of(pretrained_model const& model) {
-  if (model.sizes.encoder.heads == 0 || model.sizes.decoder.heads == 0)
+  if (model.sizes.encoder.heads == 0 || (model.has_decoder && model.sizes.decoder.heads == 0))
     throw config_error(model.path +
                        ": the file does not say how many heads its layers have, which config.json "
                        "must: --heads and --decoder-heads say it (read_options in a program)");
   if (model.has_decoder &&
       model.layout.find("decoder_pred.bias").size() != model.sizes.patch_values())
     throw config_error(model.path + ": ViTMAE predicts pixels, this decoder something else");
-  huggingface_config config{.sizes = model.sizes,
+  // An encoder of which nothing says that it was trained by masking is a plain ViT.
+  huggingface_config config{.is_autoencoder = model.has_decoder || model.entry("mask").has_value(),
+                            .sizes = model.sizes,
                             .norm_epsilon = model.norm_epsilon(),
                             .norm_pix = model.norm_pix().value_or(false)};
   if (auto const share = parse_share(model.entry("mask_ratio").value_or("")))
@@ -113,7 +115,8 @@ inline void save_pretrained(std::string const& path,
     detail::write_tensors(file, model, layout, naming{}, held, stored);
     return file.commit();
   }
-  auto const config = huggingface_config_text(detail::huggingface_config_of(model));
+  auto const config =
+      huggingface_config_text(detail::huggingface_config_of(model), model.has_decoder);
   auto const preprocessor = detail::preprocessor_of(model);
   detail::make_parents(path);
   folder_change change(path);

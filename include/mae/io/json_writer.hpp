@@ -71,6 +71,12 @@ class json_object {
     for (double const value : values) text += (text.size() > 1 ? ", " : "") + json_number(value);
     return add_text(name, text + "]");
   }
+  template <std::integral Number>
+  json_object& add(std::string_view name, std::vector<Number> const& values) {
+    std::string text = "[";
+    for (Number const value : values) text += (text.size() > 1 ? ", " : "") + std::to_string(value);
+    return add_text(name, text + "]");
+  }
   json_object& add(std::string_view name, json_object const& value) {
     return add_text(name, value.line());
   }
