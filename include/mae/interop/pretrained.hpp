@@ -128,7 +128,8 @@ inline void read_values(tensor_files const& files, pretrained_model& model) {
   });
   if (!left_out.empty()) model.notes.push_back(left_out_note(files.path(), left_out));
   model.values = host_buffer<float>(model.layout.size());
-  for (auto const& part : parts) read_entry(*files.find(part.name), part, model.values.span());
+  for (auto const& part : parts)
+    read_entry(files.path_of(part.name), *files.find(part.name), part, model.values.span());
 }
 
 /// The values predicted for a patch; a decoder may have another objective than pixels.

@@ -18,6 +18,7 @@
 #include <mae/model/layout.hpp>
 #include <mae/model/staging.hpp>
 
+#include <cstddef>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -131,7 +132,8 @@ inline void save_pretrained(std::string const& path,
   change.commit();
 }
 
-/// A model of this library as a checkpoint in memory, to be saved for another.
+/// A model of this library as a checkpoint in memory, to be saved for another. Throws config_error
+/// for a value that a float cannot hold.
 template <class Model>
 pretrained_model pretrained_of(Model const& model) {
   pretrained_model copy{.path = "the model", .sizes = model.sizes().config, .has_decoder = true};
@@ -140,6 +142,13 @@ pretrained_model pretrained_of(Model const& model) {
   copy.values = host_buffer<float>(copy.layout.size());
   host_values<typename Model::backend_type> const values(model.backend(),
                                                          model.parameters().values());
+  for (auto const& tensor : copy.layout.tensors()) {
+    auto const own = values.span().subspan(static_cast<std::size_t>(tensor.offset),
+                                           static_cast<std::size_t>(tensor.size()));
+    if (auto const lost = detail::first_overflow<float>(own))
+      throw config_error("tensor " + tensor.name + " holds " + decimal_text(*lost) +
+                         ", more than a float can");
+  }
   std::ranges::transform(
       values.span(), copy.values.data(), [](auto value) { return static_cast<float>(value); });
   return copy;

@@ -4,6 +4,7 @@
 #include <mae/core/buffer.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/float16.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/io/dtype.hpp>
 #include <mae/io/safetensors.hpp>
@@ -12,9 +13,11 @@
 #include <mae/model/layout.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,6 +59,21 @@ void reorder_channels(std::vector<index_t> const& shape,
       }
 }
 
+namespace detail {
+
+/// The first finite value that becomes infinite as an `Out`; nothing where `Out` holds them all.
+template <class Out, class In>
+std::optional<double> first_overflow(std::span<In const> values) {
+  for (In const value : values) {
+    auto const exact = converted<double>(value);
+    if (std::isfinite(exact) && !std::isfinite(converted<double>(converted<Out>(value))))
+      return exact;
+  }
+  return std::nullopt;
+}
+
+}  // namespace detail
+
 /// The shape of a tensor in a file.
 inline std::vector<index_t> file_shape(tensor_spec const& tensor) {
   if (!tensor.channels_last) return tensor.shape;
@@ -64,9 +82,15 @@ inline std::vector<index_t> file_shape(tensor_spec const& tensor) {
 
 namespace detail {
 
-/// The bytes of a tensor's values as a file holds them, in its type and order of channels.
+/// The bytes of a tensor's values as a file holds them, in its type and order of channels. Throws
+/// config_error for a value that the type cannot hold.
 template <class Stored, class T>
 std::vector<std::byte> stored_copy(tensor_spec const& tensor, std::span<T const> values) {
+  if constexpr (!std::is_same_v<Stored, T>)
+    if (auto const lost = first_overflow<Stored>(values))
+      throw config_error("tensor " + tensor.name + " holds " + decimal_text(*lost) +
+                         ", which this type would make infinite: choose bf16 or fp32 "
+                         "(--precision)");
   std::vector<Stored> stored(values.size());
   if (tensor.channels_last)
     reorder_channels(tensor.shape, channel_order::first, values, std::span(stored));
@@ -128,10 +152,21 @@ inline std::string shape_text(std::vector<index_t> const& shape) {
   return text + "]";
 }
 
+/// Throws format_error for a value that is not finite, or would not be as a T.
 template <class Stored, class T>
-void copy_tensor(tensor_spec const& tensor, std::span<std::byte const> bytes, std::span<T> values) {
+void copy_tensor(std::string const& path,
+                 tensor_entry const& entry,
+                 tensor_spec const& tensor,
+                 std::span<T> values) {
   std::vector<Stored> stored(values.size());
-  std::memcpy(stored.data(), bytes.data(), bytes.size());
+  std::memcpy(stored.data(), entry.bytes.data(), entry.bytes.size());
+  for (Stored const value : stored)
+    if (!std::isfinite(converted<T>(value)))
+      throw format_error(path,
+                         8,
+                         "tensor " + entry.name + " holds " +
+                             decimal_text(converted<double>(value)) +
+                             ", which is no finite number of the model's type");
   if (tensor.channels_last)
     reorder_channels(tensor.shape, channel_order::last, std::span<Stored const>(stored), values);
   else
@@ -159,23 +194,27 @@ inline void require_fit(tensor_entry const* entry,
     refuse("is " + std::string(dtype_name(entry->type)) + ", not F16, BF16, F32 or F64");
 }
 
-/// Copies a file's tensor that fits into its place in a flat array.
+/// Copies a file's tensor that fits into its place in a flat array. Throws format_error for a value
+/// that is not finite there.
 template <class T>
-void read_entry(tensor_entry const& entry, tensor_spec const& tensor, std::span<T> values) {
+void read_entry(std::string const& path,
+                tensor_entry const& entry,
+                tensor_spec const& tensor,
+                std::span<T> values) {
   auto const place = values.subspan(static_cast<std::size_t>(tensor.offset),
                                     static_cast<std::size_t>(tensor.size()));
   if (entry.type == dtype::f32)
-    detail::copy_tensor<float>(tensor, entry.bytes, place);
+    detail::copy_tensor<float>(path, entry, tensor, place);
   else if (entry.type == dtype::f64)
-    detail::copy_tensor<double>(tensor, entry.bytes, place);
+    detail::copy_tensor<double>(path, entry, tensor, place);
   else if (entry.type == dtype::f16)
-    detail::copy_tensor<float16>(tensor, entry.bytes, place);
+    detail::copy_tensor<float16>(path, entry, tensor, place);
   else
-    detail::copy_tensor<bfloat16>(tensor, entry.bytes, place);
+    detail::copy_tensor<bfloat16>(path, entry, tensor, place);
 }
 
 /// Copies the tensor `prefix` + its name from a file into its place in a flat array. Throws as
-/// require_fit.
+/// require_fit and read_entry.
 template <class T>
 void read_tensor(safetensors_file const& file,
                  std::string const& path,
@@ -185,7 +224,7 @@ void read_tensor(safetensors_file const& file,
   std::string const name = prefix + tensor.name;
   auto const* const entry = file.find(name);
   require_fit(entry, path, name, tensor);
-  read_entry(*entry, tensor, values);
+  read_entry(path, *entry, tensor, values);
 }
 
 /// Reads a whole flat array of `layout`; nothing of the caller's is touched when it throws.
