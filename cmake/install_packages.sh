@@ -16,7 +16,7 @@ package_is_there() {
     libbenchmark-dev) includes_with g++ benchmark/benchmark.h ;;
     nlohmann-json3-dev) includes_with g++ nlohmann/json.hpp ;;
     libpng-dev) includes_with g++ png.h ;;
-    libturbojpeg0-dev) includes_with g++ turbojpeg.h ;;
+    libjpeg-dev) includes_with g++ jpeglib.h ;;
     libtbb-dev) includes_with g++ tbb/global_control.h ;;
     libdnnl-dev) includes_with g++ oneapi/dnnl/dnnl.hpp ;;
     libblis-dev) includes_with g++ blis.h ;;

@@ -3,7 +3,7 @@
 
 set(mae_thrust_needs "Thrust 1.17 or later: the CUDA Toolkit, or Debian's libthrust-dev")
 set(mae_cuda_needs "the CUDA Toolkit, 12.0 or later")
-set(mae_images_needs "libpng and libjpeg-turbo's TurboJPEG: Debian's libpng-dev and libturbojpeg0-dev")
+set(mae_images_needs "libpng and libjpeg-turbo: Debian's libpng-dev and libjpeg-dev")
 set(mae_components_dir ${CMAKE_CURRENT_LIST_DIR})
 
 # Makes a component's targets. `problem` becomes a sentence where that cannot be, and empty otherwise. A

@@ -77,7 +77,7 @@ while [ $# -gt 0 ]; do
   esac
 done
 
-install_packages g++ cmake ninja-build libeigen3-dev libpng-dev libturbojpeg0-dev
+install_packages g++ cmake ninja-build libeigen3-dev libpng-dev libjpeg-dev
 if [ -z "$data" ]; then
   find_data
 fi

@@ -63,7 +63,7 @@ for argument in "$@"; do
 done
 
 install_packages g++ cmake ninja-build libeigen3-dev doctest-dev libbenchmark-dev \
-  nlohmann-json3-dev libpng-dev libturbojpeg0-dev libtbb-dev libthrust-dev
+  nlohmann-json3-dev libpng-dev libjpeg-dev libtbb-dev libthrust-dev
 export CXX=${CXX:-g++}
 
 if $quick; then

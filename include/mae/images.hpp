@@ -2,6 +2,7 @@
 
 /// Pictures from files: what needs libpng and libjpeg-turbo (the CMake component images).
 
+#include <mae/images/fitted_image.hpp>
 #include <mae/images/image_file.hpp>
 #include <mae/images/image_folder.hpp>
 #include <mae/images/picture_fit.hpp>

@@ -3,8 +3,10 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
 #include <mae/data/byte_resizer.hpp>
 #include <mae/images.hpp>
+#include <mae/io/safetensors.hpp>
 
 #include <doctest/doctest.h>
 
@@ -76,6 +78,58 @@ TEST_CASE("what is cut out is what resizing whole and cutting gives") {
       }
     }
   }
+}
+
+TEST_CASE("what is resampled is Pillow's, to the bit, the rows first") {
+  auto const file =
+      mae::safetensors_file::load(MAE_TESTS_DIR "/images/fixtures/resized.safetensors");
+  auto const bytes = [&](std::string const& name) {
+    auto const* const found = file.find(name);
+    REQUIRE(found != nullptr);
+    auto const* const first = mae::memory_as<std::uint8_t const>(found->bytes.data());
+    return std::vector<std::uint8_t>(first, first + found->bytes.size());
+  };
+  mae::image_bytes const picture{{61, 83, 3}, bytes("picture")};
+  struct {
+    std::string name;
+    mae::image_extent extent;
+    mae::picture_fit fit;
+  } const cases[] = {
+      {"crop", {16, 16, 3}, {}},
+      {"stretch", {16, 16, 3}, {.kind = mae::image_fit::stretch}},
+      {"tall", {9, 70, 3}, {.kind = mae::image_fit::stretch}},
+      {"shortest edge", {16, 16, 3}, by_edge(20)},
+      {"shortest edge, even middle", {16, 16, 3}, by_edge(20, mae::middle_start::even)},
+      {"larger", {16, 16, 3}, by_edge(99)}};
+  mae::byte_resizer resizer;
+  for (auto const& [name, extent, fit] : cases) {
+    CAPTURE(name);
+    CHECK(mae::fit_image(picture, extent, fit, mae::interpolation::bilinear, resizer).pixels ==
+          bytes(name + " bilinear"));
+    CHECK(mae::fit_image(picture, extent, fit, mae::interpolation::bicubic, resizer).pixels ==
+          bytes(name + " bicubic"));
+  }
+}
+
+TEST_CASE("a picture that is decoded by rows is the one that is decoded whole") {
+  mae::byte_resizer resizer;
+  for (std::string const name : {"photo.jpg", "progressive.jpeg", "cmyk.jpg", "rgb.png"}) {
+    std::string const path = MAE_TESTS_DIR "/images/fixtures/" + name;
+    for (mae::index_t const channels : {1, 3}) {
+      mae::image_folder_options const options{.extent = {8, 7, channels}, .fit = by_edge(9)};
+      auto const whole = mae::fit_image(
+          mae::decode_image(path, channels), options.extent, options.fit, options.kind, resizer);
+      CHECK(mae::decode_fitted(path, options).pixels == whole.pixels);
+    }
+  }
+}
+
+TEST_CASE("a picture from which too little is left is refused by name") {
+  std::string const path = MAE_TESTS_DIR "/images/fixtures/rgb.png";
+  std::string const what = refusal_of<mae::config_error>([&] {
+    mae::decode_fitted(path, {.extent = {30, 8, 3}, .fit = by_edge(20)});
+  });
+  CHECK(what.starts_with(path));
 }
 
 TEST_CASE("a cut larger than the resized picture is refused") {

@@ -4,12 +4,10 @@
 #include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
-#include <mae/data/byte_resizer.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/memory_dataset.hpp>
-#include <mae/data/resize.hpp>
+#include <mae/images/fitted_image.hpp>
 #include <mae/images/image_file.hpp>
-#include <mae/images/picture_fit.hpp>
 #include <mae/images/picture_list.hpp>
 
 #include <algorithm>
@@ -21,27 +19,6 @@
 #include <vector>
 
 namespace mae {
-
-/// How the pictures of a folder are read.
-struct image_folder_options {
-  image_extent extent{.height = 224, .width = 224, .channels = 3};
-  picture_fit fit = {};
-  interpolation kind = interpolation::bicubic;
-  image_limits limits = {};
-};
-
-/// A picture resampled to `extent` as Pillow does it, in 8 bits. Throws as plan_fit.
-inline image_bytes fit_image(image_bytes const& picture,
-                             image_extent const& extent,
-                             picture_fit const& fit,
-                             interpolation kind,
-                             byte_resizer& resizer) {
-  auto const plan = plan_fit(picture.extent.height, picture.extent.width, extent, fit);
-  image_bytes result{.extent = extent, .pixels = {}};
-  result.pixels.resize(static_cast<std::size_t>(extent.values()));
-  resizer({picture.pixels, picture.extent}, plan, kind, {result.pixels, extent});
-  return result;
-}
 
 /// Pictures (PNG, JPEG) of a folder, as list_pictures finds and orders them. A picture is decoded
 /// whenever it is read; decode_all reads each once.
@@ -77,12 +54,8 @@ class image_folder {
     return part;
   }
 
-  /// The picture as it is kept in memory. Throws as decode_image.
-  image_bytes decode(index_t index) const {
-    thread_local byte_resizer resizer;
-    auto const picture = decode_image(path(index), options_.extent.channels, options_.limits);
-    return fit_image(picture, options_.extent, options_.fit, options_.kind, resizer);
-  }
+  /// The picture as it is kept in memory. Throws as decode_fitted.
+  image_bytes decode(index_t index) const { return decode_fitted(path(index), options_); }
   /// The same in [0, 1]; `pixels` (H, W, C).
   void read(index_t index, std::span<float> pixels) const {
     auto const image = decode(index);
