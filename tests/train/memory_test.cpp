@@ -12,6 +12,8 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <new>
+#include <optional>
 
 namespace {
 
@@ -31,7 +33,98 @@ void check_warm_steps(Mask const& mask, int threads) {
   CHECK(mae_test::allocation_count == before);
 }
 
+struct outcome {
+  bool struck = false;  // there were so many allocations
+  bool threw = false;   // std::bad_alloc
+};
+
+/// Runs `action` while its nth allocation fails, on whatever thread.
+template <class Action>
+outcome with_failing_allocation(std::int64_t nth, Action const& action) {
+  outcome result;
+  std::int64_t const doomed = mae_test::allocation_count + nth;
+  mae_test::doomed_allocation = doomed;
+  try {
+    action();
+  } catch (std::bad_alloc const&) {
+    result.threw = true;
+  }
+  mae_test::doomed_allocation = 0;
+  result.struck = mae_test::allocation_count >= doomed;
+  return result;
+}
+
+template <class Operand>
+using model_of =
+    mae::autoencoder<mae_test::small_config, mae::random_ratio_mask, mae::eigen_backend<Operand>>;
+
+template <class Operand>
+auto parts_on(int threads) {
+  return
+      typename model_of<Operand>::parts{.seed = 5,
+                                        .mask = mae::random_ratio_mask({.low = 0.1, .high = 0.9}),
+                                        .backend = mae::eigen_backend<Operand>(threads)};
+}
+
+constexpr mae::training_options few_steps{
+    .batch_size = 8, .accumulate = 2, .epochs = 2, .lr = 1e-3, .warmup_epochs = 0, .clip = 1};
+
 }  // namespace
+
+TEST_CASE_TEMPLATE("each allocation of a model that fails is a bad_alloc, and nothing is leaked",
+                   Operand,
+                   float,
+                   mae::bfloat16) {
+  auto const make = [] { model_of<Operand> const model(parts_on<Operand>(3)); };
+  make();  // what is made once, by whomever
+  std::int64_t nth = 1;
+  for (;; ++nth) {
+    CAPTURE(nth);
+    std::int64_t const before = mae_test::live_allocations;
+    auto const result = with_failing_allocation(nth, make);
+    REQUIRE(mae_test::live_allocations == before);
+    REQUIRE(result.threw == result.struck);
+    if (!result.struck) break;
+  }
+  CHECK(nth > 20);
+}
+
+TEST_CASE_TEMPLATE("whichever allocation of a first step fails, the model is as it was, and trains",
+                   Operand,
+                   float,
+                   mae::bfloat16) {
+  auto const images = mae_test::painted_images(32, 1);
+  using trainer_type = mae::trainer<model_of<Operand>, mae_test::small_dataset>;
+  auto const expected = [&] {
+    model_of<Operand> model(parts_on<Operand>(3));
+    trainer_type trainer(model, images, few_steps);
+    trainer.step();
+    return mae_test::state_of(trainer);
+  }();
+  std::int64_t nth = 1;
+  for (;; ++nth) {
+    CAPTURE(nth);
+    model_of<Operand> model(parts_on<Operand>(3));
+    auto const untrained = mae_test::bits_of(model.parameters().values());
+    std::optional<trainer_type> trainer;
+    std::int64_t const before = mae_test::live_allocations;
+    auto const result = with_failing_allocation(nth, [&] {
+      trainer.emplace(model, images, few_steps);
+      trainer->step();
+    });
+    REQUIRE(result.threw == result.struck);
+    if (!result.struck) break;
+    REQUIRE(mae_test::bits_of(model.parameters().values()) == untrained);
+    if (!trainer) {
+      // But for the statistics, which the model may have got already.
+      REQUIRE(mae_test::live_allocations - before <= 2);
+      trainer.emplace(model, images, few_steps);
+    }
+    trainer->step();
+    REQUIRE(mae_test::state_of(*trainer) == expected);
+  }
+  CHECK(nth > 50);
+}
 
 TEST_CASE_TEMPLATE("a warm step allocates nothing", Operand, float, mae::bfloat16) {
   check_warm_steps<Operand>(mae::uniform_mask<mae::ratio{3, 4}>{}, 1);

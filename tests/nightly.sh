@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Sets up and runs what takes too long for every change, or is judged by the clock:
+#   nightly   the tests of tests/nightly: 2,000 steps of training, what finding a bad step costs
+#   clang     clang, optimised: every test again but lint and compile budgets
+#   tsan      clang's thread sanitizer: all that computes, trains, reads and writes
+#   fuzz      every fuzzer for ten minutes
+#
+# Usage: tests/nightly.sh [nightly | clang | tsan | fuzz]...   (all of them without arguments)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=cmake/install_packages.sh
+source cmake/install_packages.sh
+# shellcheck source=tests/steps.sh
+source tests/steps.sh
+
+steps=("$@")
+if [ $# -eq 0 ]; then steps=(nightly clang tsan fuzz); fi
+for step in "${steps[@]}"; do
+  case $step in
+    nightly | clang | tsan | fuzz) ;;
+    --help | -h) usage "tests/nightly.sh" && exit ;;
+    *) usage "tests/nightly.sh" >&2 && exit 2 ;;
+  esac
+done
+
+install_packages g++ cmake ninja-build libeigen3-dev doctest-dev nlohmann-json3-dev libpng-dev \
+  libturbojpeg0-dev libtbb-dev libthrust-dev clang libclang-rt-dev
+export CXX=${CXX:-g++}
+
+for step in "${steps[@]}"; do
+  configure_flags=()
+  if [ "$step" = fuzz ]; then configure_flags=(-DMAE_FUZZ_SECONDS=600); fi
+  run_preset "$step"
+done
+summary
