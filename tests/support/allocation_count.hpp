@@ -11,7 +11,17 @@
 // included by exactly one file of a program: replaced functions must not be inline. Nor may the
 // compiler inline them: g++ 12 would then see a `free` of what came from `new`, and warn.
 
+#ifdef __has_feature
+#define MAE_TEST_HAS_OWN_NEW __has_feature(thread_sanitizer)
+#else
+#define MAE_TEST_HAS_OWN_NEW 0
+#endif
+
 namespace mae_test {
+
+/// The thread sanitizer has operators of its own, which cannot be replaced: nothing is counted
+/// then.
+inline constexpr bool counts_allocations = !MAE_TEST_HAS_OWN_NEW;
 
 /// How often `operator new` was called in this program.
 inline std::atomic<std::int64_t> allocation_count = 0;
@@ -36,6 +46,7 @@ inline void free_counted(void* memory) noexcept {
 
 }  // namespace mae_test
 
+#if !MAE_TEST_HAS_OWN_NEW
 [[gnu::noinline]] void* operator new(std::size_t size) {
   mae_test::count_allocation();
   return mae_test::counted(std::malloc(size));
@@ -60,3 +71,4 @@ inline void free_counted(void* memory) noexcept {
                                        std::align_val_t /*alignment*/) noexcept {
   mae_test::free_counted(memory);
 }
+#endif

@@ -17,6 +17,8 @@
 
 namespace {
 
+auto const counted_only = doctest::skip(!mae_test::counts_allocations);
+
 /// Trains for one step, then counts what those of eight epochs allocate, crops included.
 template <class Operand, mae::MaskPolicy Mask>
 void check_warm_steps(Mask const& mask, int threads) {
@@ -71,7 +73,8 @@ constexpr mae::training_options few_steps{
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("each allocation of a model that fails is a bad_alloc, and nothing is leaked",
+TEST_CASE_TEMPLATE("each allocation of a model that fails is a bad_alloc, and nothing is leaked" *
+                       counted_only,
                    Operand,
                    float,
                    mae::bfloat16) {
@@ -89,10 +92,11 @@ TEST_CASE_TEMPLATE("each allocation of a model that fails is a bad_alloc, and no
   CHECK(nth > 20);
 }
 
-TEST_CASE_TEMPLATE("whichever allocation of a first step fails, the model is as it was, and trains",
-                   Operand,
-                   float,
-                   mae::bfloat16) {
+TEST_CASE_TEMPLATE(
+    "whichever allocation of a first step fails, the model is as it was, and trains" * counted_only,
+    Operand,
+    float,
+    mae::bfloat16) {
   auto const images = mae_test::painted_images(32, 1);
   using trainer_type = mae::trainer<model_of<Operand>, mae_test::small_dataset>;
   auto const expected = [&] {
@@ -126,12 +130,12 @@ TEST_CASE_TEMPLATE("whichever allocation of a first step fails, the model is as 
   CHECK(nth > 50);
 }
 
-TEST_CASE_TEMPLATE("a warm step allocates nothing", Operand, float, mae::bfloat16) {
+TEST_CASE_TEMPLATE("a warm step allocates nothing" * counted_only, Operand, float, mae::bfloat16) {
   check_warm_steps<Operand>(mae::uniform_mask<mae::ratio{3, 4}>{}, 1);
   check_warm_steps<Operand>(mae::uniform_mask<mae::ratio{3, 4}>{}, 3);
 }
 
-TEST_CASE_TEMPLATE("a warm step allocates nothing, however ragged its masks are",
+TEST_CASE_TEMPLATE("a warm step allocates nothing, however ragged its masks are" * counted_only,
                    Operand,
                    float,
                    mae::bfloat16) {
