@@ -1,7 +1,10 @@
 #include "real_data.hpp"
 
+#include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/random.hpp>
+#include <mae/core/types.hpp>
 #include <mae/data/channel_statistics.hpp>
 #include <mae/data/cifar10.hpp>
 #include <mae/data/memory_dataset.hpp>
@@ -9,9 +12,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -23,7 +31,42 @@ std::vector<float> noise(std::size_t size, float offset) {
   return values;
 }
 
+/// Images of one pixel, of which some are not finite.
+struct spoilt_dataset {
+  std::vector<mae::index_t> spoilt;
+  float value = 0;
+
+  mae::image_extent extent() const { return {.height = 1, .width = 1, .channels = 2}; }
+  mae::index_t size() const { return 1'000; }
+  double pixel_scale() const { return 1; }
+  mae::index_t label(mae::index_t /*index*/) const { return -1; }
+  mae::index_t num_classes() const { return 0; }
+  void read(mae::index_t index, std::span<float> pixels) const {
+    pixels[0] = static_cast<float>(index);
+    pixels[1] = std::ranges::count(spoilt, index) > 0 ? value : 1.0F;
+  }
+};
+
 }  // namespace
+
+TEST_CASE("the first image that has a pixel which is not finite is named") {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  mae::thread_pool pool(3);
+  for (float const value : {infinity, -infinity, std::numeric_limits<float>::quiet_NaN()})
+    for (auto const& [spoilt, name] :
+         {std::pair{std::vector<mae::index_t>{0}, "image 0 "},
+          std::pair{std::vector<mae::index_t>{999, 700, 511}, "image 511 "},
+          std::pair{std::vector<mae::index_t>{512}, "image 512 "}}) {
+      std::string message;
+      try {
+        mae::channel_statistics(spoilt_dataset{spoilt, value}, pool);
+      } catch (mae::config_error const& error) {
+        message = error.what();
+      }
+      CHECK(message == name + std::string("has a pixel that is not finite"));
+    }
+  CHECK(mae::channel_statistics(spoilt_dataset{{}, 0}, pool).mean[0] == doctest::Approx(499.5));
+}
 
 TEST_CASE("means and deviations are those of their definition") {
   // Channel 0 holds 1, 2, 3, 6; channel 1 holds 0, 0, 4, 4.

@@ -122,7 +122,7 @@ TEST_CASE("a pixel that is not finite is found when the trainer measures the dat
     poisoned_dataset const dataset{.poisoned = 40, .poison = poison};
     model_type model;
     CHECK_THROWS_WITH_AS(mae::trainer(model, dataset, four_steps),
-                         "the dataset has a pixel that is not finite",
+                         "image 40 has a pixel that is not finite",
                          mae::config_error);
     CHECK(model.statistics().mean.empty());
   }

@@ -1,12 +1,15 @@
 #pragma once
 
+#include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace mae {
@@ -48,10 +51,29 @@ inline channel_moments measure_channel(std::span<float const> pixels,
   return {count, mean, squares};
 }
 
+namespace detail {
+
+/// Throws config_error, which names the first of the images [first, last) that has a pixel which is
+/// not finite; one of them has.
+template <Dataset D>
+[[noreturn]] void refuse_non_finite(D const& dataset, index_t first, index_t last) {
+  std::vector<float> pixels(static_cast<std::size_t>(dataset.extent().values()));
+  auto const is_finite = [&](index_t image) {
+    dataset.read(image, pixels);
+    return std::ranges::all_of(pixels, [](float value) { return std::isfinite(value); });
+  };
+  index_t image = first;
+  while (image + 1 < last && is_finite(image)) ++image;
+  throw config_error("image " + std::to_string(image) + " has a pixel that is not finite");
+}
+
+}  // namespace detail
+
 /// The mean and the (population) standard deviation of each channel over all images, without
 /// augmentation: in double, summed in an order that depends on the dataset alone, so that any
 /// number of threads gives the same bits. A channel that is constant, to a float's rounding, gets
-/// the deviation 1: normalised it is 0 everywhere, and nothing is divided by 0.
+/// the deviation 1: normalised it is 0 everywhere, and nothing is divided by 0. Throws config_error
+/// for the first image that has a pixel which is not finite.
 template <Dataset D>
 pixel_statistics channel_statistics(D const& dataset, thread_pool& pool) {
   constexpr index_t images_a_chunk = 256;
@@ -73,6 +95,11 @@ pixel_statistics channel_statistics(D const& dataset, thread_pool& pool) {
     }
   });
 
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    index_t const first = static_cast<index_t>(i) / channels * images_a_chunk;
+    if (!std::isfinite(sums[i].squares))
+      detail::refuse_non_finite(dataset, first, std::min(first + images_a_chunk, dataset.size()));
+  }
   pixel_statistics statistics{.mean = {}, .deviation = {}, .scale = dataset.pixel_scale()};
   for (index_t c = 0; c < channels; ++c) {
     channel_moments all;

@@ -140,10 +140,7 @@ class trainer {
         dataset.extent() == model.sizes().config.image,
         "the dataset's images have another height, width or number of channels than the model's");
     if (model.statistics().mean.empty()) {
-      auto statistics = channel_statistics(dataset, model.backend().threads());
-      for (double const deviation : statistics.deviation)
-        require(std::isfinite(deviation), "the dataset has a pixel that is not finite");
-      model.set_statistics(std::move(statistics));
+      model.set_statistics(channel_statistics(dataset, model.backend().threads()));
     }
     return model;
   }
