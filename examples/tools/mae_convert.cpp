@@ -5,6 +5,7 @@
 #include "program.hpp"
 
 #include <mae/core/config.hpp>
+#include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/interop.hpp>
 #include <mae/io/dtype.hpp>
@@ -73,8 +74,8 @@ std::string grouped(mae::index_t value) {
 }
 
 void describe(std::string const& path, mae::pretrained_model const& model) {
-  using mae::detail::safetensors::printable;
-  std::cout << model.path << '\n';
+  using mae::printable;
+  std::cout << printable(model.path) << '\n';
   for (auto const& [name, value] : model.description)
     std::cout << "  " << std::left << std::setw(20) << printable(name) << printable(value) << '\n';
   std::cout << "  " << std::setw(20) << "decoder" << (model.has_decoder ? "yes" : "no") << '\n';
@@ -101,6 +102,7 @@ void run(convert_options const& options) {
   if (options.model.empty()) throw usage_error("--model names the checkpoint to read; see --help");
   if (options.out.empty() && !options.describe)
     throw usage_error("give --out, where to write, or --describe");
+  if (!options.out.empty()) mae::require_writable(options.out, options.to);
   auto model = mae::read_pretrained(options.model);
   tools::say_notes(model, std::cerr);
   if (options.describe) describe(options.model, model);
@@ -109,8 +111,8 @@ void run(convert_options const& options) {
     model = mae::resize_images(
         model, {options.image_size, options.image_size, model.sizes.image.channels});
   mae::save_pretrained(options.out, model, options.to, options.precision);
-  std::cout << "wrote " << options.out << " for " << pretrain::word_of(format_words, options.to)
-            << '\n';
+  std::cout << "wrote " << mae::printable(options.out) << " for "
+            << pretrain::word_of(format_words, options.to) << '\n';
 }
 
 constexpr char const* introduction =

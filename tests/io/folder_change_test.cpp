@@ -185,3 +185,21 @@ TEST_CASE("files of a folder: links are replaced, not followed; what is no file 
   CHECK_THROWS_AS(mae::folder_change(folder.file("missing/folder")), mae::io_error);
   CHECK_THROWS_AS(mae::folder_change(folder.file("shared")).add("a"), mae::io_error);
 }
+
+TEST_CASE("where a conversion cannot write is found before its work, and nothing is changed") {
+  using mae::checkpoint_format;
+  mae_test::temporary_folder const folder;
+  REQUIRE(::mkfifo(folder.file("pipe").c_str(), 0600) == 0);
+  write_text(folder.file("file"), "old");
+  for (auto const* const path : {"pipe", "missing/file"})
+    CHECK_THROWS_AS(mae::require_writable(folder.file(path), checkpoint_format::official),
+                    mae::io_error);
+  for (auto const* const path : {"pipe", "file"})
+    CHECK_THROWS_AS(mae::require_writable(folder.file(path), checkpoint_format::huggingface),
+                    mae::io_error);
+  CHECK_THROWS_AS(mae::require_writable("/dev/null", checkpoint_format::timm), mae::io_error);
+  mae::require_writable(folder.file("file"), checkpoint_format::official);
+  mae::require_writable(folder.file("new"), checkpoint_format::huggingface);
+  CHECK(read_text(folder.file("file")) == "old");
+  CHECK(folder.entries() == 2);
+}

@@ -132,6 +132,14 @@ inline void save_pretrained(std::string const& path,
   change.commit();
 }
 
+/// Throws io_error where save_pretrained could not write to `path`: to be asked before long work.
+/// The folders above Hugging Face's are made.
+inline void require_writable(std::string const& path, checkpoint_format format) {
+  if (format != checkpoint_format::huggingface) return require_replaceable(path);
+  detail::make_parents(path);
+  folder_change(path).add("model.safetensors");
+}
+
 /// A model of this library as a checkpoint in memory, to be saved for another. Throws config_error
 /// for a value that a float cannot hold.
 template <class Model>
