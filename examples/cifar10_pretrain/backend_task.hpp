@@ -1,5 +1,6 @@
 #pragma once
 
+#include "beginning.hpp"
 #include "configs.hpp"
 #include "encoding.hpp"
 #include "length.hpp"
@@ -92,10 +93,16 @@ class backend_task final : public training_task {
            .linears = parts.settings.linears});
     });
   }
+  /// Statistics and epsilon are those of what the training begins or goes on with, where it has
+  /// some.
   static model_type make_model(task_parts const& parts, Backend backend) {
     auto model = make_sized_model(parts, std::move(backend));
     if (parts.settings.statistics == statistics_choice::imagenet)
       model.set_statistics(mae::imagenet_statistics());
+    if (parts.saved != nullptr) {
+      model.set_norm_epsilon(parts.saved->norm_epsilon);
+      if (!parts.settings.statistics_asked) model.set_statistics(parts.saved->statistics);
+    }
     if (parts.initial != nullptr)
       mae::load_pretrained(*parts.initial,
                            model,

@@ -14,9 +14,11 @@ std::vector<flag const*> all_of(std::vector<flag_group> const& groups) {
   return flags;
 }
 
-constexpr int first_flag = 256;  // above every character that getopt_long may return
+// Above every character that getopt_long may return.
+constexpr int version_flag = 256;
+constexpr int first_flag = 257;
 
-/// getopt_long's table: the flags in their order, --help, and the end.
+/// getopt_long's table: the flags in their order, --help, --version, and the end.
 std::vector<::option> table_of(std::vector<flag const*> const& flags) {
   std::vector<::option> table;
   for (auto const* flag : flags)
@@ -25,6 +27,7 @@ std::vector<::option> table_of(std::vector<flag const*> const& flags) {
                      nullptr,
                      first_flag + static_cast<int>(table.size())});
   table.push_back({"help", no_argument, nullptr, 'h'});
+  table.push_back({"version", no_argument, nullptr, version_flag});
   table.push_back({});
   return table;
 }
@@ -49,6 +52,7 @@ void take(flag const& flag, char const* value, given_flags& given) {
 [[noreturn]] void refuse(std::vector<flag const*> const& flags,
                          std::string const& word,
                          int known) {
+  if (known == version_flag) throw usage_error("--version takes no value");
   if (known >= first_flag)
     throw usage_error("--" + flags[static_cast<std::size_t>(known - first_flag)]->name +
                       " takes no value");
@@ -77,8 +81,8 @@ given_flags read_command_line(std::vector<flag_group> const& groups,
   // '+' ends at the first word that is no flag, ':' tells a missing value from an unknown flag.
   for (int found = 0;
        (found = ::getopt_long(argc, pointers.data(), "+:h", table.data(), nullptr)) != -1;) {
-    if (found == 'h') {
-      given.help = true;
+    if (found == 'h' || found == version_flag) {
+      (found == 'h' ? given.help : given.version) = true;
       return given;
     }
     if (found == ':')

@@ -34,7 +34,8 @@ struct flag_group {
 /// What was found on a command line.
 struct given_flags {
   std::set<std::string> names;
-  bool help = false;  // --help or -h; what follows it was not read
+  bool help = false;     // --help or -h; what follows it was not read
+  bool version = false;  // --version; likewise
 
   bool contains(char const* name) const { return names.contains(name); }
 };

@@ -17,22 +17,31 @@ extern "C" void note_interrupt(int /*signal*/) {
   noted.store(true, std::memory_order_relaxed);
 }
 
-void catch_once(int signal) {
+void set_action(int signal, struct sigaction const* action, struct sigaction* previous) {
+  if (sigaction(signal, action, previous) != 0)
+    throw std::system_error(errno, std::generic_category(), "sigaction");
+}
+
+/// Catches a signal, unless it is ignored. `flags` are SA_RESETHAND, which gives the second one its
+/// default action, or none.
+void catch_signal(int signal, unsigned flags) {
+  struct sigaction inherited = {};
+  set_action(signal, nullptr, &inherited);
+  if (inherited.sa_handler == SIG_IGN) return;
   struct sigaction action = {};
   action.sa_handler = note_interrupt;
-  // RESETHAND gives the second signal its default action; RESTART lets a write go on undisturbed.
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+  action.sa_flags = static_cast<int>(flags | SA_RESTART);  // a write goes on undisturbed
   sigemptyset(&action.sa_mask);
-  if (sigaction(signal, &action, nullptr) != 0)
-    throw std::system_error(errno, std::generic_category(), "sigaction");
+  set_action(signal, &action, nullptr);
 }
 
 }  // namespace
 
 void catch_interrupts() {
   noted.store(false, std::memory_order_relaxed);
-  catch_once(SIGINT);
-  catch_once(SIGTERM);
+  catch_signal(SIGINT, SA_RESETHAND);
+  catch_signal(SIGTERM, SA_RESETHAND);
+  catch_signal(SIGHUP, 0);
 }
 
 bool interrupted() noexcept {

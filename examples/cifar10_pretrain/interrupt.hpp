@@ -2,8 +2,10 @@
 
 namespace pretrain {
 
-/// From here on SIGINT and SIGTERM do not end the program but are noted. Each is noted once: a
-/// second one of the same kind ends the program at once, for a user who will not wait.
+/// From here on SIGINT, SIGTERM and SIGHUP do not end the program but are noted, unless it was
+/// started with the signal ignored (by nohup, or in a script's background). A second SIGINT or
+/// SIGTERM ends the program at once, for a user who will not wait; a terminal that closes may send
+/// SIGHUP twice.
 /// Throws std::system_error where the system refuses.
 void catch_interrupts();
 

@@ -1,18 +1,15 @@
 #pragma once
 
+#include "beginning.hpp"
 #include "options.hpp"
 
 #include <mae/core/types.hpp>
-#include <mae/io/progress_reader.hpp>
-#include <mae/io/safetensors.hpp>
 #include <mae/train/options.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
-#include <string>
 
 namespace pretrain {
 
@@ -26,26 +23,12 @@ struct training_length {
   std::optional<double> seconds = {};  // of this run
 };
 
-/// What a saved training says of its own length.
-struct saved_length {
-  std::int64_t total_steps = 0;
-  double warmup_epochs = 0;
-};
-
-/// Reads the length of the training saved in `checkpoint`. Throws what mae::load_training throws.
-inline saved_length read_saved_length(std::filesystem::path const& checkpoint) {
-  std::string const path = checkpoint.string();
-  auto const file = mae::safetensors_file::load(path);
-  mae::progress_reader const read(path, file.metadata());
-  return {.total_steps = read.count("total_steps"), .warmup_epochs = read.number("warmup_epochs")};
-}
-
 /// The length that the command line asks for: the smallest of its limits. A resumed training keeps
 /// its own length and warm-up where the command line is silent. `measured_step` is the time of a
 /// step in seconds, needed where the clock is the only limit of a new training.
 inline training_length resolve_length(options const& settings,
                                       mae::index_t steps_per_epoch,
-                                      std::optional<saved_length> const& saved,
+                                      std::optional<saved_training> const& saved,
                                       double measured_step) {
   training_length length;
   std::optional<std::int64_t> steps = settings.steps;

@@ -3,6 +3,7 @@
 #include "images.hpp"
 #include "interrupt.hpp"
 #include "options.hpp"
+#include "output_folder.hpp"
 #include "program.hpp"
 #include "session.hpp"
 
@@ -12,13 +13,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 
 namespace pretrain {
 namespace {
 
 /// A training that stands in the output folder already is not overwritten.
 void check_output(options const& settings) {
-  auto const checkpoint = settings.out / "training.safetensors";
+  auto const checkpoint = settings.out / output::training;
   bool const exists = std::filesystem::exists(checkpoint);
   if (exists && !settings.resume)
     throw mae::config_error(
@@ -42,11 +44,17 @@ image_sets load_sets(data_source const& source, options const& settings) {
 
 void run(options const& settings) {
   require_backend(settings.backend);
+  std::optional<output_lock> lock;  // as early as there is a folder
+  if (std::filesystem::is_directory(settings.out)) lock.emplace(settings.out, std::cerr);
   check_output(settings);
   auto const source = find_data(settings.data, std::getenv("MAE_CIFAR10_DIR"));
   if (!settings.quiet) std::cout << source.reason << std::endl;
   image_sets const images = load_sets(source, settings);
   std::filesystem::create_directories(settings.out);  // now that nothing else is missing
+  if (!lock) {
+    lock.emplace(settings.out, std::cerr);
+    check_output(settings);  // another training may have begun there meanwhile
+  }
   catch_interrupts();
   run_session(settings, images);
 }
@@ -55,8 +63,9 @@ void run(options const& settings) {
 }  // namespace pretrain
 
 int main(int argc, char** argv) {
-  return pretrain::run_program("cifar10_pretrain", "a smaller --batch-size needs less", [&] {
-    auto const settings = pretrain::parse(argc, argv, std::cout);
-    if (settings) pretrain::run(*settings);
-  });
+  return pretrain::run_program(
+      "cifar10_pretrain", "a smaller --batch-size needs less", [&](char const* /*name*/) {
+        auto const settings = pretrain::parse(argc, argv, std::cout);
+        if (settings) pretrain::run(*settings);
+      });
 }

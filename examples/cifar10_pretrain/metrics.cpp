@@ -3,9 +3,12 @@
 #include "json_text.hpp"
 #include "save_file.hpp"
 
-#include <mae/core/error.hpp>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <fstream>
 #include <sstream>
 #include <utility>
 
@@ -29,26 +32,49 @@ std::string read_if_there(std::filesystem::path const& path) {
   return std::move(text).str();
 }
 
+/// Opens a file of this text to append to it.
+mae::file_descriptor begin_file(std::filesystem::path const& path, std::string const& text) {
+  save_text(path, text);
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): POSIX declares it so.
+  mae::file_descriptor file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY));
+  if (file.number() < 0) throw mae::io_error(path.string(), "open", errno);
+  return file;
+}
+
 }  // namespace
 
-metrics_log::metrics_log(std::filesystem::path path) : path_(std::move(path)) {
-  save_text(path_, "");
-  open();
-}
+metrics_log::metrics_log(std::filesystem::path path)
+    : path_(std::move(path)), file_(begin_file(path_, "")) {}
 
-metrics_log::metrics_log(std::filesystem::path path, std::int64_t step) : path_(std::move(path)) {
-  save_text(path_, keep_until(read_if_there(path_), step, history_));
-  open();
-}
+metrics_log::metrics_log(std::filesystem::path path, std::int64_t step)
+    : metrics_log(std::move(path), step, training_history{}) {}
 
-void metrics_log::open() {
-  file_.open(path_, std::ios::binary | std::ios::app);
-  if (!file_) throw mae::io_error(path_.string(), "open", errno);
-}
+metrics_log::metrics_log(std::filesystem::path path, std::int64_t step, training_history history)
+    : path_(std::move(path)),
+      file_(begin_file(path_, keep_until(read_if_there(path_), step, history))),
+      history_(std::move(history)) {}
 
 void metrics_log::append(std::string const& line) {
-  file_ << line << '\n' << std::flush;
-  if (!file_) throw mae::io_error(path_.string(), "write", errno);
+  waiting_ += line + '\n';
+  write_waiting();
+}
+
+void metrics_log::write_waiting() {
+  problem_.reset();
+  while (!waiting_.empty()) {
+    auto const count = ::write(file_.number(), waiting_.data(), waiting_.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      problem_.emplace(path_.string(), "write", errno);
+      return;
+    }
+    waiting_.erase(0, static_cast<std::size_t>(count));
+  }
+}
+
+void metrics_log::require_written() {
+  write_waiting();
+  if (problem_) throw *problem_;
 }
 
 void metrics_log::add(training_record const& record) {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <mae/core/error.hpp>
+#include <mae/core/file_reading.hpp>
+
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,28 +47,37 @@ struct training_history {
 };
 
 /// metrics.jsonl: one JSON object a line, told apart by "kind" (training, heldout, probe), flushed
-/// at once so that a running training can be watched. A value that is not finite is null.
+/// at once so that a running training can be watched. A value that is not finite is null. What
+/// cannot be written is kept, and tried again with the next record.
 class metrics_log {
  public:
-  /// Begins a file, or replaces it. Throws mae::io_error, as every member here.
+  /// Begins a file, or replaces it. Throws mae::io_error.
   explicit metrics_log(std::filesystem::path path);
   /// Goes on with a file from step `step`: what an interrupted training wrote after the checkpoint
-  /// is cut off, as is a torn last line. A missing file is begun.
+  /// is cut off, as is a torn last line. A missing file is begun. Throws mae::io_error.
   metrics_log(std::filesystem::path path, std::int64_t step);
 
   void add(training_record const& record);
   void add(heldout_record const& record);
   void add(probe_record const& record);
 
-  /// What the file holds, the part before a resume included.
+  /// Why the last record is not in the file; nothing where it is.
+  std::optional<mae::io_error> const& problem() const noexcept { return problem_; }
+  /// Tries once more to write what is not in the file. Throws mae::io_error where that fails.
+  void require_written();
+
+  /// What the file should hold, the part before a resume included.
   training_history const& history() const noexcept { return history_; }
 
  private:
-  void open();
+  metrics_log(std::filesystem::path path, std::int64_t step, training_history history);
   void append(std::string const& line);
+  void write_waiting();
 
   std::filesystem::path path_;
-  std::ofstream file_;
+  mae::file_descriptor file_;
+  std::string waiting_;  // for room in the file; may begin within a line
+  std::optional<mae::io_error> problem_;
   training_history history_;
 };
 

@@ -2,6 +2,8 @@
 
 #include "flag_values.hpp"
 
+#include <mae/core/version.hpp>
+
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -50,6 +52,24 @@ constexpr preset preset_of(model_choice config) {
   return {};
 }
 
+/// Reads "5" (epochs), "30m" or "1.5h".
+reader interval(save_interval& field) {
+  constexpr double minute = 60;
+  constexpr double hour = 60 * minute;
+  return [&field](std::string const& text) {
+    bool const in_minutes = text.ends_with('m');
+    if (!in_minutes && !text.ends_with('h')) {
+      field = {.epochs = static_cast<std::int64_t>(checked_whole(text, 0, a_billion)),
+               .seconds = {}};
+      return;
+    }
+    double const count = checked_number(text.substr(0, text.size() - 1),
+                                        "a number above 0 before m (minutes) or h (hours)",
+                                        [](double value) { return value > 0; });
+    field = {.epochs = 0, .seconds = count * (in_minutes ? minute : hour)};
+  };
+}
+
 // ---- the flags, in the order of the help -------------------------------------------------------
 
 flag_group data_flags(options& o) {
@@ -75,15 +95,16 @@ flag_group data_flags(options& o) {
             words(o.out)},
            {"resume",
             "",
-            "go on exactly where DIR/training.safetensors stopped; give the\n"
-            "flags of that training again (a limit may be raised)",
+            "go on exactly where DIR/training.safetensors stopped, with the same\n"
+            "images; give the flags of that training again, but not --init (a\n"
+            "limit may be raised)",
             set(o.resume)},
            {"save-every",
-            "EPOCHS",
-            with_default("write DIR/training.safetensors every so many epochs; 0: only at\n"
-                         "the end (an interrupt saves always)",
-                         static_cast<double>(o.save_every)),
-            whole(o.save_every, 0, a_billion)}}};
+            "N|Nm|Nh",
+            with_default("write DIR/training.safetensors every N epochs, minutes or hours; 0:\n"
+                         "only at the end (an interrupt saves always)",
+                         static_cast<double>(o.save_every.epochs)),
+            interval(o.save_every)}}};
 }
 
 flag_group model_flags(options& o) {
@@ -122,7 +143,8 @@ flag_group model_flags(options& o) {
              statistics_words,
              o.statistics,
              "what pixels are normalised by: the training images' own mean and\n"
-             "deviation, or ImageNet's (base16)")};
+             "deviation, or ImageNet's (base16); a checkpoint's own, where a\n"
+             "training begins or goes on with one")};
   for (auto& mask : mask_flags(o)) flags.push_back(std::move(mask));
   return {"Model and task", std::move(flags)};
 }
@@ -268,7 +290,9 @@ void check_combinations(given_flags const& given, options const& o) {
   if (o.precision == precision_choice::tf32 && o.backend != backend_choice::cuda)
     throw usage_error("--precision tf32 is a GPU's: give --backend cuda, or another precision");
   if (!o.init.empty() && o.resume)
-    throw usage_error("--init begins a training, --resume goes on with one: give one of the two");
+    throw usage_error(
+        "--init begins a training, --resume goes on with one that keeps what --init gave it: leave "
+        "--init away");
   if (o.preview && o.quiet)
     throw usage_error("--preview shows pictures and --quiet forbids them: give one of the two");
 }
@@ -280,7 +304,8 @@ void fill_gaps(given_flags const& given, options& o) {
   if (!given.contains("crop-min")) o.augment.crop_min = defaults.crop_min;
   if (!given.contains("lr")) o.lr = defaults.lr;
   if (!given.contains("objective")) o.objective = defaults.objective;
-  if (!given.contains("statistics")) o.statistics = defaults.statistics;
+  o.statistics_asked = given.contains("statistics");
+  if (!o.statistics_asked) o.statistics = defaults.statistics;
   o.augment.flip = defaults.flip;
   o.warmup_steps = defaults.warmup_steps;
   if (!o.epochs && !o.steps && !o.minutes && !o.resume) o.epochs = defaults.epochs;
@@ -297,6 +322,7 @@ constexpr char const* example =
     "  cifar10_pretrain --data data --config tiny4 --epochs 20     a serious training\n"
     "  cifar10_pretrain --data data --config tiny4 --epochs 40 --resume     and twice as long\n"
     "Ctrl-C saves and ends; a second Ctrl-C ends at once.\n"
+    "--version prints the version.\n"
     "Exit status: 0 done, or interrupted and saved; 2 wrong usage; 1 any other error.\n";
 
 }  // namespace
@@ -360,6 +386,10 @@ std::optional<options> parse(int argc, char const* const* argv, std::ostream& ou
   auto const given = read_command_line(flags, argc, argv);
   if (given.help) {
     out << introduction << describe_flags(flags) << '\n' << example;
+    return std::nullopt;
+  }
+  if (given.version) {
+    out << "cifar10_pretrain " MAE_VERSION "\n";
     return std::nullopt;
   }
   check_combinations(given, settings);

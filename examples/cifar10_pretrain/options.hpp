@@ -16,6 +16,12 @@
 
 namespace pretrain {
 
+/// How often a training is saved on its way.
+struct save_interval {
+  std::int64_t epochs = 1;        // 0: at the end alone, unless the clock says otherwise
+  std::optional<double> seconds;  // instead of epochs
+};
+
 /// Everything the command line decides. `parse` leaves no field to be guessed later; a field is
 /// optional only where its absence has a meaning of its own.
 struct options {
@@ -23,13 +29,14 @@ struct options {
   unreadable_choice unreadable = unreadable_choice::stop;
   std::filesystem::path out = "runs/cifar10";
   bool resume = false;
-  std::int64_t save_every = 1;  // epochs; 0 saves at the end alone
+  save_interval save_every;
 
   model_choice config = model_choice::quick4;
   int decoder_depth = 0;       // blocks
   std::filesystem::path init;  // a checkpoint to begin with, or empty
   objective_choice objective = objective_choice::normalised;
   statistics_choice statistics = statistics_choice::data;
+  bool statistics_asked = false;  // --statistics was given, which a checkpoint may contradict
   mae::linear_start linears = mae::linear_start::xavier;
   mask_choice mask = mask_choice::uniform;
   double mask_ratio = 0.75;        // share of patches hidden: uniform, or saliency's average image
@@ -67,7 +74,8 @@ struct options {
 std::vector<flag> mask_flags(options& o);
 void check_mask(given_flags const& given, options const& o);
 
-/// Reads the command line. Returns nothing when it asks for help, which is then written to `out`.
+/// Reads the command line. Returns nothing when it asks for help or the version, which are
+/// then written to `out`.
 /// Throws usage_error.
 std::optional<options> parse(int argc, char const* const* argv, std::ostream& out);
 

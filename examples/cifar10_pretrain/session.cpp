@@ -1,5 +1,7 @@
 #include "session.hpp"
 
+#include "assumed.hpp"
+#include "beginning.hpp"
 #include "chart.hpp"
 #include "configs.hpp"
 #include "grading.hpp"
@@ -9,11 +11,13 @@
 #include "length.hpp"
 #include "metrics.hpp"
 #include "options.hpp"
+#include "output_folder.hpp"
 #include "parts.hpp"
 #include "picture.hpp"
 #include "png_file.hpp"
 #include "reconstructions.hpp"
 #include "save_file.hpp"
+#include "saving.hpp"
 #include "speed.hpp"
 #include "summary.hpp"
 #include "terminal.hpp"
@@ -21,7 +25,9 @@
 
 #include <mae/core/build_info.hpp>
 #include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
+#include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/interop/pretrained.hpp>
 #include <mae/model/layout.hpp>
@@ -38,6 +44,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace pretrain {
 namespace {
@@ -45,37 +52,8 @@ namespace {
 constexpr mae::index_t sheet_images = 8;
 constexpr mae::index_t preview_images = 3;
 
-bool is_due(std::int64_t epochs_done, std::int64_t every) {
-  return every > 0 && epochs_done % every == 0;
-}
-
 probe_scores scores_of(probe_record const& record) {
   return {.linear = record.linear_top1, .knn = record.knn_top1};
-}
-
-std::unique_ptr<training_task> make_task(task_parts const& parts) {
-  switch (parts.settings.backend) {
-#ifdef PRETRAIN_HAS_THRUST
-    case backend_choice::thrust_cpp:
-    case backend_choice::thrust_omp:
-    case backend_choice::thrust_tbb:
-      return make_thrust_task(parts);
-#endif
-#ifdef PRETRAIN_HAS_CUDA
-    case backend_choice::cuda:
-      return make_cuda_task(parts);
-#endif
-    default:
-      return make_eigen_task(parts);
-  }
-}
-
-/// The checkpoint that a training begins with; nothing for an empty path.
-std::shared_ptr<mae::pretrained_model const> read_initial_model(std::filesystem::path const& path) {
-  if (path.empty()) return nullptr;
-  auto model = mae::read_pretrained(path.string());
-  for (auto const& note : model.notes) std::cerr << mae::printable(note) << '\n';
-  return std::make_shared<mae::pretrained_model const>(std::move(model));
 }
 
 class session {
@@ -90,6 +68,9 @@ class session {
  private:
   std::filesystem::path file(char const* name) const { return settings_.out / name; }
   void say(std::string const& line);
+  void warn(std::string const& line);
+  template <class Record>
+  void add_record(Record const& record);
 
   // before the training
   std::unique_ptr<training_task> make_task_of(training_length const& length) const;
@@ -107,7 +88,7 @@ class session {
   void add_heldout();
   bool add_probe();
   void show_preview();
-  void save_checkpoint() const;
+  void keep_steps_before_trouble();
 
   // after it
   void finish(bool done);
@@ -124,11 +105,12 @@ class session {
   image_sets const& images_;
   std::shared_ptr<mae::thread_pool> threads_;
   chosen_mask mask_;
-  std::optional<saved_length> saved_;
+  std::optional<saved_training> saved_;
   std::shared_ptr<mae::pretrained_model const> initial_;  // until the task has taken its values
   training_length length_;
   std::unique_ptr<training_task> task_;
   metrics_log metrics_;
+  periodic_saving saving_;
   grading_size grading_;
   training_speed speed_;
   std::optional<double> shown_loss_;
@@ -141,12 +123,16 @@ session::session(options const& settings, image_sets const& images)
       images_(images),
       threads_(std::make_shared<mae::thread_pool>(settings.threads)),
       mask_(make_mask(settings, images.train, config_of(settings).patch, *threads_)),
-      saved_(settings.resume ? std::optional(read_saved_length(file("training.safetensors")))
+      saved_(settings.resume ? std::optional(read_saved_training(
+                                   file(output::training), config_of(settings).image.channels))
                              : std::nullopt),
-      initial_(read_initial_model(settings.init)),
+      initial_(read_initial_model(settings, images.train, *threads_, std::cerr)),
       length_(choose_length()),
       task_(make_task_of(length_)),
       metrics_(open_metrics()),
+      saving_(settings.save_every,
+              file(output::training),
+              [this](std::string const& line) { warn(line); }),
       grading_(size_of_grading(images, settings.probe_images)) {
   initial_.reset();
 }
@@ -155,7 +141,6 @@ void session::run() {
   announce();
   bool const done = (task_->step() > 0 || evaluate_start()) && train();
   if (!done) say(interrupted() ? "interrupted; saving" : "the time is up; saving");
-  save_checkpoint();
   finish(done);
 }
 
@@ -165,10 +150,31 @@ void session::say(std::string const& line) {
   std::cout << line << std::endl;
 }
 
+/// Quiet or not.
+void session::warn(std::string const& line) {
+  progress_.finish();
+  std::cerr << "warning: " << mae::printable(line) << std::endl;
+}
+
+template <class Record>
+void session::add_record(Record const& record) {
+  bool const failed = metrics_.problem().has_value();
+  metrics_.add(record);
+  if (!failed && metrics_.problem())
+    warn(std::string(metrics_.problem()->what()) +
+         "; the training goes on, and every step tries again");
+}
+
 // ---- before the training -----------------------------------------------------------------------
 
 std::unique_ptr<training_task> session::make_task_of(training_length const& length) const {
-  return make_task({settings_, images_.train, mask_, length, initial_.get(), threads_});
+  return make_task({settings_,
+                    images_.train,
+                    mask_,
+                    length,
+                    initial_.get(),
+                    saved_ ? &*saved_ : nullptr,
+                    threads_});
 }
 
 /// The length; where the clock is the only limit, a few steps of another training are timed.
@@ -192,14 +198,20 @@ double session::measure_step() {
 
 /// Resumes if asked to, and opens the metrics where they stand then.
 metrics_log session::open_metrics() {
-  if (!saved_) return metrics_log(file("metrics.jsonl"));
-  auto const resumed = task_->resume(file("training.safetensors"));
+  if (!saved_) return metrics_log(file(output::metrics));
+  auto const resumed = task_->resume(file(output::training));
   say("resumed after step " + std::to_string(resumed.step));
+  if (!resumed.knows_images) {
+    progress_.finish();
+    say_assumed(std::cerr,
+                "these are the images of that training: its file is older and does not say; --data "
+                "says otherwise");
+  }
   if (resumed.schedule_changed())
     say("the training is longer than it was (" + std::to_string(resumed.total_steps) +
         " steps instead of " + std::to_string(resumed.previous_total_steps) +
         "): the learning rate's schedule was computed anew");
-  return {file("metrics.jsonl"), resumed.step};
+  return {file(output::metrics), resumed.step};
 }
 
 void session::announce() {
@@ -240,29 +252,48 @@ bool session::train() {
     std::chrono::duration<double> const spent = clock::now() - start;
     return interrupted() || (length_.seconds && spent.count() > *length_.seconds);
   };
-  bool const done = task_->train(callbacks);
-  progress_.finish();
-  return done;
+  try {
+    bool const done = task_->train(callbacks);
+    progress_.finish();
+    return done;
+  } catch (mae::numeric_error const&) {
+    progress_.finish();
+    keep_steps_before_trouble();
+    throw;
+  }
+}
+
+/// A step that is not finite changed nothing. What stood before it is saved where no save is there
+/// yet; over an earlier one it is not: that may be from before the trouble began.
+void session::keep_steps_before_trouble() {
+  if (std::filesystem::exists(file(output::training))) return;
+  try {
+    task_->save_training(file(output::training));
+  } catch (mae::error const& refused) {
+    warn(refused.what());
+  }
 }
 
 void session::after_step(mae::step_report const& report) {
   speed_.add(report);
-  metrics_.add(training_record{.step = report.step,
-                               .epoch = epochs_of(report.step),
-                               .loss = report.loss,
-                               .baseline = report.baseline,
-                               .lr = report.lr,
-                               .gradient_norm = report.gradient_norm,
-                               .images_per_second = speed_.recent()});
+  add_record(training_record{.step = report.step,
+                             .epoch = epochs_of(report.step),
+                             .loss = report.loss,
+                             .baseline = report.baseline,
+                             .lr = report.lr,
+                             .gradient_norm = report.gradient_norm,
+                             .images_per_second = speed_.recent()});
   show_progress(report);
   bool const is_last = report.step == report.total_steps;
   if (report.step % steps_between_looks() == 0 && !is_last) {
     add_heldout();
     show_preview();
   }
-  if (!report.ends_epoch || is_last) return;
-  if (is_due(report.epoch + 1, settings_.save_every)) save_checkpoint();
-  if (is_due(report.epoch + 1, settings_.probe_every)) add_probe();
+  if (is_last) return;
+  saving_.after_step(*task_, report);
+  if (report.ends_epoch && settings_.probe_every > 0 &&
+      (report.epoch + 1) % settings_.probe_every == 0)
+    add_probe();
 }
 
 /// Held-out images are looked at once an epoch, and ten times in a training of few epochs.
@@ -294,10 +325,10 @@ void session::add_heldout() {
   auto const& measured = metrics_.history().heldout;
   if (!measured.empty() && measured.back().step == task_->step()) return;
   auto const heldout = task_->evaluate_heldout(images_.test, settings_.heldout_images);
-  metrics_.add(heldout_record{.step = task_->step(),
-                              .epoch = epochs_of(task_->step()),
-                              .loss = heldout.loss,
-                              .baseline = heldout.baseline});
+  add_record(heldout_record{.step = task_->step(),
+                            .epoch = epochs_of(task_->step()),
+                            .loss = heldout.loss,
+                            .baseline = heldout.baseline});
 }
 
 /// False when the user interrupted it.
@@ -305,10 +336,10 @@ bool session::add_probe() {
   auto const scores =
       grade_encoder(*task_, images_, grading_, settings_.probe, threads_, progress_);
   if (!scores) return false;
-  metrics_.add(probe_record{.step = task_->step(),
-                            .epoch = epochs_of(task_->step()),
-                            .linear_top1 = scores->linear,
-                            .knn_top1 = scores->knn});
+  add_record(probe_record{.step = task_->step(),
+                          .epoch = epochs_of(task_->step()),
+                          .linear_top1 = scores->linear,
+                          .knn_top1 = scores->knn});
   return true;
 }
 
@@ -319,27 +350,29 @@ void session::show_preview() {
   std::cout << preview(rows, terminal_width(1)) << std::flush;
 }
 
-void session::save_checkpoint() const {
-  task_->save_training(file("training.safetensors"));
-}
-
 // ---- after the training ------------------------------------------------------------------------
 
 void session::finish(bool done) {
+  last_files files;
+  files.write([&] { task_->save_training(file(output::training)); });
+  files.write([&] { task_->save_model(file(output::model)); });
+  files.write([&] { task_->save_encoder(file(output::encoder)); });
   add_heldout();
-  task_->save_model(file("model.safetensors"));
-  task_->save_encoder(file("encoder.safetensors"));
   auto const rows = reconstruct_rows(*task_, images_.test, sheet_images);
-  save_png(draw_sheet(rows, layout_for(task_->config().image, rows.size())),
-           file("reconstructions.png"));
+  files.write([&] {
+    save_png(draw_sheet(rows, layout_for(task_->config().image, rows.size())),
+             file(output::reconstructions));
+  });
   show_preview();
   run_summary summary = describe_run(done);
   if (done && settings_.probe != probe_choice::none) grade(summary);
-  save_text(file("loss.svg"), render_svg(loss_chart(metrics_.history())));
+  files.write([&] { save_text(file(output::chart), render_svg(loss_chart(metrics_.history()))); });
+  files.write([&] { metrics_.require_written(); });
   summary.wall_seconds = std::chrono::duration<double>(clock::now() - start_).count();
-  save_text(file("summary.json"), to_json(summary));
+  files.write([&] { save_text(file(output::summary), to_json(summary)); });
   progress_.finish();
   std::cout << to_text(summary, settings_.out) << std::flush;
+  files.require_all([this](std::string const& line) { warn(line); });
 }
 
 void session::grade(run_summary& summary) {

@@ -69,6 +69,7 @@ class training_task {
 };
 
 class chosen_mask;
+struct saved_training;
 struct training_length;
 
 /// What a task is made from; the images must outlive it.
@@ -78,11 +79,15 @@ struct task_parts {
   chosen_mask const& mask;
   training_length const& length;
   mae::pretrained_model const* initial;  // what to begin with, or nothing
+  saved_training const* saved;           // what to go on with, or nothing
   std::shared_ptr<mae::thread_pool> threads;
 };
 
-// A task of the precision and configuration that the command line chose, for each family of
-// backends in a file of its own. A GPU's throws mae::device_error where there is none.
+/// A task of the backend, precision and configuration that the command line chose. A GPU's throws
+/// mae::device_error where there is none.
+std::unique_ptr<training_task> make_task(task_parts const& parts);
+
+// The same for each family of backends, in a file of its own.
 std::unique_ptr<training_task> make_eigen_task(task_parts const& parts);
 std::unique_ptr<training_task> make_thrust_task(task_parts const& parts);
 std::unique_ptr<training_task> make_cuda_task(task_parts const& parts);

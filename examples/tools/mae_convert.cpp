@@ -124,9 +124,12 @@ constexpr char const* introduction =
 }  // namespace
 
 int main(int argc, char** argv) {
-  return pretrain::run_program("mae_convert", "the checkpoint is read as a whole", [&] {
-    convert_options options;
-    pretrain::run_or_explain(
-        argc, argv, introduction, flags_for(options), [&](auto const& /*given*/) { run(options); });
-  });
+  return pretrain::run_program(
+      "mae_convert", "the checkpoint is read as a whole", [&](char const* name) {
+        convert_options options;
+        pretrain::run_or_explain(
+            name, argc, argv, introduction, flags_for(options), [&](auto const& /*given*/) {
+              run(options);
+            });
+      });
 }

@@ -124,9 +124,11 @@ constexpr char const* introduction =
 }  // namespace
 
 int main(int argc, char** argv) {
-  return pretrain::run_program("mae_features", "fewer --images need less", [&] {
+  return pretrain::run_program("mae_features", "fewer --images need less", [&](char const* name) {
     features_options options;
     pretrain::run_or_explain(
-        argc, argv, introduction, flags_for(options), [&](auto const& /*given*/) { run(options); });
+        name, argc, argv, introduction, flags_for(options), [&](auto const& /*given*/) {
+          run(options);
+        });
   });
 }

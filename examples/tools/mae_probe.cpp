@@ -91,9 +91,12 @@ constexpr char const* introduction =
 }  // namespace
 
 int main(int argc, char** argv) {
-  return pretrain::run_program("mae_probe", "fewer --probe-images need less", [&] {
-    probe_options options;
-    pretrain::run_or_explain(
-        argc, argv, introduction, flags_for(options), [&](auto const& /*given*/) { run(options); });
-  });
+  return pretrain::run_program(
+      "mae_probe", "fewer --probe-images need less", [&](char const* name) {
+        probe_options options;
+        pretrain::run_or_explain(
+            name, argc, argv, introduction, flags_for(options), [&](auto const& /*given*/) {
+              run(options);
+            });
+      });
 }

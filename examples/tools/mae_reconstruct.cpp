@@ -172,12 +172,17 @@ constexpr char const* introduction =
 }  // namespace
 
 int main(int argc, char** argv) {
-  return pretrain::run_program("mae_reconstruct", "fewer --images need less", [&] {
-    reconstruct_options options;
-    pretrain::run_or_explain(
-        argc, argv, introduction, flags_for(options), [&](pretrain::given_flags const& given) {
-          pretrain::check_mask(given, options.settings);
-          run(options);
-        });
-  });
+  return pretrain::run_program(
+      "mae_reconstruct", "fewer --images need less", [&](char const* name) {
+        reconstruct_options options;
+        pretrain::run_or_explain(name,
+                                 argc,
+                                 argv,
+                                 introduction,
+                                 flags_for(options),
+                                 [&](pretrain::given_flags const& given) {
+                                   pretrain::check_mask(given, options.settings);
+                                   run(options);
+                                 });
+      });
 }

@@ -2,13 +2,17 @@
 #include "save_file.hpp"
 #include "summary.hpp"
 #include "temporary_folder.hpp"
+#include "text_file.hpp"
 
 #include <mae/core/error.hpp>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
+#include <sys/resource.h>
 
 #include <cmath>
+#include <csignal>
+#include <cstddef>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -96,6 +100,43 @@ TEST_CASE("a log resumed without its file begins one") {
   metrics_log log(scratch / "metrics.jsonl", 7);
   log.add(at_step(8));
   CHECK(lines_of(scratch / "metrics.jsonl").size() == 1);
+}
+
+TEST_CASE("what cannot be written waits for room, and lands whole and in order") {
+  mae_test::temporary_folder const scratch;
+  auto const path = scratch / "metrics.jsonl";
+  metrics_log log(path);
+  log.add(at_step(1));
+  CHECK_FALSE(log.problem().has_value());
+  CHECK_NOTHROW(log.require_written());
+  std::string const whole = read_text(path);
+  {
+    // Room for a part of the second line alone.
+    std::signal(SIGXFSZ, SIG_IGN);
+    rlimit before{};
+    getrlimit(RLIMIT_FSIZE, &before);
+    rlimit const limited{whole.size() + 10, before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limited);
+    log.add(at_step(2));
+    bool const failed = log.problem().has_value();
+    log.add(at_step(3));
+    std::string why;
+    try {
+      log.require_written();
+    } catch (mae::io_error const& refused) {
+      why = refused.what();
+    }
+    setrlimit(RLIMIT_FSIZE, &before);
+    CHECK(failed);
+    CHECK(why == path.string() + ": write: File too large");
+  }
+  CHECK(read_text(path).size() == whole.size() + 10);
+  log.add(at_step(4));
+  CHECK_FALSE(log.problem().has_value());
+  CHECK_NOTHROW(log.require_written());
+  auto const lines = lines_of(path);
+  REQUIRE(lines.size() == 4);
+  for (std::size_t i = 0; i < lines.size(); ++i) CHECK(json::parse(lines[i])["step"] == i + 1);
 }
 
 TEST_CASE("a log in a folder that is missing is a typed error") {

@@ -97,7 +97,7 @@ TEST_CASE("every flag reaches its field") {
   CHECK(o.threads == 2);
   CHECK(o.out == "OUT");
   CHECK(o.resume);
-  CHECK(o.save_every == 5);
+  CHECK(o.save_every.epochs == 5);
   CHECK(o.probe == pretrain::probe_choice::knn);
   CHECK(o.probe_every == 4);
   CHECK(o.preview);
@@ -187,7 +187,13 @@ TEST_CASE("wrong usage is refused in one sentence that names the flag") {
       {"--epochs", "--epochs needs exactly one value"},
       {"--epochs 1 --epochs 2", "--epochs needs exactly one value"},
       {"--quiet=3", "--quiet takes no value"},
+      {"--save-every 1.5", "--save-every: must be a whole number from 0"},
+      {"--save-every 0m", "--save-every: must be a number above 0 before m (minutes)"},
+      {"--save-every h", "--save-every: must be a number above 0 before m (minutes)"},
+      {"--save-every -1h", "--save-every: must be a number above 0 before m (minutes)"},
+      {"--save-every 5s", "--save-every: must be a whole number from 0"},
       {"--help=3", "--help takes no value"},
+      {"--version=3", "--version takes no value"},
       {"-epochs 5", "-e is no flag: they begin with two dashes"},
       {"--quiet -epochs 5", "-e is no flag: they begin with two dashes"},
       {"--out --resume", "--out needs exactly one value, and --resume is a flag"},
@@ -205,6 +211,15 @@ TEST_CASE("wrong usage is refused in one sentence that names the flag") {
     CHECK(said.find(entry.words) != std::string::npos);
     CHECK(said.find('\n') == std::string::npos);
   }
+}
+
+TEST_CASE("a training is saved every so many epochs, minutes or hours") {
+  CHECK(parsed("").save_every.epochs == 1);
+  CHECK_FALSE(parsed("").save_every.seconds.has_value());
+  CHECK(parsed("--save-every 0").save_every.epochs == 0);
+  CHECK(parsed("--save-every 30m").save_every.seconds == 1800);
+  CHECK(parsed("--save-every 30m").save_every.epochs == 0);
+  CHECK(parsed("--save-every 1.5h").save_every.seconds == 5400);
 }
 
 TEST_CASE("whole numbers are decimal and complete") {

@@ -21,7 +21,8 @@ struct program_result {
   std::string err;
 };
 
-/// A program that runs beside the test, both its outputs being pipes.
+/// A program that runs beside the test, both its outputs being pipes. Its signals have their
+/// default actions, whatever the test was started by.
 class running_program {
  public:
   /// Throws where the system refuses. `arguments` begin with the program's path.
@@ -33,9 +34,17 @@ class running_program {
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, out_.write_end, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, err_.write_end, STDERR_FILENO);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t usual;
+    sigemptyset(&usual);
+    for (int const signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ}) sigaddset(&usual, signal);
+    posix_spawnattr_setsigdefault(&attributes, &usual);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     int const failure =
-        posix_spawn(&process_, pointers.front(), &actions, nullptr, pointers.data(), environ);
+        posix_spawn(&process_, pointers.front(), &actions, &attributes, pointers.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
     out_.close_write_end();
     err_.close_write_end();
     if (failure != 0) throw std::runtime_error("cannot start " + arguments.front());
@@ -48,7 +57,11 @@ class running_program {
     waitpid(process_, nullptr, 0);
   }
 
-  void interrupt() const { kill(process_, SIGINT); }
+  pid_t process() const { return process_; }
+  void signal(int number) const { kill(process_, number); }
+  void interrupt() const { signal(SIGINT); }
+  /// From here on nobody reads what it prints.
+  void stop_reading() { out_.close_read_end(); }
 
   /// Waits for the end. What goes to stderr must fit into a pipe.
   program_result wait() {
@@ -78,7 +91,12 @@ class running_program {
     pipe_ends& operator=(pipe_ends const&) = delete;
     ~pipe_ends() {
       close_write_end();
-      close(read_end);
+      close_read_end();
+    }
+
+    void close_read_end() {
+      if (read_end >= 0) close(read_end);
+      read_end = -1;
     }
 
     void close_write_end() {
@@ -87,6 +105,7 @@ class running_program {
     }
     std::string read_all() const {
       std::string all;
+      if (read_end < 0) return all;
       std::array<char, 4096> part{};
       for (;;) {
         auto const count = read(read_end, part.data(), part.size());

@@ -382,11 +382,105 @@ TEST_CASE("another mask, objective, model or dataset is refused by name") {
         "objective is normalised in the file, but pixels here");
   CHECK(refusal([](auto& of) { of.norm_epsilon = 1e-5; }) ==
         "norm_epsilon is 1e-06 in the file, but 1e-05 here");
-  CHECK(refusal([](auto& of) {
-          of.images.images = mae_test::painted_images(40, 2);
-        }).starts_with("pixel_deviation is "));
-  CHECK(refusal([](auto& of) { of.images.images = mae_test::painted_images(48, 1); }) ==
-        "steps_per_epoch is 5 in the file, but 6 here");
+  auto const other_images = [](auto& of) { of.images.images = mae_test::painted_images(40, 2); };
+  auto const more_images = [](auto& of) { of.images.images = mae_test::painted_images(48, 1); };
+  CHECK(refusal(other_images).starts_with("the training has seen other images than these: "));
+  CHECK(refusal(more_images).starts_with("the training has seen other images than these: "));
+  // An older file does not tell of its images, but what they decide is compared.
+  editable_file older(file.path);
+  older.metadata.erase("mae.data_fingerprint");
+  older.save(file.path);
+  CHECK(refusal(other_images).starts_with("pixel_deviation is "));
+  CHECK(refusal(more_images) == "steps_per_epoch is 5 in the file, but 6 here");
+}
+
+TEST_CASE("a file that does not tell of its images resumes, and the report says so") {
+  saved_training const file;
+  training known({});
+  CHECK(mae::load_training(file.path, known.trainer).knows_images);
+  editable_file older(file.path);
+  older.metadata.erase("mae.data_fingerprint");
+  older.save(file.path);
+  training unknown({});
+  CHECK_FALSE(mae::load_training(file.path, unknown.trainer).knows_images);
+  CHECK(mae_test::state_of(unknown.trainer) == mae_test::state_of(file.saved.trainer));
+}
+
+TEST_CASE("progress that contradicts itself is refused") {
+  saved_training const file;  // 7 steps of 20, 5 an epoch
+  auto const refusal = [&](mae::safetensors_metadata const& progress) {
+    return file.refusal_after<mae::format_error>([&](auto& changed) {
+      for (auto const& [name, value] : progress) changed.metadata[name] = value;
+    });
+  };
+  std::string const contradicts = "at byte 8: metadata: the progress contradicts itself: ";
+  CHECK(refusal({{"step", "21"}}) == contradicts + "step is beyond total_steps");
+  CHECK(refusal({{"total_steps", "6"}}) == contradicts + "step is beyond total_steps");
+  CHECK(refusal({{"optimizer_steps", "8"}}) == contradicts + "optimizer_steps are more than step");
+  CHECK(refusal({{"epoch_steps", "3"}}) ==
+        contradicts + "epoch_steps are more than the epoch's steps so far");
+  CHECK(refusal({{"step", "0"}, {"optimizer_steps", "0"}, {"epoch_steps", "1"}}) ==
+        contradicts + "epoch_steps are more than all");
+  CHECK(refusal({{"optimizer_steps", "1"}}) == contradicts + "epoch_steps are more than all");
+  CHECK(refusal({{"epoch_steps", "1"}}) ==
+        contradicts + "more steps are left out of the epoch than of the training");
+  CHECK(refusal({{"epoch_loss", "-1"}}) == contradicts + "a sum of losses is below 0");
+  CHECK(refusal({{"epoch_baseline", "-1e-9"}}) == contradicts + "a sum of losses is below 0");
+  CHECK(refusal({{"optimizer_steps", "5"}, {"epoch_steps", "0"}}) ==
+        contradicts + "there are losses of an epoch without steps");
+}
+
+TEST_CASE("what is not finite is not saved over what is") {
+  mae_test::temporary_folder const folder;
+  std::string const path = folder.file("a.safetensors");
+  training of({});
+  train(of, 1);
+  auto const values = of.model.parameters().values();
+  auto const& tensor = of.model.layout().find("blocks.1.attn.proj.weight");
+  float& value = values[static_cast<std::size_t>(tensor.offset + tensor.size() - 1)];
+  float const finite = value;
+  auto const check = [&](auto const& save) {
+    save();
+    std::string const before = read_text(path);
+    for (float const wrong : {std::numeric_limits<float>::quiet_NaN(),
+                              std::numeric_limits<float>::infinity(),
+                              -std::numeric_limits<float>::infinity()}) {
+      value = wrong;
+      CHECK(refusal_of<mae::numeric_error>(save) ==
+            path + ": not saved: blocks.1.attn.proj.weight is not finite");
+      value = finite;
+    }
+    CHECK(read_text(path) == before);
+    CHECK(folder.entries() == 1);
+  };
+  check([&] { mae::save_training(path, of.trainer); });
+  check([&] { mae::save_model(path, of.model); });
+  check([&] { mae::save_encoder(path, of.model); });
+  value = std::numeric_limits<float>::max();  // and its like are finite
+  CHECK_NOTHROW(mae::save_model(path, of.model));
+  value = std::numeric_limits<float>::denorm_min();
+  CHECK_NOTHROW(mae::save_model(path, of.model));
+}
+
+TEST_CASE("moments that are not finite are not saved, by their names") {
+  mae_test::temporary_folder const folder;
+  std::string const path = folder.file("a.safetensors");
+  training of({});
+  train(of, 1);
+  std::vector<float> first(of.trainer.optimizer().first_moments().begin(),
+                           of.trainer.optimizer().first_moments().end());
+  std::vector<float> const second(of.trainer.optimizer().second_moments().begin(),
+                                  of.trainer.optimizer().second_moments().end());
+  auto const& tensor = of.model.layout().find("norm.weight");
+  first[static_cast<std::size_t>(tensor.offset)] = std::numeric_limits<float>::infinity();
+  auto const progress = of.trainer.progress();
+  of.trainer.resume(progress, first, second);
+  CHECK(refusal_of<mae::numeric_error>([&] { mae::save_training(path, of.trainer); }) ==
+        path + ": not saved: optimizer.first_moment.norm.weight is not finite");
+  of.trainer.resume(progress, second, first);
+  CHECK(refusal_of<mae::numeric_error>([&] { mae::save_training(path, of.trainer); }) ==
+        path + ": not saved: optimizer.second_moment.norm.weight is not finite");
+  CHECK(folder.entries() == 0);
 }
 
 /// A backend whose objects differ in precision, as a GPU's do.
@@ -428,12 +522,13 @@ TEST_CASE("everything that a file says is compared, but for where the training s
   saved_training const file;
   std::set<std::string> const stands{
       "step", "optimizer_steps", "epoch_steps", "epoch_loss", "epoch_baseline", "total_steps"};
+  std::string const images = "mae.data_fingerprint";  // compared in a test of its own
   editable_file const original(file.path);
   std::size_t compared = 0;
   for (auto const& entry : original.metadata) {
     auto const& name = entry.first;
     auto const& value = entry.second;
-    if (stands.contains(name)) continue;
+    if (stands.contains(name) || name == images) continue;
     CAPTURE(name);
     ++compared;
     CHECK(file.refusal_after<mae::config_error>([&](auto& changed) {
@@ -444,7 +539,8 @@ TEST_CASE("everything that a file says is compared, but for where the training s
     CHECK(original.metadata.at(name) == value);
   for (auto const* name : {"lanes", "shards", "contents", "precision"})
     CHECK(original.metadata.contains(name));
-  CHECK(compared == original.metadata.size() - stands.size());
+  CHECK(original.metadata.at(images).size() == 16);
+  CHECK(compared == original.metadata.size() - stands.size() - 1);
 }
 
 TEST_CASE("a file that does not say where its training stands is refused") {

@@ -303,6 +303,11 @@ TEST_CASE("malformed hashes are refused") {
   SUBCASE("a lost one") {
     refused(framed(R"({"__metadata__":{"mae.format":"1"}})"), 8, "lost");
   }
+  SUBCASE("of a later format, by its number") {
+    refused(framed(R"({"__metadata__":{"mae.format":"2"}})"), 8, "mae.format is '2'");
+    refused(framed(R"({"__metadata__":{"mae.format":"12","mae.hash":"?"}})"), 8, "'12', and this");
+    refused(framed(R"({"__metadata__":{"mae.format":""}})"), 8, "later version");
+  }
   SUBCASE("an escaped one") {
     refused(framed(R"({"__metadata__":{"mae.hash":"\u0030000000000000000"}})"), 8 + 29, "changed");
   }

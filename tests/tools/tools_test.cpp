@@ -102,6 +102,7 @@ TEST_CASE("every tool explains itself") {
     std::string const help = output_of(tool, {"--help"});
     CHECK(holds(help, "Usage: " + tool + " --model"));
     CHECK(holds(help, "--model FILE|DIR"));
+    CHECK(output_of(tool, {"--version"}) == tool + " " MAE_VERSION "\n");
     check_refused(run_tool(tool, {"--modell", "x"}), 2, "is no flag");
     check_refused(run_tool(tool, {}), 2, "--model names the checkpoint");
     std::vector<std::string> absent{"--model", "absent"};

@@ -1,11 +1,9 @@
 #pragma once
 
 #include <mae/core/isa.hpp>
+#include <mae/core/version.hpp>
 
 #include <string>
-
-/// The library's version.
-#define MAE_VERSION "0.1.0"
 
 namespace mae {
 inline namespace MAE_ISA {

@@ -56,19 +56,23 @@ class format_error : public error {
   std::uint64_t offset_;
 };
 
-/// A value that must be finite is not; names the optimizer step and the tensor.
+/// A value that must be finite is not; names the tensor, and the optimizer step, or the file that
+/// was not written for it.
 class numeric_error : public error {
  public:
   numeric_error(std::int64_t step, std::string const& tensor)
       : error("step " + std::to_string(step) + ": " + tensor + " is not finite"),
         step_(step),
         tensor_(tensor) {}
+  numeric_error(std::string const& file, std::string const& tensor)
+      : error(file + ": not saved: " + tensor + " is not finite"), tensor_(tensor) {}
 
+  /// -1 where a file was to be written.
   std::int64_t step() const noexcept { return step_; }
   std::string const& tensor() const noexcept { return tensor_; }
 
  private:
-  std::int64_t step_;
+  std::int64_t step_ = -1;
   std::string tensor_;
 };
 

@@ -4,6 +4,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/data/fingerprint.hpp>
 
 #include <algorithm>
 #include <cassert>
@@ -63,6 +64,15 @@ class memory_dataset {
   index_t label(index_t index) const {
     assert(index >= 0 && index < size_);
     return labels_.classes.empty() ? -1 : labels_.classes[static_cast<std::size_t>(index)];
+  }
+
+  /// Of all that it holds, every byte of the pixels too.
+  std::uint64_t fingerprint() const {
+    return fingerprint_hash{}
+        .add_shape(*this)
+        .add(static_cast<std::uint8_t>(order_))
+        .add(std::as_bytes(pixels_))
+        .value();
   }
 
   /// Image `index` in scaled units; `pixels` (H, W, C).

@@ -5,6 +5,7 @@
 #include <mae/core/types.hpp>
 #include <mae/data/byte_resizer.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/data/fingerprint.hpp>
 #include <mae/data/resize.hpp>
 
 #include <algorithm>
@@ -44,6 +45,16 @@ class resized_dataset {
   double pixel_scale() const { return dataset_.pixel_scale(); }
   index_t num_classes() const { return dataset_.num_classes(); }
   index_t label(index_t index) const { return dataset_.label(index); }
+  /// Of the original and of what becomes of it, without resampling anything.
+  std::uint64_t fingerprint() const {
+    auto const original = mae::fingerprint(dataset_);
+    if (dataset_.extent() == extent_) return original;
+    return fingerprint_hash{}
+        .add(original)
+        .add(extent_)
+        .add(static_cast<std::uint8_t>(kind_))
+        .value();
+  }
 
   void read(index_t index, std::span<float> pixels) const {
     auto const stored_extent = dataset_.extent();

@@ -4,7 +4,9 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/data/fingerprint.hpp>
 
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -29,6 +31,9 @@ class subset {
   double pixel_scale() const { return dataset_->pixel_scale(); }
   index_t num_classes() const { return dataset_->num_classes(); }
   index_t label(index_t index) const { return dataset_->label(first_ + index); }
+  std::uint64_t fingerprint() const {
+    return fingerprint_hash{}.add(mae::fingerprint(*dataset_)).add(first_).add(size_).value();
+  }
   void read(index_t index, std::span<float> pixels) const {
     dataset_->read(first_ + index, pixels);
   }

@@ -6,6 +6,7 @@
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/figures.hpp>
+#include <mae/data/fingerprint.hpp>
 
 #include <algorithm>
 #include <array>
@@ -193,6 +194,11 @@ class synthetic_dataset {
   index_t label(index_t index) const {
     assert(index >= 0 && index < size_);
     return index % figure_count;
+  }
+
+  /// Of the rule that makes the images.
+  std::uint64_t fingerprint() const {
+    return fingerprint_hash{}.add(size_).add(seed_).add(extent_).value();
   }
 
   /// Paints image `index`; `pixels` (H, W, C), multiples of 1/255 in [0, 1].

@@ -5,10 +5,13 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/io/description.hpp>
+#include <mae/io/finite.hpp>
 #include <mae/io/model_file.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/progress_reader.hpp>
 #include <mae/io/safetensors.hpp>
+#include <mae/io/safetensors_header.hpp>
+#include <mae/io/safetensors_writer.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/model/staging.hpp>
 #include <mae/train/options.hpp>
@@ -45,6 +48,8 @@ inline settings_list describe(training_options const& options) {
 
 namespace detail {
 
+/// A training's file tells which images it has seen; those before did not.
+inline constexpr char const* data_fingerprint = "mae.data_fingerprint";
 inline constexpr char const* first_moment_prefix = "optimizer.first_moment.";
 inline constexpr char const* second_moment_prefix = "optimizer.second_moment.";
 
@@ -74,18 +79,11 @@ inline parameter_layout layout_with_moments(parameter_layout const& model) {
   return all;
 }
 
-inline training_progress parse_progress(progress_reader const& read) {
-  return {.step = read.count("step"),
-          .optimizer_steps = read.count("optimizer_steps"),
-          .epoch_steps = read.count("epoch_steps"),
-          .epoch_loss = read.number("epoch_loss"),
-          .epoch_baseline = read.number("epoch_baseline")};
-}
-
 }  // namespace detail
 
 /// Writes all that an exact resume needs: parameters, moments, where the training stands, and the
-/// settings that it must be resumed with. As a whole or not at all; throws io_error.
+/// settings that it must be resumed with. As a whole or not at all; throws io_error; numeric_error,
+/// and leaves a file that is there, for a parameter or a moment that is not finite.
 template <class Trainer>
 void save_training(std::string const& path, Trainer const& training) {
   auto const& model = training.model();
@@ -100,6 +98,7 @@ void save_training(std::string const& path, Trainer const& training) {
     tensors.add(tensor, first.span(), detail::first_moment_prefix);
     tensors.add(tensor, second.span(), detail::second_moment_prefix);
   }
+  require_finite(path, tensors.entries());
   safetensors_metadata description;
   for (auto const& [name, value] : detail::resume_settings(training)) description[name] = value;
   auto const& progress = training.progress();
@@ -109,8 +108,29 @@ void save_training(std::string const& path, Trainer const& training) {
   description["epoch_steps"] = std::to_string(progress.epoch_steps);
   description["epoch_loss"] = decimal_text(progress.epoch_loss);
   description["epoch_baseline"] = decimal_text(progress.epoch_baseline);
+  description[detail::data_fingerprint] =
+      detail::safetensors::hash_digits(training.data_fingerprint());
   save_safetensors(path, tensors.entries(), description);
 }
+
+namespace detail {
+
+/// Throws config_error for a training that has seen other images; false where the file does not
+/// say.
+template <class Trainer>
+bool check_images(std::string const& path,
+                  safetensors_metadata const& description,
+                  Trainer const& training) {
+  auto const found = description.find(data_fingerprint);
+  if (found == description.end()) return false;
+  if (found->second != safetensors::hash_digits(training.data_fingerprint()))
+    throw config_error(path +
+                       ": the training has seen other images than these: resume it with those, "
+                       "or begin another with its values and these images");
+  return true;
+}
+
+}  // namespace detail
 
 /// Continues a saved training, bit for bit as if it had not been interrupted. The length may be
 /// raised; any other difference is a config_error that names it. Model and trainer are as they were
@@ -121,11 +141,16 @@ resume_report load_training(std::string const& path, Trainer& training) {
   auto const& layout = training.model().layout();
   auto const file = safetensors_file::load(path);
   progress_reader const read(path, file.metadata());
-  auto const progress = detail::parse_progress(read);
+  auto const progress = read_progress(read);
+  // In this order: other options or sizes make other images of the same.
+  require_equal(path, file.metadata(), describe(training.options()));
+  require_equal(path, file.metadata(), describe(training.model().sizes().config));
   resume_report const report{.step = progress.step,
                              .total_steps = training.total_steps(),
-                             .previous_total_steps = read.count("total_steps")};
+                             .previous_total_steps = read.count("total_steps"),
+                             .knows_images = detail::check_images(path, file.metadata(), training)};
   require_equal(path, file.metadata(), detail::resume_settings(training));
+  require_consistent(path, progress, report.previous_total_steps, training.steps_per_epoch());
   if (report.total_steps < report.previous_total_steps)
     throw config_error(
         path + ": the training was to take " + std::to_string(report.previous_total_steps) +

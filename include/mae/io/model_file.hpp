@@ -6,6 +6,7 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/io/description.hpp>
+#include <mae/io/finite.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_writer.hpp>
@@ -47,17 +48,20 @@ safetensors_metadata describe_model(Model const& model, char const* held) {
 }
 
 /// Writes a model under the official parameter names, with its sizes, parts and pixel statistics,
-/// as a whole or not at all. Throws io_error when the system refuses.
+/// as a whole or not at all. Throws io_error when the system refuses; numeric_error, and leaves a
+/// file that is there, for a parameter that is not finite.
 template <class Model>
 void save_model(std::string const& path, Model const& model) {
   tensor_collector<typename Model::scalar> tensors;
   host_values<typename Model::backend_type> const values(model.backend(),
                                                          model.parameters().values());
   tensors.add(model.layout(), values.span());
+  require_finite(path, tensors.entries());
   save_safetensors(path, tensors.entries(), describe_model(model, contents::model));
 }
 
 /// Writes what users keep of a model: the encoder alone. Its file has the names of timm's encoder.
+/// Throws as save_model.
 template <class Model>
 void save_encoder(std::string const& path, Model const& model) {
   parameter_layout layout;
@@ -67,6 +71,7 @@ void save_encoder(std::string const& path, Model const& model) {
                                                          model.parameters().values());
   for (auto const& tensor : layout.tensors())
     tensors.add(model.layout().find(tensor.name), values.span());
+  require_finite(path, tensors.entries());
   save_safetensors(path, tensors.entries(), describe_model(model, contents::encoder));
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <mae/core/error.hpp>
+#include <mae/core/types.hpp>
 #include <mae/io/description.hpp>
 #include <mae/io/safetensors_header.hpp>
+#include <mae/train/report.hpp>
 
 #include <charconv>
 #include <cstdint>
@@ -44,5 +46,37 @@ class progress_reader {
   std::string const& path_;
   safetensors_metadata const& description_;
 };
+
+/// Reads where a saved training stands. Throws as progress_reader.
+inline training_progress read_progress(progress_reader const& read) {
+  return {.step = read.count("step"),
+          .optimizer_steps = read.count("optimizer_steps"),
+          .epoch_steps = read.count("epoch_steps"),
+          .epoch_loss = read.number("epoch_loss"),
+          .epoch_baseline = read.number("epoch_baseline")};
+}
+
+/// Throws format_error for progress that no training of so many steps, in epochs of so many, makes.
+inline void require_consistent(std::string const& path,
+                               training_progress const& progress,
+                               std::int64_t total_steps,
+                               index_t steps_per_epoch) {
+  auto const require = [&](bool holds, char const* sentence) {
+    if (!holds)
+      throw format_error(
+          path, 8, std::string("metadata: the progress contradicts itself: ") + sentence);
+  };
+  require(progress.step <= total_steps, "step is beyond total_steps");
+  require(progress.optimizer_steps <= progress.step, "optimizer_steps are more than step");
+  require(progress.epoch_steps <= progress.optimizer_steps, "epoch_steps are more than all");
+  // The sums of an epoch last until the first step of the next.
+  index_t const of_epoch = progress.step == 0 ? 0 : (progress.step - 1) % steps_per_epoch + 1;
+  require(progress.epoch_steps <= of_epoch, "epoch_steps are more than the epoch's steps so far");
+  require(of_epoch - progress.epoch_steps <= progress.step - progress.optimizer_steps,
+          "more steps are left out of the epoch than of the training");
+  require(progress.epoch_loss >= 0 && progress.epoch_baseline >= 0, "a sum of losses is below 0");
+  require(progress.epoch_steps > 0 || (progress.epoch_loss == 0 && progress.epoch_baseline == 0),
+          "there are losses of an epoch without steps");
+}
 
 }  // namespace mae

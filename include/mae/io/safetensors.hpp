@@ -2,10 +2,11 @@
 
 #include <mae/core/buffer.hpp>
 #include <mae/core/error.hpp>
+#include <mae/core/hash.hpp>
+#include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/io/dtype.hpp>
 #include <mae/io/file.hpp>
-#include <mae/io/hash.hpp>
 #include <mae/io/safetensors_header.hpp>
 
 #include <algorithm>
@@ -118,7 +119,21 @@ class safetensors_file {
     auto const text = head.subspan(detail::safetensors::prefix_bytes);
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes read as characters
     std::string_view const characters(reinterpret_cast<char const*>(text.data()), text.size());
-    return detail::safetensors::header_parser(file, characters, data_bytes).parse();
+    auto header = detail::safetensors::header_parser(file, characters, data_bytes).parse();
+    check_format(file, header.metadata);
+    return header;
+  }
+
+  /// Refuses a file of ours that a later version wrote, whatever else it holds.
+  static void check_format(std::string const& file, safetensors_metadata const& metadata) {
+    namespace st = detail::safetensors;
+    auto const format = metadata.find(std::string(st::format_key));
+    if (format == metadata.end() || format->second == st::format_value) return;
+    throw format_error(file,
+                       st::prefix_bytes,
+                       "mae.format is " + in_quotes(format->second) + ", and this program reads " +
+                           std::string(st::format_value) +
+                           ": a later version of it wrote the file, and can read it");
   }
 
   /// A file of which head and data lie in memory; `owner` owns the data.

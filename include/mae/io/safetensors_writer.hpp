@@ -1,10 +1,10 @@
 #pragma once
 
 #include <mae/core/error.hpp>
+#include <mae/core/hash.hpp>
 #include <mae/core/text.hpp>
 #include <mae/io/dtype.hpp>
 #include <mae/io/file.hpp>
-#include <mae/io/hash.hpp>
 #include <mae/io/safetensors_header.hpp>
 
 #include <cstddef>

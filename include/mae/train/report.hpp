@@ -56,11 +56,13 @@ struct training_progress {
   friend bool operator==(training_progress const&, training_progress const&) = default;
 };
 
-/// What a resume changed: the length of the training, when it was raised.
+/// What a resume changed: the length of the training, when it was raised. And what it could not
+/// check.
 struct resume_report {
   std::int64_t step = 0;                  // steps already done
   std::int64_t total_steps = 0;           // of the resumed training
   std::int64_t previous_total_steps = 0;  // of the saved one
+  bool knows_images = false;  // the file told that they are the same; older files do not
 
   /// The schedule was computed anew for a longer training: it will not repeat an uninterrupted run.
   bool schedule_changed() const { return total_steps != previous_total_steps; }

@@ -5,6 +5,7 @@
 #include <mae/core/types.hpp>
 #include <mae/data/channel_statistics.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/data/fingerprint.hpp>
 #include <mae/data/sampler.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/model/staging.hpp>
@@ -43,6 +44,7 @@ class trainer {
       : options_(checked(options)),
         sampler_(dataset.size(), options.batch_size * options.accumulate, options.seed),
         schedule_(checked_schedule()),
+        data_fingerprint_(fingerprint(dataset)),
         model_(prepared(model, dataset)),
         loader_(dataset,
                 model.mask(),
@@ -65,6 +67,8 @@ class trainer {
   training_progress const& progress() const { return progress_; }
   adamw<backend_type> const& optimizer() const { return optimizer_; }
   shard_schedule const& shards() const { return gradients_.schedule(); }
+  /// What tells the images from others.
+  std::uint64_t data_fingerprint() const { return data_fingerprint_; }
   index_t steps_per_epoch() const { return sampler_.steps_per_epoch(); }
   std::int64_t total_steps() const {
     return options_.steps.value_or(options_.epochs * sampler_.steps_per_epoch());
@@ -271,6 +275,7 @@ class trainer {
   training_options options_;
   epoch_sampler sampler_;
   cosine_schedule schedule_;
+  std::uint64_t data_fingerprint_;
   Model& model_;
   batch_loader<D, typename Model::mask_type, typename Model::objective_type, T> loader_;
   adamw<backend_type> optimizer_;

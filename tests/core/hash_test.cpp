@@ -1,4 +1,4 @@
-#include <mae/io/hash.hpp>
+#include <mae/core/hash.hpp>
 
 #include <doctest/doctest.h>
 
