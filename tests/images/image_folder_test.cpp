@@ -5,11 +5,15 @@
 #include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
+#include <mae/data/fingerprint.hpp>
+#include <mae/data/resize.hpp>
 #include <mae/images.hpp>
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -76,6 +80,32 @@ TEST_CASE("what is decoded ahead is what is read, on any number of threads") {
         REQUIRE(other[k] == doctest::Approx(one[k]).epsilon(1e-6));
     }
   }
+}
+
+TEST_CASE("folders are told apart by names, classes, files and what is made of them") {
+  auto const print = [](std::string const& path, mae::image_folder_options const& options) {
+    return mae::fingerprint(mae::image_folder(path, options));
+  };
+  classes const set;
+  std::set<std::uint64_t> prints{print(set.path(), small)};
+  CHECK(print(classes().path(), small) == *prints.begin());  // wherever the folder lies
+  auto const is_new = [&](mae::image_folder_options const& options = small) {
+    return prints.insert(print(set.path(), options)).second;
+  };
+  CHECK(is_new({.extent = {8, 4, 3}}));
+  CHECK(is_new({.extent = {8, 8, 3}, .fit = {.kind = mae::image_fit::stretch}}));
+  CHECK(is_new({.extent = {8, 8, 3}, .kind = mae::interpolation::bilinear}));
+  auto const picture = set.folder.file("dogs/1.PNG");
+  auto bytes = read_text(picture);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  write_text(picture, bytes);
+  CHECK(is_new());
+  write_text(picture, bytes + "longer");
+  CHECK(is_new());
+  fs::rename(picture, set.folder / "dogs" / "2.png");
+  CHECK(is_new());
+  fs::rename(set.folder / "dogs" / "2.png", set.folder / "a cat" / "zz.png");
+  CHECK(is_new());
 }
 
 TEST_CASE("pictures that cannot be read end it, or are left out and named") {

@@ -2,9 +2,11 @@
 
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
+#include <mae/core/file_reading.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/data/fingerprint.hpp>
 #include <mae/data/memory_dataset.hpp>
 #include <mae/images/fitted_image.hpp>
 #include <mae/images/image_file.hpp>
@@ -52,6 +54,25 @@ class image_folder {
     for (index_t i = 0; i < size(); ++i)
       if (keep(i)) part.files_.push_back(at(i));
     return part;
+  }
+
+  /// Of names, labels, the files' sizes, what is made of them, and all bytes of 64 files; none is
+  /// decoded. Throws io_error where one cannot be read.
+  std::uint64_t fingerprint() const {
+    constexpr index_t most_samples = 64;
+    auto const& fit = options_.fit;
+    fingerprint_hash hash;
+    hash.add_shape(*this).add(static_cast<std::uint8_t>(options_.kind));
+    hash.add(static_cast<std::uint8_t>(fit.kind)).add(static_cast<std::uint8_t>(fit.middle));
+    hash.add(fit.shortest_edge).add(fit.resized_height).add(fit.resized_width);
+    for (auto const& file : files_) {
+      std::string const name = file.path.substr(file.path.rfind('/') + 1);
+      hash.add(std::as_bytes(std::span(name))).add(open_for_reading(file.path).size);
+    }
+    index_t const samples = std::min(most_samples, size());
+    for (index_t i = 0; i < samples; ++i)
+      hash.add(read_file(path(i * size() / samples), options_.limits.file_bytes));
+    return hash.value();
   }
 
   /// The picture as it is kept in memory. Throws as decode_fitted.

@@ -5,7 +5,6 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/io/description.hpp>
-#include <mae/io/finite.hpp>
 #include <mae/io/model_file.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/progress_reader.hpp>
@@ -98,7 +97,6 @@ void save_training(std::string const& path, Trainer const& training) {
     tensors.add(tensor, first.span(), detail::first_moment_prefix);
     tensors.add(tensor, second.span(), detail::second_moment_prefix);
   }
-  require_finite(path, tensors.entries());
   safetensors_metadata description;
   for (auto const& [name, value] : detail::resume_settings(training)) description[name] = value;
   auto const& progress = training.progress();
@@ -110,7 +108,7 @@ void save_training(std::string const& path, Trainer const& training) {
   description["epoch_baseline"] = decimal_text(progress.epoch_baseline);
   description[detail::data_fingerprint] =
       detail::safetensors::hash_digits(training.data_fingerprint());
-  save_safetensors(path, tensors.entries(), description);
+  save_safetensors(path, tensors.entries(), description, non_finite_values::refused);
 }
 
 namespace detail {

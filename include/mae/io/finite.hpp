@@ -1,14 +1,11 @@
 #pragma once
 
-#include <mae/core/error.hpp>
 #include <mae/io/dtype.hpp>
-#include <mae/io/safetensors_header.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
-#include <string>
 
 namespace mae {
 
@@ -18,37 +15,34 @@ namespace detail {
 /// branch, so that it runs at the speed of memory.
 template <class Bits>
 bool has_full_exponent(std::span<std::byte const> bytes, Bits exponent) {
-  unsigned found = 0;
-  for (std::size_t at = 0; at + sizeof(Bits) <= bytes.size(); at += sizeof(Bits)) {
+  std::byte const* const data = bytes.data();
+  std::size_t const count = bytes.size() / sizeof(Bits);
+  Bits found = 0;
+  for (std::size_t i = 0; i < count; ++i) {
     Bits value = 0;
-    std::memcpy(&value, bytes.data() + at, sizeof(Bits));
-    found |= static_cast<unsigned>((value & exponent) == exponent);
+    std::memcpy(&value, data + i * sizeof(Bits), sizeof(Bits));
+    // As wide as the value itself, so that compilers compare whole registers.
+    found = static_cast<Bits>(found | ((value & exponent) == exponent ? Bits{1} : Bits{0}));
   }
   return found != 0;
 }
 
 }  // namespace detail
 
-/// Whether every value of a tensor is finite; one of whole numbers always is.
-inline bool is_finite(tensor_entry const& tensor) {
-  switch (tensor.type) {
+/// Whether every value among the bytes is finite; whole numbers always are.
+inline bool all_finite(dtype type, std::span<std::byte const> bytes) {
+  switch (type) {
     case dtype::f16:
-      return !detail::has_full_exponent<std::uint16_t>(tensor.bytes, 0x7C00);
+      return !detail::has_full_exponent<std::uint16_t>(bytes, 0x7C00);
     case dtype::bf16:
-      return !detail::has_full_exponent<std::uint16_t>(tensor.bytes, 0x7F80);
+      return !detail::has_full_exponent<std::uint16_t>(bytes, 0x7F80);
     case dtype::f32:
-      return !detail::has_full_exponent<std::uint32_t>(tensor.bytes, 0x7F800000);
+      return !detail::has_full_exponent<std::uint32_t>(bytes, 0x7F800000);
     case dtype::f64:
-      return !detail::has_full_exponent<std::uint64_t>(tensor.bytes, 0x7FF0000000000000);
+      return !detail::has_full_exponent<std::uint64_t>(bytes, 0x7FF0000000000000);
     default:
       return true;
   }
-}
-
-/// Throws numeric_error, which names the tensor, for values that are not to be saved at `path`.
-inline void require_finite(std::string const& path, std::span<tensor_entry const> tensors) {
-  for (auto const& tensor : tensors)
-    if (!is_finite(tensor)) throw numeric_error(path, tensor.name);
 }
 
 }  // namespace mae

@@ -6,7 +6,6 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/io/description.hpp>
-#include <mae/io/finite.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_writer.hpp>
@@ -56,8 +55,8 @@ void save_model(std::string const& path, Model const& model) {
   host_values<typename Model::backend_type> const values(model.backend(),
                                                          model.parameters().values());
   tensors.add(model.layout(), values.span());
-  require_finite(path, tensors.entries());
-  save_safetensors(path, tensors.entries(), describe_model(model, contents::model));
+  save_safetensors(
+      path, tensors.entries(), describe_model(model, contents::model), non_finite_values::refused);
 }
 
 /// Writes what users keep of a model: the encoder alone. Its file has the names of timm's encoder.
@@ -71,8 +70,10 @@ void save_encoder(std::string const& path, Model const& model) {
                                                          model.parameters().values());
   for (auto const& tensor : layout.tensors())
     tensors.add(model.layout().find(tensor.name), values.span());
-  require_finite(path, tensors.entries());
-  save_safetensors(path, tensors.entries(), describe_model(model, contents::encoder));
+  save_safetensors(path,
+                   tensors.entries(),
+                   describe_model(model, contents::encoder),
+                   non_finite_values::refused);
 }
 
 /// The layer norms' epsilon that a file names; `otherwise` in a file that names none.

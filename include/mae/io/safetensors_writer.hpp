@@ -5,8 +5,10 @@
 #include <mae/core/text.hpp>
 #include <mae/io/dtype.hpp>
 #include <mae/io/file.hpp>
+#include <mae/io/finite.hpp>
 #include <mae/io/safetensors_header.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -14,6 +16,9 @@
 #include <string_view>
 
 namespace mae {
+
+/// What becomes of infinities and NaNs among the values of a file.
+enum class non_finite_values : std::uint8_t { saved, refused };
 
 namespace detail::safetensors {
 
@@ -125,15 +130,35 @@ class header_builder {
   std::size_t hash_offset_ = 0;
 };
 
-/// Writes a file's bytes to `file`, which has a member write(std::span<std::byte const>).
+/// Adds a tensor's bytes to a hash, and says whether all its values are finite. In pieces that stay
+/// in a processor's cache from one look at them to the next, which then costs next to nothing.
+inline bool add_checked(xxh64& hash, tensor_entry const& tensor) {
+  constexpr std::size_t piece = 1 << 16;  // bytes, a whole number of values of any type
+  bool finite = true;
+  for (auto rest = tensor.bytes; !rest.empty(); rest = rest.subspan(std::min(piece, rest.size()))) {
+    auto const bytes = rest.first(std::min(piece, rest.size()));
+    finite = finite && all_finite(tensor.type, bytes);
+    hash.update(bytes);
+  }
+  return finite;
+}
+
+/// Writes a file's bytes to `file`, which has a member write(std::span<std::byte const>). With a
+/// name in `finite_for`, a value that is not finite is a numeric_error, which names both, before a
+/// byte is written.
 template <class File>
 void write(File& file,
            std::span<tensor_entry const> tensors,
-           safetensors_metadata const& metadata) {
+           safetensors_metadata const& metadata,
+           std::string const& finite_for = {}) {
   header_builder header(tensors, metadata);
   xxh64 hash;
   hash.update(header.bytes());
-  for (tensor_entry const& tensor : tensors) hash.update(tensor.bytes);
+  for (tensor_entry const& tensor : tensors)
+    if (finite_for.empty())
+      hash.update(tensor.bytes);
+    else if (!add_checked(hash, tensor))
+      throw numeric_error(finite_for, tensor.name);
   header.set_hash(hash.digest());
   file.write(header.bytes());
   for (tensor_entry const& tensor : tensors) file.write(tensor.bytes);
@@ -146,12 +171,14 @@ void write(File& file,
 /// metadata entry `mae.hash`: XXH64, seed 0, of the file with the hash's own 16 digits taken as
 /// '0'. Throws io_error when the system refuses; config_error when the file could not be loaded
 /// again: equal or empty names, bytes that do not fit a shape, text that is not UTF-8, a header
-/// over 16 MB.
+/// over 16 MB; numeric_error, which names the tensor, for a value that is refused.
 inline void save_safetensors(std::string const& path,
                              std::span<tensor_entry const> tensors,
-                             safetensors_metadata const& metadata = {}) {
+                             safetensors_metadata const& metadata = {},
+                             non_finite_values non_finite = non_finite_values::saved) {
   atomic_file file(path);
-  detail::safetensors::write(file, tensors, metadata);
+  bool const saved = non_finite == non_finite_values::saved;
+  detail::safetensors::write(file, tensors, metadata, saved ? std::string() : path);
   file.commit();
 }
 
