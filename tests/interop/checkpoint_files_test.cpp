@@ -309,6 +309,32 @@ TEST_CASE("a plain ViT of Hugging Face's is an encoder, its pooler or classifier
   CHECK(holds(all_of(classifier.notes), "left out: classifier.bias, classifier.weight of "));
 }
 
+TEST_CASE("a ViT for masked images loses its other decoder and its mask token") {
+  mae_test::temporary_folder const folder;
+  std::string const path = folder.file("model.safetensors");
+  editable_file file(fixtures + "vit_classifier/model.safetensors");
+  file.tensor("classifier.weight").name = "decoder.0.weight";
+  file.tensor("classifier.bias").name = "vit.embeddings.mask_token";
+  file.save(path);
+  fs::copy(fixtures + "vit_classifier/config.json", folder / "config.json");
+  auto const model = mae::read_pretrained(folder.path());
+  check_same_values(model, mae::read_pretrained(fixtures + "vit_classifier"));
+  CHECK(holds(all_of(model.notes), "left out: decoder.0.weight, vit.embeddings.mask_token of "));
+}
+
+TEST_CASE("positions without the class token's are another architecture") {
+  mae_test::temporary_folder const folder;
+  editable_file file(fixtures + "vit_classifier/model.safetensors");
+  auto& positions = file.tensor("vit.embeddings.position_embeddings");
+  REQUIRE(positions.shape == std::vector<mae::index_t>{1, 17, 12});
+  positions.shape[1] = 16;
+  positions.bytes = positions.bytes.first(16 * 12 * 4);
+  file.save(folder.file("model.safetensors"));
+  fs::copy(fixtures + "vit_classifier/config.json", folder / "config.json");
+  CHECK(holds(refusal_of<mae::format_error>([&] { mae::read_pretrained(folder.path()); }),
+              "its model has positions of its patches alone, none of the class token: another "));
+}
+
 TEST_CASE("an encoder goes to transformers and back, also for images that are not square") {
   using mae::checkpoint_format;
   mae_test::temporary_folder const folder;

@@ -413,6 +413,14 @@ TEST_CASE("an encoder loads from its own file and from a whole model's") {
   editable_file file(encoder_path);
   CHECK(file.metadata.at("contents") == "encoder");
   CHECK(file.tensors.size() == expected.layout().tensors().size());
+
+  // Whatever the decoder was.
+  file.metadata.at("decoder_depth") = "12";
+  file.save(encoder_path);
+  CHECK(values_of(mae::load_encoder<config>(encoder_path)) == values_of(expected));
+  file.metadata.at("encoder_depth") = "12";
+  file.save(encoder_path);
+  CHECK_THROWS_AS(mae::load_encoder<config>(encoder_path), mae::config_error);
 }
 
 TEST_CASE("an encoder takes the epsilon of its layer norms from the file") {

@@ -114,6 +114,11 @@ inline void read_values(tensor_files const& files, pretrained_model& model) {
   std::vector<tensor_spec> parts;
   for (auto const& tensor : model.layout.tensors())
     for (auto& part : parts_in(model.names, tensor)) parts.push_back(std::move(part));
+  std::string const positions = names_in(model.names, "pos_embed").front();
+  if (auto const* const table = files.find(positions);
+      table->shape.size() == 3 && table->shape[1] == model.sizes.num_patches())
+    refuse_architecture(files.path_of(positions),
+                        "positions of its patches alone, none of the class token");
   std::set<std::string_view> known;
   for (auto const& part : parts) {
     require_fit(files.find(part.name), files.path_of(part.name), part.name, part);

@@ -147,7 +147,7 @@ inline std::optional<index_t> heads_of_architecture(std::string_view architectur
 /// text, and for activations and norms of another model.
 inline timm_config parse_timm_config(std::string const& path, std::string_view text) {
   auto config = detail::timm_config_parser(path, text).parse();
-  for (std::string_view const other : {"quickgelu", "rope"})
+  for (std::string_view const other : {"quickgelu", "rope", "_rpn_"})  // post-norm
     if (config.architecture.find(other) != std::string::npos)
       throw format_error(
           path,

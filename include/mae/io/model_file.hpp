@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace mae {
 
@@ -106,11 +107,14 @@ void load_model(std::string const& path, Model& model) {
   if (!statistics.mean.empty()) model.set_statistics(std::move(statistics));
 }
 
-/// Loads the encoder of an encoder's or a whole model's file. Throws as load_model.
+/// Loads the encoder of an encoder's or a whole model's file, whatever decoder it was trained with.
+/// Throws as load_model.
 template <model_config Config, Backend B = eigen_backend<float>>
 encoder<Config, B> load_encoder(std::string const& path, B backend = B{}) {
   auto const file = safetensors_file::load(path);
-  require_equal(path, file.metadata(), describe(Config));
+  auto sizes = describe(Config);
+  std::erase_if(sizes, [](setting const& size) { return size.name.starts_with("decoder_"); });
+  require_equal(path, file.metadata(), sizes);
   encoder<Config, B> loaded(0, std::move(backend), parse_norm_epsilon(path, file.metadata(), 1e-6));
   reject_unknown_tensors(file, path, loaded.layout(), {"decoder_", "mask_token", "optimizer."});
   auto const values = read_tensors<typename B::scalar>(file, path, loaded.layout());
