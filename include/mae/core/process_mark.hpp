@@ -3,8 +3,8 @@
 #include <pthread.h>
 
 #include <atomic>
-#include <memory>
 #include <mutex>
+#include <new>
 #include <system_error>
 
 namespace mae {
@@ -24,7 +24,9 @@ inline fork_watch& this_process() {
   static fork_watch watch;
   static int const refused = ::pthread_atfork(nullptr, nullptr, [] {
     ++watch.forks;
-    std::construct_at(&watch.turn);  // a child begins with one thread: nobody holds it
+    // A child begins with one thread: nobody holds it. (CUDA 13.0's cudafe++ ends on an assertion
+    // of its own where std::construct_at makes a mutex.)
+    ::new (static_cast<void*>(&watch.turn)) std::recursive_mutex;
   });
   if (refused != 0) throw std::system_error(refused, std::generic_category(), "pthread_atfork");
   return watch;
