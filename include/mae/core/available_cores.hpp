@@ -122,14 +122,19 @@ inline std::optional<std::string> read_system_file(std::string const& path) {
   return text;
 }
 
+/// cpu_set_t with a name of its own: nvcc 13.0 fails on a vector of what has none.
+struct processor_set {
+  ::cpu_set_t bits;
+};
+
 /// How many processors the calling thread may be run by, 0 where the system does not say.
 inline int cores_of_affinity() {
   constexpr std::size_t most_sets = 1024;  // of 1,024 processors each
   for (std::size_t sets = 1; sets <= most_sets; sets *= 2) {
-    std::vector<::cpu_set_t> allowed(sets);
-    std::size_t const bytes = sets * sizeof(::cpu_set_t);
-    if (::sched_getaffinity(0, bytes, allowed.data()) == 0)
-      return CPU_COUNT_S(bytes, allowed.data());
+    std::vector<processor_set> allowed(sets);
+    std::size_t const bytes = sets * sizeof(processor_set);
+    if (::sched_getaffinity(0, bytes, &allowed.data()->bits) == 0)
+      return CPU_COUNT_S(bytes, &allowed.data()->bits);
   }
   return 0;
 }

@@ -55,10 +55,13 @@ class timm_config_parser {
     reader_.object([this](std::string const& key, std::uint64_t at) {
       if (skip_null(reader_)) return;
       if (key == "architecture") return void(found_.architecture = reader_.string());
-      if (key == "model_args") return members(&timm_config_parser::model_argument);
+      if (key == "model_args")
+        return members(
+            [this](std::string const& name, std::uint64_t where) { model_argument(name, where); });
       if (key == "pretrained_cfg") {
         found_.describes_pictures = true;
-        return members(&timm_config_parser::picture_setting);
+        return members(
+            [this](std::string const& name, std::uint64_t where) { picture_setting(name, where); });
       }
       picture_setting(key, at);  // releases before 0.9 had no pretrained_cfg
     });
@@ -67,11 +70,12 @@ class timm_config_parser {
   }
 
  private:
-  using member = void (timm_config_parser::*)(std::string const&, std::uint64_t);
-
-  void members(member read) {
-    reader_.object([this, read](std::string const& key, std::uint64_t at) {
-      if (!skip_null(reader_)) (this->*read)(key, at);
+  /// Calls read(key, position) for what is not null. (nvcc 13.0 takes a pointer to a member here
+  /// for code of the device.)
+  template <class Read>
+  void members(Read const& read) {
+    reader_.object([this, &read](std::string const& key, std::uint64_t at) {
+      if (!skip_null(reader_)) read(key, at);
     });
   }
 
