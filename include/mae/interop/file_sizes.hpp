@@ -3,6 +3,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
+#include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/interop/huggingface_config.hpp>
 #include <mae/interop/naming.hpp>
@@ -68,7 +69,7 @@ class size_reader {
     return found->second;
   }
   [[noreturn]] void refuse(std::string const& name, std::string const& text) const {
-    throw format_error(path_, 8, "metadata: " + name + " is no size: " + safetensors::shown(text));
+    throw format_error(path_, 8, "metadata: " + name + " is no size: " + in_quotes(text));
   }
 
   std::string const& path_;

@@ -2,6 +2,7 @@
 
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
+#include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/interop/json_values.hpp>
@@ -100,7 +101,7 @@ class preprocessor_parser {
       if (key == "height") return void(found.height = read_count(reader_));
       if (key == "width") return void(found.width = read_count(reader_));
       if (key == "shortest_edge") return void(found.shortest_edge = read_count(reader_));
-      reader_.refuse(key_at, "a size by " + safetensors::shown(key) + " is not read here");
+      reader_.refuse(key_at, "a size by " + in_quotes(key) + " is not read here");
     });
     bool const has_sides = found.height > 0 && found.width > 0;
     bool const has_one = (found.height > 0) != (found.width > 0);
@@ -119,7 +120,7 @@ class preprocessor_parser {
     bool const is_vit = type_.empty() || is_of("ViT");
     bool const is_shortest = is_of("CLIP") || is_of("Bit");
     if (!is_vit && !is_shortest && !is_of("DeiT"))
-      notes.push_back("assumed: " + safetensors::shown(type_) + " of " + path_ +
+      notes.push_back("assumed: " + in_quotes(type_) + " of " + path_ +
                       " resizes, cuts, rescales and normalises as its values say, and does "
                       "nothing else");
     if (size_ && size_->edge > 0) {
@@ -142,7 +143,7 @@ class preprocessor_parser {
     need(mean_.has_value(), "image_mean");
     need(deviation_.has_value(), "image_std");
     if (!missing.empty())
-      refuse("what " + safetensors::shown(type_) +
+      refuse("what " + in_quotes(type_) +
              " does by itself is not known here: write its values into the file (" + missing + ")");
   }
 

@@ -3,6 +3,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
+#include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/interop/statements.hpp>
@@ -149,9 +150,7 @@ inline preprocessing parse_preprocessing(std::string const& path,
   };
   auto const refuse = [&](std::string const& name) {
     throw format_error(
-        path,
-        8,
-        "metadata: " + name + " cannot be " + detail::safetensors::shown(entry(name.c_str())));
+        path, 8, "metadata: " + name + " cannot be " + in_quotes(entry(name.c_str())));
   };
   if (auto const text = entry("pixel_rescale"); !text.empty() && text != "none") {
     how.rescale = detail::parse_share(text).value_or(0);

@@ -2,6 +2,7 @@
 
 #include <mae/core/error.hpp>
 #include <mae/core/file_reading.hpp>
+#include <mae/core/text.hpp>
 #include <mae/interop/checkpoint_path.hpp>
 #include <mae/interop/naming.hpp>
 #include <mae/io/json_reader.hpp>
@@ -45,9 +46,8 @@ inline weight_map parse_weight_map(std::string const& path, std::string const& t
     reader.object([&](std::string tensor, std::uint64_t tensor_at) {
       std::string file = reader.string();
       if (file.empty() || file == "." || file == ".." || file.find('/') != std::string::npos)
-        reader.refuse(
-            tensor_at,
-            "a shard must be a file in the index's folder, not " + safetensors::shown(file));
+        reader.refuse(tensor_at,
+                      "a shard must be a file in the index's folder, not " + in_quotes(file));
       if (!map.emplace(std::move(tensor), std::move(file)).second)
         reader.refuse(tensor_at, "the index names a tensor twice");
     });

@@ -3,6 +3,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
+#include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/channel_statistics.hpp>
 #include <mae/interop/json_values.hpp>
@@ -90,7 +91,7 @@ class timm_config_parser {
     if (key == "act_layer" || key == "norm_layer") {
       std::string const name = reader_.begins_with('"') ? reader_.string() : "no name";
       if (name != (key == "act_layer" ? "gelu" : "layernorm"))
-        reader_.refuse(at, key + " is " + safetensors::shown(name) + ": another model");
+        reader_.refuse(at, key + " is " + in_quotes(name) + ": another model");
       return;
     }
     reader_.skip();
@@ -154,9 +155,7 @@ inline timm_config parse_timm_config(std::string const& path, std::string_view t
   for (std::string_view const other : {"quickgelu", "rope", "_rpn_"})  // post-norm
     if (config.architecture.find(other) != std::string::npos)
       throw format_error(
-          path,
-          0,
-          "architecture is " + detail::safetensors::shown(config.architecture) + ": another model");
+          path, 0, "architecture is " + in_quotes(config.architecture) + ": another model");
   return config;
 }
 
@@ -215,8 +214,7 @@ inline preprocessing pictures_of(std::string const& path,
   detail::require_usable(path, how.statistics, image.channels);
   how.resample = config.interpolation.empty() ? "bicubic" : config.interpolation;
   if (std::ranges::find(detail::filter_names, how.resample) == detail::filter_names.end())
-    throw format_error(
-        path, 0, "interpolation is no filter: " + detail::safetensors::shown(how.resample));
+    throw format_error(path, 0, "interpolation is no filter: " + in_quotes(how.resample));
   if (!(config.crop_share > 0) || !(config.crop_share <= 1))
     throw format_error(
         path, 0, "crop_pct is " + decimal_text(config.crop_share) + ", not in (0, 1]");

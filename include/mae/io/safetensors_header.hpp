@@ -59,11 +59,6 @@ inline std::string hash_digits(std::uint64_t hash) {
   return digits;
 }
 
-using mae::printable;
-inline std::string shown(std::string_view name) {
-  return in_quotes(name);
-}
-
 /// The numbers of the tensors, sorted by name; equal names keep their order.
 inline std::vector<std::uint32_t> order_by_name(std::span<tensor_entry const> tensors) {
   std::vector<std::uint32_t> order(tensors.size());
