@@ -63,7 +63,8 @@ inline settings_list model_entries(safetensors_metadata const& all) {
                              kept_preprocessor};
   settings_list kept;
   for (auto const& [name, value] : all)
-    if (std::ranges::any_of(about, [&](char const* start) { return name.starts_with(start); }))
+    if (std::ranges::any_of(about,
+                            [&name = name](char const* start) { return name.starts_with(start); }))
       kept.push_back({name, value});
   return kept;
 }
