@@ -4,10 +4,14 @@ before (tests/interop/fixtures).
 
     check_with_python.py MAE_CONVERT SCRATCH_FOLDER
 
+What it says to do about a pickle is done, too.
+
 Says so and exits with 77 where a library is missing.
 """
 
+import argparse
 import functools
+import json
 import shutil
 import subprocess
 import sys
@@ -17,7 +21,7 @@ try:
     import timm
     import torch
     from safetensors.torch import load_file
-    from transformers import ViTMAEForPreTraining, ViTMAEModel
+    from transformers import ViTConfig, ViTMAEConfig, ViTMAEForPreTraining, ViTMAEModel, ViTModel
 except ImportError as missing:
     print(f"skipped: {missing}; it needs torch, safetensors, transformers and timm")
     sys.exit(77)
@@ -60,6 +64,73 @@ def check_timm(name, path, expected):
     expect_close(f"{name}: timm's tokens", tokens.flatten(0, 1), expected["output.tokens"])
 
 
+def check_vit(name, folder, expected):
+    """A plain ViT, of images that are not square."""
+    model = ViTModel.from_pretrained(folder, add_pooling_layer=False).eval()
+    with torch.inference_mode():
+        tokens = model(expected["images"].permute(0, 3, 1, 2)).last_hidden_state
+    expect_close(f"{name}: ViTModel's tokens", tokens.flatten(0, 1), expected["tokens"])
+
+
+def check_floats(folder):
+    """Every float of a config.json has the type that transformers checks, also where it is whole."""
+    text = (folder / "config.json").read_text()
+    types = {name: kind for config in (ViTConfig, ViTMAEConfig)
+             for name, kind in config.__annotations__.items()}
+    for name, value in json.loads(text).items():
+        if types.get(name) is float and not isinstance(value, float):
+            sys.exit(f"{folder}: {name} is {value!r}, no float")
+
+
+def check_whole_floats(converted, scratch):
+    """A mask ratio of 0, an epsilon of 1."""
+    source = scratch / "whole"
+    shutil.copytree(FIXTURES / "rgb", source)
+    config = json.loads((source / "config.json").read_text())
+    config.update(mask_ratio=0.0, layer_norm_eps=1.0)
+    (source / "config.json").write_text(json.dumps(config))
+    folder = converted(source, "huggingface")
+    check_floats(folder)
+    found = ViTMAEForPreTraining.from_pretrained(folder).config
+    if (found.mask_ratio, found.layer_norm_eps) != (0.0, 1.0):
+        sys.exit(f"{folder}: other numbers than were written")
+    print("whole floats: read by transformers' strict types")
+
+
+def check_pickles(convert, scratch):
+    """The command in the message makes a file of the same values of every kind of pickle."""
+    tensors = load_file(FIXTURES / "vit_classifier" / "model.safetensors")
+    shared = {**tensors, "classifier.weight": tensors["classifier.weight"].t().contiguous().t()}
+    names = sorted(shared)
+    training = {"model": shared, "args": argparse.Namespace(lr=0.1), "epoch": 3}
+    cases = {
+        "it's a file.pth": {"it's a file.pth": training},
+        "legacy.pth": {"legacy.pth": shared},
+        "bin": {"bin/pytorch_model.bin": shared},
+        "shards": {"shards/pytorch_model-00001-of-00002.bin": {k: shared[k] for k in names[::2]},
+                   "shards/pytorch_model-00002-of-00002.bin": {k: shared[k] for k in names[1::2]}},
+    }
+    for given, files in cases.items():
+        model = scratch / given
+        for name, value in files.items():
+            path = scratch / name
+            path.parent.mkdir(exist_ok=True)
+            torch.save(value, path, _use_new_zipfile_serialization=name != "legacy.pth")
+        refused = subprocess.run([convert, "--model", model, "--describe"], capture_output=True,
+                                 text=True)
+        if refused.returncode != 1 or "this is a pickle of PyTorch" not in refused.stderr:
+            sys.exit(f"{given}: not refused as a pickle: {refused.stderr}")
+        command = refused.stderr[refused.stderr.index("python3 -c"):].strip()
+        subprocess.run(command.replace("python3", f"'{sys.executable}'", 1), shell=True, check=True)
+        made = model / "model.safetensors" if model.is_dir() else model.with_suffix(".safetensors")
+        found = load_file(made)
+        if sorted(found) != names or any(not torch.equal(found[k], shared[k]) for k in names):
+            sys.exit(f"{given}: other tensors than were pickled")
+        subprocess.run([convert, "--model", made, "--heads", "3", "--describe"], check=True,
+                       stdout=subprocess.DEVNULL)
+    print("pickles: the commands work")
+
+
 def main():
     convert, scratch = sys.argv[1], Path(sys.argv[2])
     shutil.rmtree(scratch, ignore_errors=True)
@@ -74,8 +145,16 @@ def main():
         expected = load_file(FIXTURES / name / "expected.safetensors")
         official = converted(FIXTURES / name, "official")
         check_transformers(name, converted(official, "huggingface"), expected)
+        check_floats(scratch / f"{official.name}-huggingface")
         if name == "rgb":
             check_timm(name, converted(official, "timm"), expected)
+    for name in ("vit", "vit_classifier"):
+        expected = load_file(FIXTURES / name / "expected.safetensors")
+        folder = converted(converted(FIXTURES / name, "official"), "huggingface")
+        check_vit(name, folder, expected)
+        check_floats(folder)
+    check_whole_floats(converted, scratch)
+    check_pickles(convert, scratch)
 
 
 if __name__ == "__main__":
