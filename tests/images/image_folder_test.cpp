@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <set>
 #include <string>
 #include <system_error>
@@ -122,6 +123,27 @@ TEST_CASE("pictures that cannot be read end it, or are left out and named") {
   CHECK(decoded.unreadable.front().find("cut.jpg") != std::string::npos);
   CHECK(decoded.images.size() == 4);
   CHECK(decoded.images.label(3) == 1);
+}
+
+TEST_CASE("a picture for which memory fails is named, and can be left out") {
+  classes const set;
+  fs::copy(fixtures + "endless.png", set.folder / "dogs" / "endless.png");
+  mae::image_folder const small_only(set.path(), small);
+  mae::thread_pool pool(2);
+  std::string const limit =
+      refusal_of<mae::config_error>([&] { mae::decode_all(small_only, pool); });
+  CHECK(limit.find("endless.png") != std::string::npos);
+  CHECK(limit.find("--max-pixels") != std::string::npos);
+
+  auto all = small;
+  all.limits.pixels = std::numeric_limits<mae::index_t>::max();
+  mae::image_folder const images(set.path(), all);
+  std::string const what = refusal_of<mae::config_error>([&] { mae::decode_all(images, pool); });
+  CHECK(what.find("endless.png: decode a picture of 2147483647x2147483647 pixels: ") !=
+        std::string::npos);
+  auto const decoded = mae::decode_all(images, pool, mae::unreadable_policy::skip);
+  CHECK(decoded.unreadable.size() == 1);
+  CHECK(decoded.images.size() == 4);
 }
 
 TEST_CASE("a folder of pictures alone has no labels") {
