@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -202,4 +203,19 @@ TEST_CASE("where a conversion cannot write is found before its work, and nothing
   mae::require_writable(folder.file("new"), checkpoint_format::huggingface);
   CHECK(read_text(folder.file("file")) == "old");
   CHECK(folder.entries() == 2);
+}
+
+TEST_CASE("a model with a value that is not finite is not written, and the tensor is named") {
+  converted_folder made;
+  auto const before = contents(made.path);
+  made.second.values[made.second.layout.find("norm.bias").offset] =
+      std::numeric_limits<float>::quiet_NaN();
+  std::string message;
+  try {
+    made.convert();
+  } catch (mae::numeric_error const& error) {
+    message = error.what();
+  }
+  CHECK(message.find("layernorm.bias") != std::string::npos);
+  CHECK(contents(made.path) == before);
 }

@@ -49,7 +49,7 @@ void write_tensors(File& file,
   auto description = model.description;
   description["contents"] = held;
   description["format"] = "pt";  // without it, transformers refuses a file
-  safetensors::write(file, tensors.entries(), description);
+  safetensors::write(file, tensors.entries(), description, model.path);
 }
 
 /// Makes the folders above a folder where they are missing.
@@ -99,7 +99,7 @@ inline std::string preprocessor_of(pretrained_model const& model) {
 /// Writes a checkpoint for another library, or for this one; what was there before stays as it was
 /// when anything fails. `path` is a file, for Hugging Face a folder, which is made where there is
 /// none; its other files stay. `stored` is f32, f16 or bf16. Throws io_error; config_error for what
-/// the other library or the type cannot hold.
+/// the other library or the type cannot hold; numeric_error for a value that is not finite.
 inline void save_pretrained(std::string const& path,
                             pretrained_model const& model,
                             checkpoint_format format,
