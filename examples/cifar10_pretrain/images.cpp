@@ -45,8 +45,8 @@ struct picture_sets {
   mae::image_folder test;
 };
 
-picture_sets split_pictures(std::filesystem::path const& folder, mae::image_extent const& extent) {
-  mae::image_folder_options const options{.extent = extent};
+picture_sets split_pictures(std::filesystem::path const& folder, image_request const& request) {
+  mae::image_folder_options const options{.extent = request.extent, .limits = request.limits};
   auto const parts = find_picture_folders(folder);
   if (parts.test != parts.train) {
     picture_sets sets{{parts.train.string(), options}, {parts.test.string(), options}};
@@ -70,7 +70,7 @@ image_sets load_pictures(std::filesystem::path const& folder,
                          mae::thread_pool& threads) {
   auto const policy =
       request.skip_unreadable ? mae::unreadable_policy::skip : mae::unreadable_policy::stop;
-  auto const folders = split_pictures(folder, request.extent);
+  auto const folders = split_pictures(folder, request);
   auto train = mae::decode_all(folders.train, threads, policy);
   auto test = mae::decode_all(folders.test, threads, policy);
   image_sets sets{image_set(std::move(train.images)),

@@ -6,6 +6,7 @@
 #include <mae/core/parallel.hpp>
 #include <mae/data/memory_dataset.hpp>
 #include <mae/data/resized_dataset.hpp>
+#include <mae/images/image_limits.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -28,7 +29,8 @@ struct image_sets {
 /// What the images are to be.
 struct image_request {
   mae::image_extent extent;
-  bool skip_unreadable = false;  // pictures: leave out what cannot be decoded
+  bool skip_unreadable = false;   // pictures: leave out what cannot be decoded
+  mae::image_limits limits = {};  // pictures
 };
 
 /// Loads CIFAR-10, or a folder of pictures, or paints the synthetic set. Where a folder has no part

@@ -35,7 +35,8 @@ image_sets load_sets(data_source const& source, options const& settings) {
   mae::thread_pool threads(settings.threads);
   auto images = load_images(source,
                             {.extent = config_of(settings).image,
-                             .skip_unreadable = settings.unreadable == unreadable_choice::skip},
+                             .skip_unreadable = settings.unreadable == unreadable_choice::skip,
+                             .limits = {.pixels = settings.max_pixels}},
                             threads);
   for (auto const& note : images.notes) std::cerr << "left out: " << note << '\n';
   if (settings.probe != probe_choice::none) require_classes(images, ", or give --probe none");

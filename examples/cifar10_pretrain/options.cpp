@@ -87,6 +87,7 @@ flag_group data_flags(options& o) {
                   o.unreadable,
                   "what to do about a picture that cannot be decoded: end with its\n"
                   "name, or go on without it and say so"),
+           max_pixels_flag(o),
            {"out",
             "DIR",
             with_default("folder for results, made when missing; one that holds a training\n"
@@ -326,6 +327,15 @@ constexpr char const* example =
     "Exit status: 0 done, or interrupted and saved; 2 wrong usage; 1 any other error.\n";
 
 }  // namespace
+
+flag max_pixels_flag(options& o) {
+  constexpr std::uint64_t most = 4'000'000'000;
+  return {"max-pixels",
+          "N",
+          with_default("refuse a picture of more pixels, for time and memory",
+                       static_cast<double>(o.max_pixels)),
+          whole(o.max_pixels, 1, most)};
+}
 
 std::vector<flag> mask_flags(options& o) {
   return {choice("mask",

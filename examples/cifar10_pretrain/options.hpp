@@ -5,6 +5,7 @@
 
 #include <mae/core/types.hpp>
 #include <mae/data/augment.hpp>
+#include <mae/images/image_limits.hpp>
 #include <mae/model/layout.hpp>
 
 #include <cstdint>
@@ -27,6 +28,7 @@ struct save_interval {
 struct options {
   std::string data;  // a folder, "synthetic", or empty: see find_data
   unreadable_choice unreadable = unreadable_choice::stop;
+  mae::index_t max_pixels = mae::image_limits{}.pixels;  // of a picture
   std::filesystem::path out = "runs/cifar10";
   bool resume = false;
   save_interval save_every;
@@ -69,6 +71,9 @@ struct options {
   bool preview = false;
   bool quiet = false;
 };
+
+/// How large a picture may be.
+flag max_pixels_flag(options& o);
 
 /// The flags that choose a mask, and what must hold between them. Throws usage_error.
 std::vector<flag> mask_flags(options& o);

@@ -31,8 +31,11 @@ inline pretrain::image_sets load_sets(common_options const& o,
                                       mae::thread_pool& threads) {
   auto const source = pretrain::find_data(o.settings.data, std::getenv("MAE_CIFAR10_DIR"));
   std::cout << source.reason << std::endl;
-  auto sets = pretrain::load_images(
-      source, {extent, o.settings.unreadable == pretrain::unreadable_choice::skip}, threads);
+  auto sets = pretrain::load_images(source,
+                                    {extent,
+                                     o.settings.unreadable == pretrain::unreadable_choice::skip,
+                                     {.pixels = o.settings.max_pixels}},
+                                    threads);
   for (auto const& note : sets.notes) std::cerr << "left out: " << note << '\n';
   return sets;
 }

@@ -40,6 +40,7 @@ std::vector<pretrain::flag_group> flags_for(features_options& o) {
            {tools::model_flag(o),
             tools::data_flag(o),
             tools::unreadable_flag(o),
+            pretrain::max_pixels_flag(o.settings),
             pretrain::choice("part", part_words, o.part, "which images of the data"),
             {"out",
              "FILE",

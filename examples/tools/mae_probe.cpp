@@ -29,6 +29,7 @@ std::vector<pretrain::flag_group> flags_for(probe_options& o) {
            {tools::model_flag(o),
             tools::data_flag(o),
             tools::unreadable_flag(o),
+            pretrain::max_pixels_flag(o.settings),
             tools::pooling_flag(o.pool),
             pretrain::choice("probe",
                              pretrain::probe_words,

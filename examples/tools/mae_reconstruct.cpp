@@ -54,6 +54,7 @@ std::vector<pretrain::flag_group> flags_for(reconstruct_options& o) {
        "binary version; 'synthetic' for made-up images",
        pretrain::words(o.settings.data)},
       tools::unreadable_flag(o),
+      pretrain::max_pixels_flag(o.settings),
       {"out",
        "FILE",
        pretrain::with_default("the picture to write (PNG)", o.out),
@@ -72,13 +73,10 @@ std::vector<pretrain::flag_group> flags_for(reconstruct_options& o) {
   return {{"Flags", std::move(flags)}, {"Mask", pretrain::mask_flags(o.settings)}};
 }
 
-pretrain::image_set one_picture(std::string const& path, mae::image_extent const& extent) {
-  mae::byte_resizer resizer;
-  auto const picture = mae::decode_image(path, extent.channels);
-  auto fitted =
-      mae::fit_image(picture, extent, {mae::image_fit::crop}, mae::interpolation::bicubic, resizer);
+pretrain::image_set one_picture(std::string const& path, mae::image_folder_options const& asked) {
+  auto fitted = mae::decode_fitted(path, asked);
   return pretrain::image_set(
-      mae::memory_dataset<std::uint8_t>(std::move(fitted.pixels), {.extent = extent}));
+      mae::memory_dataset<std::uint8_t>(std::move(fitted.pixels), {.extent = asked.extent}));
 }
 
 /// The images that --data names; of a data set with parts, its test images.
@@ -87,14 +85,15 @@ pretrain::image_set load(reconstruct_options const& o,
                          mae::thread_pool& threads) {
   std::string const& data = o.settings.data;
   if (data.empty()) throw usage_error("--data names the picture or the folder; see --help");
+  mae::image_limits const limits{.pixels = o.settings.max_pixels};
+  mae::image_folder_options const asked{.extent = extent, .limits = limits};
   std::error_code ignored;  // what cannot be looked at is opened below, and refused with its reason
-  if (std::filesystem::is_regular_file(data, ignored)) return one_picture(data, extent);
+  if (std::filesystem::is_regular_file(data, ignored)) return one_picture(data, asked);
   auto const source = pretrain::find_data(data, nullptr);
   bool const skips = o.settings.unreadable == pretrain::unreadable_choice::skip;
   if (source.kind != pretrain::data_kind::pictures)
-    return pretrain::load_images(source, {extent, skips}, threads).test;
-  mae::image_folder const folder(pretrain::find_picture_folders(data).test.string(),
-                                 {.extent = extent});
+    return pretrain::load_images(source, {extent, skips, limits}, threads).test;
+  mae::image_folder const folder(pretrain::find_picture_folders(data).test.string(), asked);
   auto decoded =
       mae::decode_all(folder.select([&](index_t i) { return i < o.images; }),
                       threads,

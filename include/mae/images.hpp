@@ -5,5 +5,6 @@
 #include <mae/images/fitted_image.hpp>
 #include <mae/images/image_file.hpp>
 #include <mae/images/image_folder.hpp>
+#include <mae/images/image_limits.hpp>
 #include <mae/images/picture_fit.hpp>
 #include <mae/images/picture_list.hpp>

@@ -204,7 +204,18 @@ TEST_CASE("pictures are reconstructed") {
   check_refused(
       run_tool("mae_reconstruct", {"--model", trained().path, "--data", pictures, "--out", out}),
       1,
-      "cmyk.jpg: at byte 0: JPEG: ");
+      "endless.png: at byte 0: an image of 2147483647x2147483647 pixels");
+  check_refused(run_tool("mae_reconstruct",
+                         {"--model",
+                          trained().path,
+                          "--data",
+                          pictures + "photo.jpg",
+                          "--max-pixels",
+                          "791",
+                          "--out",
+                          out}),
+                1,
+                "at most 791 are read (--max-pixels)");
   auto const skipped = run_tool(
       "mae_reconstruct",
       {"--model", trained().path, "--data", pictures, "--unreadable", "skip", "--out", out});
@@ -253,6 +264,7 @@ TEST_CASE("the driver trains on pictures") {
                 "into a folder of its own, or give --probe none");
   write_text((classes.folder / "cats" / "none.png").string(), "no picture");
   check_refused(train("two"), 1, "none.png");
+  check_refused(train("two", {"--max-pixels", "99"}), 1, "at most 99 are read (--max-pixels)");
   auto const skipped = train("three", {"--unreadable", "skip"});
   CHECK(skipped.exit_code == 0);
   CHECK(holds(skipped.err, "left out: "));

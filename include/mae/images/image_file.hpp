@@ -4,6 +4,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/images/decoding_budget.hpp>
+#include <mae/images/image_limits.hpp>
 #include <mae/images/jpeg_rows.hpp>
 #include <mae/images/picture_rows.hpp>
 #include <mae/images/png_rows.hpp>
@@ -25,12 +26,6 @@ namespace mae {
 struct image_bytes {
   image_extent extent;
   std::vector<std::uint8_t> pixels;
-};
-
-/// What an image's file may ask for: pictures come from anywhere.
-struct image_limits {
-  std::uint64_t file_bytes = std::uint64_t{1} << 28U;
-  index_t pixels = 100'000'000;
 };
 
 namespace detail {
