@@ -1,7 +1,6 @@
 #include "checkpoint_flags.hpp"
 
-#include <mae/data/channel_statistics.hpp>
-#include <mae/io/description.hpp>
+#include <mae/core/text.hpp>
 
 #include <cstdint>
 #include <limits>
@@ -59,14 +58,10 @@ void say_notes(mae::pretrained_model const& model, std::ostream& notes) {
 mae::pretrained_model read_model(common_options const& o, std::ostream& notes) {
   if (o.model.empty())
     throw pretrain::usage_error("--model names the checkpoint to read; see --help");
-  auto model = mae::read_pretrained(o.model);
+  auto model = mae::read_pretrained(o.model, sizes_of(o.known));
   say_notes(model, notes);
-  if (model.statistics().mean.empty() && model.sizes.image.channels == 3) {
-    notes << o.model << " does not say how its pixels were normalised: by ImageNet's mean and "
-          << "deviation, as the official models' were\n";
-    for (auto const& [name, value] : mae::describe(mae::imagenet_statistics()))
-      model.description[name] = value;
-  }
+  say_pictures(o.known, model);
+  assume_statistics(model, notes);
   return model;
 }
 

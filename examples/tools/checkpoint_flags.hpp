@@ -1,6 +1,7 @@
 #pragma once
 
 #include "flag_values.hpp"
+#include "model_flags.hpp"
 #include "options.hpp"
 
 #include <mae/data/dataset.hpp>
@@ -13,10 +14,12 @@
 
 namespace tools {
 
-/// The flags --model, --data, --unreadable, --seed and --threads; the rest of `settings` is the
+/// The flags --model, --data, --unreadable, --seed and --threads, and those of what is known of the
+/// model; the rest of `settings` is the
 /// driver's.
 struct common_options {
   std::string model;
+  known_of_model known;
   pretrain::options settings;
 };
 
@@ -29,8 +32,8 @@ pretrain::flag threads_flag(common_options& o);
 /// Says what was left out of a checkpoint, stripped from its names, and assumed.
 void say_notes(mae::pretrained_model const& model, std::ostream& notes);
 
-/// Reads the checkpoint of --model. One that says nothing of pixel statistics is taken to be of
-/// ImageNet's, and `notes` told so. Throws usage_error without a --model, or as read_pretrained.
+/// Reads the checkpoint of --model, with what the flags say of it. What nothing says is assumed, and
+/// `notes` told so. Throws usage_error without a --model, or as read_pretrained and say_pictures.
 mae::pretrained_model read_model(common_options const& o, std::ostream& notes);
 
 }  // namespace tools

@@ -5,6 +5,7 @@
 #include "program.hpp"
 
 #include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/interop.hpp>
@@ -15,6 +16,7 @@
 #include <iomanip>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -28,7 +30,7 @@ struct convert_options {
   std::string out;
   mae::checkpoint_format to = mae::checkpoint_format::official;
   mae::dtype precision = mae::dtype::f32;
-  mae::index_t image_size = 0;  // 0: as it is
+  tools::known_of_model known;
   bool describe = false;
 };
 
@@ -40,7 +42,12 @@ constexpr choice_words<mae::dtype, 3> precision_words{
     {{"fp32", mae::dtype::f32}, {"fp16", mae::dtype::f16}, {"bf16", mae::dtype::bf16}}};
 
 std::vector<flag_group> flags_for(convert_options& o) {
-  constexpr std::uint64_t most_pixels = 1 << 15;
+  auto known = tools::known_flags(o.known);
+  for (auto& flag : known)
+    if (flag.name == "image-size")
+      flag.description =
+          "height and width of its images, where nothing says them; otherwise\n"
+          "of those that it is to take: its tables of positions are resampled";
   return {
       {"Flags",
        {{"model",
@@ -55,14 +62,11 @@ std::vector<flag_group> flags_for(convert_options& o) {
                          "who is to read it: the official code and this library; timm, which\n"
                          "takes the encoder alone; transformers' ViTMAEForPreTraining\n"),
         pretrain::choice("precision", precision_words, o.precision, "of the values"),
-        {"image-size",
-         "PIXELS",
-         "resample the tables of positions for square images of this size",
-         pretrain::whole(o.image_size, 1, most_pixels)},
         {"describe",
          "",
          "print what is known of the model, and its tensors; needs no --out",
-         pretrain::set(o.describe)}}}};
+         pretrain::set(o.describe)}}},
+      {"What is known of the model, where its files do not say", std::move(known)}};
 }
 
 /// A size in words: 1234567 is "1,234,567".
@@ -77,7 +81,8 @@ void describe(std::string const& path, mae::pretrained_model const& model) {
   using mae::printable;
   std::cout << printable(model.path) << '\n';
   for (auto const& [name, value] : model.description)
-    std::cout << "  " << std::left << std::setw(20) << printable(name) << printable(value) << '\n';
+    if (name != mae::detail::kept_preprocessor)  // a file's text, of which the others are the sense
+      std::cout << "  " << std::left << std::setw(20) << printable(name) << printable(value) << '\n';
   std::cout << "  " << std::setw(20) << "decoder" << (model.has_decoder ? "yes" : "no") << '\n';
 
   auto const files = mae::tensor_files::open(path);
@@ -98,18 +103,30 @@ void describe(std::string const& path, mae::pretrained_model const& model) {
   std::cout << tensors << " tensors, " << grouped(values) << " values\n";
 }
 
+/// The checkpoint, for images of --image-size.
+mae::pretrained_model read(convert_options const& options) {
+  auto const& [height, width] = options.known.image;
+  auto known = tools::sizes_of(options.known);
+  if (height == 0) return mae::read_pretrained(options.model, known);
+  try {
+    return mae::read_pretrained(options.model, known);  // its images are of this size
+  } catch (mae::config_error const&) {
+    known.image_height = known.image_width = 0;
+  }
+  auto const model = mae::read_pretrained(options.model, known);
+  return mae::resize_images(model, {height, width, model.sizes.image.channels});
+}
+
 void run(convert_options const& options) {
   if (options.model.empty()) throw usage_error("--model names the checkpoint to read; see --help");
   if (options.out.empty() && !options.describe)
     throw usage_error("give --out, where to write, or --describe");
   if (!options.out.empty()) mae::require_writable(options.out, options.to);
-  auto model = mae::read_pretrained(options.model);
+  auto model = read(options);
   tools::say_notes(model, std::cerr);
+  tools::say_pictures(options.known, model);
   if (options.describe) describe(options.model, model);
   if (options.out.empty()) return;
-  if (options.image_size > 0)
-    model = mae::resize_images(
-        model, {options.image_size, options.image_size, model.sizes.image.channels});
   mae::save_pretrained(options.out, model, options.to, options.precision);
   std::cout << "wrote " << mae::printable(options.out) << " for "
             << pretrain::word_of(format_words, options.to) << '\n';

@@ -7,6 +7,7 @@
 #include <mae/data/resize.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <string>
 
@@ -31,6 +32,9 @@ struct picture_fit {
   index_t shortest_edge = 0;
   index_t resized_height = 0;
   index_t resized_width = 0;
+  /// The resized sides are covered, in a picture's own proportions, each side rounded (timm's
+  /// ResizeKeepRatio), not met.
+  bool keeps_proportions = false;
   middle_start middle = middle_start::lower;
 
   friend constexpr bool operator==(picture_fit const&, picture_fit const&) = default;
@@ -45,6 +49,8 @@ inline void require_valid(picture_fit const& fit) {
                          " pixels: at most " + std::to_string(longest));
   if ((fit.resized_height > 0) != (fit.resized_width > 0))
     throw config_error("pictures are resized to a height and a width: one of them is missing");
+  if (fit.keeps_proportions && fit.resized_height == 0)
+    throw config_error("pictures that keep their proportions need sides to cover");
   if (fit.shortest_edge > 0 && fit.resized_height > 0)
     throw config_error(
         "pictures are resized by their shorter side or to a height and a width, "
@@ -84,6 +90,13 @@ inline resampling plan_fit(index_t height,
         extent.height,
         extent.width);
   resampling plan{all, fit.resized_height, fit.resized_width, {}};
+  if (fit.keeps_proportions) {
+    double const ratio =
+        std::min(static_cast<double>(height) / static_cast<double>(fit.resized_height),
+                 static_cast<double>(width) / static_cast<double>(fit.resized_width));
+    plan.height = static_cast<index_t>(std::nearbyint(static_cast<double>(height) / ratio));
+    plan.width = static_cast<index_t>(std::nearbyint(static_cast<double>(width) / ratio));
+  }
   if (fit.shortest_edge > 0) {
     index_t const shorter = std::min(height, width);
     plan.height = fit.shortest_edge * height / shorter;
