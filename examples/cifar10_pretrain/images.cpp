@@ -46,7 +46,10 @@ struct picture_sets {
 };
 
 picture_sets split_pictures(std::filesystem::path const& folder, image_request const& request) {
-  mae::image_folder_options const options{.extent = request.extent, .limits = request.limits};
+  mae::image_folder_options const options{.extent = request.extent,
+                                          .fit = request.fit,
+                                          .kind = request.kind,
+                                          .limits = request.limits};
   auto const parts = find_picture_folders(folder);
   if (parts.test != parts.train) {
     picture_sets sets{{parts.train.string(), options}, {parts.test.string(), options}};
@@ -97,7 +100,7 @@ image_sets load_images(data_source const& source,
                        mae::thread_pool& threads) {
   if (source.kind == data_kind::pictures) return load_pictures(source.folder, request, threads);
   auto const resized = [&](memory_images images) {
-    return image_set(std::move(images), request.extent);
+    return image_set(std::move(images), request.extent, request.kind);
   };
   if (source.kind == data_kind::cifar10)
     return {resized(mae::load_cifar10(source.folder, mae::split::train)),

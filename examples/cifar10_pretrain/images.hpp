@@ -5,8 +5,10 @@
 #include <mae/core/config.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/data/memory_dataset.hpp>
+#include <mae/data/resize.hpp>
 #include <mae/data/resized_dataset.hpp>
 #include <mae/images/image_limits.hpp>
+#include <mae/images/picture_fit.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -31,6 +33,8 @@ struct image_request {
   mae::image_extent extent;
   bool skip_unreadable = false;   // pictures: leave out what cannot be decoded
   mae::image_limits limits = {};  // pictures
+  mae::picture_fit fit = {};      // pictures
+  mae::interpolation kind = mae::interpolation::bicubic;
 };
 
 /// Loads CIFAR-10, or a folder of pictures, or paints the synthetic set. Where a folder has no part

@@ -51,6 +51,10 @@ pretrain::flag threads_flag(common_options& o) {
           pretrain::whole(o.settings.threads, 0, most)};
 }
 
+pretrain::flag_group known_group(common_options& o) {
+  return {known_title, known_flags(o.known)};
+}
+
 void say_notes(mae::pretrained_model const& model, std::ostream& notes) {
   for (auto const& note : model.notes) notes << mae::printable(note) << '\n';
 }
@@ -63,6 +67,20 @@ mae::pretrained_model read_model(common_options const& o, std::ostream& notes) {
   say_pictures(o.known, model);
   assume_statistics(model, notes);
   return model;
+}
+
+void request_pictures(common_options const& o,
+                      mae::pretrained_model const& model,
+                      pretrain::data_source const& source,
+                      pretrain::image_request& request,
+                      std::ostream& notes) {
+  if (source.kind == pretrain::data_kind::pictures) {
+    auto const settings = settings_for_pictures(o.known, model, notes);
+    request.fit = settings.fit;
+    request.kind = settings.kind;
+  } else if (model.pictures().resample == "bilinear") {
+    request.kind = mae::interpolation::bilinear;
+  }
 }
 
 }  // namespace tools

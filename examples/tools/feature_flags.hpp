@@ -25,17 +25,18 @@ inline pretrain::flag pooling_flag(mae::pooling& pool) {
                           "its class token, or both");
 }
 
-/// The images that --data names, at a model's size.
+/// The images that --data names, as a model takes them.
 inline pretrain::image_sets load_sets(common_options const& o,
-                                      mae::image_extent const& extent,
+                                      mae::pretrained_model const& model,
                                       mae::thread_pool& threads) {
   auto const source = pretrain::find_data(o.settings.data, std::getenv("MAE_CIFAR10_DIR"));
   std::cout << source.reason << std::endl;
-  auto sets = pretrain::load_images(source,
-                                    {extent,
-                                     o.settings.unreadable == pretrain::unreadable_choice::skip,
-                                     {.pixels = o.settings.max_pixels}},
-                                    threads);
+  pretrain::image_request request{
+      .extent = model.sizes.image,
+      .skip_unreadable = o.settings.unreadable == pretrain::unreadable_choice::skip,
+      .limits = {.pixels = o.settings.max_pixels}};
+  request_pictures(o, model, source, request, std::cerr);
+  auto sets = pretrain::load_images(source, request, threads);
   for (auto const& note : sets.notes) std::cerr << "left out: " << note << '\n';
   return sets;
 }

@@ -1,5 +1,6 @@
 // Converts checkpoints between this library, the official code, timm and Hugging Face.
 
+#include "assumed.hpp"
 #include "checkpoint_flags.hpp"
 #include "flag_values.hpp"
 #include "program.hpp"
@@ -66,7 +67,7 @@ std::vector<flag_group> flags_for(convert_options& o) {
          "",
          "print what is known of the model, and its tensors; needs no --out",
          pretrain::set(o.describe)}}},
-      {"What is known of the model, where its files do not say", std::move(known)}};
+      {tools::known_title, std::move(known)}};
 }
 
 /// A size in words: 1234567 is "1,234,567".
@@ -82,7 +83,8 @@ void describe(std::string const& path, mae::pretrained_model const& model) {
   std::cout << printable(model.path) << '\n';
   for (auto const& [name, value] : model.description)
     if (name != mae::detail::kept_preprocessor)  // a file's text, of which the others are the sense
-      std::cout << "  " << std::left << std::setw(20) << printable(name) << printable(value) << '\n';
+      std::cout << "  " << std::left << std::setw(20) << printable(name)
+                << (name.size() < 20 ? "" : " ") << printable(value) << '\n';
   std::cout << "  " << std::setw(20) << "decoder" << (model.has_decoder ? "yes" : "no") << '\n';
 
   auto const files = mae::tensor_files::open(path);
@@ -117,6 +119,17 @@ mae::pretrained_model read(convert_options const& options) {
   return mae::resize_images(model, {height, width, model.sizes.image.channels});
 }
 
+/// A preprocessor_config.json says how pictures are fitted, also where nobody knows.
+void say_fit(mae::pretrained_model const& model) {
+  auto const how = model.pictures();
+  if (how.statistics.mean.empty() || !how.fit.empty()) return;
+  bool const is_square = model.sizes.image.height == model.sizes.image.width;
+  pretrain::say_assumed(
+      std::cerr,
+      std::string(is_square ? "of pictures the middle is taken" : "pictures are stretched") +
+          "; --fit says otherwise");
+}
+
 void run(convert_options const& options) {
   if (options.model.empty()) throw usage_error("--model names the checkpoint to read; see --help");
   if (options.out.empty() && !options.describe)
@@ -127,6 +140,7 @@ void run(convert_options const& options) {
   tools::say_pictures(options.known, model);
   if (options.describe) describe(options.model, model);
   if (options.out.empty()) return;
+  if (options.to == mae::checkpoint_format::huggingface) say_fit(model);
   mae::save_pretrained(options.out, model, options.to, options.precision);
   std::cout << "wrote " << mae::printable(options.out) << " for "
             << pretrain::word_of(format_words, options.to) << '\n';

@@ -53,7 +53,8 @@ std::vector<pretrain::flag_group> flags_for(features_options& o) {
              "N",
              "the first N images alone; 0: all [0]",
              pretrain::whole(o.images, 0, pretrain::a_billion)},
-            tools::threads_flag(o)}}};
+            tools::threads_flag(o)}},
+          tools::known_group(o)};
 }
 
 /// The format of numpy.save, version 1.0: a header of text, padded to a multiple of 64 bytes.
@@ -104,7 +105,7 @@ void run(features_options const& o) {
   auto const model = tools::read_model(o, std::cerr);
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
   tools::feature_encoder const encoder(model, threads);
-  auto const sets = tools::load_sets(o, model.sizes.image, *threads);
+  auto const sets = tools::load_sets(o, model, *threads);
   auto const& images = o.part == image_part::train ? sets.train : sets.test;
   index_t const count = o.images == 0 ? images.size() : std::min(o.images, images.size());
   pretrain::progress_line progress(

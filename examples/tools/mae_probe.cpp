@@ -40,7 +40,8 @@ std::vector<pretrain::flag_group> flags_for(probe_options& o) {
              "grade on the first N training images and as many test images in\n"
              "proportion; 0: on all [0]",
              pretrain::whole(o.settings.probe_images, 0, pretrain::a_billion)},
-            tools::threads_flag(o)}}};
+            tools::threads_flag(o)}},
+          tools::known_group(o)};
 }
 
 std::string cell(std::optional<double> const& percent) {
@@ -61,7 +62,7 @@ void run(probe_options const& o) {
   auto const model = tools::read_model(o, std::cerr);
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
   tools::feature_encoder const encoder(model, threads);
-  auto const sets = tools::load_sets(o, model.sizes.image, *threads);
+  auto const sets = tools::load_sets(o, model, *threads);
   pretrain::require_classes(sets);
   index_t const classes = sets.train.num_classes();
   auto const size = pretrain::size_of_grading(sets, o.settings.probe_images);

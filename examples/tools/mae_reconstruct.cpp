@@ -1,5 +1,6 @@
 // Shows what a masked autoencoder makes of pictures: original | masked | reconstruction | pasted.
 
+#include "assumed.hpp"
 #include "checkpoint_flags.hpp"
 #include "images.hpp"
 #include "parts.hpp"
@@ -10,6 +11,7 @@
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
@@ -42,6 +44,7 @@ struct reconstruct_options : tools::common_options {
 
   std::string out = "reconstructions.png";
   index_t images = 8;
+  bool has_objective = false;  // was given
 };
 
 std::vector<pretrain::flag_group> flags_for(reconstruct_options& o) {
@@ -70,7 +73,9 @@ std::vector<pretrain::flag_group> flags_for(reconstruct_options& o) {
                        "pixels normalised by each patch's own mean and variance\n"),
       tools::seed_flag(o),
       tools::threads_flag(o)};
-  return {{"Flags", std::move(flags)}, {"Mask", pretrain::mask_flags(o.settings)}};
+  return {{"Flags", std::move(flags)},
+          tools::known_group(o),
+          {"Mask", pretrain::mask_flags(o.settings)}};
 }
 
 pretrain::image_set one_picture(std::string const& path, mae::image_folder_options const& asked) {
@@ -81,18 +86,27 @@ pretrain::image_set one_picture(std::string const& path, mae::image_folder_optio
 
 /// The images that --data names; of a data set with parts, its test images.
 pretrain::image_set load(reconstruct_options const& o,
-                         mae::image_extent const& extent,
+                         mae::pretrained_model const& model,
                          mae::thread_pool& threads) {
   std::string const& data = o.settings.data;
   if (data.empty()) throw usage_error("--data names the picture or the folder; see --help");
-  mae::image_limits const limits{.pixels = o.settings.max_pixels};
-  mae::image_folder_options const asked{.extent = extent, .limits = limits};
   std::error_code ignored;  // what cannot be looked at is opened below, and refused with its reason
-  if (std::filesystem::is_regular_file(data, ignored)) return one_picture(data, asked);
-  auto const source = pretrain::find_data(data, nullptr);
+  bool const is_file = std::filesystem::is_regular_file(data, ignored);
+  auto const source =
+      is_file ? pretrain::data_source{.kind = pretrain::data_kind::pictures, .folder = data}
+              : pretrain::find_data(data, nullptr);
   bool const skips = o.settings.unreadable == pretrain::unreadable_choice::skip;
+  pretrain::image_request request{.extent = model.sizes.image,
+                                  .skip_unreadable = skips,
+                                  .limits = {.pixels = o.settings.max_pixels}};
+  tools::request_pictures(o, model, source, request, std::cerr);
+  mae::image_folder_options const asked{.extent = request.extent,
+                                        .fit = request.fit,
+                                        .kind = request.kind,
+                                        .limits = request.limits};
+  if (is_file) return one_picture(data, asked);
   if (source.kind != pretrain::data_kind::pictures)
-    return pretrain::load_images(source, {extent, skips, limits}, threads).test;
+    return pretrain::load_images(source, request, threads).test;
   mae::image_folder const folder(pretrain::find_picture_folders(data).test.string(), asked);
   auto decoded =
       mae::decode_all(folder.select([&](index_t i) { return i < o.images; }),
@@ -130,26 +144,39 @@ mae::mask_plan plan_for(pretrain::chosen_mask const& mask,
   return plan;
 }
 
-/// The objective that the decoder was trained for.
+/// The objective that the decoder was trained for. Throws config_error for another one that was
+/// asked for.
 pretrain::chosen_objective objective_of(mae::pretrained_model const& model,
-                                        pretrain::options& settings) {
-  if (auto const normalised = model.norm_pix())
-    settings.objective =
+                                        reconstruct_options& o) {
+  auto const normalised = model.norm_pix();
+  auto& objective = o.settings.objective;
+  if (!normalised && !o.has_objective)
+    pretrain::say_assumed(std::cerr,
+                          "the decoder paints " + std::string(pretrain::name(objective)) +
+                              " pixels; --objective says otherwise");
+  if (normalised) {
+    auto const known =
         *normalised ? pretrain::objective_choice::normalised : pretrain::objective_choice::pixels;
-  return pretrain::make_objective(settings);
+    if (o.has_objective && objective != known)
+      throw mae::config_error(
+          model.path + ": --objective " + std::string(pretrain::name(objective)) +
+          " contradicts its files, which say " + std::string(pretrain::name(known)));
+    objective = known;
+  }
+  return pretrain::make_objective(o.settings);
 }
 
 void run(reconstruct_options& o) {
   auto const found = tools::read_model(o, std::cerr);
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
-  auto const images = load(o, found.sizes.image, *threads);
+  auto const images = load(o, found, *threads);
   index_t const count = std::min(o.images, images.size());
   auto const mask = pretrain::make_mask(o.settings, images, found.sizes.patch, *threads);
   using backend = mae::eigen_backend<float>;
   auto const model = mae::open_pretrained(
       found,
       mae::autoencoder_parts<pretrain::chosen_mask, backend, pretrain::chosen_objective>{
-          .mask = mask, .objective = objective_of(found, o.settings), .backend = backend(threads)});
+          .mask = mask, .objective = objective_of(found, o), .backend = backend(threads)});
   auto const stored = pretrain::read_images(images, count);
   auto const plan = plan_for(mask, found.sizes, stored, count, o.settings.seed);
   auto input = stored;
@@ -181,6 +208,7 @@ int main(int argc, char** argv) {
                                  flags_for(options),
                                  [&](pretrain::given_flags const& given) {
                                    pretrain::check_mask(given, options.settings);
+                                   options.has_objective = given.contains("objective");
                                    run(options);
                                  });
       });

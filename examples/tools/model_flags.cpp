@@ -24,7 +24,9 @@ using pretrain::usage_error;
 
 constexpr std::uint64_t most_heads = 1 << 16;
 
-void read_one_of(std::vector<std::string> const& words, std::string const& text, std::string& into) {
+void read_one_of(std::vector<std::string> const& words,
+                 std::string const& text,
+                 std::string& into) {
   if (std::ranges::find(words, text) == words.end())
     throw usage_error("must be " + words.front() + " or " + words.back() + ", not " + text);
   into = text;
@@ -160,10 +162,7 @@ flag sides_flag(char const* name, char const* description, image_sides& sides) {
 }
 
 std::vector<flag> known_flags(known_of_model& k) {
-  return {{"heads",
-           "N",
-           "of the encoder's layers",
-           pretrain::whole(k.heads, 1, most_heads)},
+  return {{"heads", "N", "of the encoder's layers", pretrain::whole(k.heads, 1, most_heads)},
           {"decoder-heads",
            "N",
            "of the decoder's layers",
@@ -182,12 +181,16 @@ std::vector<flag> known_flags(known_of_model& k) {
           {"resample",
            "bicubic|bilinear",
            "how pictures are resampled [bicubic]",
-           [&k](std::string const& text) { read_one_of({"bicubic", "bilinear"}, text, k.resample); }},
+           [&k](std::string const& text) {
+             read_one_of({"bicubic", "bilinear"}, text, k.resample);
+           }},
           {"fit",
            "crop|stretch",
            "how pictures of other proportions become its images: their middle, or\n"
            "all of them [crop]",
-           [&k](std::string const& text) { read_one_of({"crop", "stretch"}, text, k.fit); }}};
+           [&k](std::string const& text) {
+             read_one_of({"crop", "stretch"}, text, k.fit);
+           }}};
 }
 
 mae::read_options sizes_of(known_of_model const& known) {
@@ -229,26 +232,38 @@ void assume_statistics(mae::pretrained_model& model, std::ostream& notes) {
   replace_description(model, how);
 }
 
-picture_settings settings_for_pictures(mae::pretrained_model const& model, std::ostream& notes) {
+picture_settings settings_for_pictures(known_of_model const& known,
+                                       mae::pretrained_model const& model,
+                                       std::ostream& notes) {
   auto const how = model.pictures();
   if (how.fit == "border" || how.fit == "cut")
     throw mae::config_error(
         model.path +
         (how.fit == "border"
              ? ": its pictures are put within a border (crop_mode border), which is not done here"
-             : ": its pictures are cut without resizing (do_resize false), which is not done here"));
+             : ": its pictures are cut without resizing (do_resize false), which is not done "
+               "here"));
   if (how.fit.empty())
     pretrain::say_assumed(notes, "of pictures the middle is taken; --fit says otherwise");
   if (how.fit == "none")
     pretrain::say_assumed(notes,
                           "of pictures of other sizes the middle is taken, resized, as its "
                           "files resize none; --fit says otherwise");
+  bool const is_fit_given = !known.fit.empty();
+  auto const& image = model.sizes.image;
+  if (how.keeps_exact && !is_fit_given)
+    pretrain::say_assumed(notes,
+                          "pictures of " + mae::detail::sides_text(image.height, image.width) +
+                              " are taken as they are; of others a border is cut off, as crop_pct "
+                              "says; --fit " +
+                              how.fit + " cuts it off all");
   picture_settings settings;
   settings.fit = {.kind = how.fit == "stretch" ? mae::image_fit::stretch : mae::image_fit::crop,
                   .shortest_edge = how.shortest_edge,
                   .resized_height = how.resized_height,
                   .resized_width = how.resized_width,
                   .keeps_proportions = how.fit == "crop" && how.resized_height > 0,
+                  .keeps_exact = how.keeps_exact && !is_fit_given,
                   .middle = how.even_middle ? mae::middle_start::even : mae::middle_start::lower};
   if (how.resample.empty())
     pretrain::say_assumed(notes,

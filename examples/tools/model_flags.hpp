@@ -34,7 +34,8 @@ struct known_of_model {
   std::string fit;
 };
 
-/// --heads, --decoder-heads, --image-size, --patch-size, --statistics, --rescale, --resample, --fit.
+/// --heads, --decoder-heads, --image-size, --patch-size, --statistics, --rescale, --resample,
+/// --fit.
 std::vector<pretrain::flag> known_flags(known_of_model& known);
 /// A flag for sides, "HxW" or one number for both.
 pretrain::flag sides_flag(char const* name, char const* description, image_sides& sides);
@@ -57,6 +58,8 @@ struct picture_settings {
 };
 /// Throws config_error for ways that are not among those here. A line on `notes` for what neither
 /// files nor flags say.
-picture_settings settings_for_pictures(mae::pretrained_model const& model, std::ostream& notes);
+picture_settings settings_for_pictures(known_of_model const& known,
+                                       mae::pretrained_model const& model,
+                                       std::ostream& notes);
 
 }  // namespace tools

@@ -35,6 +35,7 @@ struct picture_fit {
   /// The resized sides are covered, in a picture's own proportions, each side rounded (timm's
   /// ResizeKeepRatio), not met.
   bool keeps_proportions = false;
+  bool keeps_exact = false;  // a picture of the model's size is taken as it is
   middle_start middle = middle_start::lower;
 
   friend constexpr bool operator==(picture_fit const&, picture_fit const&) = default;
@@ -84,7 +85,8 @@ inline resampling plan_fit(index_t height,
                            image_extent const& extent,
                            picture_fit const& fit) {
   pixel_box const all{0, 0, height, width};
-  if (fit.shortest_edge == 0 && fit.resized_height == 0)
+  bool const is_exact = height == extent.height && width == extent.width;
+  if ((fit.shortest_edge == 0 && fit.resized_height == 0) || (fit.keeps_exact && is_exact))
     return resampling::whole(
         fit.kind == image_fit::crop ? detail::middle_of(height, width, extent) : all,
         extent.height,

@@ -41,9 +41,7 @@ class preprocessor_parser {
 
   /// `notes` gets what is assumed where the file is silent.
   preprocessing parse(image_extent const& image, std::vector<std::string>& notes) && {
-    reader_.object([this](std::string const& key, std::uint64_t at) {
-      if (!skip_null(reader_)) member(key, at);  // null: the processor's own default
-    });
+    reader_.object([this](std::string const& key, std::uint64_t at) { member(key, at); });
     reader_.finish_text();
     take_processor(notes);
     preprocessing how;
@@ -51,6 +49,9 @@ class preprocessor_parser {
     if (!(how.rescale > 0) || !std::isfinite(how.rescale))
       refuse("rescale_factor is " + decimal_text(how.rescale) + ", but must be positive");
     how.statistics = statistics_of(image.channels, how.rescale);
+    if (has_null_statistics_ && normalises_.value_or(true))
+      notes.push_back("assumed: a mean and a deviation of 0.5 where " + path_ +
+                      " has null, as transformers before 5 takes them (5.24 refuses them)");
     how.resample = filter_names[static_cast<std::size_t>(resample_.value_or(bilinear))];
     resize_as_said(image, how, notes);
     return how;
@@ -66,7 +67,11 @@ class preprocessor_parser {
          {"do_center_crop", &crops_},
          {"do_normalize", &normalises_}}};
     for (auto const& [name, value] : truths)
-      if (key == name) return void(*value = reader_.boolean());
+      if (key == name) return void(*value = !skip_null(reader_) && reader_.boolean());
+    if (skip_null(reader_)) {
+      if (key == "image_mean" || key == "image_std") has_null_statistics_ = true;
+      return;  // as if it were absent
+    }
     if (key == "image_mean") return void(mean_ = read_channel_numbers(reader_));
     if (key == "image_std") return void(deviation_ = read_channel_numbers(reader_));
     if (key == "rescale_factor") return void(factor_ = reader_.number());
@@ -208,6 +213,7 @@ class preprocessor_parser {
   std::string path_;
   json_reader reader_;
   std::string type_;
+  bool has_null_statistics_ = false;
   std::optional<bool> rescales_;
   std::optional<bool> resizes_;
   std::optional<bool> crops_;
@@ -234,9 +240,9 @@ inline preprocessing parse_preprocessor(std::string const& path,
   return detail::preprocessor_parser(path, text).parse(image, notes);
 }
 
-/// The preprocessor_config.json of a model of these images. Where it does not say how pictures are
-/// fitted, their middle is cut out, as this library's tools do. Throws config_error for what no
-/// processor of transformers does.
+/// The preprocessor_config.json of a model of these images. Where nothing says how pictures are
+/// fitted, their middle is cut out, as this library's tools do; for images that are not square they
+/// are stretched. Throws config_error for what no processor of transformers does.
 inline std::string preprocessor_text(std::string const& path,
                                      preprocessing const& how,
                                      image_extent const& image) {
@@ -245,12 +251,12 @@ inline std::string preprocessor_text(std::string const& path,
   auto const sides = [](index_t height, index_t width) {
     return json_object().add("height", height).add("width", width);
   };
-  bool const by_edge = how.fit.empty() || how.fit == "crop";
+  bool const is_square = image.height == image.width;
+  bool const by_edge = how.fit == "crop" || (how.fit.empty() && is_square);
   bool const crops = by_edge || how.fit == "cut" || how.resized_height > 0;
-  if (by_edge && how.shortest_edge == 0 && image.height != image.width)
+  if (by_edge && how.shortest_edge == 0 && !is_square)
     throw config_error(path +
-                       ": transformers cuts the middle out of a square alone: stretch pictures "
-                       "(--fit stretch)");
+                       ": transformers cannot cut the middle out for images that are not square");
   auto const statistics = detail::to_units_of(how.rescale, how.statistics);
   json_object text;
   if (crops) text.add("crop_size", sides(image.height, image.width)).add("do_center_crop", true);

@@ -42,6 +42,7 @@ struct preprocessing {
   index_t resized_height = 0;  // both sides, before the middle is cut out; 0: the model's
   index_t resized_width = 0;
   bool even_middle = false;   // the middle's begin is rounded to even, as torchvision does
+  bool keeps_exact = false;   // a picture of the model's size is taken as it is
   std::string resample = {};  // "bicubic", ...; empty where nothing is said
 
   friend bool operator==(preprocessing const&, preprocessing const&) = default;
@@ -135,6 +136,7 @@ inline settings_list describe(preprocessing const& how) {
   if (how.resized_height > 0)
     list.push_back({"picture_resized", detail::sides_text(how.resized_height, how.resized_width)});
   if (how.even_middle) list.push_back({"picture_middle", "even"});
+  if (how.keeps_exact) list.push_back({"picture_exact", "kept"});
   if (!how.resample.empty()) list.push_back({"picture_resample", how.resample});
   return list;
 }
@@ -166,6 +168,7 @@ inline preprocessing parse_preprocessing(std::string const& path,
       std::ranges::find(detail::filter_names, how.resample) == detail::filter_names.end())
     refuse("picture_resample");
   how.even_middle = entry("picture_middle") == "even";
+  how.keeps_exact = entry("picture_exact") == "kept";
   if (auto const text = entry("picture_shortest_edge"); !text.empty()) {
     auto const sides = detail::parse_sides(text);
     if (!sides || sides->first != sides->second) refuse("picture_shortest_edge");

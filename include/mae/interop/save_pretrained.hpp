@@ -88,6 +88,7 @@ inline std::string preprocessor_of(pretrained_model const& model) {
     std::vector<std::string> ignored;
     auto then = parse_preprocessor(model.path, *kept, model.sizes.image, ignored);
     then.even_middle = how.even_middle;
+    then.keeps_exact = how.keeps_exact;
     if (then == how) return *kept;
   }
   if (how.statistics.mean.empty()) return {};

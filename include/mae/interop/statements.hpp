@@ -42,8 +42,8 @@ class model_statements {
   void add(std::string const& where, std::string const& name, std::string const& value) {
     auto const [found, is_new] = said_.emplace(name, statement{value, where});
     if (is_new || are_equal(found->second.value, value)) return;
-    std::string const what = name + " is " + in_quotes(found->second.value) + " in " +
-                             found->second.where + ", but " + in_quotes(value) + " in " + where;
+    std::string const what = name + " is " + printable(found->second.value) + " in " +
+                             found->second.where + ", but " + printable(value) + " in " + where;
     if (where.starts_with("--")) throw config_error(path_ + ": " + what);
     throw format_error(path_, 8, what + ": one of them is another model's");
   }

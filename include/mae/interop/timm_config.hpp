@@ -201,7 +201,8 @@ inline settings_list describe(std::string const& path,
   return list;
 }
 
-/// How pictures become the input of its model of these images, with timm's defaults. Throws
+/// How pictures become the input of its model of these images, with timm's defaults: crop_pct is
+/// for photographs, pictures that have the model's size already lose no border to it. Throws
 /// format_error for statistics of other channels, and for shares that cut nothing.
 inline preprocessing pictures_of(std::string const& path,
                                  timm_config const& config,
@@ -225,6 +226,7 @@ inline preprocessing pictures_of(std::string const& path,
   how.fit = "crop";
   if (config.crop_mode == "border") how.fit = "border";
   if (config.crop_mode == "squash") how.fit = "stretch";
+  how.keeps_exact = config.crop_share < 1;
   if (how.fit == "crop" && image.height == image.width) {
     how.shortest_edge = resized(image.height);
   } else if (config.crop_share < 1) {
