@@ -256,7 +256,7 @@ picture_settings settings_for_pictures(known_of_model const& known,
                           "pictures of " + mae::detail::sides_text(image.height, image.width) +
                               " are taken as they are; of others a border is cut off, as crop_pct "
                               "says; --fit " +
-                              how.fit + " cuts it off all");
+                              how.fit + " cuts it off these, too");
   picture_settings settings;
   settings.fit = {.kind = how.fit == "stretch" ? mae::image_fit::stretch : mae::image_fit::crop,
                   .shortest_edge = how.shortest_edge,
