@@ -7,6 +7,7 @@
 
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/interop.hpp>
@@ -78,10 +79,24 @@ std::string grouped(mae::index_t value) {
   return digits;
 }
 
+/// What holds of pictures where no file says it.
+mae::settings_list usual_entries(mae::pretrained_model const& model) {
+  bool const has_colours = model.sizes.image.channels == 3;
+  return {{"encoder_heads", "unknown"},
+          {"picture_fit", "crop"},
+          {"picture_resample", "bicubic"},
+          {"pixel_mean", has_colours ? "ImageNet's" : "none"},
+          {"pixel_deviation", has_colours ? "ImageNet's" : "none"},
+          {"pixel_rescale", mae::decimal_text(mae::preprocessing::usual_rescale)}};
+}
+
 void describe(std::string const& path, mae::pretrained_model const& model) {
   using mae::printable;
   std::cout << printable(model.path) << '\n';
-  for (auto const& [name, value] : model.description)
+  auto entries = model.description;
+  for (auto const& [name, value] : usual_entries(model))
+    entries.emplace(name, value + (name == "pixel_rescale" ? "" : " (assumed)"));
+  for (auto const& [name, value] : entries)
     if (name != mae::detail::kept_preprocessor)  // a file's text, of which the others are the sense
       std::cout << "  " << std::left << std::setw(20) << printable(name)
                 << (name.size() < 20 ? "" : " ") << printable(value) << '\n';

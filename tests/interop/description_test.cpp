@@ -19,6 +19,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -124,6 +126,24 @@ TEST_CASE("heads of a preset and a square grid are assumed aloud") {
           "assumed: decoder heads 3, as micro8 has; --decoder-heads says otherwise"});
   auto const notes = mae::read_pretrained(path, {.flags_of = "mae_convert's "}).notes;
   CHECK(holds(notes.back(), "; mae_convert's --decoder-heads says otherwise"));
+}
+
+TEST_CASE("what was only assumed is no objection to a model that knows") {
+  constexpr mae::model_config wide{
+      .image = {16, 64, 3}, .patch = {8, 8}, .encoder = {1, 48, 12}, .decoder = {1, 24, 2}};
+  mae_test::temporary_folder const folder;
+  std::string const path = folder.file("bare.safetensors");
+  mae::autoencoder<wide> const model({.seed = 1});
+  mae::save_model(path, model);
+  editable_file file(path);
+  file.metadata.clear();
+  file.save(path);
+  auto const found = mae::read_pretrained(path);
+  CHECK(found.sizes.image == mae::image_extent{32, 32, 3});
+  CHECK(found.sizes.encoder.heads == 3);
+  mae::autoencoder<wide> other({.seed = 2});
+  mae::load_pretrained(found, other);
+  CHECK(std::ranges::equal(other.parameters().values(), model.parameters().values()));
 }
 
 TEST_CASE("files that say different things of one model are refused with both names") {
@@ -263,7 +283,7 @@ TEST_CASE("values that cannot be are refused with their file") {
            {R"({"rescale_factor": 0})", "rescale_factor is 0"},
            {R"({"resample": 6})", "no filter"},
            {R"({"size": {"height": 32}})", "height and width, or shortest_edge"},
-           {R"({"size": {"longest_edge": 32}})", "longest_edge\" is not read"},
+           {R"({"size": {"longest_edge": 32}})", "longest_edge' is not read"},
            {R"({"size": 64})", "size is 64x64, but the model's images are 32x32"},
            {R"({"do_center_crop": true, "size": 40})", "no crop_size"},
            {R"({"do_center_crop": true, "crop_size": 24})", "crop_size is 24x24"},

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -111,6 +112,8 @@ class checkpoint_description {
 
   model_config const& sizes() const { return sizes_; }
   safetensors_metadata entries() const { return said_.entries(); }
+  /// Entries of sizes that nothing says.
+  std::set<std::string> const& assumed() const { return assumed_; }
   /// Lines that begin with "assumed: ".
   std::vector<std::string> const& notes() const { return notes_; }
 
@@ -199,6 +202,7 @@ class checkpoint_description {
                              "--image-size HxW says the height and width of its images");
     said_.add("its tensors", "image_height", std::to_string(side * patch_height));
     said_.add("its tensors", "image_width", std::to_string(side * patch_width));
+    assumed_.insert({"image_height", "image_width"});
     assume("images of " + sides_text(side * patch_height, side * patch_width) +
            ", from a square grid of " + std::to_string(patches) + " patches; " + options_.flags_of +
            "--image-size says otherwise");
@@ -206,10 +210,12 @@ class checkpoint_description {
 
   void find_sizes() {
     sizes_ = size_reader(files_.path(), said_.entries()).sizes(has_decoder_);
-    for (auto const& [of, heads, preset] : fill_heads(sizes_))
+    for (auto const& [of, heads, preset] : fill_heads(sizes_)) {
+      assumed_.insert(of.empty() ? "encoder_heads" : "decoder_heads");
       assume(std::string(of) + "heads " + std::to_string(heads) + ", as " + std::string(preset) +
              " has; " + options_.flags_of +
              (of.empty() ? "--heads says otherwise" : "--decoder-heads says otherwise"));
+    }
     require_possible(files_.path(), sizes_);
   }
 
@@ -253,6 +259,7 @@ class checkpoint_description {
   model_statements said_;
   model_config sizes_;
   std::optional<timm_config> timm_;
+  std::set<std::string> assumed_;
   std::vector<std::string> notes_;
 };
 

@@ -25,7 +25,7 @@ enum class pretrained_parts { encoder_and_decoder, encoder };
 namespace detail {
 
 /// Throws config_error where a checkpoint's model and one of these sizes differ in more than the
-/// height and width of their images.
+/// height and width of their images; heads that were only assumed do not count.
 inline void require_same_model(pretrained_model const& found,
                                model_config const& wanted,
                                pretrained_parts parts) {
@@ -33,6 +33,7 @@ inline void require_same_model(pretrained_model const& found,
   for (auto const& entry : describe(wanted)) {
     bool const is_skipped =
         entry.name == "image_height" || entry.name == "image_width" ||
+        found.assumed.contains(entry.name) ||
         (parts == pretrained_parts::encoder && entry.name.starts_with("decoder_"));
     if (!is_skipped) compared.push_back(entry);
   }
@@ -85,7 +86,12 @@ void put_resized(Target& target,
                  pretrained_model const& found,
                  image_extent const& image,
                  pretrained_parts parts) {
-  if (found.sizes.image == image) return put_values(target, found, parts);
+  auto sizes = found.sizes;
+  sizes.image = image;
+  // A grid that was only assumed to be square is the target's, where it has as many patches.
+  bool const is_open =
+      found.assumed.contains("image_height") && sizes.num_patches() == found.sizes.num_patches();
+  if (found.sizes.image == image || is_open) return put_values(target, found, parts);
   put_values(target, resize_images(found, image), parts);
 }
 

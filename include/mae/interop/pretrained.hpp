@@ -41,6 +41,7 @@ struct pretrained_model {
   safetensors_metadata description = {};
   parameter_layout layout = {};  // the encoder's, then the decoder's where there is one
   host_buffer<float> values = {};
+  std::set<std::string> assumed = {};  // entries of sizes in the description that no file says
   /// Lines for a user: "left out: ..." (tensors that are no part of the model), "stripped: ..." (of
   /// their names), "assumed: ..." (of what the file leaves open).
   std::vector<std::string> notes = {};
@@ -164,6 +165,7 @@ inline pretrained_model read_pretrained(std::string const& path, read_options co
   detail::checkpoint_description const found(files, names, model.has_decoder, options);
   model.sizes = found.sizes();
   model.description = found.entries();
+  model.assumed = found.assumed();
   model.notes.insert(model.notes.end(), found.notes().begin(), found.notes().end());
   model.layout =
       detail::layout_of(model.sizes, model.has_decoder, detail::target_width_of(files, model));
@@ -187,6 +189,7 @@ inline pretrained_model resize_images(pretrained_model const& model, image_exten
                            .sizes = model.sizes,
                            .has_decoder = model.has_decoder,
                            .description = model.description,
+                           .assumed = model.assumed,
                            .notes = model.notes};
   auto& sizes = resized.sizes;
   sizes.image = image;
@@ -215,6 +218,8 @@ inline pretrained_model resize_images(pretrained_model const& model, image_exten
               {{"image_height", std::to_string(image.height)},
                {"image_width", std::to_string(image.width)}});
   detail::resize_pictures(resized.description, model.sizes.image, image);
+  resized.assumed.erase("image_height");
+  resized.assumed.erase("image_width");
   return resized;
 }
 
