@@ -3,6 +3,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
+#include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/interop/file_sizes.hpp>
 #include <mae/interop/huggingface_config.hpp>
