@@ -10,6 +10,7 @@
 #include <mae/interop/pretrained.hpp>
 #include <mae/interop/save_pretrained.hpp>
 #include <mae/interop/tensor_files.hpp>
+#include <mae/interop/timm_config.hpp>
 #include <mae/io/dtype.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/safetensors.hpp>
@@ -278,6 +279,7 @@ TEST_CASE("another architecture is refused by name") {
         foreign{"blocks.0.mlp.norm.weight", "norms within its attention or MLP"},
         foreign{"blocks.0.mlp.w12.weight", "gated MLPs (SwiGLU)"},
         foreign{"blocks.0.attn.q_bias", "biases of queries and values alone"},
+        foreign{"patch_embed.backbone.stem.conv.weight", "a network in place of the patch"},
         foreign{"attn_pool.latent", "attention in place of a class token"}}) {
     CAPTURE(tensor);
     official_file const file;
@@ -290,6 +292,15 @@ TEST_CASE("another architecture is refused by name") {
   official_file const no_class;
   no_class.rename([](std::string const& name) { return name == "cls_token" ? "other" : name; });
   CHECK(holds(no_class.refusal(), "its model has no class token"));
+  official_file const no_biases;
+  no_biases.rename(
+      [](std::string const& name) { return name == "blocks.0.attn.qkv.bias" ? "other" : name; });
+  CHECK(holds(no_biases.refusal(), "its model has no biases of queries, keys and values"));
+  CHECK(holds(refusal_of<mae::format_error>([] {
+                mae::parse_timm_config("config.json",
+                                       R"({"architecture": "vit_base_patch16_rpn_224"})");
+              }),
+              "architecture is 'vit_base_patch16_rpn_224': another model"));
   official_file const no_positions;
   no_positions.rename([](std::string const& name) { return name == "pos_embed" ? "other" : name; });
   CHECK(holds(no_positions.refusal(), "its model has no table of positions (pos_embed)"));

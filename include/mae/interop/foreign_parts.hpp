@@ -32,7 +32,8 @@ inline constexpr std::string_view sub_norms = "norms within its attention or MLP
 inline constexpr std::string_view gated = "gated MLPs (SwiGLU)";
 inline constexpr std::string_view other_biases = "biases of queries and values alone, as BEiT has";
 inline constexpr std::string_view attention_pool = "attention in place of a class token";
-inline constexpr std::array<foreign_part, 45> foreign_parts{
+inline constexpr std::string_view stem = "a network in place of the patch projection";
+inline constexpr std::array<foreign_part, 46> foreign_parts{
     {{".dist_token.", distillation},
      {".distillation_token.", distillation},
      {".head_dist.", distillation},
@@ -77,7 +78,8 @@ inline constexpr std::array<foreign_part, 45> foreign_parts{
      {".weights_out.", gated},
      {".q_bias.", other_biases},
      {".v_bias.", other_biases},
-     {".attn_pool.", attention_pool}}};
+     {".attn_pool.", attention_pool},
+     {".patch_embed.backbone.", stem}}};
 
 [[noreturn]] inline void refuse_architecture(std::string const& path, std::string const& what) {
   throw format_error(path, 8, "its model has " + what + ": another architecture than is read here");
@@ -92,6 +94,8 @@ inline void require_known_architecture(tensor_files const& files) {
       if (dotted.find(part) != std::string::npos)
         refuse_architecture(tensor.path, std::string(what) + " (" + tensor.name + ")");
   });
+  if (files.contains("blocks.0.attn.qkv.weight") && !files.contains("blocks.0.attn.qkv.bias"))
+    refuse_architecture(files.path(), "no biases of queries, keys and values");
   auto const* const into = files.find("blocks.0.mlp.fc1.weight");
   auto const* const out_of = files.find("blocks.0.mlp.fc2.weight");
   if (into != nullptr && out_of != nullptr && into->shape.size() == 2 &&
