@@ -322,7 +322,7 @@ constexpr char const* example =
     "  cifar10_pretrain --data synthetic --minutes 2 --preview     a first look, no download\n"
     "  cifar10_pretrain --data data --config tiny4 --epochs 20     a serious training\n"
     "  cifar10_pretrain --data data --config tiny4 --epochs 40 --resume     and twice as long\n"
-    "Ctrl-C saves and ends; a second Ctrl-C ends at once.\n"
+    "Ctrl-C saves and ends, as SIGTERM and a closed terminal do; a second Ctrl-C ends at once.\n"
     "--version prints the version.\n"
     "Exit status: 0 done, or interrupted and saved; 2 wrong usage; 1 any other error.\n";
 

@@ -48,7 +48,8 @@ std::string read_holder(int file) {
 void write_holder(int file) {
   std::string const text = describe_process() + '\n';
   // A holder without a name holds all the same: where the disk is full, this is no error.
-  if (::ftruncate(file, 0) == 0 && ::pwrite(file, text.data(), text.size(), 0) < 0) return;
+  [[maybe_unused]] bool const is_written =
+      ::ftruncate(file, 0) == 0 && ::pwrite(file, text.data(), text.size(), 0) > 0;
 }
 
 mae::file_descriptor open_lock(std::string const& path) {
