@@ -1,10 +1,14 @@
 #include "editable_file.hpp"
-#include "small_training.hpp"
 
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
+#include <mae/data/memory_dataset.hpp>
 #include <mae/io/checkpoint.hpp>
 #include <mae/io/safetensors_header.hpp>
 #include <mae/io/safetensors_writer.hpp>
+#include <mae/mask/uniform.hpp>
+#include <mae/model/autoencoder.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/trainer.hpp>
 
@@ -21,6 +25,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 // libFuzzer's target for a training's metadata (requirement R13): any of it is resumed from, or
 // refused. A file's hash would find every change; so each input is a change to the metadata of a
@@ -46,12 +52,24 @@ struct plain_file {
   }
 };
 
-struct saved_training {
-  using model_type = mae_test::small_model<>;
+/// As small as a model can be: the time goes into reading.
+constexpr mae::model_config smallest{.image = {.height = 4, .width = 4, .channels = 1},
+                                     .patch = {.height = 2, .width = 2},
+                                     .encoder = {.depth = 1, .width = 4, .heads = 1},
+                                     .decoder = {.depth = 1, .width = 4, .heads = 1}};
 
-  mae_test::small_dataset images = mae_test::painted_images(12, 1);
+mae::memory_dataset<std::uint8_t> twelve_images() {
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(12 * smallest.image.values()));
+  for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(37 * i);
+  return {std::move(pixels), {.extent = smallest.image}};
+}
+
+struct saved_training {
+  using model_type = mae::autoencoder<smallest, mae::uniform_mask<mae::ratio{1, 2}>>;
+
+  mae::memory_dataset<std::uint8_t> images = twelve_images();
   model_type model{{.seed = 1, .backend = model_type::backend_type(1)}};
-  mae::trainer<model_type, mae_test::small_dataset> training{
+  mae::trainer<model_type, mae::memory_dataset<std::uint8_t>> training{
       model, images, {.batch_size = 4, .epochs = 4, .lr = 1e-3, .warmup_epochs = 0}};
   std::string path = (std::filesystem::temp_directory_path() /
                       ("mae-fuzz-" + std::to_string(::getpid()) + ".safetensors"))
