@@ -46,10 +46,8 @@ struct picture_sets {
 };
 
 picture_sets split_pictures(std::filesystem::path const& folder, image_request const& request) {
-  mae::image_folder_options const options{.extent = request.extent,
-                                          .fit = request.fit,
-                                          .kind = request.kind,
-                                          .limits = request.limits};
+  mae::image_folder_options const options{
+      .extent = request.extent, .fit = request.fit, .kind = request.kind, .limits = request.limits};
   auto const parts = find_picture_folders(folder);
   if (parts.test != parts.train) {
     picture_sets sets{{parts.train.string(), options}, {parts.test.string(), options}};

@@ -100,10 +100,8 @@ pretrain::image_set load(reconstruct_options const& o,
                                   .skip_unreadable = skips,
                                   .limits = {.pixels = o.settings.max_pixels}};
   tools::request_pictures(o, model, source, request, std::cerr);
-  mae::image_folder_options const asked{.extent = request.extent,
-                                        .fit = request.fit,
-                                        .kind = request.kind,
-                                        .limits = request.limits};
+  mae::image_folder_options const asked{
+      .extent = request.extent, .fit = request.fit, .kind = request.kind, .limits = request.limits};
   if (is_file) return one_picture(data, asked);
   if (source.kind != pretrain::data_kind::pictures)
     return pretrain::load_images(source, request, threads).test;
