@@ -1,6 +1,7 @@
 #include "beginning.hpp"
 
 #include "assumed.hpp"
+#include "data_source.hpp"
 
 #include <mae/core/text.hpp>
 #include <mae/data/channel_statistics.hpp>
@@ -36,6 +37,22 @@ void check_statistics(options const& settings,
                                                  : mae::channel_statistics(images, threads)));
 }
 
+/// A training fits pictures in one way, whatever the checkpoint's was.
+void compare_pictures(options const& settings,
+                      mae::pretrained_model const& initial,
+                      std::ostream& notes) {
+  bool const are_pictures =
+      !settings.data.empty() && settings.data != "synthetic" && !holds_cifar10(settings.data);
+  auto const how = initial.pictures();
+  bool const is_crop = how.fit.empty() || how.fit == "crop";
+  bool const is_bicubic = how.resample.empty() || how.resample == "bicubic";
+  if (are_pictures && !(is_crop && is_bicubic))
+    say_assumed(notes,
+                "of pictures the middle is taken, by a bicubic filter, although " + initial.path +
+                    " was made for others (" + how.fit + ", " + how.resample +
+                    "); prepare the pictures beforehand to train on such");
+}
+
 }  // namespace
 
 saved_training read_saved_training(std::filesystem::path const& checkpoint, mae::index_t channels) {
@@ -54,10 +71,11 @@ std::shared_ptr<mae::pretrained_model const> read_initial_model(options const& s
                                                                 mae::thread_pool& threads,
                                                                 std::ostream& notes) {
   if (settings.init.empty()) return nullptr;
-  auto const initial =
-      std::make_shared<mae::pretrained_model const>(mae::read_pretrained(settings.init.string()));
+  auto const initial = std::make_shared<mae::pretrained_model const>(
+      mae::read_pretrained(settings.init.string(), {.flags_of = "mae_convert's "}));
   for (auto const& note : initial->notes) notes << mae::printable(note) << '\n';
   check_statistics(settings, *initial, images, threads, notes);
+  compare_pictures(settings, *initial, notes);
   return initial;
 }
 

@@ -238,3 +238,22 @@ TEST_CASE("a model is converted for images of another height and width") {
   CHECK(holds(run_tool("mae_convert", {"--model", out, "--describe"}).out,
               "picture_shortest_edge 80"));
 }
+
+TEST_CASE("the driver names the tool that says what a checkpoint does not") {
+  mae_test::temporary_folder const scratch;
+  std::string const bare = scratch.file("bare.safetensors");
+  fs::copy(fixtures + "timm/model.safetensors", bare);
+  check_refused(run_program({DRIVER,
+                             "--data",
+                             "synthetic",
+                             "--config",
+                             "micro8",
+                             "--steps",
+                             "1",
+                             "--init",
+                             bare,
+                             "--out",
+                             scratch.file("run")}),
+                1,
+                "its 8 positions form no square: mae_convert's --image-size HxW says");
+}
