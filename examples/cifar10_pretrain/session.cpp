@@ -147,7 +147,7 @@ void session::run() {
 void session::say(std::string const& line) {
   if (settings_.quiet) return;
   progress_.finish();
-  std::cout << line << std::endl;
+  std::cout << mae::printable(line) << std::endl;
 }
 
 /// Quiet or not.

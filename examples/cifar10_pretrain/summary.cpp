@@ -2,6 +2,8 @@
 
 #include "terminal.hpp"
 
+#include <mae/core/text.hpp>
+
 #include <iomanip>
 #include <sstream>
 #include <string_view>
@@ -59,8 +61,8 @@ std::string score_line(std::string_view label,
 
 std::string to_text(run_summary const& summary, std::filesystem::path const& folder) {
   std::ostringstream text;
-  text << summary.status << ": " << summary.config << " on " << summary.data << ", " << summary.mask
-       << " mask, " << summary.objective << " targets\n"
+  text << summary.status << ": " << summary.config << " on " << mae::printable(summary.data) << ", "
+       << summary.mask << " mask, " << summary.objective << " targets\n"
        << "  " << std::left << std::setw(20) << "trained" << summary.steps << " steps, "
        << std::fixed << std::setprecision(2) << summary.epochs << " epochs, "
        << format_duration(summary.wall_seconds);
@@ -69,8 +71,8 @@ std::string to_text(run_summary const& summary, std::filesystem::path const& fol
   text << '\n'
        << loss_line(summary) << score_line("linear probe", summary, &probe_scores::linear)
        << score_line("nearest neighbours", summary, &probe_scores::knn) << "  " << std::setw(20)
-       << "see" << (folder / "reconstructions.png").string() << "\n  " << std::setw(20) << ""
-       << (folder / "loss.svg").string() << '\n';
+       << "see" << mae::printable((folder / "reconstructions.png").string()) << "\n  "
+       << std::setw(20) << "" << mae::printable((folder / "loss.svg").string()) << '\n';
   return text.str();
 }
 

@@ -28,8 +28,8 @@ namespace mae {
 class folder_change {
  public:
   /// Makes the folder where there is none; its parent must exist.
-  explicit folder_change(std::string folder) : folder_(std::move(folder)) {
-    is_new_ = ::mkdir(folder_.c_str(), 0777) == 0;
+  explicit folder_change(std::string folder)
+      : folder_(std::move(folder)), is_new_(::mkdir(folder_.c_str(), 0777) == 0) {
     if (!is_new_ && errno != EEXIST) throw io_error(folder_, "create folder", errno);
   }
   folder_change(folder_change const&) = delete;
@@ -120,7 +120,7 @@ class folder_change {
   }
 
   std::string folder_;
-  bool is_new_ = false;  // made here, and to be removed unless the change is made
+  bool is_new_;  // made here, and to be removed unless the change is made
   std::vector<changed_file> files_;
 };
 
