@@ -23,8 +23,8 @@ for step in "${steps[@]}"; do
   esac
 done
 
-install_packages g++ cmake ninja-build libeigen3-dev doctest-dev nlohmann-json3-dev libpng-dev \
-  libturbojpeg0-dev libtbb-dev libthrust-dev clang libclang-rt-dev
+install_packages g++ cmake ninja-build libeigen3-dev doctest-dev libbenchmark-dev \
+  nlohmann-json3-dev libpng-dev libturbojpeg0-dev clang libclang-rt-dev libdnnl-dev libblis-dev
 export CXX=${CXX:-g++}
 
 for step in "${steps[@]}"; do
