@@ -24,7 +24,7 @@ for step in "${steps[@]}"; do
 done
 
 install_packages g++ cmake ninja-build libeigen3-dev doctest-dev libbenchmark-dev \
-  nlohmann-json3-dev libpng-dev libturbojpeg0-dev clang libclang-rt-dev libdnnl-dev libblis-dev
+  nlohmann-json3-dev libpng-dev libjpeg-dev clang libclang-rt-dev libdnnl-dev libblis-dev
 export CXX=${CXX:-g++}
 
 for step in "${steps[@]}"; do
