@@ -137,11 +137,35 @@ TEST_CASE("a checkpoint is described and converted") {
             {"--model", official, "--image-size", "24", "--out", scratch.file("larger")});
   CHECK(mae::safetensors_file::load(scratch.file("larger")).find("pos_embed")->shape ==
         std::vector<mae::index_t>{1, 65, 16});
+  output_of("mae_convert",
+            {"--model", official, "--image-size", "24x15", "--out", scratch.file("oblong")});
+  CHECK(mae::safetensors_file::load(scratch.file("oblong")).find("pos_embed")->shape ==
+        std::vector<mae::index_t>{1, 41, 16});
+  check_refused(run_tool("mae_convert",
+                         {"--model",
+                          official,
+                          "--image-size",
+                          "24x15",
+                          "--to",
+                          "huggingface",
+                          "--out",
+                          scratch.file("no")}),
+                1,
+                "square images and patches alone, not 24x15x3");
   check_refused(run_tool("mae_convert",
                          {"--model", official, "--image-size", "25", "--out", scratch.file("no")}),
                 1,
                 "cannot take images of 25x25x3");
   check_refused(run_tool("mae_convert", {"--model", official}), 2, "give --out");
+}
+
+TEST_CASE("what is left out of a checkpoint is said, and which file of a folder is meant") {
+  mae_test::temporary_folder const scratch;
+  std::string const vit = scratch.file("vit.safetensors");
+  auto const converted = run_tool("mae_convert", {"--model", fixtures + "vit", "--out", vit});
+  CHECK(converted.exit_code == 0);
+  CHECK(holds(converted.err, "left out: pooler.dense.bias, pooler.dense.weight of "));
+  CHECK(holds(converted.err, "model.safetensors.index.fp16.json is meant, a variant"));
 }
 
 TEST_CASE("features are the same in both formats") {
