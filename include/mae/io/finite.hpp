@@ -2,6 +2,7 @@
 
 #include <mae/io/dtype.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -17,14 +18,13 @@ template <class Bits>
 bool has_full_exponent(std::span<std::byte const> bytes, Bits exponent) {
   std::byte const* const data = bytes.data();
   std::size_t const count = bytes.size() / sizeof(Bits);
-  Bits found = 0;
+  Bits most = 0;
   for (std::size_t i = 0; i < count; ++i) {
     Bits value = 0;
     std::memcpy(&value, data + i * sizeof(Bits), sizeof(Bits));
-    // As wide as the value itself, so that compilers compare whole registers.
-    found = static_cast<Bits>(found | ((value & exponent) == exponent ? Bits{1} : Bits{0}));
+    most = std::max(most, static_cast<Bits>(value & exponent));
   }
-  return found != 0;
+  return most == exponent;
 }
 
 }  // namespace detail
