@@ -19,6 +19,9 @@ enum class precision_choice { fp32, tf32, bf16 };
 enum class probe_choice { none, knn, linear, both };
 enum class statistics_choice { data, imagenet };
 enum class unreadable_choice { stop, skip };
+/// Which pictures of a folder are for tests: the first there is of those after it, a part, or every
+/// tenth.
+enum class test_choice { automatic, test, validation, tenth };
 
 /// The words of the command line for the values of an enumeration.
 template <class Choice, std::size_t count>
@@ -58,6 +61,10 @@ inline constexpr choice_words<mae::linear_start, 2> linear_start_words{
     {{"xavier", mae::linear_start::xavier}, {"pytorch", mae::linear_start::pytorch}}};
 inline constexpr choice_words<unreadable_choice, 2> unreadable_words{
     {{"stop", unreadable_choice::stop}, {"skip", unreadable_choice::skip}}};
+inline constexpr choice_words<test_choice, 4> test_words{{{"auto", test_choice::automatic},
+                                                          {"test", test_choice::test},
+                                                          {"val", test_choice::validation},
+                                                          {"tenth", test_choice::tenth}}};
 
 /// The word for `choice`; empty for a value that the table lacks.
 template <class Choice, std::size_t count>

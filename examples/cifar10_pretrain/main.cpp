@@ -33,24 +33,28 @@ void check_output(options const& settings) {
 
 image_sets load_sets(data_source const& source, options const& settings) {
   mae::thread_pool threads(settings.threads);
+  bool const graded = settings.probe != probe_choice::none;
   auto images = load_images(source,
                             {.extent = config_of(settings).image,
                              .skip_unreadable = settings.unreadable == unreadable_choice::skip,
-                             .limits = {.pixels = settings.max_pixels}},
-                            threads);
-  for (auto const& note : images.notes) std::cerr << "left out: " << note << '\n';
-  if (settings.probe != probe_choice::none) require_classes(images, ", or give --probe none");
+                             .limits = {.pixels = settings.max_pixels},
+                             .tests = settings.tests,
+                             .graded = graded},
+                            threads,
+                            std::cerr);
+  if (graded) require_classes(images, ", or give --probe none");
   return images;
 }
 
-void run(options const& settings) {
+void run(options settings) {
   require_backend(settings.backend);
   std::optional<output_lock> lock;  // as early as there is a folder
   if (std::filesystem::is_directory(settings.out)) lock.emplace(settings.out, std::cerr);
   check_output(settings);
   auto const source = find_data(settings.data, std::getenv("MAE_CIFAR10_DIR"));
-  if (!settings.quiet) std::cout << source.reason << std::endl;
+  say_source(source, settings.quiet ? nullptr : &std::cout, std::cerr);
   image_sets const images = load_sets(source, settings);
+  fit_batch(settings, images.train.size(), std::cerr);
   std::filesystem::create_directories(settings.out);  // now that nothing else is missing
   if (!lock) {
     lock.emplace(settings.out, std::cerr);

@@ -1,7 +1,9 @@
 #include "options.hpp"
 
+#include "assumed.hpp"
 #include "flag_values.hpp"
 
+#include <mae/core/error.hpp>
 #include <mae/core/version.hpp>
 
 #include <cmath>
@@ -77,8 +79,8 @@ flag_group data_flags(options& o) {
           {{"data",
             "DIR|synthetic",
             "folder of CIFAR-10's binary version (data_batch_1.bin ...), or of\n"
-            "pictures (PNG, JPEG; folders in it are classes; train/ and test/ its\n"
-            "parts), or 'synthetic' for ten made-up classes of images; without\n"
+            "pictures (PNG, JPEG; folders in it are classes; train, test and val\n"
+            "its parts), or 'synthetic' for ten made-up classes of images; without\n"
             "this flag: the folder named by MAE_CIFAR10_DIR, else data/, else\n"
             "synthetic",
             words(o.data)},
@@ -88,6 +90,7 @@ flag_group data_flags(options& o) {
                   "what to do about a picture that cannot be decoded: end with its\n"
                   "name, or go on without it and say so"),
            max_pixels_flag(o),
+           test_flag(o.tests),
            {"out",
             "DIR",
             with_default("folder for results, made when missing; one that holds a training\n"
@@ -177,7 +180,8 @@ flag_group optimizer_flags(options& o) {
   return {"Optimisation",
           {{"batch-size",
             "N",
-            with_default("images of a batch", of_configs(&preset::batch_size)),
+            with_default("images of a batch; without this flag a smaller set lowers it\n",
+                         of_configs(&preset::batch_size)),
             whole(o.batch_size, 1, 50000)},
            {"accumulate",
             "N",
@@ -301,7 +305,8 @@ void check_combinations(given_flags const& given, options const& o) {
 void fill_gaps(given_flags const& given, options& o) {
   preset const defaults = preset_of(o.config);
   if (!given.contains("decoder-depth")) o.decoder_depth = defaults.decoder_depth;
-  if (!given.contains("batch-size")) o.batch_size = defaults.batch_size;
+  o.batch_fits = !given.contains("batch-size");
+  if (o.batch_fits) o.batch_size = defaults.batch_size;
   if (!given.contains("crop-min")) o.augment.crop_min = defaults.crop_min;
   if (!given.contains("lr")) o.lr = defaults.lr;
   if (!given.contains("objective")) o.objective = defaults.objective;
@@ -405,6 +410,34 @@ std::optional<options> parse(int argc, char const* const* argv, std::ostream& ou
   check_combinations(given, settings);
   fill_gaps(given, settings);
   return settings;
+}
+
+flag test_flag(test_choice& tests) {
+  return choice("test-part",
+                test_words,
+                tests,
+                "which pictures of a folder are for tests, and not trained on: its part\n"
+                "test, its part val, or every tenth of the part to train on; auto: the\n"
+                "first of these that there is");
+}
+
+void fit_batch(options& o, mae::index_t images, std::ostream& notes) {
+  mae::index_t const most = images / o.accumulate;
+  if (o.batch_size <= most) return;
+  std::string const there_are = std::to_string(images) + " images to train on";
+  if (most < 1)
+    throw mae::config_error("--accumulate " + std::to_string(o.accumulate) +
+                            " asks for more images a step than the " + there_are);
+  if (!o.batch_fits)
+    throw mae::config_error(
+        "--batch-size " + std::to_string(o.batch_size) +
+        (o.accumulate > 1 ? " times --accumulate " + std::to_string(o.accumulate) : "") +
+        " asks for more images a step than the " + there_are + ": give a --batch-size of at most " +
+        std::to_string(most));
+  o.batch_size = most;
+  say_assumed(notes,
+              "batch size " + std::to_string(most) + ", as there are " + there_are +
+                  "; --batch-size says otherwise");
 }
 
 void require_backend(backend_choice backend) {

@@ -29,6 +29,7 @@ struct options {
   std::string data;  // a folder, "synthetic", or empty: see find_data
   unreadable_choice unreadable = unreadable_choice::stop;
   mae::index_t max_pixels = mae::image_limits{}.pixels;  // of a picture
+  test_choice tests = test_choice::automatic;
   std::filesystem::path out = "runs/cifar10";
   bool resume = false;
   save_interval save_every;
@@ -51,6 +52,7 @@ struct options {
   std::optional<double> minutes;       // of this run
 
   mae::index_t batch_size = 0;    // images of one micro-batch
+  bool batch_fits = false;        // to a smaller set: it is the configuration's, not the user's
   mae::index_t accumulate = 1;    // micro-batches of one optimizer step
   double lr = 1e-3;               // absolute; without meaning where base_lr is given
   std::optional<double> base_lr;  // for 256 images a step
@@ -83,6 +85,13 @@ void check_mask(given_flags const& given, options const& o);
 /// then written to `out`.
 /// Throws usage_error.
 std::optional<options> parse(int argc, char const* const* argv, std::ostream& out);
+
+/// The flag that chooses the pictures for tests.
+flag test_flag(test_choice& tests);
+
+/// Lowers a configuration's own batch size to what a set of so many training images allows, and
+/// says so on `notes`. Throws mae::config_error for one of the user's that is too large.
+void fit_batch(options& o, mae::index_t images, std::ostream& notes);
 
 /// Throws usage_error, with what to do, for a backend that this program was built without.
 void require_backend(backend_choice backend);

@@ -35,7 +35,8 @@ class png_header {
 
 }  // namespace
 
-void save_png(picture const& image, std::filesystem::path const& path) {
+std::vector<std::byte> png_of(picture const& image) {
+  std::filesystem::path const name = "a picture";
   png_header header;
   header->width = static_cast<png_uint_32>(image.width());
   header->height = static_cast<png_uint_32>(image.height());
@@ -43,12 +44,16 @@ void save_png(picture const& image, std::filesystem::path const& path) {
   void const* const pixels = image.pixels().data();
   png_alloc_size_t size = 0;
   header.require(png_image_write_to_memory(header.get(), nullptr, &size, 0, pixels, 0, nullptr),
-                 path);
+                 name);
   std::vector<std::byte> bytes(size);
   header.require(
-      png_image_write_to_memory(header.get(), bytes.data(), &size, 0, pixels, 0, nullptr), path);
+      png_image_write_to_memory(header.get(), bytes.data(), &size, 0, pixels, 0, nullptr), name);
   bytes.resize(size);
-  save_bytes(path, bytes);
+  return bytes;
+}
+
+void save_png(picture const& image, std::filesystem::path const& path) {
+  save_bytes(path, png_of(image));
 }
 
 picture load_png(std::filesystem::path const& path) {

@@ -2,12 +2,16 @@
 
 #include "picture.hpp"
 
+#include <cstddef>
 #include <filesystem>
+#include <vector>
 
 namespace pretrain {
 
-/// Writes an 8-bit RGB PNG, as a whole or not at all. Throws mae::io_error where the system
-/// refuses, mae::error with libpng's words where libpng does.
+/// The bytes of an 8-bit RGB PNG file. Throws mae::error with libpng's words where libpng refuses.
+std::vector<std::byte> png_of(picture const& image);
+
+/// Writes them, as a whole or not at all. Throws also mae::io_error where the system refuses.
 void save_png(picture const& image, std::filesystem::path const& path);
 
 /// Reads a PNG of any kind as 8-bit RGB, its transparent parts on white. Throws mae::error.

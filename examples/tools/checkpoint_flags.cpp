@@ -20,7 +20,7 @@ pretrain::flag data_flag(common_options& o) {
   return {"data",
           "DIR|synthetic",
           "folder of CIFAR-10's binary version, or of pictures (PNG, JPEG;\n"
-          "folders in it are classes; train/ and test/ its parts), or\n"
+          "folders in it are classes; train, test and val its parts), or\n"
           "'synthetic'; without this flag: the folder named by\n"
           "MAE_CIFAR10_DIR, else data/, else synthetic",
           pretrain::words(o.settings.data)};

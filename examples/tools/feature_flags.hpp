@@ -25,20 +25,26 @@ inline pretrain::flag pooling_flag(mae::pooling& pool) {
                           "its class token, or both");
 }
 
-/// The images that --data names, as a model takes them.
-inline pretrain::image_sets load_sets(common_options const& o,
-                                      mae::pretrained_model const& model,
-                                      mae::thread_pool& threads) {
-  auto const source = pretrain::find_data(o.settings.data, std::getenv("MAE_CIFAR10_DIR"));
-  std::cout << source.reason << std::endl;
+/// Where the images of --data come from, which is said.
+inline pretrain::data_source find_source(common_options const& o) {
+  auto source = pretrain::find_data(o.settings.data, std::getenv("MAE_CIFAR10_DIR"));
+  pretrain::say_source(source, &std::cout, std::cerr);
+  return source;
+}
+
+/// How a model takes images of this source; `graded` where they are.
+inline pretrain::image_request request_for(common_options const& o,
+                                           mae::pretrained_model const& model,
+                                           pretrain::data_source const& source,
+                                           bool graded) {
   pretrain::image_request request{
       .extent = model.sizes.image,
       .skip_unreadable = o.settings.unreadable == pretrain::unreadable_choice::skip,
-      .limits = {.pixels = o.settings.max_pixels}};
+      .limits = {.pixels = o.settings.max_pixels},
+      .tests = o.settings.tests,
+      .graded = graded};
   request_pictures(o, model, source, request, std::cerr);
-  auto sets = pretrain::load_images(source, request, threads);
-  for (auto const& note : sets.notes) std::cerr << "left out: " << note << '\n';
-  return sets;
+  return request;
 }
 
 }  // namespace tools

@@ -3,9 +3,11 @@
 #include "feature_encoder.hpp"
 #include "feature_flags.hpp"
 #include "grading.hpp"
+#include "images.hpp"
 #include "program.hpp"
 #include "terminal.hpp"
 
+#include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 
 #include <iomanip>
@@ -30,6 +32,7 @@ std::vector<pretrain::flag_group> flags_for(probe_options& o) {
             tools::data_flag(o),
             tools::unreadable_flag(o),
             pretrain::max_pixels_flag(o.settings),
+            pretrain::test_flag(o.settings.tests),
             tools::pooling_flag(o.pool),
             pretrain::choice("probe",
                              pretrain::probe_words,
@@ -62,17 +65,22 @@ void run(probe_options const& o) {
   auto const model = tools::read_model(o, std::cerr);
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
   tools::feature_encoder const encoder(model, threads);
-  auto const sets = tools::load_sets(o, model, *threads);
+  auto const source = tools::find_source(o);
+  auto const sets = pretrain::load_images(
+      source, tools::request_for(o, model, source, true), *threads, std::cerr);
   pretrain::require_classes(sets);
   index_t const classes = sets.train.num_classes();
   auto const size = pretrain::size_of_grading(sets, o.settings.probe_images);
   pretrain::progress_line progress(
       std::cout, pretrain::style_for(1, false), pretrain::terminal_width(1));
-  auto const features = [&](pretrain::image_set const& images, index_t count) {
+  auto const features = [&](pretrain::image_set const& images,
+                            index_t count,
+                            std::string const& name) {
+    std::cout << "encoding " << count << " of " << mae::printable(name) << std::endl;
     return pretrain::with_labels(encoder.encode(images, count, o.pool, progress), images, count);
   };
-  auto const scores = pretrain::grade_features(features(sets.train, size.train),
-                                               features(sets.test, size.test),
+  auto const scores = pretrain::grade_features(features(sets.train, size.train, sets.train_name),
+                                               features(sets.test, size.test, sets.test_name),
                                                classes,
                                                o.settings.probe,
                                                threads);

@@ -2,9 +2,12 @@
 
 #include "assumed.hpp"
 #include "checkpoint_flags.hpp"
+#include "data_source.hpp"
+#include "decoded_pictures.hpp"
 #include "images.hpp"
 #include "parts.hpp"
 #include "picture.hpp"
+#include "picture_split.hpp"
 #include "png_file.hpp"
 #include "program.hpp"
 #include "reconstructions.hpp"
@@ -16,8 +19,9 @@
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/normalise.hpp>
-#include <mae/images.hpp>
+#include <mae/images/picture_list.hpp>
 #include <mae/interop.hpp>
+#include <mae/io/file.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/patch/patchify.hpp>
@@ -25,12 +29,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <span>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -58,6 +60,7 @@ std::vector<pretrain::flag_group> flags_for(reconstruct_options& o) {
        pretrain::words(o.settings.data)},
       tools::unreadable_flag(o),
       pretrain::max_pixels_flag(o.settings),
+      pretrain::test_flag(o.settings.tests),
       {"out",
        "FILE",
        pretrain::with_default("the picture to write (PNG)", o.out),
@@ -78,10 +81,15 @@ std::vector<pretrain::flag_group> flags_for(reconstruct_options& o) {
           {"Mask", pretrain::mask_flags(o.settings)}};
 }
 
-pretrain::image_set one_picture(std::string const& path, mae::image_folder_options const& asked) {
-  auto fitted = mae::decode_fitted(path, asked);
-  return pretrain::image_set(
-      mae::memory_dataset<std::uint8_t>(std::move(fitted.pixels), {.extent = asked.extent}));
+/// The first pictures of a set; of one with parts, those for tests.
+mae::picture_list choose_pictures(reconstruct_options const& o, mae::picture_list list) {
+  std::vector<std::string> assumed;
+  auto const part = pretrain::choose_test_part(list, o.settings.tests, false, assumed);
+  for (auto const& line : assumed) pretrain::say_assumed(std::cerr, line);
+  if (part) std::erase_if(list.files, [&](auto const& file) { return file.part != *part; });
+  auto const count = static_cast<std::size_t>(o.images);
+  if (count < list.files.size()) list.files.resize(count);
+  return list;
 }
 
 /// The images that --data names; of a data set with parts, its test images.
@@ -90,27 +98,17 @@ pretrain::image_set load(reconstruct_options const& o,
                          mae::thread_pool& threads) {
   std::string const& data = o.settings.data;
   if (data.empty()) throw usage_error("--data names the picture or the folder; see --help");
-  std::error_code ignored;  // what cannot be looked at is opened below, and refused with its reason
-  bool const is_file = std::filesystem::is_regular_file(data, ignored);
-  auto const source =
-      is_file ? pretrain::data_source{.kind = pretrain::data_kind::pictures, .folder = data}
-              : pretrain::find_data(data, nullptr);
-  bool const skips = o.settings.unreadable == pretrain::unreadable_choice::skip;
-  pretrain::image_request request{.extent = model.sizes.image,
-                                  .skip_unreadable = skips,
-                                  .limits = {.pixels = o.settings.max_pixels}};
+  auto const source = pretrain::find_data(data, nullptr);
+  pretrain::say_source(source, &std::cout, std::cerr);
+  pretrain::image_request request{
+      .extent = model.sizes.image,
+      .skip_unreadable = o.settings.unreadable == pretrain::unreadable_choice::skip,
+      .limits = {.pixels = o.settings.max_pixels}};
   tools::request_pictures(o, model, source, request, std::cerr);
-  mae::image_folder_options const asked{
-      .extent = request.extent, .fit = request.fit, .kind = request.kind, .limits = request.limits};
-  if (is_file) return one_picture(data, asked);
   if (source.kind != pretrain::data_kind::pictures)
-    return pretrain::load_images(source, request, threads).test;
-  mae::image_folder const folder(pretrain::find_picture_folders(data).test.string(), asked);
+    return pretrain::load_images(source, request, threads, std::cerr).test;
   auto decoded =
-      mae::decode_all(folder.select([&](index_t i) { return i < o.images; }),
-                      threads,
-                      skips ? mae::unreadable_policy::skip : mae::unreadable_policy::stop);
-  for (auto const& problem : decoded.unreadable) std::cerr << "left out: " << problem << '\n';
+      pretrain::decode_pictures(choose_pictures(o, source.pictures), request, threads, std::cerr);
   return pretrain::image_set(std::move(decoded.images));
 }
 
@@ -165,6 +163,7 @@ pretrain::chosen_objective objective_of(mae::pretrained_model const& model,
 }
 
 void run(reconstruct_options& o) {
+  mae::atomic_file file(o.out);
   auto const found = tools::read_model(o, std::cerr);
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
   auto const images = load(o, found, *threads);
@@ -183,8 +182,9 @@ void run(reconstruct_options& o) {
   auto painted = model.reconstruct(input, plan);
   if (normalises) mae::denormalise_pixels(painted, model.statistics());
   auto const rows = pretrain::compose_rows(found.sizes, stored, painted, plan);
-  pretrain::save_png(
-      pretrain::draw_sheet(rows, pretrain::layout_for(found.sizes.image, rows.size())), o.out);
+  file.write(pretrain::png_of(
+      pretrain::draw_sheet(rows, pretrain::layout_for(found.sizes.image, rows.size()))));
+  file.commit();
   std::cout << "wrote " << o.out << ": original | masked | reconstruction | pasted, of " << count
             << " images\n";
 }

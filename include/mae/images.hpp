@@ -3,6 +3,7 @@
 /// Pictures from files: what needs libpng and libjpeg-turbo (the CMake component images).
 
 #include <mae/images/fitted_image.hpp>
+#include <mae/images/found_pictures.hpp>
 #include <mae/images/image_file.hpp>
 #include <mae/images/image_folder.hpp>
 #include <mae/images/image_limits.hpp>

@@ -1,5 +1,10 @@
 #include "options.hpp"
 
+#include "editable_file.hpp"
+
+#include <mae/core/error.hpp>
+#include <mae/core/types.hpp>
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -119,6 +124,34 @@ TEST_CASE("a configuration proposes its own decoder, batch and crop") {
   CHECK(tiny2.batch_size == 256);
   CHECK(tiny2.augment.crop_min == 0.3);
   CHECK(parsed("--config tiny2 --batch-size 32").batch_size == 32);
+}
+
+TEST_CASE("a set smaller than a batch lowers the configuration's, and refuses the user's") {
+  auto const fitted = [](std::string const& line, mae::index_t images, std::ostream& notes) {
+    options o = parsed(line);
+    pretrain::fit_batch(o, images, notes);
+    return o.batch_size;
+  };
+  std::ostringstream notes;
+  CHECK(fitted("", 128, notes) == 128);
+  CHECK(fitted("--batch-size 40", 40, notes) == 40);
+  CHECK(notes.str().empty());
+  CHECK(fitted("", 40, notes) == 40);
+  CHECK(
+      notes.str() ==
+      "assumed: batch size 40, as there are 40 images to train on; --batch-size says otherwise\n");
+  CHECK(fitted("--accumulate 4", 50, notes) == 12);
+  auto const refusal = [&](std::string const& line) {
+    return refusal_of<mae::config_error>([&] { fitted(line, 40, notes); });
+  };
+  CHECK(refusal("--batch-size 41") ==
+        "--batch-size 41 asks for more images a step than the 40 images to train on: give a "
+        "--batch-size of at most 40");
+  CHECK(refusal("--batch-size 16 --accumulate 4") ==
+        "--batch-size 16 times --accumulate 4 asks for more images a step than the 40 images to "
+        "train on: give a --batch-size of at most 10");
+  CHECK(refusal("--accumulate 41") ==
+        "--accumulate 41 asks for more images a step than the 40 images to train on");
 }
 
 TEST_CASE("a limit that is given takes the place of the epochs") {

@@ -122,6 +122,7 @@ TEST_CASE("pictures that cannot be read end it, or are left out and named") {
   REQUIRE(decoded.unreadable.size() == 1);
   CHECK(decoded.unreadable.front().find("cut.jpg") != std::string::npos);
   CHECK(decoded.images.size() == 4);
+  CHECK(decoded.numbers == std::vector<mae::index_t>{0, 2, 3, 4});  // the second, cut.jpg, is not
   CHECK(decoded.images.label(3) == 1);
 }
 
@@ -163,6 +164,25 @@ TEST_CASE("a folder that is named like a picture is none") {
   mae::image_folder const images(folder.path().string(), small);
   CHECK(images.class_names() == std::vector<std::string>{"cats.png"});
   CHECK(images.size() == 1);
+}
+
+TEST_CASE("a folder with parts is not read as if these were classes") {
+  mae_test::temporary_folder const folder;
+  for (auto const* part : {"train/cats", "train/dogs", "Test"}) {
+    fs::create_directories(folder / part);
+    fs::copy(fixtures + "rgb.png", folder / part / "one.png");
+  }
+  std::string const path = folder.path().string();
+  CHECK(refusal_of<mae::config_error>([&] { mae::image_folder(path, small); }) ==
+        path + " has parts, not classes alone: read one of " + path + "/train and " + path +
+            "/Test");
+  mae::image_folder const train(path + "/train", small);
+  CHECK(train.num_classes() == 2);
+  // Those of Test have no class.
+  mae::image_folder const all(mae::list_pictures(path), small);
+  CHECK(all.size() == 3);
+  CHECK(all.num_classes() == 0);
+  CHECK(all.label(0) == -1);
 }
 
 TEST_CASE("a class that cannot be looked into is an error of its own") {

@@ -215,6 +215,9 @@ TEST_CASE("pictures are reconstructed") {
   };
   auto const one = sheet_of(pictures + "photo.jpg");
   auto const several = sheet_of(classes.path(), {"--images", "3"});
+  mae_test::temporary_folder const alone;
+  fs::copy(pictures + "photo.jpg", alone / "photo.jpg");
+  CHECK(sheet_of(alone.path().string()).height() == one.height());
   CHECK(one.width() > 4 * one.height() / 2);
   CHECK(several.height() > 2 * one.height());
   // The same seed hides the same patches.
@@ -256,6 +259,8 @@ TEST_CASE("an encoder is graded on folders that are classes") {
   picture_classes const classes;
   std::string const text =
       output_of("mae_probe", {"--model", trained().encoder, "--data", classes.path()});
+  CHECK(holds(text, "encoding 18 of " + classes.path() + "\n"));
+  CHECK(holds(text, "encoding 2 of every tenth picture of " + classes.path() + "\n"));
   CHECK(holds(text, "18 training and 2 test images"));
   CHECK(holds(text, "2 classes"));
   CHECK(holds(text, "linear probe"));
@@ -263,7 +268,27 @@ TEST_CASE("an encoder is graded on folders that are classes") {
   check_refused(
       run_tool("mae_probe", {"--model", trained().encoder, "--data", classes.path() + "/cats"}),
       1,
-      "cats: an encoder cannot be graded without labels");
+      "cats has no classes: an encoder cannot be graded without labels");
+}
+
+TEST_CASE("test pictures without classes are not graded on") {
+  picture_classes const classes;  // as Kaggle lays them: train/cats, train/dogs, test
+  fs::create_directories(classes.folder / "train");
+  for (std::string const name : {"cats", "dogs"})
+    fs::rename(classes.folder / name, classes.folder / "train" / name);
+  fs::create_directories(classes.folder / "test");
+  fs::copy(pictures + "rgb.png", classes.folder / "test" / "1.png");
+  auto const result =
+      run_tool("mae_probe", {"--model", trained().encoder, "--data", classes.path()});
+  CHECK(result.exit_code == 0);
+  CHECK(holds(result.out, "18 training and 2 test images"));
+  CHECK(holds(result.err, "assumed: " + classes.path() + "/test (1) has no classes"));
+  CHECK(holds(result.err, "assumed: tests are on every tenth picture of "));
+  check_refused(
+      run_tool("mae_probe",
+               {"--model", trained().encoder, "--data", classes.path(), "--test-part", "test"}),
+      1,
+      "/test has no classes: an encoder cannot be graded without labels");
 }
 
 TEST_CASE("the driver trains on pictures") {
@@ -291,6 +316,21 @@ TEST_CASE("the driver trains on pictures") {
   check_refused(run_program({DRIVER, "--data", classes.path() + "/dogs", "--config", "micro8"}),
                 1,
                 "into a folder of its own, or give --probe none");
+  check_refused(train("small", {"--accumulate", "8"}), 1, "a --batch-size of at most 2");
+  auto const lowered = run_program({DRIVER,
+                                    "--data",
+                                    classes.path(),
+                                    "--config",
+                                    "micro8",
+                                    "--steps",
+                                    "2",
+                                    "--probe",
+                                    "none",
+                                    "--out",
+                                    scratch.file("lowered")});
+  CHECK(lowered.exit_code == 0);
+  CHECK(holds(lowered.err, "assumed: batch size 18, as there are 18 images to train on; "));
+  CHECK(holds(lowered.out, "2 steps of 18 images"));
   write_text((classes.folder / "cats" / "none.png").string(), "no picture");
   check_refused(train("two"), 1, "none.png");
   check_refused(train("two", {"--max-pixels", "99"}), 1, "at most 99 are read (--max-pixels)");

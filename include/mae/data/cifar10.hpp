@@ -7,11 +7,13 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -34,6 +36,10 @@ struct cifar10_layout {
   static constexpr std::uint64_t cifar100_record_bytes = record_bytes + 1;
   static constexpr std::uint64_t most_bytes = 50'000 * cifar100_record_bytes;
 };
+
+/// The names of CIFAR-10's classes, as its batches.meta.txt has them.
+inline constexpr std::array<std::string_view, cifar10_layout::classes> cifar10_class_names{
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
 
 /// Records taken apart.
 struct cifar10_records {

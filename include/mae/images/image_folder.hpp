@@ -22,8 +22,20 @@
 
 namespace mae {
 
-/// Pictures (PNG, JPEG) of a folder, as list_pictures finds and orders them. A picture is decoded
-/// whenever it is read; decode_all reads each once.
+namespace detail {
+
+inline picture_list without_parts(std::string const& path, picture_list list) {
+  if (list.part_folders.empty()) return list;
+  std::string folders;
+  for (auto const& [part, folder] : list.part_folders)
+    folders += (folders.empty() ? "" : " and ") + folder;
+  throw config_error(path + " has parts, not classes alone: read one of " + folders);
+}
+
+}  // namespace detail
+
+/// Pictures (PNG, JPEG) of a folder, as list_pictures finds and orders them. Where one of them has
+/// no class, none has. A picture is decoded whenever it is read; decode_all reads each once.
 class image_folder {
  public:
   /// Throws config_error for options that are not valid.
@@ -33,10 +45,15 @@ class image_folder {
         class_names_(std::move(list.class_names)) {
     require_valid(options.extent);
     require_valid(options.fit);
+    auto const has_none = [](picture_file const& file) { return file.label < 0; };
+    if (std::ranges::none_of(files_, has_none)) return;
+    class_names_.clear();
+    for (auto& file : files_) file.label = -1;
   }
-  /// Throws what list_pictures throws.
+  /// Throws what list_pictures throws, and config_error for a folder with parts: which of them is
+  /// meant? keep_pictures makes a list of any.
   image_folder(std::string const& path, image_folder_options options)
-      : image_folder(list_pictures(path), options) {}
+      : image_folder(detail::without_parts(path, list_pictures(path)), options) {}
 
   image_extent extent() const { return options_.extent; }
   index_t size() const { return std::ssize(files_); }
@@ -102,6 +119,7 @@ enum class unreadable_policy : std::uint8_t { stop, skip };
 struct decoded_folder {
   memory_dataset<std::uint8_t> images;
   std::vector<std::string> class_names;
+  std::vector<index_t> numbers;         // in the folder, of those that were kept
   std::vector<std::string> unreadable;  // what was wrong with each that was left out
 };
 
@@ -125,6 +143,7 @@ inline decoded_folder decode_all(image_folder const& folder,
     }
   });
   std::vector<std::string> unreadable;
+  std::vector<index_t> numbers;
   std::vector<std::int32_t> labels;
   std::size_t kept = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -136,6 +155,7 @@ inline decoded_folder decode_all(image_folder const& folder,
       std::copy_n(pixels.begin() + static_cast<index_t>(i * each),
                   each,
                   pixels.begin() + static_cast<index_t>(kept * each));
+    numbers.push_back(static_cast<index_t>(i));
     labels.push_back(static_cast<std::int32_t>(folder.label(static_cast<index_t>(i))));
     ++kept;
   }
@@ -148,6 +168,7 @@ inline decoded_folder decode_all(image_folder const& folder,
   return {memory_dataset<std::uint8_t>(
               std::move(pixels), {.extent = folder.extent()}, std::move(known)),
           folder.class_names(),
+          std::move(numbers),
           std::move(unreadable)};
 }
 

@@ -2,6 +2,7 @@
 
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
+#include <mae/images/found_pictures.hpp>
 
 #include <algorithm>
 #include <array>
@@ -10,156 +11,235 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
+#include <tuple>
 #include <utility>
 #include <vector>
 
-// Which pictures a folder holds; image_folder.hpp reads them.
+// The pictures of a folder, with their classes and parts; image_folder.hpp reads them.
 
 namespace mae {
 
-/// A picture's file and the number of its class, -1 where there are none.
+/// What a picture is for, by the folder that it lies in; `whole` where the set has no parts.
+enum class picture_part : std::uint8_t { whole, train, test, validation };
+
+/// The part that a folder's name means, in letters of either case: train, training; test, testing;
+/// val, valid, validation.
+inline std::optional<picture_part> part_named(std::string_view name) {
+  using word = std::pair<std::string_view, picture_part>;
+  constexpr std::array<word, 7> words{{{"train", picture_part::train},
+                                       {"training", picture_part::train},
+                                       {"test", picture_part::test},
+                                       {"testing", picture_part::test},
+                                       {"val", picture_part::validation},
+                                       {"valid", picture_part::validation},
+                                       {"validation", picture_part::validation}}};
+  std::string small(name);
+  for (char& letter : small)
+    letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  for (auto const& [text, part] : words)
+    if (small == text) return part;
+  return std::nullopt;
+}
+
+/// A picture's file and the number of its class, -1 where it has none.
 struct picture_file {
   std::string path;
   std::int32_t label = -1;
+  picture_part part = picture_part::whole;
 };
 
-/// What a listing passed over, and how much of it.
-struct left_out_files {
-  std::map<std::string, index_t> endings;  // files that are no pictures: ".webp"; "" without one
-  index_t hidden = 0;                      // files and folders
-  index_t folder_links = 0;
-
-  bool empty() const { return endings.empty() && hidden == 0 && folder_links == 0; }
-};
-
-/// In words, the most frequent ending first: "3 .webp, 1 .txt, 2 hidden, 1 link to a folder".
-inline std::string to_string(left_out_files const& left_out) {
-  constexpr std::size_t most_endings = 8;
-  std::vector<std::pair<std::string, index_t>> endings(left_out.endings.begin(),
-                                                       left_out.endings.end());
-  std::ranges::stable_sort(
-      endings, std::ranges::greater(), [](auto const& one) { return one.second; });
-  std::string text;
-  auto const add = [&](index_t count, std::string const& what) {
-    if (count > 0) text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + what;
-  };
-  index_t others = 0;
-  for (std::size_t i = 0; i < endings.size(); ++i) {
-    auto const& [ending, count] = endings[i];
-    if (i >= most_endings)
-      others += count;
-    else
-      add(count, ending.empty() ? "without an ending" : ending);
-  }
-  add(others, "of other kinds");
-  add(left_out.hidden, "hidden");
-  add(left_out.folder_links, left_out.folder_links == 1 ? "link to a folder" : "links to folders");
-  return text;
-}
-
-/// The pictures of a folder, in the order of their classes and, within these, of their paths'
-/// bytes.
+/// The pictures of a folder: part after part, in these class after class, in these in the order of
+/// their paths' bytes.
 struct picture_list {
+  std::string folder;  // that was listed, with a slash at its end; a picture's path begins with it
   std::vector<picture_file> files;
-  std::vector<std::string> class_names;  // in the order of their bytes; empty without classes
+  std::vector<std::string> class_names = {};  // of all parts, in the order of their bytes
+  std::map<picture_part, std::string> part_folders = {};  // paths; empty for a set without parts
+  std::string inner_folder = {};     // the path of the one in it that is listed instead, or empty
+  std::string class_like_part = {};  // the name of a class that would name a part elsewhere
   left_out_files left_out = {};
 };
 
+/// How many of the pictures are of a part.
+inline index_t count_pictures(picture_list const& list, picture_part part) {
+  return std::ranges::count(list.files, part, &picture_file::part);
+}
+
+/// Those of the pictures for which keep(picture_file) holds, with their classes alone, numbered
+/// anew.
+template <class Keep>
+picture_list keep_pictures(picture_list list, Keep const& keep) {
+  std::erase_if(list.files, [&](picture_file const& file) { return !keep(file); });
+  std::vector<std::int32_t> numbers(list.class_names.size(), -1);
+  for (auto const& file : list.files)
+    if (file.label >= 0) numbers[static_cast<std::size_t>(file.label)] = 0;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    if (numbers[i] < 0) continue;
+    numbers[i] = static_cast<std::int32_t>(names.size());
+    names.push_back(list.class_names[i]);
+  }
+  for (auto& file : list.files)
+    if (file.label >= 0) file.label = numbers[static_cast<std::size_t>(file.label)];
+  list.class_names = std::move(names);
+  return list;
+}
+
 namespace detail {
 
-/// A name's ending in small letters: ".png". None for one that no line of text should repeat.
-inline std::string ending_of(std::filesystem::path const& name) {
-  constexpr std::size_t longest = 10;
-  std::string ending = name.extension().string();
-  for (char& letter : ending)
-    letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  bool const plain = std::ranges::all_of(ending, [](char letter) {
-    return letter == '.' || std::isalnum(static_cast<unsigned char>(letter)) != 0;
-  });
-  return plain && ending.size() <= longest ? ending : "";
+/// Names of pictures, each from the same folder on, in the order of their bytes.
+using picture_names = std::vector<std::string_view>;
+
+/// A name up to its first slash; empty without one.
+inline std::string_view first_folder(std::string_view name) {
+  auto const slash = name.find('/');
+  return slash == std::string_view::npos ? std::string_view() : name.substr(0, slash);
 }
 
-inline bool is_picture_ending(std::string_view ending) {
-  return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
-}
-
-/// Whether a name is a system's own: what begins with a dot, as of macOS's "._photo.jpg" and of
-/// ".ipynb_checkpoints", and what macOS, Windows and storage boxes leave beside pictures.
-inline bool is_hidden(std::string_view name) {
-  constexpr std::array<std::string_view, 4> left_by_systems{
-      "__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini"};
-  return name.starts_with('.') || std::ranges::find(left_by_systems, name) != left_by_systems.end();
-}
-
-/// A folder's own entries that concern a listing.
-struct folder_contents {
-  std::vector<std::string> pictures;
-  std::vector<std::filesystem::path> folders;  // in the order of their names' bytes
+/// What lies in one of a folder's folders.
+struct picture_group {
+  picture_names names;     // from that folder on
+  bool has_own = false;    // pictures
+  bool has_below = false;  // folders with pictures
 };
 
-/// Throws io_error when the folder cannot be read.
-inline folder_contents look_into(std::filesystem::path const& folder, left_out_files& left_out) {
-  folder_contents found;
-  std::error_code failed;
-  for (std::filesystem::directory_iterator entry(folder, failed), end; !failed && entry != end;
-       entry.increment(failed)) {
-    std::error_code ignored;  // what cannot be looked at is no folder
-    auto const& path = entry->path();
-    if (is_hidden(path.filename().string())) {
-      ++left_out.hidden;
-    } else if (entry->is_directory(ignored)) {
-      if (entry->is_symlink(ignored))
-        ++left_out.folder_links;
-      else
-        found.folders.push_back(path);
-    } else if (auto const ending = ending_of(path.filename()); is_picture_ending(ending)) {
-      found.pictures.push_back(path.string());
-    } else {
-      ++left_out.endings[ending];
-    }
+/// Pictures by the folder that they lie in; "" where some lie in none.
+using picture_groups = std::map<std::string, picture_group>;
+
+inline picture_groups group_pictures(picture_names const& names) {
+  picture_groups groups;
+  for (auto const name : names) {
+    auto const folder = first_folder(name);
+    auto const rest = name.substr(folder.empty() ? 0 : folder.size() + 1);
+    auto& group = groups[std::string(folder)];
+    group.names.push_back(rest);
+    (first_folder(rest).empty() ? group.has_own : group.has_below) = true;
   }
-  if (failed) throw io_error(folder.string(), "read folder", failed.value());
-  std::ranges::sort(found.folders, {}, [](auto const& path) { return path.string(); });
-  return found;
+  return groups;
 }
 
-/// Appends all pictures in and below a folder.
-inline void add_pictures(std::filesystem::path const& folder,
-                         std::int32_t label,
-                         picture_list& list) {
-  auto const found = look_into(folder, list.left_out);
-  for (auto const& path : found.pictures) list.files.push_back({path, label});
-  for (auto const& below : found.folders) add_pictures(below, label, list);
+/// The names of the folders that are parts: all that are named so. One alone beside other pictures
+/// is a part only where it is `train` and holds classes itself; without, it is a class, as a train
+/// beside a plane is. Throws config_error where the meaning of a name cannot be told.
+inline std::map<picture_part, std::string> find_parts(std::string const& folder,
+                                                      picture_groups const& groups) {
+  std::map<picture_part, std::string> parts;
+  for (auto const& [name, group] : groups) {
+    auto const part = part_named(name);
+    if (!part) continue;
+    if (auto const [other, is_first] = parts.try_emplace(*part, name); !is_first)
+      throw config_error(folder + ": its folders " + other->second + " and " + name +
+                         " are named as the same part: make one folder of them");
+  }
+  if (parts.size() != 1 || groups.size() == 1) return parts;
+  auto const& [part, name] = *parts.begin();
+  bool const is_train = part == picture_part::train;
+  if (is_train && groups.at(name).has_below) return parts;
+  if (is_train && !groups.contains("")) return {};
+  throw config_error(folder + ": its folder " + name +
+                     " is named as a part, but other pictures lie beside it: put these into a "
+                     "folder " +
+                     (is_train ? "test" : "train") + ", or rename " + name +
+                     " where it is a class");
+}
+
+/// Adds the pictures of a part, which lie in `folder`: their classes, where it has folders.
+inline void add_part(std::string const& folder,
+                     picture_groups const& groups,
+                     picture_part part,
+                     std::vector<std::pair<std::string, picture_file>>& found) {
+  if (groups.size() > 1 && groups.contains(""))
+    throw config_error(folder +
+                       ": pictures lie beside folders of pictures, which are classes: put "
+                       "them into one of these, or elsewhere");
+  if (part != picture_part::whole && std::ranges::all_of(groups, [](auto const& one) {
+        return part_named(one.first).has_value();
+      }))
+    throw config_error(folder +
+                       ": a part of a set that has parts again: name it instead of the "
+                       "folder that it lies in");
+  for (auto const& [class_name, group] : groups)
+    for (auto const rest : group.names)
+      found.emplace_back(class_name,
+                         picture_file{.path = folder + class_name +
+                                              (class_name.empty() ? "" : "/") + std::string(rest),
+                                      .part = part});
+}
+
+/// Gives the pictures the numbers of their classes, and the list its order.
+inline void add_classes(std::vector<std::pair<std::string, picture_file>> found,
+                        picture_list& list) {
+  for (auto const& [class_name, file] : found)
+    if (!class_name.empty()) list.class_names.push_back(class_name);
+  std::ranges::sort(list.class_names);
+  auto const repeated = std::ranges::unique(list.class_names);
+  list.class_names.erase(repeated.begin(), repeated.end());
+  for (auto& [class_name, file] : found) {
+    auto const at = std::ranges::lower_bound(list.class_names, class_name);
+    if (!class_name.empty()) file.label = static_cast<std::int32_t>(at - list.class_names.begin());
+    list.files.push_back(std::move(file));
+  }
+  std::ranges::sort(list.files, {}, [](picture_file const& one) {
+    return std::tie(one.part, one.label, one.path);
+  });
 }
 
 }  // namespace detail
 
-/// Lists the pictures (*.png, *.jpg, *.jpeg, in letters of either case) of a folder. Where it has
-/// folders with pictures, each of them is a class, with all pictures below it; otherwise there are
-/// no classes. Hidden files and folders and links to folders are passed over. Throws io_error when
-/// a folder cannot be read; config_error when there are no pictures, or some beside classes.
-inline picture_list list_pictures(std::string const& path) {
-  picture_list list;
-  auto const found = detail::look_into(path, list.left_out);
-  for (auto const& picture : found.pictures) list.files.push_back({picture, -1});
-  for (auto const& folder : found.folders) {
-    auto const before = list.files.size();
-    detail::add_pictures(folder, static_cast<std::int32_t>(list.class_names.size()), list);
-    if (list.files.size() > before) list.class_names.push_back(folder.filename().string());
+/// The classes and parts of pictures that find_pictures found in a folder. Folders named as parts
+/// (part_named) are parts; elsewhere, and in each part, folders are classes, with all pictures
+/// below them, and a part without folders has no classes. A folder that holds one folder of
+/// folders, and nothing else, is entered first. Throws config_error without pictures, for pictures
+/// beside classes, and where it cannot be told whether a folder is a part.
+inline picture_list list_pictures(std::string const& folder, found_pictures const& found) {
+  if (found.names.empty()) {
+    std::string const others = to_string(found.left_out);
+    throw config_error(folder + ": no PNG or JPEG file in it" +
+                       (others.empty() ? "" : "; left out: " + others));
   }
-  if (!found.pictures.empty() && !list.class_names.empty())
-    throw config_error(path +
-                       ": pictures lie beside folders of pictures, which are classes: put "
-                       "them into one of these, or elsewhere");
-  if (list.files.empty())
-    throw config_error(path + ": no PNG or JPEG file in it" +
-                       (list.left_out.empty() ? "" : "; left out: " + to_string(list.left_out)));
-  std::ranges::sort(
-      list.files, {}, [](picture_file const& one) { return std::pair(one.label, one.path); });
+  picture_list list{.folder = folder + (folder.ends_with('/') ? "" : "/"),
+                    .files = {},
+                    .left_out = found.left_out};
+  std::string inside = list.folder;
+  auto groups = detail::group_pictures({found.names.begin(), found.names.end()});
+  while (groups.size() == 1 && !groups.begin()->second.has_own &&
+         !part_named(groups.begin()->first)) {
+    inside += groups.begin()->first + '/';
+    groups = detail::group_pictures(detail::picture_names(groups.begin()->second.names));
+    list.inner_folder = inside;
+  }
+  std::vector<std::pair<std::string, picture_file>> pictures;
+  auto const parts = detail::find_parts(inside, groups);
+  for (auto const& [part, name] : parts) {
+    list.part_folders[part] = inside + name;
+    auto const within = detail::group_pictures(groups.at(name).names);
+    detail::add_part(inside + name + '/', within, part, pictures);
+  }
+  if (parts.empty()) detail::add_part(inside, groups, picture_part::whole, pictures);
+  for (auto const& [name, group] : groups) {
+    if (parts.empty() && part_named(name)) list.class_like_part = name;
+    if (!parts.empty() && !part_named(name)) list.left_out.beside_parts += std::ssize(group.names);
+  }
+  detail::add_classes(std::move(pictures), list);
   return list;
+}
+
+/// The same of all pictures in and below a folder. Throws io_error when a folder cannot be read.
+inline picture_list list_pictures(std::string const& folder) {
+  return list_pictures(folder, find_pictures(folder));
+}
+
+/// A picture alone, which is not looked at yet.
+inline picture_list list_picture(std::string const& path) {
+  return {.folder = path.substr(0, path.rfind('/') + 1), .files = {{.path = path}}};
+}
+
+/// A picture's path from the listed folder on.
+inline std::string name_in(picture_list const& list, picture_file const& file) {
+  return file.path.substr(list.folder.size());
 }
 
 }  // namespace mae

@@ -166,6 +166,13 @@ void write(File& file,
 
 }  // namespace detail::safetensors
 
+/// Writes what save_safetensors writes to an open file, which the caller commits. Throws as that.
+inline void write_safetensors(atomic_file& file,
+                              std::span<tensor_entry const> tensors,
+                              safetensors_metadata const& metadata = {}) {
+  detail::safetensors::write(file, tensors, metadata);
+}
+
 /// Replaces the file at `path` by one with these tensors, in this order, as a whole or not at all
 /// (atomic_file), without a copy of their bytes. It carries a hash of all its bytes, in the
 /// metadata entry `mae.hash`: XXH64, seed 0, of the file with the hash's own 16 digits taken as
