@@ -47,6 +47,14 @@ TEST_CASE("a file is read whole, up to the given size") {
   CHECK(mae::read_file(folder.path() / "empty", 0).empty());
 }
 
+TEST_CASE("a path with a NUL is refused, not cut") {
+  mae_test::temporary_folder const folder;
+  auto const path = (folder.path() / "file").string();
+  std::ofstream(path) << "bytes";
+  REQUIRE(mae::read_file(path, 5).size() == 5);
+  CHECK(refusal(path + std::string("\0.png", 5)) == EINVAL);
+}
+
 TEST_CASE("a sparse file of a terabyte is refused before memory is taken") {
   mae_test::temporary_folder const folder;
   auto const path = folder.path() / "sparse";

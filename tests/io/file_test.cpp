@@ -162,6 +162,18 @@ TEST_CASE("atomic_file leaves the old file when it is dropped") {
   CHECK(folder.entries() == 1);
 }
 
+TEST_CASE("a path with a NUL is refused, not cut") {
+  mae_test::temporary_folder const folder;
+  std::string const path = folder.path() / "file";
+  std::string const longer = path + std::string("\0.txt", 5);
+  mae::atomic_file file(path);
+  file.write(bytes_of("old"));
+  file.commit();
+  CHECK(error_of([&] { mae::input_file const input(longer); }, longer) == EINVAL);
+  CHECK(error_of([&] { mae::atomic_file const output(longer); }, longer) == EINVAL);
+  CHECK(contents(path) == "old");
+}
+
 TEST_CASE("two atomic_files of one path do not disturb each other") {
   mae_test::temporary_folder const folder;
   std::string const path = folder.file("a");

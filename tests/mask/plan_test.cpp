@@ -60,6 +60,29 @@ TEST_CASE("ties go to the lower position") {
   CHECK(listed(planned({1, 1}, {0.0F, -0.0F}).visible(0)) == positions{0});
 }
 
+TEST_CASE("an image that the plan does not have is refused") {
+  mae::mask_plan plan(2, 4);
+  std::vector<float> const scores{0, 1, 2, 3};
+  for (index_t const image : {index_t{-1}, index_t{2}, std::numeric_limits<index_t>::max()}) {
+    std::string const sentence =
+        "mask of image " + std::to_string(image) + " of the batch: the batch has 2 images";
+    CHECK_THROWS_WITH_AS(plan.assign(image, {1, 1}, scores), sentence.c_str(), mae::config_error);
+  }
+}
+
+TEST_CASE("a plan of sizes that no memory has is refused") {
+  constexpr index_t most = std::numeric_limits<index_t>::max();
+  CHECK_THROWS_AS(mae::mask_plan(-1, 4), mae::config_error);
+  CHECK_THROWS_AS(mae::mask_plan(1, -4), mae::config_error);
+  CHECK_THROWS_AS(mae::mask_plan(1, index_t{1} << 31U), mae::config_error);
+  CHECK_THROWS_AS(mae::mask_plan(most / 3, 4), mae::config_error);
+  CHECK_THROWS_AS(mae::mask_plan::all_visible(-1, 4), mae::config_error);
+  mae::mask_plan plan(1, 4);
+  CHECK_THROWS_AS(plan.resize(-1, 4), mae::config_error);
+  CHECK(plan.images() == 1);
+  CHECK(mae::mask_plan(0, 4).total() == mask_counts{});
+}
+
 TEST_CASE("infinite scores are ordered like others") {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   auto const plan = planned({1, 1}, {infinity, 3.0F, -infinity});

@@ -109,6 +109,33 @@ TEST_CASE("a moved model works on with the same parameters") {
   CHECK(assigned.forward(images, plan).prediction != before.prediction);
 }
 
+TEST_CASE("a plan without targets has no loss, yet paints whole images") {
+  odd_model const model({.seed = 3});
+  auto const images = mae_test::random_images(odd_config, 2, 1);
+  auto const all = mae::mask_plan::all_visible(2, odd_config.num_patches());
+  char const* const sentence = "the mask plan has no patch to predict, so that there is no loss";
+  CHECK_THROWS_WITH_AS(model.forward(images, all), sentence, mae::config_error);
+  CHECK_THROWS_WITH_AS(
+      model.forward({}, mae::mask_plan(0, odd_config.num_patches())), sentence, mae::config_error);
+  CHECK(model.reconstruct(images, all).size() == images.size());
+}
+
+TEST_CASE("parameters can be set at once, statistics and epsilons only where they can be used") {
+  auto const images = mae_test::random_images(odd_config, 2, 1);
+  auto const plan = mae_test::random_plan(odd_config, {{3, 9}, {5, 4}}, 2);
+  odd_model model({.seed = 3});
+  odd_model const other({.seed = 4});
+  auto const values = other.parameters().values();
+  model.set_parameters(values);
+  CHECK(model.forward(images, plan).prediction == other.forward(images, plan).prediction);
+  CHECK_THROWS_AS(model.set_parameters(values.first(1)), mae::config_error);
+  CHECK_THROWS_AS(model.set_statistics({.mean = {0}, .deviation = {1}}), mae::config_error);
+  CHECK_THROWS_AS(model.set_norm_epsilon(-1e-6), mae::config_error);
+  CHECK_THROWS_AS(odd_model({.norm_epsilon = 0}), mae::config_error);
+  CHECK(model.statistics() == mae::pixel_statistics{});
+  CHECK(model.forward(images, plan).prediction == other.forward(images, plan).prediction);
+}
+
 TEST_CASE("a model whose sizes have become values says the same") {
   odd_model model({.seed = 3});
   auto const images = mae_test::random_images(odd_config, 2, 1);

@@ -1,3 +1,4 @@
+#include "forked_child.hpp"
 #include "model_images.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
@@ -11,6 +12,7 @@
 #include <mae/model/configs.hpp>
 #include <mae/model/encoder.hpp>
 #include <mae/model/network.hpp>
+#include <mae/model/parameters.hpp>
 #include <mae/model/reconstruction.hpp>
 #include <mae/model/shard.hpp>
 #include <mae/model/weights.hpp>
@@ -21,8 +23,10 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -36,6 +40,9 @@ using backend = mae::eigen_backend<float>;
 using encoder_type = mae::encoder<odd_config, backend>;
 
 static_assert(encoder_type::width == 20);
+// A reference through which parameters change would leave what products read as it was.
+static_assert(std::is_same_v<decltype(std::declval<encoder_type&>().parameters()),
+                             mae::parameter_block<backend> const&>);
 static_assert(encoder_type::num_tokens == 13);
 static_assert(encoder_type::feature_width(pooling::class_token) == 20);
 static_assert(encoder_type::feature_width(pooling::mean) == 20);
@@ -201,9 +208,39 @@ TEST_CASE("features follow the parameters") {
   encoder_type const other(8);
   auto const given = images();
   auto const before = encoder.features(given, pooling::mean);
-  std::ranges::copy(other.parameters().values(), encoder.parameters().values().begin());
+  encoder.set_parameters(other.parameters().values());
   CHECK(encoder.features(given, pooling::mean) != before);
   CHECK(encoder.features(given, pooling::mean) == other.features(given, pooling::mean));
+  auto const values = other.parameters().values();
+  CHECK_THROWS_AS(encoder.set_parameters(values.first(values.size() - 1)), mae::config_error);
+  CHECK(encoder.features(given, pooling::mean) == other.features(given, pooling::mean));
+}
+
+TEST_CASE("statistics and an epsilon that cannot be are refused, and change nothing") {
+  encoder_type encoder(5);
+  auto const before = encoder.features(images(), pooling::mean);
+  CHECK_THROWS_WITH_AS(encoder.set_statistics({{0.5, 0.5, 0.5}, {1, 1, 1}, 1}),
+                       "pixel statistics: 3 means and 3 deviations for images of 4 channels",
+                       mae::config_error);
+  CHECK_THROWS_AS(encoder.set_statistics({{0, 0, 0, 0}, {1, 1, 0, 1}, 1}), mae::config_error);
+  CHECK_THROWS_AS(encoder.set_norm_epsilon(0), mae::config_error);
+  CHECK_THROWS_AS(encoder.set_norm_epsilon(std::numeric_limits<double>::infinity()),
+                  mae::config_error);
+  CHECK_THROWS_AS(encoder_type(5, backend{}, std::numeric_limits<double>::quiet_NaN()),
+                  mae::config_error);
+  CHECK(encoder.features(images(), pooling::mean) == before);
+}
+
+TEST_CASE("an encoder made before a fork has the same bits after it") {
+  encoder_type const encoder(9, backend(3));
+  auto const given = images();
+  auto const one = std::span(given).first(static_cast<std::size_t>(odd_config.image.values()));
+  auto const expected = encoder.features(given, pooling::both);
+  auto const expected_one = encoder.features(one, pooling::both);
+  CHECK(mae_test::holds_in_child([&] {
+    return encoder.features(given, pooling::both) == expected &&
+           encoder.features(one, pooling::both) == expected_one;
+  }));
 }
 
 TEST_CASE("images cut short and datasets of other images are refused") {

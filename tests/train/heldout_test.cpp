@@ -1,11 +1,15 @@
 #include "small_training.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/data/channel_statistics.hpp>
+#include <mae/data/dataset.hpp>
 #include <mae/data/normalise.hpp>
+#include <mae/data/resized_dataset.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/mask/ramped.hpp>
@@ -37,6 +41,16 @@ mae_test::small_model<Mask> make_model(small_dataset const& images,
   model.set_statistics(mae::channel_statistics(images, model.backend().threads()));
   return model;
 }
+
+struct no_images {
+  mae::image_extent extent() const { return small_config.image; }
+  index_t size() const { return 0; }
+  double pixel_scale() const { return 1; }
+  index_t label(index_t /*index*/) const { return -1; }
+  index_t num_classes() const { return 0; }
+  void read(index_t /*index*/, std::span<float> /*pixels*/) const { FAIL("no image is there"); }
+};
+static_assert(mae::Dataset<no_images>);
 
 /// The same by its definition: image after image, through the model's public forward pass.
 mae::heldout_loss plain_loss(auto const& model, small_dataset const& images, index_t count) {
@@ -104,4 +118,27 @@ TEST_CASE("the model's own mask policy, its threads and a repetition change no b
   check(ramped);
   check(make_model(images, 1));
   check(make_model(images, 5));
+}
+
+TEST_CASE("a model without statistics takes images as they are") {
+  auto const images = mae_test::painted_images(20, 3);
+  mae_test::small_model<> const model({.seed = 5});
+  REQUIRE(model.statistics().mean.empty());
+  auto const loss = mae::evaluate_heldout(model, images);
+  auto const expected = plain_loss(model, images, 20);
+  CHECK(loss.loss == doctest::Approx(expected.loss).epsilon(1e-5));
+  CHECK(loss.baseline == doctest::Approx(expected.baseline).epsilon(1e-5));
+}
+
+TEST_CASE("no images, and images of another extent, have no held-out loss") {
+  auto const images = mae_test::painted_images(4, 3);
+  auto const model = make_model(images);
+  no_images const nothing;
+  CHECK_THROWS_WITH_AS(mae::evaluate_heldout(model, nothing),
+                       "a dataset without images has no held-out loss",
+                       mae::config_error);
+  mae::resized_dataset const larger(images, {.height = 32, .width = 32});
+  CHECK_THROWS_WITH_AS(mae::evaluate_heldout(model, larger),
+                       "images of 32x32x3 for a model of images of 16x16x3",
+                       mae::config_error);
 }

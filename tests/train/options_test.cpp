@@ -1,10 +1,12 @@
 #include <mae/core/error.hpp>
+#include <mae/core/types.hpp>
 #include <mae/train/options.hpp>
 
 #include <doctest/doctest.h>
 
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -24,6 +26,7 @@ std::string refusal(Change const& change) {
 
 using options_type = mae::training_options;
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
@@ -40,6 +43,22 @@ TEST_CASE("the default options are accepted, and so are the limits of what is") 
                      .beta2 = 0,
                      .clip = 0,
                      .augment = {.crop_min = 1}};
+        }).empty());
+}
+
+TEST_CASE("batches whose product with their number overflows are refused") {
+  char const* const sentence =
+      "the images of a step, batch size times accumulated batches, must be fewer than 2^31";
+  constexpr mae::index_t most = std::numeric_limits<mae::index_t>::max();
+  for (auto const& [batch, accumulate] : std::vector<std::pair<mae::index_t, mae::index_t>>{
+           {most, 2}, {2, most}, {most, most}, {1 << 16, 1 << 15}, {mae::index_t{1} << 31, 1}})
+    CHECK(refusal([&](options_type& o) {
+            o.batch_size = batch;
+            o.accumulate = accumulate;
+          }) == sentence);
+  CHECK(refusal([](options_type& o) {
+          o.batch_size = (1 << 16) - 1;
+          o.accumulate = 1 << 15;
         }).empty());
 }
 
@@ -67,5 +86,17 @@ TEST_CASE("options that cannot be used are refused with a sentence that names th
   for (double const clip : {-1.0, not_a_number})
     CHECK(refusal([&](options_type& o) { o.clip = clip; }) ==
           "the gradient's largest norm must not be negative");
+  for (double const large : {infinity, 1e39}) {
+    CHECK(refusal([&](options_type& o) { o.lr = large; }) ==
+          "the learning rate must be finite, and a float hold it");
+    CHECK(refusal([&](options_type& o) { o.weight_decay = large; }) ==
+          "the weight decay must be finite, and a float hold it");
+    CHECK(refusal([&](options_type& o) { o.epsilon = large; }) ==
+          "AdamW's epsilon must be finite, and a float hold it");
+  }
+  CHECK(refusal([](options_type& o) { o.warmup_epochs = infinity; }) ==
+        "the warm-up must be finite");
+  CHECK(refusal([](options_type& o) { o.clip = infinity; }) ==
+        "the gradient's largest norm must be finite; 0 leaves gradients as they are");
   CHECK(refusal([](options_type& o) { o.augment.crop_min = 0; }).starts_with("the least share"));
 }

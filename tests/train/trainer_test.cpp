@@ -1,3 +1,4 @@
+#include "forked_child.hpp"
 #include "small_training.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
@@ -21,6 +22,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -85,6 +87,22 @@ struct left_hidden {
   }
 };
 static_assert(mae::MaskPolicy<left_hidden>);
+
+/// A mask that says more or less of itself than it does: it shows a quarter of the patches.
+struct bounded_mask {
+  index_t bound = 4;
+
+  index_t max_visible(index_t /*patches*/) const { return bound; }
+  mae::mask_counts counts(mae::mask_context const& image, mae::random_stream& /*random*/) const {
+    return {.visible = image.patches.rows / 4, .target = image.patches.rows / 2};
+  }
+  void score(mae::mask_context const& /*image*/,
+             mae::random_stream& random,
+             std::span<float> scores) const {
+    mae::score_noise(random, scores);
+  }
+};
+static_assert(mae::MaskPolicy<bounded_mask>);
 
 /// A user's objective: whether the patch is brighter than its image.
 struct brightness {
@@ -158,6 +176,53 @@ TEST_CASE("a trainer measures the dataset, unless the model brings statistics") 
   prepared.set_statistics(own);
   mae::trainer const other(prepared, dataset, eleven_steps);
   CHECK(prepared.statistics() == own);
+}
+
+TEST_CASE("trainings of more steps or epochs than numbers have are refused") {
+  bars const dataset;
+  constexpr index_t most = std::numeric_limits<index_t>::max();
+  constexpr index_t most_epochs = std::numeric_limits<std::uint32_t>::max();
+  char const* const sentence = "a training has at most 2^32 - 1 epochs";
+  CHECK(refusal(dataset, {.batch_size = 10, .epochs = most}) == sentence);
+  CHECK(refusal(dataset, {.batch_size = 10, .epochs = most_epochs + 1}) == sentence);
+  CHECK(refusal(dataset, {.batch_size = 10, .steps = most}) == sentence);
+  CHECK(refusal(dataset, {.batch_size = 10, .steps = 5 * most_epochs + 1}) == sentence);
+  auto model = make_model();
+  CHECK(mae::trainer(model, dataset, {.batch_size = 10, .epochs = most_epochs}).total_steps() ==
+        5 * most_epochs);
+}
+
+TEST_CASE("a mask policy that bounds its visible patches by nonsense is refused") {
+  bars const dataset;
+  for (index_t const bound : {index_t{0}, index_t{-3}, index_t{17}}) {
+    mae::autoencoder<small_config, bounded_mask> model({.mask = {bound}});
+    std::string const sentence =
+        "the mask policy's max_visible says " + std::to_string(bound) + " visible patches of 16";
+    CHECK_THROWS_WITH_AS(
+        mae::trainer(model, dataset, {.batch_size = 10}), sentence.c_str(), mae::config_error);
+    CHECK(model.statistics().mean.empty());
+  }
+  mae::autoencoder<small_config, bounded_mask> model({.mask = {3}});
+  mae::trainer trainer(model, dataset, {.batch_size = 10});
+  CHECK_THROWS_WITH_AS(trainer.step(),
+                       "the mask policy shows 4 patches of an image, more than its max_visible, 3",
+                       mae::config_error);
+}
+
+TEST_CASE("a training goes on in a forked child with the same bits") {
+  bars const dataset;
+  auto const parameters_after = [](auto& trainer) {
+    trainer.run();
+    return mae_test::bits_of(trainer.model().parameters().values());
+  };
+  auto model = make_model();
+  mae::trainer trainer(model, dataset, eleven_steps);
+  trainer.step();
+  auto reference = make_model();
+  mae::trainer whole(reference, dataset, eleven_steps);
+  auto const expected = parameters_after(whole);
+  CHECK(mae_test::holds_in_child([&] { return parameters_after(trainer) == expected; }));
+  CHECK(parameters_after(trainer) == expected);
 }
 
 TEST_CASE("steps have the schedule's rates, and the first, of rate 0, moves no parameter") {

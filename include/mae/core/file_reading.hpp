@@ -39,9 +39,16 @@ struct readable_file {
   std::uint64_t size = 0;
 };
 
+/// Whether the system could be told a path as it is: it would take a NUL for the end, and do what
+/// is asked to another file.
+inline bool is_whole_path(std::string const& path) {
+  return path.find('\0') == std::string::npos;
+}
+
 /// Opens a regular file for reading. Never blocks: a pipe without a writer is refused as a folder
 /// is. Throws io_error.
 inline readable_file open_for_reading(std::string const& path) {
+  if (!is_whole_path(path)) throw io_error(path, "open (its name has a NUL)", EINVAL);
   int number = -1;
   do {
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): POSIX declares it so.

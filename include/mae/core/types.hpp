@@ -1,5 +1,7 @@
 #pragma once
 
+#include <mae/core/strict_arithmetic.hpp>
+
 #include <cstddef>
 #include <cstdint>
 

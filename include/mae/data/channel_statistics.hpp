@@ -73,10 +73,11 @@ template <Dataset D>
 /// augmentation: in double, summed in an order that depends on the dataset alone, so that any
 /// number of threads gives the same bits. A channel that is constant, to a float's rounding, gets
 /// the deviation 1: normalised it is 0 everywhere, and nothing is divided by 0. Throws config_error
-/// for the first image that has a pixel which is not finite.
+/// for a dataset without images, and for the first image that has a pixel which is not finite.
 template <Dataset D>
 pixel_statistics channel_statistics(D const& dataset, thread_pool& pool) {
   constexpr index_t images_a_chunk = 256;
+  if (dataset.size() < 1) throw config_error("a dataset without images has no pixel statistics");
   index_t const channels = dataset.extent().channels;
   auto const values = static_cast<std::size_t>(dataset.extent().values());
   std::vector<std::vector<float>> pixels(static_cast<std::size_t>(pool.size()),

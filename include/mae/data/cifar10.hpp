@@ -90,6 +90,7 @@ inline std::string path_inside(std::string const& folder, std::string const& nam
 /// Throws io_error where `folder` is none, format_error where it is the archive itself.
 inline std::string find_cifar10_folder(std::string const& folder) {
   struct stat status {};
+  if (!is_whole_path(folder)) throw io_error(folder, "open (its name has a NUL)", EINVAL);
   if (::stat(folder.c_str(), &status) != 0) throw io_error(folder, "open as a folder", errno);
   if (S_ISREG(status.st_mode) && folder.ends_with(".gz"))
     throw format_error(folder, 0, "a folder is expected here: unpack the .tar.gz");

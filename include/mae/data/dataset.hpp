@@ -2,9 +2,13 @@
 
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 
+#include <cmath>
 #include <concepts>
+#include <cstddef>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,6 +37,36 @@ struct pixel_statistics {
 
   friend bool operator==(pixel_statistics const&, pixel_statistics const&) = default;
 };
+
+/// What is wrong with statistics for images of so many channels, in words; empty where nothing is.
+/// They are none at all, or for each channel a mean and a positive deviation, of sizes that a float
+/// holds, and so its inverse, since pixels are normalised in float.
+inline std::string problem_of(pixel_statistics const& statistics, index_t channels) {
+  auto const& [mean, deviation, scale] = statistics;
+  constexpr double most = std::numeric_limits<float>::max();
+  if (!(scale > 0) || !std::isfinite(scale))
+    return "the pixel scale is " + decimal_text(scale) + ", it must be positive and finite";
+  if (mean.empty() && deviation.empty()) return {};
+  if (static_cast<index_t>(mean.size()) != channels ||
+      static_cast<index_t>(deviation.size()) != channels)
+    return std::to_string(mean.size()) + " means and " + std::to_string(deviation.size()) +
+           " deviations for images of " + std::to_string(channels) + " channels";
+  for (std::size_t c = 0; c < mean.size(); ++c) {
+    if (!(std::abs(mean[c]) <= most))
+      return "the mean of channel " + std::to_string(c) + " is " + decimal_text(mean[c]) +
+             ", it must be a number that a float holds";
+    if (!(deviation[c] >= 1 / most && deviation[c] <= most && 1 / deviation[c] >= 1 / most))
+      return "the deviation of channel " + std::to_string(c) + " is " + decimal_text(deviation[c]) +
+             ", it must be positive, and a float hold it and its inverse";
+  }
+  return {};
+}
+
+/// Throws config_error for statistics that problem_of finds fault with.
+inline void require_valid(pixel_statistics const& statistics, index_t channels) {
+  if (std::string const problem = problem_of(statistics, channels); !problem.empty())
+    throw config_error("pixel statistics: " + problem);
+}
 
 /// An extent in words: "32x32x3".
 inline std::string to_string(image_extent const& extent) {

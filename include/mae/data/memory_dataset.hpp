@@ -56,6 +56,7 @@ class memory_dataset {
                              image_labels labels = {}) {
     return memory_dataset(nullptr, pixels, format, std::move(labels));
   }
+  static void view(std::vector<T>&& must_outlive_views, image_format, image_labels = {}) = delete;
 
   image_extent extent() const noexcept { return extent_; }
   index_t size() const noexcept { return size_; }

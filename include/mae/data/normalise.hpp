@@ -8,11 +8,12 @@
 
 namespace mae {
 
-/// From scaled units to the network's input, in place: (x - mean) / deviation of x's channel.
-/// `pixels` (..., C), channel fastest.
+/// From scaled units to the network's input, in place: (x - mean) / deviation of x's channel; as
+/// they are without statistics. `pixels` (..., C), channel fastest.
 inline void normalise_pixels(std::span<float> pixels, pixel_statistics const& statistics) {
   std::size_t const channels = statistics.mean.size();
-  assert(statistics.deviation.size() == channels && pixels.size() % channels == 0);
+  assert(statistics.deviation.size() == channels);
+  assert(channels == 0 || pixels.size() % channels == 0);
   for (std::size_t c = 0; c < channels; ++c) {
     auto const mean = static_cast<float>(statistics.mean[c]);
     auto const factor = static_cast<float>(1.0 / statistics.deviation[c]);
@@ -24,7 +25,8 @@ inline void normalise_pixels(std::span<float> pixels, pixel_statistics const& st
 /// The inverse of normalise_pixels, to a float's rounding.
 inline void denormalise_pixels(std::span<float> pixels, pixel_statistics const& statistics) {
   std::size_t const channels = statistics.mean.size();
-  assert(statistics.deviation.size() == channels && pixels.size() % channels == 0);
+  assert(statistics.deviation.size() == channels);
+  assert(channels == 0 || pixels.size() % channels == 0);
   for (std::size_t c = 0; c < channels; ++c) {
     auto const mean = static_cast<float>(statistics.mean[c]);
     auto const deviation = static_cast<float>(statistics.deviation[c]);

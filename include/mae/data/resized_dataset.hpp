@@ -38,7 +38,8 @@ class resized_dataset {
       : dataset_(std::move(dataset)), extent_(dataset_.extent()), kind_(interpolation::bicubic) {}
 
   /// The dataset whose images are resampled.
-  D const& original() const { return dataset_; }
+  D const& original() const& { return dataset_; }
+  D const& original() const&& = delete;
 
   image_extent extent() const { return extent_; }
   index_t size() const { return dataset_.size(); }

@@ -20,11 +20,12 @@ class subset {
   /// Throws config_error for a range that the dataset does not have.
   subset(D const& dataset, index_t first, index_t size)
       : dataset_(&dataset), first_(first), size_(size) {
-    if (first < 0 || size < 1 || first + size > dataset.size())
+    if (first < 0 || size < 1 || size > dataset.size() || first > dataset.size() - size)
       throw config_error("a subset of " + std::to_string(size) + " images from image " +
                          std::to_string(first) + " on, of a dataset of " +
                          std::to_string(dataset.size()));
   }
+  subset(D const&& must_outlive_the_subset, index_t first, index_t size) = delete;
 
   image_extent extent() const { return dataset_->extent(); }
   index_t size() const { return size_; }

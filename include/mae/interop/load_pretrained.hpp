@@ -62,9 +62,9 @@ inline void require_same_shape(pretrained_model const& found, tensor_spec const&
 template <class Target>
 void put_values(Target& target, pretrained_model const& found, pretrained_parts parts) {
   using T = typename Target::scalar;
-  auto const lane = target.backend().make_lane();
-  std::vector<T> values(target.parameters().values().size());
-  lane.download(std::span<T const>(target.parameters().values()), std::span(values));
+  std::span<T const> const present = target.parameters().values();
+  std::vector<T> values(present.size());
+  target.backend().make_lane().download(present, std::span(values));
   for (auto const& tensor : target.layout().tensors()) {
     bool const is_decoder = tensor.name.starts_with("decoder_") || tensor.name == "mask_token";
     if (is_decoder && parts == pretrained_parts::encoder) continue;
@@ -75,9 +75,9 @@ void put_values(Target& target, pretrained_model const& found, pretrained_parts 
   }
   auto statistics = found.statistics();
   double const epsilon = found.norm_epsilon();
-  lane.upload(std::span<T const>(values), target.parameters().values());
-  target.set_norm_epsilon(epsilon);
   if (!statistics.mean.empty()) target.set_statistics(std::move(statistics));
+  target.set_norm_epsilon(epsilon);
+  target.set_parameters(values);
 }
 
 /// The same of a checkpoint for images of any size.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/core/error.hpp>
+#include <mae/core/file_reading.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/interop/huggingface_config.hpp>
@@ -18,6 +19,7 @@
 #include <mae/model/layout.hpp>
 #include <mae/model/staging.hpp>
 
+#include <cerrno>
 #include <cstddef>
 #include <filesystem>
 #include <span>
@@ -120,6 +122,7 @@ inline void save_pretrained(std::string const& path,
   auto const config =
       huggingface_config_text(detail::huggingface_config_of(model), model.has_decoder);
   auto const preprocessor = detail::preprocessor_of(model);
+  if (!is_whole_path(path)) throw io_error(path, "create (its name has a NUL)", EINVAL);
   detail::make_parents(path);
   folder_change change(path);
   change.remove("model.safetensors.index.json");  // another model's

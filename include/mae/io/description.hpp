@@ -86,17 +86,16 @@ inline pixel_statistics parse_statistics(std::string const& file,
   };
   pixel_statistics statistics{.mean = entry("pixel_mean"), .deviation = entry("pixel_deviation")};
   auto const scale = entry("pixel_scale");
+  auto const refuse = [&](std::string const& why) {
+    throw format_error(file,
+                       8,
+                       "metadata: the pixel statistics do not fit " + std::to_string(channels) +
+                           " channels: " + why);
+  };
   bool const none = statistics.mean.empty() && statistics.deviation.empty();
-  bool whole = std::ssize(statistics.mean) == channels &&
-               std::ssize(statistics.deviation) == channels && scale.size() == 1 &&
-               scale.front() > 0;
-  for (double const deviation : statistics.deviation) whole = whole && deviation > 0;
-  if (!none && !whole)
-    throw format_error(
-        file,
-        8,
-        "metadata: the pixel statistics do not fit " + std::to_string(channels) + " channels");
+  if (scale.size() > 1 || (scale.empty() && !none)) refuse("pixel_scale must be one number");
   if (!scale.empty()) statistics.scale = scale.front();
+  if (auto const problem = problem_of(statistics, channels); !problem.empty()) refuse(problem);
   return statistics;
 }
 

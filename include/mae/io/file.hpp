@@ -33,8 +33,12 @@ auto uninterrupted(Call call) {
   }
 }
 
-/// Opens a file; -1 when that fails.
+/// Opens a file; -1 when that fails, as for a path that is_whole_path refuses.
 inline int open_file(std::string const& path, int flags, mode_t mode = 0) {
+  if (!is_whole_path(path)) {
+    errno = EINVAL;
+    return -1;
+  }
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): POSIX declares it so.
   return uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
 }

@@ -103,8 +103,8 @@ void load_model(std::string const& path, Model& model) {
   reject_unknown_tensors(file, path, model.layout(), {"optimizer."});
   auto const values = read_tensors<typename Model::scalar>(file, path, model.layout());
   auto statistics = parse_statistics(path, file.metadata(), model.sizes().config.image.channels);
-  model.backend().make_lane().upload(values.span(), model.parameters().values());
   if (!statistics.mean.empty()) model.set_statistics(std::move(statistics));
+  model.set_parameters(values.span());
 }
 
 /// Loads the encoder of an encoder's or a whole model's file, whatever decoder it was trained with.
@@ -118,7 +118,7 @@ encoder<Config, B> load_encoder(std::string const& path, B backend = B{}) {
   encoder<Config, B> loaded(0, std::move(backend), parse_norm_epsilon(path, file.metadata(), 1e-6));
   reject_unknown_tensors(file, path, loaded.layout(), {"decoder_", "mask_token", "optimizer."});
   auto const values = read_tensors<typename B::scalar>(file, path, loaded.layout());
-  loaded.backend().make_lane().upload(values.span(), loaded.parameters().values());
+  loaded.set_parameters(values.span());
   loaded.set_statistics(parse_statistics(path, file.metadata(), Config.image.channels));
   return loaded;
 }

@@ -4,7 +4,9 @@
 #include <mae/core/types.hpp>
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <string>
@@ -28,7 +30,9 @@ struct mask_counts {
 class mask_plan {
  public:
   mask_plan() = default;
-  /// Room for `images` plans over `patches` patches each, to be filled by `assign`.
+  /// Room for `images` plans over `patches` patches each, to be filled by `assign`. Throws
+  /// config_error for sizes below 0, and for more than 2^31 - 1 patches of an image or than memory
+  /// has numbers for.
   mask_plan(index_t images, index_t patches) { resize(images, patches); }
 
   /// Every patch of every image visible, no targets: what inference takes.
@@ -41,8 +45,12 @@ class mask_plan {
     return plan;
   }
 
-  /// Empties the plan; allocates only beyond the largest size seen.
+  /// Empties the plan; allocates only beyond the largest size seen. Throws as the constructor.
   void resize(index_t images, index_t patches) {
+    constexpr index_t most = std::numeric_limits<patch_index>::max();
+    if (images < 0 || patches < 0 || patches > most || images > most_positions / (patches + 1))
+      throw config_error("a mask plan for " + std::to_string(images) + " images of " +
+                         std::to_string(patches) + " patches");
     images_ = images;
     patches_ = patches;
     order_.resize(static_cast<std::size_t>(images * patches));
@@ -52,8 +60,8 @@ class mask_plan {
   /// Plans one image by the law that every policy shares (He et al. 2021, the official code's
   /// argsort of noise): the `visible` patches of lowest score are seen, the next `target`
   /// predicted. Ties go to the lower position. Distinct images may be assigned from distinct
-  /// threads. `scores` (N). Throws config_error for a NaN score, visible < 1, target < 1 or a sum
-  /// beyond N.
+  /// threads. `scores` (N). Throws config_error for an image outside [0, images()), a NaN score,
+  /// visible < 1, target < 1 or a sum beyond N.
   void assign(index_t image, mask_counts counts, std::span<float const> scores) {
     check(image, counts, scores);
     patch_index* const first = order(image);
@@ -73,7 +81,10 @@ class mask_plan {
   index_t images() const { return images_; }
   /// N, the patches an image has at most.
   index_t patches() const { return patches_; }
-  mask_counts counts(index_t image) const { return counts_[static_cast<std::size_t>(image)]; }
+  mask_counts counts(index_t image) const {
+    assert(image >= 0 && image < images_);
+    return counts_[static_cast<std::size_t>(image)];
+  }
   /// The positions of the visible patches, ascending.
   std::span<patch_index const> visible(index_t image) const {
     return {order(image), static_cast<std::size_t>(counts(image).visible)};
@@ -109,6 +120,8 @@ class mask_plan {
     auto const refuse = [image](std::string const& why) {
       throw config_error("mask of image " + std::to_string(image) + " of the batch: " + why);
     };
+    if (image < 0 || image >= images_)
+      refuse("the batch has " + std::to_string(images_) + " images");
     if (static_cast<index_t>(scores.size()) != patches_)
       refuse(std::to_string(scores.size()) + " scores for " + std::to_string(patches_) +
              " patches");
@@ -121,6 +134,10 @@ class mask_plan {
       if (std::isnan(scores[static_cast<std::size_t>(i)]))
         refuse("the score of patch " + std::to_string(i) + " is not a number");
   }
+
+  /// No allocation is larger.
+  static constexpr index_t most_positions =
+      std::numeric_limits<index_t>::max() / static_cast<index_t>(sizeof(patch_index));
 
   index_t images_ = 0;
   index_t patches_ = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mae/core/error.hpp>
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
@@ -8,6 +9,7 @@
 #include <concepts>
 #include <cstdint>
 #include <span>
+#include <string>
 
 namespace mae {
 
@@ -40,7 +42,18 @@ concept MaskPolicy = std::movable<M> && requires(M const& mask,
   { mask.score(image, random, scores) } -> std::same_as<void>;
 };
 
-/// Plans one image of a batch by a policy. `scores` (N) is scratch memory.
+/// The policy's max_visible, for which memory is taken. Throws config_error outside [1, patches].
+template <MaskPolicy Mask>
+index_t checked_max_visible(Mask const& mask, index_t patches) {
+  index_t const most = mask.max_visible(patches);
+  if (most < 1 || most > patches)
+    throw config_error("the mask policy's max_visible says " + std::to_string(most) +
+                       " visible patches of " + std::to_string(patches));
+  return most;
+}
+
+/// Plans one image of a batch by a policy. `scores` (N) is scratch memory. Throws config_error for
+/// counts or scores that cannot be, and for more visible patches than the policy's max_visible.
 template <MaskPolicy Mask>
 void plan_image(mask_plan& plan,
                 index_t image,
@@ -49,6 +62,9 @@ void plan_image(mask_plan& plan,
                 random_stream& random,
                 std::span<float> scores) {
   mask_counts const counts = mask.counts(context, random);
+  if (index_t const most = mask.max_visible(plan.patches()); counts.visible > most)
+    throw config_error("the mask policy shows " + std::to_string(counts.visible) +
+                       " patches of an image, more than its max_visible, " + std::to_string(most));
   mask.score(context, random, scores);
   plan.assign(image, counts, scores);
 }

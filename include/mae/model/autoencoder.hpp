@@ -57,17 +57,28 @@ class sized_autoencoder {
   parameter_layout const& layout() const { return parameters_.layout(); }
   parameter_block<B>& parameters() { return parameters_; }
   parameter_block<B> const& parameters() const { return parameters_; }
+  /// Takes all parameters from the host's memory, laid out as layout() says, padding included.
+  /// Throws config_error for another number of values.
+  void set_parameters(std::span<scalar const> values) {
+    parameters_.assign(parts_.backend, values);
+  }
   network_weights<scalar const> const& weights() const { return values_; }
   network_sizes const& sizes() const { return sizes_; }
-  /// Of every layer norm: that of a file which was trained with another.
-  void set_norm_epsilon(double epsilon) { sizes_.norm_epsilon = epsilon; }
+  /// Of every layer norm: that of a file which was trained with another. Throws config_error unless
+  /// positive and finite.
+  void set_norm_epsilon(double epsilon) { sizes_.norm_epsilon = checked_norm_epsilon(epsilon); }
 
   /// What maps a dataset's values to the network's input; a trainer sets it, a checkpoint keeps it.
   pixel_statistics const& statistics() const { return statistics_; }
-  void set_statistics(pixel_statistics statistics) { statistics_ = std::move(statistics); }
+  /// Throws config_error for statistics of other channels, and where normalising by them cannot be.
+  void set_statistics(pixel_statistics statistics) {
+    require_valid(statistics, sizes_.config.image.channels);
+    statistics_ = std::move(statistics);
+  }
 
   /// Masks images as the plan says and predicts the targets. `images` (B, H, W, C), already
-  /// normalised. Throws config_error when the plan has another number of images or patches.
+  /// normalised. Throws config_error when the plan has another number of images or patches, or no
+  /// targets at all.
   forward_result<scalar> forward(std::span<float const> images, mask_plan const& plan) const {
     return forward_images(parts_.backend, sizes_, values_, parts_.objective, images, plan);
   }
@@ -82,7 +93,9 @@ class sized_autoencoder {
  protected:
   sized_autoencoder(model_config const& checked, parts made_of)
       : parts_(std::move(made_of)),
-        sizes_{checked, parts_.objective.target_width(checked), parts_.norm_epsilon},
+        sizes_{checked,
+               parts_.objective.target_width(checked),
+               checked_norm_epsilon(parts_.norm_epsilon)},
         parameters_(layout_of(sizes_, parts_.linears)),
         values_{bind_encoder<scalar const>(layout(), checked, parameters_.values().data()),
                 bind_decoder<scalar const>(layout(), checked, parameters_.values().data())} {

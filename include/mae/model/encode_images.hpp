@@ -55,6 +55,8 @@ template <Dataset D>
 read_image reader_of(D const& dataset) {
   return [&dataset](index_t image, std::span<float> pixels) { dataset.read(image, pixels); };
 }
+template <Dataset D>
+read_image reader_of(D const&& must_outlive_the_reader) = delete;
 
 namespace detail {
 
@@ -113,7 +115,7 @@ class image_encoder {
 
   /// Cuts the pixels into the patches of the shard's image `number`.
   void cut(scratch& mine, pixel_statistics const& statistics, index_t number) {
-    if (!statistics.mean.empty()) normalise_pixels(mine.pixels, statistics);
+    normalise_pixels(mine.pixels, statistics);
     patchify(mine.pixels,
              config_.image,
              config_.patch,

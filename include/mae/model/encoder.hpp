@@ -41,18 +41,25 @@ class sized_encoder {
 
   B const& backend() const { return backend_; }
   double norm_epsilon() const { return norm_epsilon_; }
-  void set_norm_epsilon(double epsilon) { norm_epsilon_ = epsilon; }
+  /// Throws config_error unless positive and finite.
+  void set_norm_epsilon(double epsilon) { norm_epsilon_ = checked_norm_epsilon(epsilon); }
   parameter_layout const& layout() const { return parameters_.layout(); }
-  /// To change them: call it anew for every change, since what products read is made anew after it.
-  parameter_block<B>& parameters() {
+  /// To be read: products read a packed copy, which set_parameters lets be made anew.
+  parameter_block<B> const& parameters() const { return parameters_; }
+  /// Takes all parameters from the host's memory, laid out as layout() says, padding included.
+  /// Throws config_error for another number of values.
+  void set_parameters(std::span<scalar const> values) {
+    parameters_.assign(backend_, values);
     std::lock_guard const lock(cache_->mutex);
     cache_->is_current = false;
-    return parameters_;
   }
-  parameter_block<B> const& parameters() const { return parameters_; }
   /// What maps a dataset's values to the network's input; identity where empty.
   pixel_statistics const& statistics() const { return statistics_; }
-  void set_statistics(pixel_statistics statistics) { statistics_ = std::move(statistics); }
+  /// Throws config_error for statistics of other channels, and where normalising by them cannot be.
+  void set_statistics(pixel_statistics statistics) {
+    require_valid(statistics, config_.image.channels);
+    statistics_ = std::move(statistics);
+  }
 
   model_config const& sizes() const { return config_; }
   /// N + 1, the tokens of an image.
@@ -90,7 +97,7 @@ class sized_encoder {
   sized_encoder(model_config const& checked, std::uint64_t seed, B backend, double norm_epsilon)
       : config_(checked),
         backend_(std::move(backend)),
-        norm_epsilon_(norm_epsilon),
+        norm_epsilon_(checked_norm_epsilon(norm_epsilon)),
         parameters_(layout_of(checked)),
         weights_(bind_encoder<scalar const>(layout(), checked, parameters_.values().data())) {
     parameters_.initialise(backend_, checked, seed);
@@ -192,13 +199,12 @@ template <class Model, class Encoder>
 void copy_encoder(Model const& model, Encoder& copy) {
   host_values<typename Model::backend_type> const values(model.backend(),
                                                          model.parameters().values());
-  auto const lane = model.backend().make_lane();
-  auto& parameters = copy.parameters();
+  std::vector<typename Model::scalar> taken(static_cast<std::size_t>(copy.layout().size()));
   for (auto const& tensor : copy.layout().tensors())
-    lane.upload(
-        values.span().subspan(static_cast<std::size_t>(model.layout().find(tensor.name).offset),
-                              static_cast<std::size_t>(tensor.size())),
-        parameters.tensor(tensor.name));
+    std::copy_n(values.span().data() + model.layout().find(tensor.name).offset,
+                tensor.size(),
+                taken.data() + tensor.offset);
+  copy.set_parameters(taken);
   copy.set_statistics(model.statistics());
 }
 

@@ -2,6 +2,8 @@
 
 #include <mae/backend/concept.hpp>
 #include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/model/capacity.hpp>
@@ -16,6 +18,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <cstddef>
 #include <span>
 #include <utility>
@@ -29,6 +32,14 @@ struct network_sizes {
   index_t target_width = 0;    // values predicted for a patch
   double norm_epsilon = 1e-6;  // of every layer norm
 };
+
+/// Returns a layer norm's epsilon. Throws config_error unless it is positive and finite.
+inline double checked_norm_epsilon(double epsilon) {
+  if (!(epsilon > 0) || !std::isfinite(epsilon))
+    throw config_error("the layer norms' epsilon must be positive and finite, it is " +
+                       decimal_text(epsilon));
+  return epsilon;
+}
 
 /// Room for a pass's largest products, of weights' gradients and of attention.
 template <Lane L>

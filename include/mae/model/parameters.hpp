@@ -3,6 +3,7 @@
 #include <mae/backend/concept.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/model/initialise.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/model/weights.hpp>
@@ -31,8 +32,17 @@ class parameter_block {
     } else {
       host_buffer<scalar> start(layout_.size());
       initialise_parameters(layout_, config, seed, start.span());
-      backend.make_lane().upload(std::span<scalar const>(start.span()), values());
+      assign(backend, start.span());
     }
+  }
+
+  /// Takes the values of the whole block, padding included, from the host's memory. Throws
+  /// config_error for another number of them.
+  void assign(B const& backend, std::span<scalar const> host_values) {
+    if (host_values.size() != values().size())
+      throw config_error(std::to_string(host_values.size()) + " values for a model of " +
+                         std::to_string(values().size()));
+    backend.make_lane().upload(host_values, values());
   }
 
   parameter_layout const& layout() const { return layout_; }

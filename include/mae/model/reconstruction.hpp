@@ -152,7 +152,8 @@ class image_pass {
 }  // namespace detail
 
 /// Masks a batch as the plan says and predicts its targets. `images` (B, H, W, C), normalised.
-/// Throws config_error when plan and images do not agree.
+/// Throws config_error when plan and images do not agree, and where the plan has no targets: their
+/// mean loss is no number.
 template <Backend B, Objective O, class T = typename B::scalar>
 forward_result<T> forward_images(B const& backend,
                                  network_sizes const& sizes,
@@ -163,6 +164,8 @@ forward_result<T> forward_images(B const& backend,
   detail::check_images(sizes.config, images.size(), plan);
   std::vector<index_t> offsets;
   plan.target_offsets(offsets);
+  if (offsets.back() == 0)
+    throw config_error("the mask plan has no patch to predict, so that there is no loss");
   forward_result<T> result{.targets = offsets.back(), .target_width = sizes.target_width};
   result.prediction.resize(static_cast<std::size_t>(result.targets * sizes.target_width));
 

@@ -2,6 +2,7 @@
 
 #include <mae/core/buffer.hpp>
 #include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
@@ -70,6 +71,8 @@ struct batch_options {
 template <Dataset D, MaskPolicy M, Objective O, class T>
 class batch_loader {
  public:
+  /// Keeps references to all but the statistics and the options. Throws config_error for a dataset
+  /// of another extent than the model's images, and for statistics of other channels.
   batch_loader(D const& dataset,
                M const& mask,
                O const& objective,
@@ -84,6 +87,10 @@ class batch_loader {
         statistics_(std::move(statistics)),
         options_(options),
         threads_(threads) {
+    if (dataset.extent() != config.image)
+      throw config_error("images of " + to_string(dataset.extent()) + " for a model of images of " +
+                         to_string(config.image));
+    require_valid(statistics_, config.image.channels);
     for (int worker = 0; worker < threads.size(); ++worker)
       workers_.emplace_back(config, options.augment.value_or(augmentation{}));
   }

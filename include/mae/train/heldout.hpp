@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
@@ -92,12 +93,14 @@ class shard_loss {
 
 /// The loss on the first `images` images of a dataset (0: all of them). Each image has one fixed
 /// uniform 75% mask, whatever the training's policy, and no augmentation, so that trainings with
-/// different masks can be compared. The same bits for any number of threads.
+/// different masks can be compared. The same bits for any number of threads. Throws config_error
+/// for a dataset without images or of another extent than the model's.
 template <class Model, Dataset D>
 heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t images = 0) {
   using T = typename Model::scalar;
   using B = typename Model::backend_type;
   constexpr index_t chunk = 512;  // images in memory at once
+  if (dataset.size() < 1) throw config_error("a dataset without images has no held-out loss");
   uniform_mask<ratio{3, 4}> const mask{};
   auto& threads = model.backend().threads();
   batch_loader<D, uniform_mask<ratio{3, 4}>, typename Model::objective_type, T> loader(

@@ -4,7 +4,9 @@
 #include <mae/core/types.hpp>
 #include <mae/data/augment.hpp>
 
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -47,15 +49,27 @@ inline void require_valid(training_options const& options) {
   };
   require(options.batch_size > 0, "the batch size must be positive");
   require(options.accumulate > 0, "the number of accumulated batches must be positive");
+  require(options.batch_size <= std::numeric_limits<patch_index>::max() / options.accumulate,
+          "the images of a step, batch size times accumulated batches, must be fewer than 2^31");
   require(options.epochs > 0, "the number of epochs must be positive");
   require(!options.steps || *options.steps > 0, "the number of steps must be positive");
+  // Parameters are floats: what none holds would make all of them infinite in the first step.
+  auto const is_float = [](double value) {
+    return std::isfinite(value) && value <= std::numeric_limits<float>::max();
+  };
   require(options.lr > 0, "the learning rate must be positive");
+  require(is_float(options.lr), "the learning rate must be finite, and a float hold it");
   require(options.warmup_epochs >= 0, "the warm-up must not be negative");
+  require(std::isfinite(options.warmup_epochs), "the warm-up must be finite");
   require(options.weight_decay >= 0, "the weight decay must not be negative");
+  require(is_float(options.weight_decay), "the weight decay must be finite, and a float hold it");
   require(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1,
           "AdamW's betas must lie in [0, 1)");
   require(options.epsilon > 0, "AdamW's epsilon must be positive");
+  require(is_float(options.epsilon), "AdamW's epsilon must be finite, and a float hold it");
   require(options.clip >= 0, "the gradient's largest norm must not be negative");
+  require(std::isfinite(options.clip),
+          "the gradient's largest norm must be finite; 0 leaves gradients as they are");
   require_valid(options.augment);
 }
 

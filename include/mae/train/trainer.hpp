@@ -21,6 +21,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <utility>
@@ -37,9 +38,10 @@ class trainer {
 
  public:
   /// Sets the model's pixel statistics to the dataset's, unless it has some. Throws config_error,
-  /// and leaves the model as it was, for options that cannot be used, a dataset of another extent
-  /// than the model's images, or one whose statistics are not finite; device_memory_error, which
-  /// names a batch that would fit, where the device has too little memory.
+  /// and leaves the model as it was, for options that cannot be used, a mask policy whose
+  /// max_visible lies outside [1, N], a dataset of another extent than the model's images, or one
+  /// whose statistics are not finite; device_memory_error, which names a batch that would fit,
+  /// where the device has too little memory.
   trainer(Model& model, D const& dataset, training_options const& options)
       : options_(checked(options)),
         sampler_(dataset.size(), options.batch_size * options.accumulate, options.seed),
@@ -60,6 +62,7 @@ class trainer {
                     .weight_decay = options.weight_decay},
                    model.backend()),
         gradients_(gradients_that_fit(model, options.batch_size)) {}
+  trainer(Model& model, D const&& must_outlive_the_trainer, training_options const&) = delete;
 
   training_options const& options() const { return options_; }
   Model& model() { return model_; }
@@ -131,6 +134,14 @@ class trainer {
     return options;
   }
   cosine_schedule checked_schedule() const {
+    // An epoch's number is part of every random stream's, and has 32 bits there.
+    constexpr index_t most_epochs = std::numeric_limits<std::uint32_t>::max();
+    index_t const most_steps =
+        sampler_.steps_per_epoch() > std::numeric_limits<index_t>::max() / most_epochs
+            ? std::numeric_limits<index_t>::max()
+            : sampler_.steps_per_epoch() * most_epochs;
+    require(options_.steps ? *options_.steps <= most_steps : options_.epochs <= most_epochs,
+            "a training has at most 2^32 - 1 epochs");
     auto const per_epoch = static_cast<double>(sampler_.steps_per_epoch());
     cosine_schedule const schedule{.peak = options_.lr,
                                    .warmup_steps = options_.warmup_epochs * per_epoch,
@@ -143,13 +154,14 @@ class trainer {
     require(
         dataset.extent() == model.sizes().config.image,
         "the dataset's images have another height, width or number of channels than the model's");
+    max_visible(model);
     if (model.statistics().mean.empty()) {
       model.set_statistics(channel_statistics(dataset, model.backend().threads()));
     }
     return model;
   }
   static index_t max_visible(Model const& model) {
-    return model.mask().max_visible(model.sizes().config.num_patches());
+    return checked_max_visible(model.mask(), model.sizes().config.num_patches());
   }
   static shard_schedule schedule_for(Model const& model, index_t batch_size) {
     return schedule_shards(batch_size,

@@ -2,6 +2,7 @@
 
 #include <mae/backend/cuda/block.cuh>
 #include <mae/backend/cuda/status.cuh>
+#include <mae/backend/cuda/strict_arithmetic.cuh>
 #include <mae/core/types.hpp>
 
 #include <cuda_runtime_api.h>
@@ -36,6 +37,7 @@ __global__ void __launch_bounds__(warp_size* warps_per_block) run_blocks(Functor
 /// functor(i): a thread for each i.
 template <class Functor>
 __global__ void __launch_bounds__(256) run_each(index_t count, Functor functor) {
+  require_strict_arithmetic();
   index_t const i = static_cast<index_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i < count) functor(i);
 }
