@@ -49,7 +49,7 @@ using model_type = model_of<>;
 
 /// One third is no finite binary fraction, the others are no finite decimal ones.
 mae::pixel_statistics const statistics{
-    .mean = {1.0 / 3, -0.1, 5e-324}, .deviation = {0.2, 1e300, 1.0 / 7}, .scale = 1.0 / 255};
+    .mean = {1.0 / 3, -0.1, 5e-324}, .deviation = {0.2, 1e30, 1.0 / 7}, .scale = 1.0 / 255};
 
 /// A model none of whose values another seed's has, biases and norms included.
 template <class Model = model_type>
@@ -356,19 +356,24 @@ TEST_CASE("pixel statistics that cannot be used are refused") {
     CHECK(refusal("pixel_deviation", text) == garbage + text);
     CHECK(refusal("pixel_scale", text) == garbage + text);
   }
-  for (std::string const text : {"", "0.1", "0.1 0.2", "0.1 0.2 0.3 0.4"}) {
+  auto const is_unfit = [&](std::string const& name, std::string const& value) {
+    return refusal(name, value).starts_with(unfit + ": ");
+  };
+  for (std::string const text : {"", "0.1", "0.1 0.2", "0.1 0.2 0.3 0.4", "1e39 1 1"}) {
     CAPTURE(text);
-    CHECK(refusal("pixel_mean", text) == unfit);
-    CHECK(refusal("pixel_deviation", text) == unfit);
+    CHECK(is_unfit("pixel_mean", text));
+    CHECK(is_unfit("pixel_deviation", text));
   }
-  for (std::string const text : {"1 0 1", "1 1 -1"}) {
+  for (std::string const text : {"1 0 1", "1 1 -1", "1 1e300 1", "1 1e-300 1"}) {
     CAPTURE(text);
-    CHECK(refusal("pixel_deviation", text) == unfit);
+    CHECK(is_unfit("pixel_deviation", text));
   }
   for (std::string const text : {"", "1 1", "0", "-1"}) {
     CAPTURE(text);
-    CHECK(refusal("pixel_scale", text) == unfit);
+    CHECK(is_unfit("pixel_scale", text));
   }
+  CHECK(refusal("pixel_mean", "0.1 0.2") ==
+        unfit + ": 2 means and 3 deviations for images of 3 channels");
 }
 
 TEST_CASE("files of either precision load into models of either") {

@@ -33,12 +33,8 @@ auto uninterrupted(Call call) {
   }
 }
 
-/// Opens a file; -1 when that fails, as for a path that is_whole_path refuses.
+/// Opens a file; -1 when that fails.
 inline int open_file(std::string const& path, int flags, mode_t mode = 0) {
-  if (!is_whole_path(path)) {
-    errno = EINVAL;
-    return -1;
-  }
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-vararg): POSIX declares it so.
   return uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
 }
@@ -103,6 +99,7 @@ inline void require_file(std::string const& path, struct stat const& status) {
 /// leads to no file yet. Throws io_error for what is no file, and for links that lead nowhere.
 inline std::string followed(std::string const& path) {
   struct stat status {};
+  if (!is_whole_path(path)) throw io_error(path, "create (its name has a NUL)", EINVAL);
   if (::stat(path.c_str(), &status) == 0)
     require_file(path, status);
   else if (errno != ENOENT)
