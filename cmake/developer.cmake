@@ -4,7 +4,7 @@ enable_testing()
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 # Warnings are for the whole folder, so that they also reach the targets that verify the header set.
-# The presets make them errors (CMAKE_COMPILE_WARNING_AS_ERROR).
+# All presets but release, which is for users, make them errors (CMAKE_COMPILE_WARNING_AS_ERROR).
 add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wconversion;-Wshadow>"
   "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wconversion,-Wshadow>")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)

@@ -83,7 +83,7 @@ if [ -z "$data" ]; then
 fi
 
 echo "Building examples/cifar10_pretrain"
-cmake --preset release --compile-no-warning-as-error \
+cmake --preset release \
   -D MAE_BUILD_TESTS=OFF -D MAE_BUILD_BENCHMARKS=OFF -D MAE_BUILD_TOOLS=OFF \
   -D MAE_THRUST=OFF -D MAE_CUDA=OFF -B build/quickstart
 cmake --build build/quickstart --target cifar10_pretrain

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Sets up and runs the tests that every change must pass:
-#   release   g++, optimised: all tests, header checks, packages, lint, compile budgets
+#   dev       g++, optimised: all tests, header checks, packages, lint, compile budgets
 #   debug     clang, the tests again under the address, leak and undefined-behaviour sanitizers
 #   fuzz      with --fuzz: every fuzzer for a minute
 # tests/nightly.sh runs what takes longer.
 #
 # Usage: tests/run.sh [--quick] [--fuzz]
-#   --quick   the release tests alone, without lint and compile budgets
+#   --quick   the preset dev alone, without lint and compile budgets
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=cmake/install_packages.sh
@@ -30,10 +30,10 @@ install_packages g++ cmake ninja-build libeigen3-dev doctest-dev libbenchmark-de
 export CXX=${CXX:-g++}
 
 if $quick; then
-  run_preset release --label-exclude 'lint|budget'
+  run_preset dev --label-exclude 'lint|budget'
 else
   install_packages clang libclang-rt-dev clang-format-14 clang-tidy-14 shellcheck libdnnl-dev libblis-dev
-  run_preset release
+  run_preset dev
   run_preset debug
 fi
 if $fuzz; then
