@@ -136,10 +136,7 @@ class trainer {
   cosine_schedule checked_schedule() const {
     // An epoch's number is part of every random stream's, and has 32 bits there.
     constexpr index_t most_epochs = std::numeric_limits<std::uint32_t>::max();
-    index_t const most_steps =
-        sampler_.steps_per_epoch() > std::numeric_limits<index_t>::max() / most_epochs
-            ? std::numeric_limits<index_t>::max()
-            : sampler_.steps_per_epoch() * most_epochs;
+    index_t const most_steps = sampler_.steps_per_epoch() * most_epochs;  // at most 2^31 steps each
     require(options_.steps ? *options_.steps <= most_steps : options_.epochs <= most_epochs,
             "a training has at most 2^32 - 1 epochs");
     auto const per_epoch = static_cast<double>(sampler_.steps_per_epoch());
