@@ -102,7 +102,10 @@ TEST_CASE("what is resampled is Pillow's, to the bit, the rows first") {
       {"shortest edge, even middle", {16, 16, 3}, by_edge(20, mae::middle_start::even)},
       {"larger", {16, 16, 3}, by_edge(99)}};
   mae::byte_resizer resizer;
-  for (auto const& [name, extent, fit] : cases) {
+  for (auto const& one : cases) {
+    auto const& name = one.name;
+    auto const& extent = one.extent;
+    auto const& fit = one.fit;
     CAPTURE(name);
     CHECK(mae::fit_image(picture, extent, fit, mae::interpolation::bilinear, resizer).pixels ==
           bytes(name + " bilinear"));

@@ -49,8 +49,9 @@ class byte_axis {
     exact_.resize(static_cast<std::size_t>(most_taps_));
     for (index_t i = 0; i < count; ++i) {
       double const centre = (static_cast<double>(first + i) + 0.5) * scale;
-      auto const start = std::max(index_t{0}, static_cast<index_t>(centre - reach + 0.5));
-      auto const end = std::min(input, static_cast<index_t>(centre + reach + 0.5));
+      auto const start =
+          std::max(index_t{0}, static_cast<index_t>(std::floor(centre - reach + 0.5)));
+      auto const end = std::min(input, static_cast<index_t>(std::floor(centre + reach + 0.5)));
       starts_[static_cast<std::size_t>(i)] = start;
       ends_[static_cast<std::size_t>(i)] = end;
       double sum = 0;
@@ -161,6 +162,7 @@ class byte_resizer {
 
   /// `channels` is a number or a constant.
   template <class Channels>
+  // NOLINTNEXTLINE(readability-non-const-parameter): it is written below.
   void resample_row(std::uint8_t const* row, std::uint8_t* result, Channels channels) const {
     row += left_ * channels;
     for (index_t x = 0; x < target_.extent.width; ++x) {
@@ -177,13 +179,14 @@ class byte_resizer {
 
   void finish_row(index_t output) {
     std::ranges::fill(sums_, detail::byte_axis::half);
+    std::int32_t* const sums = sums_.data();
     for (index_t y = vertical_.start(output); y < vertical_.end(output); ++y) {
       std::int32_t const weight = vertical_.weights(output)[y - vertical_.start(output)];
       std::uint8_t const* const row = place_of(y);
-      for (index_t i = 0; i < row_values_; ++i) sums_.data()[i] += weight * row[i];
+      for (index_t i = 0; i < row_values_; ++i) sums[i] += weight * row[i];
     }
     std::uint8_t* const line = target_.pixels.data() + output * row_values_;
-    for (index_t i = 0; i < row_values_; ++i) line[i] = detail::byte_axis::rounded(sums_.data()[i]);
+    for (index_t i = 0; i < row_values_; ++i) line[i] = detail::byte_axis::rounded(sums[i]);
   }
 
   detail::byte_axis vertical_;

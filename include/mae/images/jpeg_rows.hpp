@@ -11,9 +11,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>  // before jpeglib.h, which needs it
-#include <memory>
 #include <new>
 #include <string>
+#include <vector>
 // After jpeglib.h, whose types it has.
 #include <jerror.h>
 
@@ -42,16 +42,16 @@ class jpeg_rows final : public picture_rows {
 
   void start() override {
     guarded([&] { jpeg_start_decompress(&jpeg_); });
-    row_ = std::make_unique_for_overwrite<std::uint8_t[]>(
-        static_cast<std::size_t>(width) * static_cast<std::size_t>(jpeg_.output_components));
+    row_.resize(static_cast<std::size_t>(width) *
+                static_cast<std::size_t>(jpeg_.output_components));
   }
 
   std::uint8_t const* next_row() override {
     guarded([&] {
-      JSAMPROW row = row_.get();
+      JSAMPROW row = row_.data();
       jpeg_read_scanlines(&jpeg_, &row, 1);
     });
-    return row_.get();
+    return row_.data();
   }
 
   void finish() override {
@@ -149,7 +149,7 @@ class jpeg_rows final : public picture_rows {
   failure failure_{};
   jpeg_progress_mgr progress_{};
   jpeg_decompress_struct jpeg_{};
-  std::unique_ptr<std::uint8_t[]> row_;
+  std::vector<std::uint8_t> row_;
 };
 
 }  // namespace mae::detail

@@ -76,7 +76,7 @@ class picture_stream {
   struct close_file {
     void operator()(std::FILE* file) const noexcept {
       // Opened for reading: nothing can be lost by closing.
-      static_cast<void>(std::fclose(file));
+      static_cast<void>(std::fclose(file));  // NOLINT(cppcoreguidelines-owning-memory): owned here
     }
   };
 

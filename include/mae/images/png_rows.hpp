@@ -13,6 +13,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <string_view>
 
 namespace mae::detail {
 
@@ -44,6 +45,7 @@ class png_rows final : public picture_rows {
 
   void start() override {
     auto const row_bytes = static_cast<std::size_t>(width) * values_;
+    // NOLINTNEXTLINE(*-avoid-c-arrays): a vector would write all of it first.
     pixels_ = std::make_unique_for_overwrite<std::uint8_t[]>(
         passes_ == 1 ? row_bytes : row_bytes * static_cast<std::size_t>(height));
     guarded([&] { png_read_update_info(png_, info_); });
@@ -76,7 +78,7 @@ class png_rows final : public picture_rows {
 
   [[noreturn]] static void on_error(png_structp png, char const* message) {
     auto* const failed = static_cast<failure*>(png_get_error_ptr(png));
-    std::snprintf(failed->message.data(), failed->message.size(), "%s", message);
+    std::string_view(message).copy(failed->message.data(), failed->message.size() - 1);
     std::longjmp(failed->back, 1);
   }
   static void on_warning(png_structp /*png*/, char const* /*message*/) {}
@@ -110,7 +112,7 @@ class png_rows final : public picture_rows {
     if (!is_grey) kind = has_alpha ? pixel_kind::rgb_alpha : pixel_kind::rgb;
     values_ = (is_grey ? 1U : 3U) + (has_alpha ? 1U : 0U);
     // libpng holds two rows of up to four values of 16 bits.
-    constexpr std::size_t library_bytes = 2 * 4 * 2;
+    constexpr std::size_t library_bytes = 16;
     auto const row_pixels = static_cast<std::size_t>(width);
     bytes = row_pixels * library_bytes +
             row_pixels * values_ * (passes_ > 1 ? static_cast<std::size_t>(height) : 1);
@@ -121,23 +123,23 @@ class png_rows final : public picture_rows {
   static constexpr std::size_t note_bytes = 5;
   // Five bytes each: a name and a zero.
   static constexpr std::array<png_byte, 17 * note_bytes> notes = [] {
-    constexpr char const* names[] = {"bKGD",
-                                     "cHRM",
-                                     "eXIf",
-                                     "gAMA",
-                                     "hIST",
-                                     "iCCP",
-                                     "iTXt",
-                                     "oFFs",
-                                     "pCAL",
-                                     "pHYs",
-                                     "sBIT",
-                                     "sCAL",
-                                     "sPLT",
-                                     "sRGB",
-                                     "tEXt",
-                                     "tIME",
-                                     "zTXt"};
+    constexpr std::array<char const*, 17> names = {"bKGD",
+                                                   "cHRM",
+                                                   "eXIf",
+                                                   "gAMA",
+                                                   "hIST",
+                                                   "iCCP",
+                                                   "iTXt",
+                                                   "oFFs",
+                                                   "pCAL",
+                                                   "pHYs",
+                                                   "sBIT",
+                                                   "sCAL",
+                                                   "sPLT",
+                                                   "sRGB",
+                                                   "tEXt",
+                                                   "tIME",
+                                                   "zTXt"};
     std::array<png_byte, 17 * note_bytes> all{};
     std::size_t at = 0;
     for (char const* const name : names)
@@ -150,7 +152,8 @@ class png_rows final : public picture_rows {
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
   int passes_ = 1;
-  std::size_t values_ = 3;                  // of a pixel
+  std::size_t values_ = 3;  // of a pixel
+  // NOLINTNEXTLINE(*-avoid-c-arrays): a vector would write all of it first.
   std::unique_ptr<std::uint8_t[]> pixels_;  // a row; all rows of an interlaced picture
   index_t next_ = 0;
 };
