@@ -133,11 +133,11 @@ inline bool may_be_left_out(std::string_view name, bool has_decoder) {
       "head.", "classifier.", "fc_norm.", "pooler.", "pre_logits.", "n_averaged", "optimizer."};
   constexpr std::array<std::string_view, 3> of_masks{
       "embeddings.mask_token", "mask_token", "decoder.0."};  // of other ways to hide patches
-  for (std::string_view const start : heads)
-    if (name.starts_with(start)) return true;
-  for (std::string_view const start : of_masks)
-    if (!has_decoder && name.starts_with(start)) return true;
-  return false;
+  auto const is_of = [name](auto const& starts) {
+    return std::ranges::any_of(starts,
+                               [name](std::string_view start) { return name.starts_with(start); });
+  };
+  return is_of(heads) || (!has_decoder && is_of(of_masks));
 }
 
 /// A line that names what was left out: the first few of these tensors, and how many there are.

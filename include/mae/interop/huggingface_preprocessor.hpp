@@ -267,10 +267,10 @@ inline std::string preprocessor_text(std::string const& path,
       // Releases before 5 of ViTImageProcessor know neither crops nor shortest edges.
       .add("image_processor_type", crops ? "BitImageProcessor" : "ViTImageProcessor")
       .add("image_std", statistics.deviation);
-  auto const filter = std::ranges::find(detail::filter_names, how.resample);
+  index_t const filter =
+      std::ranges::find(detail::filter_names, how.resample) - detail::filter_names.begin();
   constexpr index_t bicubic = 3;
-  text.add("resample",
-           filter == detail::filter_names.end() ? bicubic : filter - detail::filter_names.begin())
+  text.add("resample", filter == std::ssize(detail::filter_names) ? bicubic : filter)
       .add("rescale_factor", how.rescale == 1 ? preprocessing::usual_rescale : how.rescale);
   if (by_edge)
     text.add("size",
