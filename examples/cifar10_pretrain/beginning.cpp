@@ -71,7 +71,7 @@ std::shared_ptr<mae::pretrained_model const> read_initial_model(options const& s
                                                                 mae::thread_pool& threads,
                                                                 std::ostream& notes) {
   if (settings.init.empty()) return nullptr;
-  auto const initial = std::make_shared<mae::pretrained_model const>(
+  auto initial = std::make_shared<mae::pretrained_model const>(
       mae::read_pretrained(settings.init.string(), {.flags_of = "mae_convert's "}));
   for (auto const& note : initial->notes) notes << mae::printable(note) << '\n';
   check_statistics(settings, *initial, images, threads, notes);

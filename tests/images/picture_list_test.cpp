@@ -195,3 +195,9 @@ TEST_CASE_FIXTURE(folder_of_names, "a folder without pictures says what else it 
   CHECK(refusal_of<mae::config_error>([&] { list(); }) ==
         folder.path().string() + ": no PNG or JPEG file in it; left out: 1 .webp, 1 hidden");
 }
+
+TEST_CASE("a folder whose name has a NUL is refused, not the one before it") {
+  mae_test::temporary_folder const folder;
+  std::string const path = folder.path().string();
+  CHECK_THROWS_AS(mae::find_pictures(path + std::string(1, '\0') + "behind"), mae::io_error);
+}

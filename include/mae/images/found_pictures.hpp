@@ -1,11 +1,13 @@
 #pragma once
 
 #include <mae/core/error.hpp>
+#include <mae/core/file_reading.hpp>
 #include <mae/core/types.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
@@ -83,11 +85,18 @@ inline bool is_hidden(std::string_view name) {
   return name.starts_with('.') || std::ranges::find(left_by_systems, name) != left_by_systems.end();
 }
 
-inline void find_pictures_below(std::filesystem::path const& folder,
-                                std::string const& name,
-                                found_pictures& found) {
+/// A folder on the way, and its path from the first one on, with a slash behind.
+struct folder_to_visit {
+  std::filesystem::path path;
+  std::string name;
+};
+
+/// Adds a folder's own pictures to `found`, and its folders to `ahead`.
+inline void find_pictures_in(folder_to_visit const& folder,
+                             found_pictures& found,
+                             std::vector<folder_to_visit>& ahead) {
   std::error_code failed;
-  for (std::filesystem::directory_iterator entry(folder, failed), end; !failed && entry != end;
+  for (std::filesystem::directory_iterator entry(folder.path, failed), end; !failed && entry != end;
        entry.increment(failed)) {
     std::error_code ignored;  // what cannot be looked at is no folder
     std::string const own = entry->path().filename().string();
@@ -97,15 +106,15 @@ inline void find_pictures_below(std::filesystem::path const& folder,
       if (entry->is_symlink(ignored))
         ++found.left_out.folder_links;
       else
-        find_pictures_below(entry->path(), name + own + '/', found);
+        ahead.push_back({entry->path(), folder.name + own + '/'});
     } else if (auto const ending = ending_of(own);
                ending == ".png" || ending == ".jpg" || ending == ".jpeg") {
-      found.names.push_back(name + own);
+      found.names.push_back(folder.name + own);
     } else {
       ++found.left_out.endings[ending];
     }
   }
-  if (failed) throw io_error(folder.string(), "read folder", failed.value());
+  if (failed) throw io_error(folder.path.string(), "read folder", failed.value());
 }
 
 }  // namespace detail
@@ -114,8 +123,15 @@ inline void find_pictures_below(std::filesystem::path const& folder,
 /// link to a file is what it names, also where that is missing: decoding says so. Hidden files and
 /// folders and links to folders are passed over. Throws io_error when a folder cannot be read.
 inline found_pictures find_pictures(std::filesystem::path const& folder) {
+  if (!is_whole_path(folder.string()))
+    throw io_error(folder.string(), "read folder (its name has a NUL)", EINVAL);
   found_pictures found;
-  detail::find_pictures_below(folder, "", found);
+  std::vector<detail::folder_to_visit> ahead{{folder, ""}};
+  while (!ahead.empty()) {
+    auto const next = std::move(ahead.back());
+    ahead.pop_back();
+    detail::find_pictures_in(next, found, ahead);
+  }
   std::ranges::sort(found.names);
   return found;
 }

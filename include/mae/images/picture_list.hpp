@@ -175,8 +175,8 @@ inline void add_classes(std::vector<std::pair<std::string, picture_file>> found,
   for (auto const& [class_name, file] : found)
     if (!class_name.empty()) list.class_names.push_back(class_name);
   std::ranges::sort(list.class_names);
-  auto const repeated = std::ranges::unique(list.class_names);
-  list.class_names.erase(repeated.begin(), repeated.end());
+  list.class_names.erase(std::unique(list.class_names.begin(), list.class_names.end()),
+                         list.class_names.end());
   for (auto& [class_name, file] : found) {
     auto const at = std::ranges::lower_bound(list.class_names, class_name);
     if (!class_name.empty()) file.label = static_cast<std::int32_t>(at - list.class_names.begin());
