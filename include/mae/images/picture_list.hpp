@@ -169,8 +169,8 @@ inline void add_part(std::string const& folder,
                                       .part = part});
 }
 
-/// Gives the pictures the numbers of their classes, and the list its order.
-inline void add_classes(std::vector<std::pair<std::string, picture_file>> found,
+/// Takes the pictures into the list, with the numbers of their classes and in its order.
+inline void add_classes(std::vector<std::pair<std::string, picture_file>>& found,
                         picture_list& list) {
   for (auto const& [class_name, file] : found)
     if (!class_name.empty()) list.class_names.push_back(class_name);
@@ -223,7 +223,7 @@ inline picture_list list_pictures(std::string const& folder, found_pictures cons
     if (parts.empty() && part_named(name)) list.class_like_part = name;
     if (!parts.empty() && !part_named(name)) list.left_out.beside_parts += std::ssize(group.names);
   }
-  detail::add_classes(std::move(pictures), list);
+  detail::add_classes(pictures, list);
   return list;
 }
 
