@@ -74,7 +74,7 @@ void metrics_log::write_waiting() {
 
 void metrics_log::require_written() {
   write_waiting();
-  if (problem_) throw *problem_;
+  if (problem_) throw mae::io_error(*problem_);
 }
 
 void metrics_log::add(training_record const& record) {
