@@ -15,8 +15,8 @@ namespace tools {
 
 /// Which image a row of features is of.
 struct feature_row {
-  std::string file;        // a picture's path from --data on, or "test/17"
-  std::string class_name;  // empty without a class
+  std::string file;             // a picture's path from --data on, or "test/17"
+  std::string class_name = {};  // empty without a class
   std::int64_t label = -1;
 };
 

@@ -7,6 +7,7 @@
 #include "text_file.hpp"
 
 #include <mae/core/types.hpp>
+#include <mae/core/version.hpp>
 #include <mae/io/dtype.hpp>
 #include <mae/io/safetensors.hpp>
 
