@@ -263,7 +263,7 @@ TEST_CASE("another architecture is refused by name") {
     std::string tensor;
     std::string what;
   };
-  for (auto const& [tensor, what] :
+  for (auto const& [name, what] :
        {foreign{"dist_token", "a distillation token, as DeiT has"},
         foreign{"deit.embeddings.distillation_token", "a distillation token, as DeiT has"},
         foreign{"head_dist.weight", "a distillation token, as DeiT has"},
@@ -281,6 +281,7 @@ TEST_CASE("another architecture is refused by name") {
         foreign{"blocks.0.attn.q_bias", "biases of queries and values alone"},
         foreign{"patch_embed.backbone.stem.conv.weight", "a network in place of the patch"},
         foreign{"attn_pool.latent", "attention in place of a class token"}}) {
+    std::string const tensor = name;
     CAPTURE(tensor);
     official_file const file;
     file.add({tensor});

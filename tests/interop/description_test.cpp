@@ -273,7 +273,7 @@ TEST_CASE("pictures are described in metadata as they are read") {
 }
 
 TEST_CASE("values that cannot be are refused with their file") {
-  for (auto const& [text, why] : std::vector<std::pair<std::string, std::string>>{
+  for (auto const& [config, why] : std::vector<std::pair<std::string, std::string>>{
            {R"({"image_mean": [0.5, 0.5]})", "the mean of 2 channels"},
            {R"({"image_std": [0.5, 0.5, 0.5, 0.5]})", "the deviation of 4 channels"},
            {R"({"image_std": [0.5, 0, 0.5]})", "a deviation of 0"},
@@ -291,6 +291,7 @@ TEST_CASE("values that cannot be are refused with their file") {
            {R"({"crop_pct": 0.875})", "crop_pct"},
            {R"({"image_processor_type": "CLIPImageProcessor", "size": 32})",
             "write its values into the file (resample, do_resize"}}) {
+    std::string const text = config;
     CAPTURE(text);
     std::string const what = refused(text);
     CHECK(what.starts_with("p.json"));

@@ -52,7 +52,7 @@ TEST_CASE("batches whose product with their number overflows are refused") {
   constexpr mae::index_t most = std::numeric_limits<mae::index_t>::max();
   for (auto const& [batch, accumulate] : std::vector<std::pair<mae::index_t, mae::index_t>>{
            {most, 2}, {2, most}, {most, most}, {1 << 16, 1 << 15}, {mae::index_t{1} << 31, 1}})
-    CHECK(refusal([&](options_type& o) {
+    CHECK(refusal([batch = batch, accumulate = accumulate](options_type& o) {
             o.batch_size = batch;
             o.accumulate = accumulate;
           }) == sentence);
