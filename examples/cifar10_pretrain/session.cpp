@@ -29,7 +29,6 @@
 #include <mae/core/parallel.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
-#include <mae/interop/pretrained.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/train/report.hpp>
 
