@@ -7,9 +7,9 @@
 #include <new>
 
 // Replaces the program's global operator new and delete by ones that count, in all threads, and of
-// which a chosen one fails. To be
-// included by exactly one file of a program: replaced functions must not be inline. Nor may the
-// compiler inline them: g++ 12 would then see a `free` of what came from `new`, and warn.
+// which a chosen one fails. To be included by exactly one file of a program: replaced functions
+// must not be inline. Nor may the compiler inline them: g++ 12 would then see a `free` of what came
+// from `new`, and warn.
 
 #ifdef __has_feature
 #define MAE_TEST_HAS_OWN_NEW __has_feature(thread_sanitizer)
@@ -50,6 +50,14 @@ inline void free_counted(void* memory) noexcept {
 [[gnu::noinline]] void* operator new(std::size_t size) {
   mae_test::count_allocation();
   return mae_test::counted(std::malloc(size));
+}
+// The library's own calls the one above; a sanitizer's does not.
+[[gnu::noinline]] void* operator new(std::size_t size, std::nothrow_t const& /*tag*/) noexcept {
+  try {
+    return operator new(size);
+  } catch (std::bad_alloc const&) {
+    return nullptr;
+  }
 }
 [[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
   mae_test::count_allocation();

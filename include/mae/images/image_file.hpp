@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <new>
 #include <string>
@@ -53,6 +54,14 @@ inline void require_possible(std::string const& path,
                            std::to_string(limits.pixels) + " are read (--max-pixels)");
 }
 
+/// Throws std::bad_alloc for a picture whose bytes no allocator need be asked for: no object is as
+/// large, whatever the limits allow.
+inline void require_holdable(picture_rows const& rows) {
+  constexpr index_t most_bytes = 16;  // of a pixel, in any of its copies
+  if (rows.height > std::numeric_limits<index_t>::max() / most_bytes / rows.width)
+    throw std::bad_alloc();
+}
+
 /// Decodes a file, as `channels` values a pixel: calls begin(height, width), then take(row) for
 /// each row from the top. Where memory fails, that is an io_error of this file.
 template <class Begin, class Take>
@@ -63,12 +72,13 @@ void decode_rows(std::string const& path,
                  Take const& take) {
   if (channels != 1 && channels != 3)
     throw config_error("pictures have 1 or 3 channels, not " + std::to_string(channels));
-  picture_stream const file(path, limits.file_bytes);
   std::string what = "decode a picture";
   try {
+    picture_stream const file(path, limits.file_bytes);
     auto const rows = open_rows(file);
     require_possible(path, *rows, limits);
     what += " of " + std::to_string(rows->height) + "x" + std::to_string(rows->width) + " pixels";
+    require_holdable(*rows);
     auto const share = decoding_budget::of_process().take(rows->bytes);
     rows->start();
     begin(rows->height, rows->width);
