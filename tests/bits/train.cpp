@@ -1,5 +1,5 @@
-// Trains two steps and leaves their files: train FOLDER THREADS. Compiled against two versions of the
-// library by tests/bits.sh, so that it uses only what both have.
+// Trains two steps and leaves their files: train FOLDER THREADS. Compiled against two versions of
+// the library by tests/bits.sh, so that it uses only what both have.
 
 #include <mae/mae.hpp>
 #include <mae/model/configs.hpp>
@@ -38,13 +38,10 @@ void train(std::string const& to, Mask mask, index_t batch, index_t accumulate, 
   mae::sized_autoencoder<Mask, backend, mae::normalised_pixels> model =
       mae::autoencoder<Config, Mask, backend>(
           {.seed = 3, .mask = std::move(mask), .backend = backend(threads)});
-  mae::trainer training(model,
-                        images,
-                        {.batch_size = batch,
-                         .accumulate = accumulate,
-                         .steps = 2,
-                         .warmup_epochs = 0,
-                         .clip = 1});
+  mae::trainer training(
+      model,
+      images,
+      {.batch_size = batch, .accumulate = accumulate, .steps = 2, .warmup_epochs = 0, .clip = 1});
   training.run();
   std::filesystem::create_directories(to);
   mae::save_training(to + "/training.safetensors", training);

@@ -131,7 +131,8 @@ class small_model {
   /// Of the values as they are now.
   mae::network_operands<mae::eigen_lane<double>> const& operands() {
     double const* const base = values_.data();
-    return prepared_.update({mae::bind_encoder(layout_, given_.config, base),
+    return prepared_.update(given_.config,
+                            {mae::bind_encoder(layout_, given_.config, base),
                              mae::bind_decoder(layout_, given_.config, base)},
                             backend_);
   }

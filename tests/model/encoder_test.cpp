@@ -73,8 +73,8 @@ std::vector<float> tokens_by_network(encoder_type const& encoder, std::span<floa
   auto const weights = mae::bind_encoder<float const>(
       encoder.layout(), odd_config, encoder.parameters().values().data());
   mae::prepared_weights<backend> prepared(mae::pass_kind::inference);
-  auto const tokens =
-      network.encode(prepared.update(weights, encoder.backend()), shard, patches.all());
+  auto const tokens = network.encode(
+      prepared.update(encoder.config, weights, encoder.backend()), shard, patches.all());
   return {tokens.data, tokens.data + tokens.size()};
 }
 

@@ -138,6 +138,14 @@ TEST_CASE("the encoder comes first, so that its tensors stay where they are with
     CHECK(whole.find(tensor.name).offset == tensor.offset);
 }
 
+TEST_CASE("every tensor says whether it is the encoder's or the decoder's") {
+  for (auto const& tensor : layout_of(odd, 1).tensors()) {
+    CAPTURE(tensor.name);
+    bool const is_decoder = tensor.name.starts_with("decoder_") || tensor.name == "mask_token";
+    CHECK((tensor.segment == mae::network_segment::decoder) == is_decoder);
+  }
+}
+
 TEST_CASE("what has two or more dimensions decays, positions are not trained") {
   auto const layout = layout_of(odd, odd.patch_values());
   for (auto const& tensor : layout.tensors()) {

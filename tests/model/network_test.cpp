@@ -31,7 +31,8 @@ using pass_type = mae::network_pass<backend>;
 struct scene {
   mae::autoencoder<odd_config> model{{.seed = 1, .backend = backend(1)}};
   mae::prepared_weights<backend> prepared{pass_kind::inference};
-  mae::network_operands<backend::lane> operands = prepared.update(model.weights(), model.backend());
+  mae::network_operands<backend::lane> operands =
+      prepared.update(model.sizes().config, model.weights(), model.backend());
   std::vector<float> images = mae_test::random_images(odd_config, 3, 1);
   cut_images patches{odd_config, images};
   mae::mask_plan plan = mae_test::random_plan(odd_config, {{3, 9}, {2, 5}, {8, 2}}, 2);

@@ -145,6 +145,7 @@ class loaded_model {
   mae::network_operands<typename backend::lane> const& operands() {
     T const* const base = values_.data();
     return prepared_.update(
+        config(),
         {mae::bind_encoder(layout_, config(), base), mae::bind_decoder(layout_, config(), base)},
         backend_);
   }

@@ -64,7 +64,7 @@ class reference {
         model_.backend(), model_.sizes(), mae::pass_kind::training);
     auto const targets = batch_.targets_of(0, batch_.images());
     mae::prepared_weights<backend_type> prepared(mae::pass_kind::training);
-    auto const& operands = prepared.update(model_.weights(), model_.backend());
+    auto const& operands = prepared.update(model_type::config, model_.weights(), model_.backend());
     pass.forward(operands, shard, batch_.patches_of(0, batch_.images()), targets, &loss_);
     gradient_.resize(static_cast<std::size_t>(model_.layout().size()));
     pass.backward(operands,

@@ -151,7 +151,8 @@ class sized_encoder {
 
   encoder_operands<typename B::lane> const& current_operands() const {
     std::lock_guard const lock(cache_->mutex);
-    if (!cache_->is_current) cache_->operands = &cache_->weights.update(weights_, backend_);
+    if (!cache_->is_current)
+      cache_->operands = &cache_->weights.update(config_, weights_, backend_);
     cache_->is_current = true;
     return *cache_->operands;
   }

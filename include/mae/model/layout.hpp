@@ -3,6 +3,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
+#include <mae/model/part.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -15,6 +16,9 @@ namespace mae {
 
 /// Parameters are trained. Buffers are stored and loaded like them, but no gradient reaches them.
 enum class tensor_kind { parameter, buffer };
+
+/// The part of a network that a tensor belongs to.
+enum class network_segment { encoder, decoder };
 
 /// How linear layers and the patch projection begin.
 enum class linear_start {
@@ -48,6 +52,7 @@ struct tensor_spec {
   std::vector<index_t> shape = {};  // as it lies in memory, row-major
   index_t offset = 0;               // in elements; a multiple of tensor_alignment
   tensor_kind kind = tensor_kind::parameter;
+  network_segment segment = network_segment::encoder;
   initialiser start = {};
   bool decays = false;  // takes part in weight decay: the official rule is 2 or more dimensions
   /// A patch projection [D, p, p, C]: files hold [D, C, p, p], as a convolution does.
@@ -85,117 +90,114 @@ class parameter_layout {
     throw config_error("the model has no tensor named " + name);
   }
 
+  /// What the members below add from here on belongs to this part.
+  void begin(network_segment segment) { segment_ = segment; }
   void add(tensor_spec tensor) {
     tensor.offset = size_;
     size_ = round_up(size_ + tensor.size(), tensor_alignment);
     tensors_.push_back(std::move(tensor));
   }
   void add_linear(std::string const& name, index_t out, index_t in) {
-    add({.name = name + ".weight",
-         .shape = {out, in},
-         .start = start_of_weights(out, in),
-         .decays = true});
+    add_own({.name = name + ".weight",
+             .shape = {out, in},
+             .start = start_of_weights(out, in),
+             .decays = true});
     bool const zero = start_ == linear_start::xavier;
-    add({.name = name + ".bias",
-         .shape = {out},
-         .start = zero ? initialiser{} : initialiser::inputs_uniform(in)});
+    add_own({.name = name + ".bias",
+             .shape = {out},
+             .start = zero ? initialiser{} : initialiser::inputs_uniform(in)});
   }
+  /// Of the patches of a model, as files hold a convolution.
+  void add_patch_projection(std::string const& name, model_config const& config) {
+    index_t const width = config.encoder.width;
+    add_own({.name = name + ".weight",
+             .shape = {width, config.patch.height, config.patch.width, config.image.channels},
+             .start = start_of_weights(width, config.patch_values()),
+             .decays = true,
+             .channels_last = true});
+    add_own({.name = name + ".bias",
+             .shape = {width},
+             .start = initialiser::inputs_uniform(config.patch_values())});
+  }
+  void add_norm(std::string const& name, index_t width) {
+    add_own(
+        {.name = name + ".weight", .shape = {width}, .start = {initialiser::kind::constant, 1.0}});
+    add_own({.name = name + ".bias", .shape = {width}});
+  }
+  /// A token that training learns; the official weight decay covers it.
+  void add_token(std::string const& name, index_t width) {
+    add_own({.name = name,
+             .shape = {1, 1, width},
+             .start = {initialiser::kind::normal, 0.02},
+             .decays = true});
+  }
+  /// Frozen sin-cos positions of the class token and all patches.
+  void add_positions(std::string const& name, index_t patches, index_t width) {
+    add_own({.name = name,
+             .shape = {1, patches + 1, width},
+             .kind = tensor_kind::buffer,
+             .start = {initialiser::kind::sincos_positions, 0.0}});
+  }
+
+ private:
   /// Of a linear layer's or the patch projection's weights.
   initialiser start_of_weights(index_t out, index_t in) const {
     return start_ == linear_start::xavier ? initialiser::xavier_uniform(out, in)
                                           : initialiser::inputs_uniform(in);
   }
-  void add_norm(std::string const& name, index_t width) {
-    add({.name = name + ".weight", .shape = {width}, .start = {initialiser::kind::constant, 1.0}});
-    add({.name = name + ".bias", .shape = {width}});
-  }
-  /// A token that training learns; the official weight decay covers it.
-  void add_token(std::string const& name, index_t width) {
-    add({.name = name,
-         .shape = {1, 1, width},
-         .start = {initialiser::kind::normal, 0.02},
-         .decays = true});
-  }
-  /// Frozen sin-cos positions of the class token and all patches.
-  void add_positions(std::string const& name, index_t patches, index_t width) {
-    add({.name = name,
-         .shape = {1, patches + 1, width},
-         .kind = tensor_kind::buffer,
-         .start = {initialiser::kind::sincos_positions, 0.0}});
-  }
-  void add_blocks(std::string const& prefix, stack_config const& stack) {
-    for (index_t i = 0; i < stack.depth; ++i) {
-      std::string const block = prefix + std::to_string(i) + ".";
-      add_norm(block + "norm1", stack.width);
-      add_linear(block + "attn.qkv", 3 * stack.width, stack.width);
-      add_linear(block + "attn.proj", stack.width, stack.width);
-      add_norm(block + "norm2", stack.width);
-      add_linear(block + "mlp.fc1", stack.hidden(), stack.width);
-      add_linear(block + "mlp.fc2", stack.width, stack.hidden());
-    }
+  void add_own(tensor_spec tensor) {
+    tensor.segment = segment_;
+    add(std::move(tensor));
   }
 
- private:
   linear_start start_ = linear_start::xavier;
+  network_segment segment_ = network_segment::encoder;
   std::vector<tensor_spec> tensors_;
   index_t size_ = 0;
 };
 
+namespace detail {
+
+/// Adds the tensors that it is told of to a table.
+class table_walk {
+ public:
+  explicit table_walk(parameter_layout& layout) : layout_(layout) {}
+
+  void enter(char const* stack, index_t block) { prefix_ = block_prefix(stack, block); }
+  void leave() { prefix_.clear(); }
+  void norm(char const* name, index_t width) { layout_.add_norm(prefix_ + name, width); }
+  void linear(char const* name, index_t out, index_t in) {
+    layout_.add_linear(prefix_ + name, out, in);
+  }
+  void token(char const* name, index_t width) { layout_.add_token(prefix_ + name, width); }
+  void positions(char const* name, index_t patches, index_t width) {
+    layout_.add_positions(prefix_ + name, patches, width);
+  }
+  void patch_projection(char const* name, model_config const& config) {
+    layout_.add_patch_projection(prefix_ + name, config);
+  }
+
+ private:
+  parameter_layout& layout_;
+  std::string prefix_;
+};
+
+}  // namespace detail
+
 /// Adds the encoder's segment, under the names of the official code and of timm.
 inline void add_encoder(parameter_layout& layout, model_config const& config) {
-  index_t const width = config.encoder.width;
-  layout.add_token("cls_token", width);
-  layout.add_positions("pos_embed", config.num_patches(), width);
-  layout.add({.name = "patch_embed.proj.weight",
-              .shape = {width, config.patch.height, config.patch.width, config.image.channels},
-              .start = layout.start_of_weights(width, config.patch_values()),
-              .decays = true,
-              .channels_last = true});
-  layout.add({.name = "patch_embed.proj.bias",
-              .shape = {width},
-              .start = initialiser::inputs_uniform(config.patch_values())});
-  layout.add_blocks("blocks.", config.encoder);
-  layout.add_norm("norm", width);
+  layout.begin(network_segment::encoder);
+  detail::table_walk at(layout);
+  walk_encoder(at, config);
 }
 
 /// Adds the decoder's segment; `target_width` is the number of values predicted for a patch.
 inline void add_decoder(parameter_layout& layout,
                         model_config const& config,
                         index_t target_width) {
-  index_t const width = config.decoder.width;
-  layout.add_linear("decoder_embed", width, config.encoder.width);
-  layout.add_token("mask_token", width);
-  layout.add_positions("decoder_pos_embed", config.num_patches(), width);
-  layout.add_blocks("decoder_blocks.", config.decoder);
-  layout.add_norm("decoder_norm", width);
-  layout.add_linear("decoder_pred", target_width, width);
-}
-
-/// The values in a stack of blocks.
-constexpr index_t stack_parameter_count(stack_config const& stack) {
-  index_t const width = stack.width;
-  index_t const hidden = stack.hidden();
-  index_t const attention = 4 * width * width + 4 * width;
-  index_t const mlp = 2 * width * hidden + hidden + width;
-  return stack.depth * (attention + mlp + 4 * width);
-}
-
-/// The values in an encoder, table of positions included: 86 million in a ViT-B.
-constexpr index_t encoder_parameter_count(model_config const& config) {
-  index_t const width = config.encoder.width;
-  index_t const tokens = width + (config.num_patches() + 1) * width;
-  return tokens + width * (config.patch_values() + 1) + stack_parameter_count(config.encoder) +
-         2 * width;
-}
-
-/// The values in encoder and decoder, tables of positions included, as the official code counts
-/// them: 111,907,840 for ViT-B.
-constexpr index_t parameter_count(model_config const& config, index_t target_width) {
-  index_t const width = config.decoder.width;
-  index_t const tokens = width + (config.num_patches() + 1) * width;
-  index_t const ends = width * (config.encoder.width + 1) + target_width * (width + 1);
-  return encoder_parameter_count(config) + tokens + ends + stack_parameter_count(config.decoder) +
-         2 * width;
+  layout.begin(network_segment::decoder);
+  detail::table_walk at(layout);
+  walk_decoder(at, config, target_width);
 }
 
 }  // namespace mae

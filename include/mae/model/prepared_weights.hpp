@@ -1,15 +1,18 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
+#include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/model/part.hpp>
 #include <mae/model/weights.hpp>
+#include <mae/op/layer_norm.hpp>
 #include <mae/op/linear.hpp>
 
 #include <array>
 #include <cstddef>
 #include <iterator>
-#include <utility>
+#include <span>
 #include <vector>
 
 namespace mae {
@@ -41,12 +44,16 @@ class prepared_weights {
 
   /// Packs the values as they are now. What it returns stays valid until the next call; it
   /// allocates only for other tensors than the last time, which must not lie in the same memory.
-  network_operands<L> const& update(network_weights<T const> const& weights, B const& backend) {
-    return update(weights.encoder, &weights.decoder, backend);
+  network_operands<L> const& update(model_config const& config,
+                                    network_weights<T const> const& weights,
+                                    B const& backend) {
+    return update(config, weights.encoder, &weights.decoder, backend);
   }
   /// The same for an encoder alone.
-  encoder_operands<L> const& update(encoder_weights<T const> const& weights, B const& backend) {
-    return update(weights, nullptr, backend).encoder;
+  encoder_operands<L> const& update(model_config const& config,
+                                    encoder_weights<T const> const& weights,
+                                    B const& backend) {
+    return update(config, weights, nullptr, backend).encoder;
   }
 
  private:
@@ -56,10 +63,11 @@ class prepared_weights {
     cell* backward;  // none for inference
   };
 
-  network_operands<L> const& update(encoder_weights<T const> const& encoder,
+  network_operands<L> const& update(model_config const& config,
+                                    encoder_weights<T const> const& encoder,
                                     decoder_weights<T const> const* decoder,
                                     B const& backend) {
-    if (tensors_of(encoder, decoder) != bound_to_) bind(encoder, decoder);
+    if (tensors_of(encoder, decoder) != bound_to_) bind(config, encoder, decoder);
     backend.for_lanes(std::ssize(layers_), [&](index_t i, int /*worker*/) {
       auto const& mine = layers_[static_cast<std::size_t>(i)];
       L const lane = backend.make_lane();
@@ -77,67 +85,88 @@ class prepared_weights {
             decoder == nullptr ? nullptr : decoder->embed.weight.data};
   }
 
-  /// Counts the cells of all layers, then places them.
-  void bind(encoder_weights<T const> const& encoder, decoder_weights<T const> const* decoder) {
-    bound_to_ = {};
-    memory_ = {};
-    operands_ = {};
-    for (bool const placing : {false, true}) {
-      if (placing) memory_ = cell_buffer(used_);
-      used_ = 0;
-      layers_.clear();
-      operands_.encoder = bind(encoder);
-      if (decoder != nullptr) operands_.decoder = bind(*decoder);
-    }
-    bound_to_ = tensors_of(encoder, decoder);
-  }
+  /// Sees each layer's weights where they will be packed, and the rest as it is. Without memory it
+  /// only counts the cells.
+  class packing_walk {
+   public:
+    packing_walk(pass_kind kind, cell* memory) : kind_(kind), memory_(memory) {}
 
-  encoder_operands<L> bind(encoder_weights<T const> const& weights) {
-    return {.patch_embed = bind(weights.patch_embed),
-            .class_token = weights.class_token,
-            .positions = weights.positions,
-            .blocks = bind(weights.blocks),
-            .norm = weights.norm};
-  }
-  decoder_operands<L> bind(decoder_weights<T const> const& weights) {
-    return {.embed = bind(weights.embed),
-            .mask_token = weights.mask_token,
-            .positions = weights.positions,
-            .blocks = bind(weights.blocks),
-            .norm = weights.norm,
-            .head = bind(weights.head)};
-  }
-  std::vector<block_operands<L>> bind(std::vector<block_weights<T const>> const& blocks) {
-    std::vector<block_operands<L>> bound;
-    for (auto const& block : blocks)
-      bound.push_back({.norm1 = block.norm1,
-                       .qkv = bind(block.qkv),
-                       .proj = bind(block.proj),
-                       .norm2 = block.norm2,
-                       .fc1 = bind(block.fc1),
-                       .fc2 = bind(block.fc2)});
-    return bound;
-  }
-  linear_operands<L> bind(linear_weights<T const> const& weights) {
-    auto const [rows, cols] = std::pair(weights.weight.rows, weights.weight.cols);
-    cell* const forward = take(L::packed_cells(cols, rows));
-    cell* const backward =
-        kind_ == pass_kind::training ? take(L::packed_cells(rows, cols)) : nullptr;
-    layers_.push_back({weights.weight, forward, backward});
-    return {.forward = L::packed_transposed_at(forward, cols, rows),
-            .backward = L::packed_at(backward, rows, cols),
-            .bias = weights.bias};
-  }
-  cell* take(index_t cells) {
-    cell* const place = memory_.data() == nullptr ? nullptr : memory_.data() + used_;
-    used_ += cells;
-    return place;
+    void enter(char const* /*stack*/, index_t /*block*/) {}
+    void leave() {}
+    void norm(char const* /*name*/,
+              index_t /*width*/,
+              norm_weights<T const> const& from,
+              norm_weights<T const>& to) {
+      to = from;
+    }
+    void token(char const* /*name*/,
+               index_t /*width*/,
+               std::span<T const> const& from,
+               std::span<T const>& to) {
+      to = from;
+    }
+    void positions(char const* /*name*/,
+                   index_t /*patches*/,
+                   index_t /*width*/,
+                   matrix_view<T const> const& from,
+                   matrix_view<T const>& to) {
+      to = from;
+    }
+    void patch_projection(char const* name,
+                          model_config const& config,
+                          linear_weights<T const> const& from,
+                          linear_operands<L>& to) {
+      linear(name, config.encoder.width, config.patch_values(), from, to);
+    }
+    void linear(char const* /*name*/,
+                index_t out,
+                index_t in,
+                linear_weights<T const> const& from,
+                linear_operands<L>& to) {
+      cell* const forward = take(L::packed_cells(in, out));
+      cell* const backward =
+          kind_ == pass_kind::training ? take(L::packed_cells(out, in)) : nullptr;
+      layers.push_back({from.weight, forward, backward});
+      to = {.forward = L::packed_transposed_at(forward, in, out),
+            .backward = L::packed_at(backward, out, in),
+            .bias = from.bias};
+    }
+
+    index_t used = 0;
+    std::vector<layer> layers;
+
+   private:
+    cell* take(index_t cells) {
+      cell* const place = memory_ == nullptr ? nullptr : memory_ + used;
+      used += cells;
+      return place;
+    }
+
+    pass_kind kind_;
+    cell* memory_;
+  };
+
+  /// Counts the cells of all layers, then places them.
+  void bind(model_config const& config,
+            encoder_weights<T const> const& encoder,
+            decoder_weights<T const> const* decoder) {
+    bound_to_ = {};
+    operands_ = {};
+    auto const walk = [&](packing_walk at) {
+      walk_encoder(at, config, encoder, operands_.encoder);
+      if (decoder != nullptr)
+        walk_decoder(at, config, std::ssize(decoder->head.bias), *decoder, operands_.decoder);
+      return at;
+    };
+    memory_ = {};
+    memory_ = cell_buffer(walk({kind_, nullptr}).used);
+    layers_ = walk({kind_, memory_.data()}).layers;
+    bound_to_ = tensors_of(encoder, decoder);
   }
 
   pass_kind kind_;
   tensor_places bound_to_{};
   cell_buffer memory_;
-  index_t used_ = 0;
   std::vector<layer> layers_;
   network_operands<L> operands_;
 };

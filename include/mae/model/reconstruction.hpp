@@ -170,7 +170,7 @@ forward_result<T> forward_images(B const& backend,
   result.prediction.resize(static_cast<std::size_t>(result.targets * sizes.target_width));
 
   prepared_weights<B> prepared(pass_kind::inference);
-  auto const& operands = prepared.update(weights, backend);
+  auto const& operands = prepared.update(sizes.config, weights, backend);
   std::vector<detail::image_losses> losses(static_cast<std::size_t>(plan.images()));
   backend.for_lanes(plan.images(), [&](index_t i, int /*worker*/) {
     auto const at = static_cast<std::size_t>(i);
@@ -197,7 +197,7 @@ std::vector<float> reconstruct_images(B const& backend,
   detail::check_images(sizes.config, images.size(), plan);
   auto const values = static_cast<std::size_t>(sizes.config.image.values());
   prepared_weights<B> prepared(pass_kind::inference);
-  auto const& operands = prepared.update(weights, backend);
+  auto const& operands = prepared.update(sizes.config, weights, backend);
   std::vector<float> painted(images.size());
   backend.for_lanes(plan.images(), [&](index_t i, int /*worker*/) {
     detail::image_pass<B> pass(backend, sizes, images, plan, i, predicted_patches::all_present);

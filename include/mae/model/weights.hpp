@@ -4,6 +4,7 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/model/layout.hpp>
+#include <mae/model/part.hpp>
 #include <mae/op/layer_norm.hpp>
 #include <mae/op/linear.hpp>
 
@@ -52,7 +53,8 @@ struct network_weights {
   decoder_weights<T, Linear> decoder;
 };
 
-/// Finds tensors by name in a flat array that has the given layout.
+/// Finds tensors by name in a flat array that has the given layout, and sees them in a walk's
+/// object.
 template <class T>
 class tensor_binder {
  public:
@@ -62,34 +64,35 @@ class tensor_binder {
     auto const& tensor = layout_.find(name);
     return {base_ + tensor.offset, static_cast<std::size_t>(tensor.size())};
   }
+
+  void enter(char const* stack, index_t block) { prefix_ = block_prefix(stack, block); }
+  void leave() { prefix_.clear(); }
+  void norm(char const* name, index_t /*width*/, norm_weights<T>& of) const {
+    of = {vector(prefix_ + name + ".weight"), vector(prefix_ + name + ".bias")};
+  }
+  void linear(char const* name, index_t out, index_t /*in*/, linear_weights<T>& of) const {
+    of = {matrix(prefix_ + name + ".weight", out), vector(prefix_ + name + ".bias")};
+  }
+  void token(char const* name, index_t /*width*/, std::span<T>& of) const {
+    of = vector(prefix_ + name);
+  }
+  void positions(char const* name, index_t patches, index_t /*width*/, matrix_view<T>& of) const {
+    of = matrix(prefix_ + name, patches + 1);
+  }
+  void patch_projection(char const* name, model_config const& config, linear_weights<T>& of) const {
+    linear(name, config.encoder.width, config.patch_values(), of);
+  }
+
+ private:
   /// A matrix of `rows` rows, whatever the tensor's dimensions.
   matrix_view<T> matrix(std::string const& name, index_t rows) const {
     auto const& tensor = layout_.find(name);
     return {base_ + tensor.offset, rows, tensor.size() / rows};
   }
-  linear_weights<T> linear(std::string const& name, index_t out) const {
-    return {matrix(name + ".weight", out), vector(name + ".bias")};
-  }
-  norm_weights<T> norm(std::string const& name) const {
-    return {vector(name + ".weight"), vector(name + ".bias")};
-  }
-  std::vector<block_weights<T>> blocks(std::string const& prefix, stack_config const& stack) const {
-    std::vector<block_weights<T>> bound;
-    for (index_t i = 0; i < stack.depth; ++i) {
-      std::string const block = prefix + std::to_string(i) + ".";
-      bound.push_back({.norm1 = norm(block + "norm1"),
-                       .qkv = linear(block + "attn.qkv", 3 * stack.width),
-                       .proj = linear(block + "attn.proj", stack.width),
-                       .norm2 = norm(block + "norm2"),
-                       .fc1 = linear(block + "mlp.fc1", stack.hidden()),
-                       .fc2 = linear(block + "mlp.fc2", stack.width)});
-    }
-    return bound;
-  }
 
- private:
   parameter_layout const& layout_;
   T* base_;
+  std::string prefix_;
 };
 
 /// Views of the encoder's tensors in `base`, a flat array of this layout.
@@ -97,12 +100,10 @@ template <class T>
 encoder_weights<T> bind_encoder(parameter_layout const& layout,
                                 model_config const& config,
                                 T* base) {
-  tensor_binder<T> const bind(layout, base);
-  return {.patch_embed = bind.linear("patch_embed.proj", config.encoder.width),
-          .class_token = bind.vector("cls_token"),
-          .positions = bind.matrix("pos_embed", config.num_patches() + 1),
-          .blocks = bind.blocks("blocks.", config.encoder),
-          .norm = bind.norm("norm")};
+  tensor_binder<T> at(layout, base);
+  encoder_weights<T> bound;
+  walk_encoder(at, config, bound);
+  return bound;
 }
 
 /// Views of the decoder's tensors in `base`, a flat array of this layout.
@@ -110,14 +111,10 @@ template <class T>
 decoder_weights<T> bind_decoder(parameter_layout const& layout,
                                 model_config const& config,
                                 T* base) {
-  tensor_binder<T> const bind(layout, base);
-  auto const head = bind.vector("decoder_pred.bias");
-  return {.embed = bind.linear("decoder_embed", config.decoder.width),
-          .mask_token = bind.vector("mask_token"),
-          .positions = bind.matrix("decoder_pos_embed", config.num_patches() + 1),
-          .blocks = bind.blocks("decoder_blocks.", config.decoder),
-          .norm = bind.norm("decoder_norm"),
-          .head = bind.linear("decoder_pred", static_cast<index_t>(head.size()))};
+  tensor_binder<T> at(layout, base);
+  decoder_weights<T> bound;
+  walk_decoder(at, config, layout.find("decoder_pred.bias").size(), bound);
+  return bound;
 }
 
 }  // namespace mae

@@ -2,6 +2,7 @@
 
 #include <mae/backend/block.hpp>
 #include <mae/backend/concept.hpp>
+#include <mae/core/config.hpp>
 #include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
@@ -66,7 +67,11 @@ class gradient_sum {
                shard_schedule const& schedule,
                index_t max_visible,
                B const& backend)
-      : schedule_(schedule), backend_(backend), size_(layout.size()), totals_(schedule.lanes + 1) {
+      : config_(sizes.config),
+        schedule_(schedule),
+        backend_(backend),
+        size_(layout.size()),
+        totals_(schedule.lanes + 1) {
     auto const room = shard_capacity::bound(sizes.config, schedule.per_shard(), max_visible);
     auto const passes = std::min<index_t>(backend.num_workers(), schedule.lanes);
     for (index_t i = 0; i < passes; ++i) {
@@ -78,7 +83,7 @@ class gradient_sum {
       mine.targets.reserve(room.targets * sizes.target_width);
     }
     for (index_t i = 0; i < schedule.lanes; ++i) lanes_.emplace_back(layout, sizes.config);
-    operands_ = &prepared_.update(weights, backend_);
+    operands_ = &prepared_.update(config_, weights, backend_);
   }
 
   /// Begins a new sum, of gradients at whatever values the weights have then.
@@ -93,7 +98,7 @@ class gradient_sum {
   /// Adds the gradient of a batch's summed loss. The batch has the schedule's images; it may change
   /// at once, while a device still works.
   void add(network_weights<T const> const& weights, training_batch<T> const& batch) {
-    if (!is_prepared_) operands_ = &prepared_.update(weights, backend_);
+    if (!is_prepared_) operands_ = &prepared_.update(config_, weights, backend_);
     is_prepared_ = true;
     bool const pass_for_each_lane = passes_.size() == lanes_.size();
     backend_.for_lanes(schedule_.lanes, [&](index_t lane, int worker) {
@@ -212,6 +217,7 @@ class gradient_sum {
     for (index_t i = first; i < last; ++i) sum[i] += other[i];
   }
 
+  model_config config_;
   shard_schedule schedule_;
   B backend_;
   index_t size_;

@@ -112,7 +112,7 @@ heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t imag
       {.mask_purpose = purpose::heldout_mask, .augment = std::nullopt},
       threads);
   prepared_weights<B> prepared(pass_kind::inference);
-  auto const& operands = prepared.update(model.weights(), model.backend());
+  auto const& operands = prepared.update(model.sizes().config, model.weights(), model.backend());
   shard_loss<B> shards(
       model.sizes(), model.backend(), mask.max_visible(model.sizes().config.num_patches()) + 1);
 

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <mae/core/config.hpp>
+#include <mae/core/types.hpp>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+// The tensors of each part of a network, said once, in the order of files. A walk tells `at` each
+// tensor's name and sizes, with the member of each of `of` (any number of objects of one form) that
+// stands for it: the table of tensors is a walk without objects, views into a flat array are one of
+// a single object, packing is one from weights to operands.
+//
+// `at` has enter(stack, block) and leave() around each block, and for what a part consists of
+//   norm(name, width, of...)                     weight and bias (width)
+//   linear(name, out, in, of...)                 weight (out, in), bias (out)
+//   token(name, width, of...)                    (1, 1, width), learned
+//   positions(name, patches, width, of...)       (1, patches + 1, width), fixed
+//   patch_projection(name, config, of...)        weight (width, p, p, C), bias (width)
+
+namespace mae {
+
+/// The beginning of the names of a block's tensors: "blocks.0.".
+inline std::string block_prefix(char const* stack, index_t block) {
+  return stack + std::to_string(block) + ".";
+}
+
+/// A pre-norm transformer block (Dosovitskiy et al. 2020, arXiv 2010.11929).
+template <class Walk, class... Blocks>
+constexpr void walk_block(Walk& at, stack_config const& stack, Blocks&... of) {
+  at.norm("norm1", stack.width, of.norm1...);
+  at.linear("attn.qkv", 3 * stack.width, stack.width, of.qkv...);
+  at.linear("attn.proj", stack.width, stack.width, of.proj...);
+  at.norm("norm2", stack.width, of.norm2...);
+  at.linear("mlp.fc1", stack.hidden(), stack.width, of.fc1...);
+  at.linear("mlp.fc2", stack.width, stack.hidden(), of.fc2...);
+}
+
+namespace detail {
+
+template <class Block>
+void resize_stack(std::vector<Block>& blocks, std::size_t depth) {
+  blocks.resize(depth);
+}
+template <class Block>
+void resize_stack(std::vector<Block> const& /*walked from*/, std::size_t /*depth*/) {}
+
+}  // namespace detail
+
+/// A stack's blocks; those of an object that is not const are made as many as it has.
+template <class Walk, class... Stacks>
+constexpr void walk_blocks(Walk& at, char const* prefix, stack_config const& stack, Stacks&... of) {
+  (detail::resize_stack(of, static_cast<std::size_t>(stack.depth)), ...);
+  for (index_t i = 0; i < stack.depth; ++i) {
+    at.enter(prefix, i);
+    walk_block(at, stack, of[static_cast<std::size_t>(i)]...);
+    at.leave();
+  }
+}
+
+/// The encoder's part, under the names of the official code and of timm.
+template <class Walk, class... Encoders>
+constexpr void walk_encoder(Walk& at, model_config const& config, Encoders&... of) {
+  index_t const width = config.encoder.width;
+  at.token("cls_token", width, of.class_token...);
+  at.positions("pos_embed", config.num_patches(), width, of.positions...);
+  at.patch_projection("patch_embed.proj", config, of.patch_embed...);
+  walk_blocks(at, "blocks.", config.encoder, of.blocks...);
+  at.norm("norm", width, of.norm...);
+}
+
+/// The decoder's part; `target_width` is the number of values predicted for a patch.
+template <class Walk, class... Decoders>
+constexpr void walk_decoder(Walk& at,
+                            model_config const& config,
+                            index_t target_width,
+                            Decoders&... of) {
+  index_t const width = config.decoder.width;
+  at.linear("decoder_embed", width, config.encoder.width, of.embed...);
+  at.token("mask_token", width, of.mask_token...);
+  at.positions("decoder_pos_embed", config.num_patches(), width, of.positions...);
+  walk_blocks(at, "decoder_blocks.", config.decoder, of.blocks...);
+  at.norm("decoder_norm", width, of.norm...);
+  at.linear("decoder_pred", target_width, width, of.head...);
+}
+
+namespace detail {
+
+/// Counts the values of the tensors that it is told of.
+struct value_count {
+  index_t values = 0;
+
+  constexpr void enter(char const* /*stack*/, index_t /*block*/) {}
+  constexpr void leave() {}
+  constexpr void norm(char const* /*name*/, index_t width) { values += 2 * width; }
+  constexpr void linear(char const* /*name*/, index_t out, index_t in) { values += out * (in + 1); }
+  constexpr void token(char const* /*name*/, index_t width) { values += width; }
+  constexpr void positions(char const* /*name*/, index_t patches, index_t width) {
+    values += (patches + 1) * width;
+  }
+  constexpr void patch_projection(char const* name, model_config const& config) {
+    linear(name, config.encoder.width, config.patch_values());
+  }
+};
+
+}  // namespace detail
+
+/// The values in an encoder, table of positions included: 86 million in a ViT-B.
+constexpr index_t encoder_parameter_count(model_config const& config) {
+  detail::value_count count;
+  walk_encoder(count, config);
+  return count.values;
+}
+
+/// The values in encoder and decoder, tables of positions included, as the official code counts
+/// them: 111,907,840 for ViT-B.
+constexpr index_t parameter_count(model_config const& config, index_t target_width) {
+  detail::value_count count;
+  walk_encoder(count, config);
+  walk_decoder(count, config, target_width);
+  return count.values;
+}
+
+}  // namespace mae
