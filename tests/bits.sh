@@ -16,7 +16,7 @@ mkdir -p "$build"
 rm -rf "$build/base" "$build"/results-*
 git worktree prune
 git worktree add --quiet --detach "$build/base" "$base"
-trap 'git worktree remove --force "$build/base"' EXIT
+trap 'cd "$build" && git worktree remove --force base' EXIT
 
 compile() {  # include folder, source, program
   "${CXX:-g++}" -std=c++20 -O3 -march=native -mprefer-vector-width=512 -pthread -I"$1" -isystem /usr/include/eigen3 \
@@ -42,6 +42,7 @@ while read -r file; do
   "$build/compare" "$file" "${file/-[23]\//-1/}" || failed=$((failed + 1))
   compared=$((compared + 2))
 done < <(find . -name '*.safetensors' | sort)
-rm -rf "$build"/results-*
+cd "$build"
+rm -rf results-*
 echo "$((compared - failed)) passed, $failed failed"
 [ "$compared" -gt 0 ] && [ "$failed" -eq 0 ]

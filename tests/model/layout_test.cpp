@@ -139,7 +139,8 @@ TEST_CASE("the encoder comes first, so that its tensors stay where they are with
 }
 
 TEST_CASE("every tensor says whether it is the encoder's or the decoder's") {
-  for (auto const& tensor : layout_of(odd, 1).tensors()) {
+  auto const layout = layout_of(odd, 1);
+  for (auto const& tensor : layout.tensors()) {
     CAPTURE(tensor.name);
     bool const is_decoder = tensor.name.starts_with("decoder_") || tensor.name == "mask_token";
     CHECK((tensor.segment == mae::network_segment::decoder) == is_decoder);
