@@ -10,16 +10,18 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/model/carver.hpp>
-#include <mae/op/adamw.hpp>
 #include <mae/op/attention.hpp>
 #include <mae/op/gelu.hpp>
 #include <mae/op/layer_norm.hpp>
 #include <mae/op/linear.hpp>
 #include <mae/op/squared_error.hpp>
+#include <mae/optimizer/adamw.hpp>
+#include <mae/optimizer/rule.hpp>
 
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 namespace {
@@ -270,21 +272,12 @@ void adamw(benchmark::State& state) {
   matrix<float> first(1, count);
   matrix<float> gradients(1, count);
   mae::host_buffer<float> second(count);
-  mae::adamw_factors<float> const factors{.beta1 = 0.9F,
-                                          .beta2 = 0.95F,
-                                          .epsilon = 1e-8F,
-                                          .gradient_scale = 1,
-                                          .decay = 0.9999F,
-                                          .step_size = 1e-3F,
-                                          .second_correction = 1};
-  for (auto _ : state)
-    mae::adamw_step(lane,
-                    count,
-                    values.view().data,
-                    first.view().data,
-                    second.data(),
-                    gradients.view().data,
-                    factors);
+  std::array<float*, 2> const states{first.view().data, second.data()};
+  auto const element = mae::adamw{}.element(
+      mae::update_moment{.step = 9, .lr = 1e-3, .decays = true},
+      mae::update_arrays<float>{
+          .values = values.view().data, .gradients = gradients.view().data, .states = states});
+  for (auto _ : state) lane.for_each(count, element);
   report_bytes(state, 7 * count);
 }
 

@@ -37,7 +37,10 @@ class backend_task final : public training_task {
   backend_task(task_parts const& parts, Backend backend, compute_description compute)
       : compute_(std::move(compute)),
         model_(make_model(parts, std::move(backend))),
-        training_(model_, parts.images, training_options_for(parts.settings, parts.length)) {}
+        training_(model_,
+                  parts.images,
+                  training_options_for(parts.settings, parts.length),
+                  {.weight_decay = parts.settings.weight_decay}) {}
 
   compute_description compute() const override { return compute_; }
   mae::model_config const& config() const override { return model_.sizes().config; }

@@ -60,7 +60,6 @@ inline mae::training_options training_options_for(options const& settings,
           .steps = length.total_steps,
           .lr = peak_learning_rate(settings),
           .warmup_epochs = length.warmup_epochs,
-          .weight_decay = settings.weight_decay,
           .clip = settings.clip,
           .augment = settings.augment};
 }

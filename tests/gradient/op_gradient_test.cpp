@@ -41,9 +41,8 @@ std::vector<op_check> op_checks() {
 }
 
 /// Functions that take a lane and have nothing to differentiate: a constant, a conversion, a sum of
-/// what was computed, the optimizer.
-std::set<std::string> const without_gradient{
-    "set_zero", "as_operands", "add_losses", "adamw_step", "adamw_block_step"};
+/// what was computed.
+std::set<std::string> const without_gradient{"set_zero", "as_operands", "add_losses"};
 
 /// The names of all function templates in include/mae/op whose first parameter is a lane.
 std::set<std::string> functions_of_ops() {

@@ -26,6 +26,7 @@
 #include <mae/model/layout.hpp>
 #include <mae/objective/objective.hpp>
 #include <mae/objective/pixels.hpp>
+#include <mae/optimizer/adamw.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/report.hpp>
 #include <mae/train/schedule.hpp>
@@ -33,6 +34,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -120,6 +122,7 @@ struct ingredients {
   image_set images{mae_test::painted_images(40, 1)};
   mae::training_options options{
       .seed = 3, .batch_size = 8, .steps = 20, .lr = 1e-2, .warmup_epochs = 0.5, .clip = 0.5};
+  mae::adamw rule = {};
   any_mask mask{mae::uniform_mask<>(0.75)};
   any_objective objective{mae::normalised_pixels{}};
   double norm_epsilon = 1e-6;
@@ -134,7 +137,7 @@ struct training {
   mae::trainer<model_type, image_set> trainer;
 
   explicit training(ingredients const& of)
-      : images(of.images), model(make_model(of)), trainer(model, images, of.options) {}
+      : images(of.images), model(make_model(of)), trainer(model, images, of.options, of.rule) {}
   training(training const&) = delete;
   training& operator=(training const&) = delete;
   ~training() = default;
@@ -346,12 +349,6 @@ TEST_CASE("every other difference of the options is refused by name") {
   CHECK(refusal([](auto& o) { o.lr = 0.011; }) == "lr is 0.01 in the file, but 0.011 here");
   CHECK(refusal([](auto& o) { o.warmup_epochs = 0; }) ==
         "warmup_epochs is 0.5 in the file, but 0 here");
-  CHECK(refusal([](auto& o) { o.weight_decay = 0; }) ==
-        "weight_decay is 0.05 in the file, but 0 here");
-  CHECK(refusal([](auto& o) { o.beta1 = 0.8; }) == "beta1 is 0.9 in the file, but 0.8 here");
-  CHECK(refusal([](auto& o) { o.beta2 = 0.999; }) == "beta2 is 0.95 in the file, but 0.999 here");
-  CHECK(refusal([](auto& o) { o.epsilon = 1e-6; }) ==
-        "adam_epsilon is 1e-08 in the file, but 1e-06 here");
   CHECK(refusal([](auto& o) { o.clip = 0; }) == "clip is 0.5 in the file, but 0 here");
   CHECK(refusal([](auto& o) { o.augment.crop_min = 0.3; }) ==
         "crop_min is 0.2 in the file, but 0.3 here");
@@ -462,22 +459,34 @@ TEST_CASE("what is not finite is not saved over what is") {
   CHECK_NOTHROW(mae::save_model(path, of.model));
 }
 
+TEST_CASE("every other constant of the update rule is refused by name") {
+  saved_training const file;
+  auto const refusal = [&](mae::adamw const& rule) {
+    ingredients changed;
+    changed.rule = rule;
+    return file.refusal<mae::config_error>(changed);
+  };
+  CHECK(refusal({.weight_decay = 0}) == "weight_decay is 0.05 in the file, but 0 here");
+  CHECK(refusal({.beta1 = 0.8}) == "beta1 is 0.9 in the file, but 0.8 here");
+  CHECK(refusal({.beta2 = 0.999}) == "beta2 is 0.95 in the file, but 0.999 here");
+  CHECK(refusal({.epsilon = 1e-6}) == "adam_epsilon is 1e-08 in the file, but 1e-06 here");
+}
+
 TEST_CASE("moments that are not finite are not saved, by their names") {
   mae_test::temporary_folder const folder;
   std::string const path = folder.file("a.safetensors");
   training of({});
   train(of, 1);
-  std::vector<float> first(of.trainer.optimizer().first_moments().begin(),
-                           of.trainer.optimizer().first_moments().end());
-  std::vector<float> const second(of.trainer.optimizer().second_moments().begin(),
-                                  of.trainer.optimizer().second_moments().end());
+  auto const moments = of.trainer.optimizer().state("first_moment");
+  std::vector<float> poisoned(moments.begin(), moments.end());
+  std::vector<float> const zeros(poisoned.size());
   auto const& tensor = of.model.layout().find("norm.weight");
-  first[static_cast<std::size_t>(tensor.offset)] = std::numeric_limits<float>::infinity();
+  poisoned[static_cast<std::size_t>(tensor.offset)] = std::numeric_limits<float>::infinity();
   auto const progress = of.trainer.progress();
-  of.trainer.resume(progress, first, second);
+  of.trainer.resume(progress, std::array<std::span<float const>, 2>{poisoned, zeros});
   CHECK(refusal_of<mae::numeric_error>([&] { mae::save_training(path, of.trainer); }) ==
         path + ": not saved: optimizer.first_moment.norm.weight is not finite");
-  of.trainer.resume(progress, second, first);
+  of.trainer.resume(progress, std::array<std::span<float const>, 2>{zeros, poisoned});
   CHECK(refusal_of<mae::numeric_error>([&] { mae::save_training(path, of.trainer); }) ==
         path + ": not saved: optimizer.second_moment.norm.weight is not finite");
   CHECK(folder.entries() == 0);

@@ -12,8 +12,8 @@
 #include <mae/mask/random_ratio.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/model/layout.hpp>
 #include <mae/model/staging.hpp>
-#include <mae/op/adamw.hpp>
 #include <mae/op/attention.hpp>
 #include <mae/op/gelu.hpp>
 #include <mae/op/layer_norm.hpp>
@@ -21,6 +21,11 @@
 #include <mae/op/set_zero.hpp>
 #include <mae/op/squared_error.hpp>
 #include <mae/op/tokens.hpp>
+#include <mae/optimizer/adamw.hpp>
+#include <mae/optimizer/lion.hpp>
+#include <mae/optimizer/optimizer.hpp>
+#include <mae/optimizer/sgd.hpp>
+#include <mae/optimizer/with_average.hpp>
 #include <mae/train/heldout.hpp>
 #include <mae/train/trainer.hpp>
 
@@ -70,7 +75,11 @@ class backend_runner {
     run_attention();
     run_tokens();
     run_loss();
-    run_adamw();
+    run_rule(mae::adamw{});
+    run_rule(mae::lion{});
+    run_rule(mae::with_average{.rule = mae::sgd{.weight_decay = 0.1, .nesterov = true},
+                               .momentum = 0.9,
+                               .last_momentum = 0.99});
     run_model();
     return results_;
   }
@@ -277,29 +286,27 @@ class backend_runner {
     keep("loss gradient", prediction);
   }
 
-  void run_adamw() {
-    index_t const count = 5000;
-    auto values = random(1, count);
-    auto first = random(1, count);
-    array<T> second(1, count);  // zeros: they are never negative
-    auto gradient = random(1, count);
-    mae::adamw_factors<T> const factors{.beta1 = T{0.9F},
-                                        .beta2 = T{0.95F},
-                                        .epsilon = T{1e-8F},
-                                        .gradient_scale = T{0.5F},
-                                        .decay = T{0.99F},
-                                        .step_size = T{0.1F},
-                                        .second_correction = T{1.5F}};
-    mae::adamw_step(lane_,
-                    count,
-                    values.memory.data(),
-                    first.memory.data(),
-                    second.memory.data(),
-                    gradient.memory.data(),
-                    factors);
-    keep("adamw values", values);
-    mae::set_zero(lane_, first.values());
-    keep("zeros", first);
+  /// Three steps of a rule over tensors of each kind.
+  template <mae::UpdateRule Rule>
+  void run_rule(Rule const& rule) {
+    mae::parameter_layout layout;
+    layout.add_linear("linear", 75, 60);
+    layout.add_token("token", 10);
+    layout.add_positions("positions", 3, 5);
+    layout.add_norm("norm", 7);
+    auto values = random(1, layout.size());
+    auto gradient = random(1, layout.size());
+    mae::optimizer optimizer(layout, rule, backend_);
+    for (double const progress : {0.0, 0.25, 0.5})
+      optimizer.step(values.values(), gradient.values(), 0.1, 0.5, progress);
+    keep(rule.name() + " values", values);
+    for (char const* const name : rule.state_names) {
+      mae::host_values<B> const state(backend_, optimizer.state(name));
+      auto& kept = results_.values[rule.name() + " " + name];
+      for (T const value : state.span()) kept.push_back(static_cast<float>(value));
+    }
+    mae::set_zero(lane_, values.values());
+    keep("zeros", values);
   }
 
   // ---- a whole model ---------------------------------------------------------------------------
@@ -338,7 +345,7 @@ class backend_runner {
   /// All gradients of the first step: AdamW's first moments are a tenth of them.
   template <class Model, class Trainer>
   void keep_gradient(Model const& model, Trainer const& training) {
-    mae::host_values<B> const moments(backend_, training.optimizer().first_moments());
+    mae::host_values<B> const moments(backend_, training.optimizer().state("first_moment"));
     for (auto const& tensor : model.layout().tensors()) {
       if (tensor.kind != mae::tensor_kind::parameter) continue;
       auto const values = moments.span().subspan(static_cast<std::size_t>(tensor.offset),
@@ -365,8 +372,8 @@ class backend_runner {
     std::filesystem::remove(path);
     mae::host_values<B> const a(backend_, model.parameters().values());
     mae::host_values<B> const b(backend_, other.parameters().values());
-    mae::host_values<B> const c(backend_, training.optimizer().second_moments());
-    mae::host_values<B> const d(backend_, resumed.optimizer().second_moments());
+    mae::host_values<B> const c(backend_, training.optimizer().state("second_moment"));
+    mae::host_values<B> const d(backend_, resumed.optimizer().state("second_moment"));
     results_.files_agree =
         std::ranges::equal(a.span(), b.span()) && std::ranges::equal(c.span(), d.span());
     results_.parameters.assign(a.span().begin(), a.span().end());

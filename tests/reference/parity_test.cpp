@@ -10,8 +10,9 @@
 #include <mae/io/safetensors.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/objective/pixels.hpp>
+#include <mae/optimizer/adamw.hpp>
+#include <mae/optimizer/optimizer.hpp>
 #include <mae/patch/positions.hpp>
-#include <mae/train/adamw.hpp>
 
 #include <doctest/doctest.h>
 
@@ -78,12 +79,12 @@ double sum_over_shards(loaded_model<T>& model) {
 /// Takes the fixture's steps of AdamW; returns the loss before each.
 template <class T>
 std::vector<double> train(model_fixture const& file, loaded_model<T>& model) {
-  mae::adamw<mae::eigen_backend<T>> optimizer(model.layout(),
-                                              {.beta1 = file.number("beta1"),
-                                               .beta2 = file.number("beta2"),
-                                               .epsilon = file.number("epsilon"),
-                                               .weight_decay = file.number("weight_decay")},
-                                              mae::eigen_backend<T>(1));
+  mae::optimizer optimizer(model.layout(),
+                           mae::adamw{.weight_decay = file.number("weight_decay"),
+                                      .beta1 = file.number("beta1"),
+                                      .beta2 = file.number("beta2"),
+                                      .epsilon = file.number("epsilon")},
+                           mae::eigen_backend<T>(1));
   auto const noise = file.values("steps.noise");
   auto const each = static_cast<std::size_t>(model.plan().images() * model.plan().patches());
   std::vector<double> losses;

@@ -58,7 +58,8 @@ inline std::vector<std::uint32_t> bits_of(std::span<float const> values) {
 
 /// All that a training changes, bit by bit.
 struct training_state {
-  std::vector<std::uint32_t> values, first_moments, second_moments;
+  std::vector<std::uint32_t> values;
+  std::vector<std::vector<std::uint32_t>> states;  // of the update rule
   mae::training_progress progress;
 
   friend bool operator==(training_state const&, training_state const&) = default;
@@ -66,10 +67,10 @@ struct training_state {
 
 template <class Trainer>
 training_state state_of(Trainer const& trainer) {
-  return {bits_of(trainer.model().parameters().values()),
-          bits_of(trainer.optimizer().first_moments()),
-          bits_of(trainer.optimizer().second_moments()),
-          trainer.progress()};
+  training_state all{bits_of(trainer.model().parameters().values()), {}, trainer.progress()};
+  for (char const* const name : trainer.optimizer().rule().state_names)
+    all.states.push_back(bits_of(trainer.optimizer().state(name)));
+  return all;
 }
 
 }  // namespace mae_test

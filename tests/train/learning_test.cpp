@@ -92,9 +92,9 @@ TEST_CASE("eight images are learned by heart, under masks that change at every s
                         .steps = 400,
                         .lr = 4e-3,
                         .warmup_epochs = 20,
-                        .weight_decay = 0,
                         .clip = 1,
-                        .augment = {.crop_min = 1, .flip = false}});
+                        .augment = {.crop_min = 1, .flip = false}},
+                       mae::adamw{.weight_decay = 0});
   mae::step_report first;
   mae::step_report last;
   trainer.run({.on_step = [&](mae::step_report const& report) {

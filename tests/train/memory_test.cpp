@@ -6,6 +6,11 @@
 #include <mae/mask/random_ratio.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/model/autoencoder.hpp>
+#include <mae/optimizer/adamw.hpp>
+#include <mae/optimizer/lion.hpp>
+#include <mae/optimizer/rule.hpp>
+#include <mae/optimizer/sgd.hpp>
+#include <mae/optimizer/with_average.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/trainer.hpp>
 
@@ -20,14 +25,14 @@ namespace {
 auto const counted_only = doctest::skip(!mae_test::counts_allocations);
 
 /// Trains for one step, then counts what those of eight epochs allocate, crops included.
-template <class Operand, mae::MaskPolicy Mask>
-void check_warm_steps(Mask const& mask, int threads) {
+template <class Operand, mae::MaskPolicy Mask, mae::UpdateRule Rule = mae::adamw>
+void check_warm_steps(Mask const& mask, int threads, Rule const& rule = {}) {
   using backend = mae::eigen_backend<Operand>;
   auto const images = mae_test::painted_images(240, 1);
   mae::autoencoder<mae_test::small_config, Mask, backend> model(
       {.seed = 5, .mask = mask, .backend = backend(threads)});
   mae::trainer trainer(
-      model, images, {.batch_size = 60, .accumulate = 2, .epochs = 8, .lr = 1e-3, .clip = 1});
+      model, images, {.batch_size = 60, .accumulate = 2, .epochs = 8, .lr = 1e-3, .clip = 1}, rule);
   trainer.step();
   std::int64_t const before = mae_test::allocation_count;
   CHECK(before > 0);  // the count works
@@ -133,6 +138,13 @@ TEST_CASE_TEMPLATE(
 TEST_CASE_TEMPLATE("a warm step allocates nothing" * counted_only, Operand, float, mae::bfloat16) {
   check_warm_steps<Operand>(mae::uniform_mask<mae::ratio{3, 4}>{}, 1);
   check_warm_steps<Operand>(mae::uniform_mask<mae::ratio{3, 4}>{}, 3);
+}
+
+TEST_CASE("a warm step allocates nothing, whatever the update rule" * counted_only) {
+  mae::uniform_mask<mae::ratio{3, 4}> const mask;
+  check_warm_steps<float>(mask, 3, mae::lion{});
+  check_warm_steps<float>(mask, 3, mae::sgd{});
+  check_warm_steps<float>(mask, 3, mae::with_average{.rule = mae::adamw{}});
 }
 
 TEST_CASE_TEMPLATE("a warm step allocates nothing, however ragged its masks are" * counted_only,

@@ -38,9 +38,6 @@ TEST_CASE("the default options are accepted, and so are the limits of what is") 
                      .epochs = 1,
                      .steps = 1,
                      .warmup_epochs = 0,
-                     .weight_decay = 0,
-                     .beta1 = 0,
-                     .beta2 = 0,
                      .clip = 0,
                      .augment = {.crop_min = 1}};
         }).empty());
@@ -73,26 +70,12 @@ TEST_CASE("options that cannot be used are refused with a sentence that names th
   for (double const warmup : {-0.5, not_a_number})
     CHECK(refusal([&](options_type& o) { o.warmup_epochs = warmup; }) ==
           "the warm-up must not be negative");
-  for (double const decay : {-0.1, not_a_number})
-    CHECK(refusal([&](options_type& o) { o.weight_decay = decay; }) ==
-          "the weight decay must not be negative");
-  for (double const beta : {-0.1, 1.0, not_a_number}) {
-    CHECK(refusal([&](options_type& o) { o.beta1 = beta; }) == "AdamW's betas must lie in [0, 1)");
-    CHECK(refusal([&](options_type& o) { o.beta2 = beta; }) == "AdamW's betas must lie in [0, 1)");
-  }
-  for (double const epsilon : {0.0, not_a_number})
-    CHECK(refusal([&](options_type& o) { o.epsilon = epsilon; }) ==
-          "AdamW's epsilon must be positive");
   for (double const clip : {-1.0, not_a_number})
     CHECK(refusal([&](options_type& o) { o.clip = clip; }) ==
           "the gradient's largest norm must not be negative");
   for (double const large : {infinity, 1e39}) {
     CHECK(refusal([&](options_type& o) { o.lr = large; }) ==
           "the learning rate must be finite, and a float hold it");
-    CHECK(refusal([&](options_type& o) { o.weight_decay = large; }) ==
-          "the weight decay must be finite, and a float hold it");
-    CHECK(refusal([&](options_type& o) { o.epsilon = large; }) ==
-          "AdamW's epsilon must be finite, and a float hold it");
   }
   CHECK(refusal([](options_type& o) { o.warmup_epochs = infinity; }) ==
         "the warm-up must be finite");

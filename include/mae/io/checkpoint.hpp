@@ -13,15 +13,20 @@
 #include <mae/io/safetensors_writer.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/model/staging.hpp>
+#include <mae/optimizer/rule.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/report.hpp>
 #include <mae/train/trainer.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace mae {
 
@@ -34,10 +39,6 @@ inline settings_list describe(training_options const& options) {
       {"accumulate", std::to_string(options.accumulate)},
       {"lr", decimal_text(options.lr)},
       {"warmup_epochs", decimal_text(options.warmup_epochs)},
-      {"weight_decay", decimal_text(options.weight_decay)},
-      {"beta1", decimal_text(options.beta1)},
-      {"beta2", decimal_text(options.beta2)},
-      {"adam_epsilon", decimal_text(options.epsilon)},
       {"clip", decimal_text(options.clip)},
       {"crop_min", decimal_text(options.augment.crop_min)},
       {"flip", options.augment.flip ? "yes" : "no"},
@@ -49,13 +50,20 @@ namespace detail {
 
 /// A training's file tells which images it has seen; those before did not.
 inline constexpr char const* data_fingerprint = "mae.data_fingerprint";
-inline constexpr char const* first_moment_prefix = "optimizer.first_moment.";
-inline constexpr char const* second_moment_prefix = "optimizer.second_moment.";
+/// The entry that names the update rule, and the rule of files without it.
+inline constexpr char const* rule_entry = "optimizer";
+inline constexpr char const* unnamed_rule = "adamw";
+
+/// What the tensors of an update rule's state are called before the parameters' names.
+inline std::string state_prefix(char const* state) {
+  return std::string("optimizer.") + state + ".";
+}
 
 /// All that a resume compares: the whole description of model and training, but for lengths.
 template <class Trainer>
 settings_list resume_settings(Trainer const& training) {
   settings_list all = describe(training.options());
+  for (auto& constant : training.optimizer().rule().settings()) all.push_back(std::move(constant));
   auto const& shards = training.shards();
   all.push_back({"precision", training.model().backend().precision()});
   all.push_back({"shards", std::to_string(shards.shards)});
@@ -66,39 +74,44 @@ settings_list resume_settings(Trainer const& training) {
   return all;
 }
 
-/// The table of all tensors in a training's file: the model's, and the moments of its parameters.
-inline parameter_layout layout_with_moments(parameter_layout const& model) {
+/// The table of all tensors in a training's file: the model's, and the rule's states of its
+/// parameters.
+template <UpdateRule Rule>
+parameter_layout layout_with_states(parameter_layout const& model, Rule const& rule) {
   parameter_layout all = model;
-  for (auto const* prefix : {first_moment_prefix, second_moment_prefix})
-    for (auto moment : model.tensors()) {
-      if (moment.kind != tensor_kind::parameter) continue;
-      moment.name.insert(0, prefix);
-      all.add(std::move(moment));
+  for (char const* const state : rule.state_names)
+    for (auto tensor : model.tensors()) {
+      if (tensor.kind != tensor_kind::parameter) continue;
+      tensor.name.insert(0, state_prefix(state));
+      all.add(std::move(tensor));
     }
   return all;
 }
 
 }  // namespace detail
 
-/// Writes all that an exact resume needs: parameters, moments, where the training stands, and the
-/// settings that it must be resumed with. As a whole or not at all; throws io_error; numeric_error,
-/// and leaves a file that is there, for a parameter or a moment that is not finite.
+/// Writes all that an exact resume needs: parameters, the update rule's states, where the training
+/// stands, and the settings that it must be resumed with. As a whole or not at all; throws
+/// io_error; numeric_error, and leaves a file that is there, for a value that is not finite.
 template <class Trainer>
 void save_training(std::string const& path, Trainer const& training) {
   auto const& model = training.model();
+  auto const& rule = training.optimizer().rule();
   tensor_collector<typename std::remove_cvref_t<decltype(model)>::scalar> tensors;
   using backend_type = typename std::remove_cvref_t<decltype(model)>::backend_type;
   host_values<backend_type> const values(model.backend(), model.parameters().values());
-  host_values<backend_type> const first(model.backend(), training.optimizer().first_moments());
-  host_values<backend_type> const second(model.backend(), training.optimizer().second_moments());
+  std::vector<host_values<backend_type>> states;
+  for (char const* const state : rule.state_names)
+    states.emplace_back(model.backend(), training.optimizer().state(state));
   tensors.add(model.layout(), values.span());
   for (auto const& tensor : model.layout().tensors()) {
     if (tensor.kind != tensor_kind::parameter) continue;
-    tensors.add(tensor, first.span(), detail::first_moment_prefix);
-    tensors.add(tensor, second.span(), detail::second_moment_prefix);
+    for (std::size_t k = 0; k < states.size(); ++k)
+      tensors.add(tensor, states[k].span(), detail::state_prefix(rule.state_names[k]));
   }
   safetensors_metadata description;
   for (auto const& [name, value] : detail::resume_settings(training)) description[name] = value;
+  if (rule.name() != detail::unnamed_rule) description[detail::rule_entry] = rule.name();
   auto const& progress = training.progress();
   description["total_steps"] = std::to_string(training.total_steps());
   description["step"] = std::to_string(progress.step);
@@ -128,6 +141,36 @@ bool check_images(std::string const& path,
   return true;
 }
 
+/// The states of a rule, in its order; what no tensor holds is as it was at first.
+template <class T, UpdateRule Rule>
+std::vector<std::vector<T>> read_states(safetensors_file const& file,
+                                        std::string const& path,
+                                        parameter_layout const& layout,
+                                        Rule const& rule,
+                                        host_buffer<T> const& parameters) {
+  std::vector<std::vector<T>> states;
+  for (std::size_t k = 0; k < std::size(rule.state_names); ++k) {
+    auto& state = states.emplace_back(parameters.span().size());
+    if (begins_as_parameters<Rule>(k)) std::ranges::copy(parameters.span(), state.begin());
+    for (auto const& tensor : layout.tensors())
+      if (tensor.kind == tensor_kind::parameter)
+        read_tensor(file, path, tensor, std::span(state), state_prefix(rule.state_names[k]));
+  }
+  return states;
+}
+
+/// Throws config_error, which names both, for a training whose parameters changed by another rule.
+template <UpdateRule Rule>
+void require_rule(std::string const& path,
+                  safetensors_metadata const& description,
+                  Rule const& rule) {
+  auto const found = description.find(rule_entry);
+  std::string const saved = found == description.end() ? unnamed_rule : found->second;
+  if (saved != rule.name())
+    throw config_error(path + ": the training's update rule is " + saved + ", but " + rule.name() +
+                       " here: resume it with its own, or begin another with its parameters");
+}
+
 }  // namespace detail
 
 /// Continues a saved training, bit for bit as if it had not been interrupted. The length may be
@@ -140,6 +183,8 @@ resume_report load_training(std::string const& path, Trainer& training) {
   auto const file = safetensors_file::load(path);
   progress_reader const read(path, file.metadata());
   auto const progress = read_progress(read);
+  auto const& rule = training.optimizer().rule();
+  detail::require_rule(path, file.metadata(), rule);
   // In this order: other options or sizes make other images of the same.
   require_equal(path, file.metadata(), describe(training.options()));
   require_equal(path, file.metadata(), describe(training.model().sizes().config));
@@ -153,18 +198,13 @@ resume_report load_training(std::string const& path, Trainer& training) {
     throw config_error(
         path + ": the training was to take " + std::to_string(report.previous_total_steps) +
         " steps; it can be resumed for more, but not for " + std::to_string(report.total_steps));
-  reject_unknown_tensors(file, path, detail::layout_with_moments(layout));
+  reject_unknown_tensors(file, path, detail::layout_with_states(layout, rule));
   auto const values = read_tensors<scalar>(file, path, layout);
-  host_buffer<scalar> first(layout.size());
-  host_buffer<scalar> second(layout.size());
-  for (auto const& tensor : layout.tensors()) {
-    if (tensor.kind != tensor_kind::parameter) continue;
-    read_tensor(file, path, tensor, first.span(), detail::first_moment_prefix);
-    read_tensor(file, path, tensor, second.span(), detail::second_moment_prefix);
-  }
+  auto const states = detail::read_states(file, path, layout, rule, values);
+  std::vector<std::span<scalar const>> const views(states.begin(), states.end());
   training.model().backend().make_lane().upload(values.span(),
                                                 training.model().parameters().values());
-  training.resume(progress, first.span(), second.span());
+  training.resume(progress, views);
   return report;
 }
 

@@ -97,6 +97,8 @@ class host_values {
   }
   host_values(host_values const&) = delete;
   host_values& operator=(host_values const&) = delete;
+  host_values(host_values&&) noexcept = default;  // what a span shows stays where it is
+  host_values& operator=(host_values&&) noexcept = default;
   ~host_values() = default;
 
   std::span<T const> span() const { return values_; }

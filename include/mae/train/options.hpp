@@ -3,6 +3,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/augment.hpp>
+#include <mae/optimizer/rule.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -16,8 +17,9 @@ namespace mae {
 /// and the step either ends the training with a numeric_error or is left out.
 enum class non_finite_policy : std::uint8_t { stop, skip };
 
-/// How to train. The defaults are those of He et al. 2021 for pre-training, but for the learning
-/// rate's scale, which fits small models and few epochs.
+/// How to train; the update rule, with its own constants, stands beside it. The defaults are those
+/// of He et al. 2021 for pre-training, but for the learning rate's scale, which fits small models
+/// and few epochs.
 struct training_options {
   std::uint64_t seed = 0;    // of order, augmentation and masks
   index_t batch_size = 256;  // images of one pass
@@ -26,10 +28,6 @@ struct training_options {
   std::optional<index_t> steps = {};  // instead of epochs: optimizer steps in all
   double lr = 1e-3;                   // of the whole optimizer step; see scaled_lr
   double warmup_epochs = 1;
-  double weight_decay = 0.05;
-  double beta1 = 0.9;
-  double beta2 = 0.95;
-  double epsilon = 1e-8;
   double clip = 0;  // largest norm of the gradient; 0: no clipping
   augmentation augment = {};
   non_finite_policy non_finite = non_finite_policy::stop;
@@ -53,20 +51,10 @@ inline void require_valid(training_options const& options) {
           "the images of a step, batch size times accumulated batches, must be fewer than 2^31");
   require(options.epochs > 0, "the number of epochs must be positive");
   require(!options.steps || *options.steps > 0, "the number of steps must be positive");
-  // Parameters are floats: what none holds would make all of them infinite in the first step.
-  auto const is_float = [](double value) {
-    return std::isfinite(value) && value <= std::numeric_limits<float>::max();
-  };
   require(options.lr > 0, "the learning rate must be positive");
-  require(is_float(options.lr), "the learning rate must be finite, and a float hold it");
+  require(detail::fits_float(options.lr), "the learning rate must be finite, and a float hold it");
   require(options.warmup_epochs >= 0, "the warm-up must not be negative");
   require(std::isfinite(options.warmup_epochs), "the warm-up must be finite");
-  require(options.weight_decay >= 0, "the weight decay must not be negative");
-  require(is_float(options.weight_decay), "the weight decay must be finite, and a float hold it");
-  require(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1,
-          "AdamW's betas must lie in [0, 1)");
-  require(options.epsilon > 0, "AdamW's epsilon must be positive");
-  require(is_float(options.epsilon), "AdamW's epsilon must be finite, and a float hold it");
   require(options.clip >= 0, "the gradient's largest norm must not be negative");
   require(std::isfinite(options.clip),
           "the gradient's largest norm must be finite; 0 leaves gradients as they are");

@@ -9,7 +9,9 @@
 #include <mae/data/sampler.hpp>
 #include <mae/model/layout.hpp>
 #include <mae/model/staging.hpp>
-#include <mae/train/adamw.hpp>
+#include <mae/optimizer/adamw.hpp>
+#include <mae/optimizer/optimizer.hpp>
+#include <mae/optimizer/rule.hpp>
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/gradients.hpp>
 #include <mae/train/options.hpp>
@@ -29,21 +31,21 @@
 namespace mae {
 
 /// Pre-trains an autoencoder on a dataset. Owns the loop, the optimizer and the order of the data;
-/// the model and the dataset are the caller's and outlive it. The same seed gives the same
-/// parameters, bit for bit, for any number of threads.
-template <class Model, Dataset D>
+/// the model and the dataset are the caller's and outlive it. Parameters change by `Rule`. The same
+/// seed gives the same parameters, bit for bit, for any number of threads.
+template <class Model, Dataset D, UpdateRule Rule = adamw>
 class trainer {
   using T = typename Model::scalar;
   using backend_type = typename Model::backend_type;
 
  public:
   /// Sets the model's pixel statistics to the dataset's, unless it has some. Throws config_error,
-  /// and leaves the model as it was, for options that cannot be used, a mask policy whose
-  /// max_visible lies outside [1, N], a dataset of another extent than the model's images, or one
-  /// whose statistics are not finite; device_memory_error, which names a batch that would fit,
+  /// and leaves the model as it was, for options or a rule that cannot be used, a mask policy
+  /// whose max_visible lies outside [1, N], a dataset of another extent than the model's images, or
+  /// one whose statistics are not finite; device_memory_error, which names a batch that would fit,
   /// where the device has too little memory.
-  trainer(Model& model, D const& dataset, training_options const& options)
-      : options_(checked(options)),
+  trainer(Model& model, D const& dataset, training_options const& options, Rule const& rule = {})
+      : options_(checked(options, rule)),
         sampler_(dataset.size(), options.batch_size * options.accumulate, options.seed),
         schedule_(checked_schedule()),
         data_fingerprint_(fingerprint(dataset)),
@@ -55,20 +57,20 @@ class trainer {
                 model.statistics(),
                 {.seed = options.seed, .augment = options.augment},
                 model.backend().threads()),
-        optimizer_(model.layout(),
-                   {.beta1 = options.beta1,
-                    .beta2 = options.beta2,
-                    .epsilon = options.epsilon,
-                    .weight_decay = options.weight_decay},
-                   model.backend()),
-        gradients_(gradients_that_fit(model, options.batch_size)) {}
-  trainer(Model& model, D const&& must_outlive_the_trainer, training_options const&) = delete;
+        optimizer_(model.layout(), rule, model.backend()),
+        gradients_(gradients_that_fit(model, options.batch_size)) {
+    optimizer_.begin(model.parameters().values());
+  }
+  trainer(Model& model,
+          D const&& must_outlive_the_trainer,
+          training_options const&,
+          Rule const& rule = {}) = delete;
 
   training_options const& options() const { return options_; }
   Model& model() { return model_; }
   Model const& model() const { return model_; }
   training_progress const& progress() const { return progress_; }
-  adamw<backend_type> const& optimizer() const { return optimizer_; }
+  mae::optimizer<Rule, backend_type> const& optimizer() const { return optimizer_; }
   shard_schedule const& shards() const { return gradients_.schedule(); }
   /// What tells the images from others.
   std::uint64_t data_fingerprint() const { return data_fingerprint_; }
@@ -116,39 +118,36 @@ class trainer {
     return report;
   }
 
-  /// Continues where a saved training stood, with moments that lie in the host's memory. The caller
-  /// has put the parameters back.
-  void resume(training_progress const& progress,
-              std::span<T const> first_moments,
-              std::span<T const> second_moments) {
-    optimizer_.resume(progress.optimizer_steps, first_moments, second_moments);
+  /// Continues where a saved training stood, with the rule's states, which lie in the host's
+  /// memory. The caller has put the parameters back.
+  void resume(training_progress const& progress, std::span<std::span<T const> const> states) {
+    optimizer_.resume(progress.optimizer_steps, states);
     progress_ = progress;
   }
 
  private:
-  static void require(bool holds, char const* sentence) {
-    if (!holds) throw config_error(sentence);
-  }
-  static training_options const& checked(training_options const& options) {
+  static training_options const& checked(training_options const& options, Rule const& rule) {
     require_valid(options);
+    require_valid(rule);
     return options;
   }
   cosine_schedule checked_schedule() const {
     // An epoch's number is part of every random stream's, and has 32 bits there.
     constexpr index_t most_epochs = std::numeric_limits<std::uint32_t>::max();
     index_t const most_steps = sampler_.steps_per_epoch() * most_epochs;  // at most 2^31 steps each
-    require(options_.steps ? *options_.steps <= most_steps : options_.epochs <= most_epochs,
-            "a training has at most 2^32 - 1 epochs");
+    detail::require_that(
+        options_.steps ? *options_.steps <= most_steps : options_.epochs <= most_epochs,
+        "a training has at most 2^32 - 1 epochs");
     auto const per_epoch = static_cast<double>(sampler_.steps_per_epoch());
     cosine_schedule const schedule{.peak = options_.lr,
                                    .warmup_steps = options_.warmup_epochs * per_epoch,
                                    .total_steps = static_cast<double>(total_steps())};
-    require(schedule.warmup_steps < schedule.total_steps,
-            "the warm-up is as long as the whole training");
+    detail::require_that(schedule.warmup_steps < schedule.total_steps,
+                         "the warm-up is as long as the whole training");
     return schedule;
   }
   static Model& prepared(Model& model, D const& dataset) {
-    require(
+    detail::require_that(
         dataset.extent() == model.sizes().config.image,
         "the dataset's images have another height, width or number of channels than the model's");
     max_visible(model);
@@ -252,7 +251,11 @@ class trainer {
     if (!finite) return;
     double const clip =
         options_.clip > 0 ? std::min(1.0, options_.clip / (report.gradient_norm + 1e-6)) : 1.0;
-    optimizer_.step(model_.parameters().values(), gradients_.values(), report.lr, clip / targets);
+    optimizer_.step(model_.parameters().values(),
+                    gradients_.values(),
+                    report.lr,
+                    clip / targets,
+                    moment(report.step - 1, report.epoch).progress);
     progress_.optimizer_steps = optimizer_.steps();
     ++progress_.epoch_steps;
     progress_.epoch_loss += report.loss;
@@ -287,7 +290,7 @@ class trainer {
   std::uint64_t data_fingerprint_;
   Model& model_;
   batch_loader<D, typename Model::mask_type, typename Model::objective_type, T> loader_;
-  adamw<backend_type> optimizer_;
+  mae::optimizer<Rule, backend_type> optimizer_;
   gradient_sum<backend_type> gradients_;  // takes what memory the rest leaves
   training_batch<T> batch_;
   std::int64_t loaded_step_ = no_step;  // whose first batch was loaded ahead
