@@ -25,5 +25,9 @@
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encoder.hpp>
 #include <mae/objective/pixels.hpp>
+#include <mae/optimizer/adamw.hpp>
+#include <mae/optimizer/lion.hpp>
+#include <mae/optimizer/sgd.hpp>
+#include <mae/optimizer/with_average.hpp>
 #include <mae/train/heldout.hpp>
 #include <mae/train/trainer.hpp>
