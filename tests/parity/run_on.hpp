@@ -286,6 +286,19 @@ class backend_runner {
     keep("loss gradient", prediction);
   }
 
+  /// A flat array of `layout`, zero between its tensors.
+  array<T> random_tensors(mae::parameter_layout const& layout) {
+    array<T> made(1, layout.size());
+    for (auto const& tensor : layout.tensors()) {
+      std::vector<T> values;
+      for (index_t i = 0; i < tensor.size(); ++i)
+        values.push_back(static_cast<T>(static_cast<float>(random_.normal())));
+      lane_.upload(std::span<T const>(values),
+                   made.values().subspan(static_cast<std::size_t>(tensor.offset), values.size()));
+    }
+    return made;
+  }
+
   /// Three steps of a rule over tensors of each kind.
   template <mae::UpdateRule Rule>
   void run_rule(Rule const& rule) {
@@ -294,8 +307,8 @@ class backend_runner {
     layout.add_token("token", 10);
     layout.add_positions("positions", 3, 5);
     layout.add_norm("norm", 7);
-    auto values = random(1, layout.size());
-    auto gradient = random(1, layout.size());
+    auto values = random_tensors(layout);
+    auto gradient = random_tensors(layout);
     mae::optimizer optimizer(layout, rule, backend_);
     for (double const progress : {0.0, 0.25, 0.5})
       optimizer.step(values.values(), gradient.values(), 0.1, 0.5, progress);

@@ -19,8 +19,8 @@ namespace mae_test {
 /// - `name()` and `settings()`: what a file says of it, and a resume compares.
 /// - `element(moment, arrays)`: what is done to value i, given pointers to whole flat arrays. Made
 ///   twice a step, with `moment.decays` and without; the library calls each for the values of the
-///   tensors of its kind, in any order, by any thread. Buffers and the padding between tensors are
-///   not shown to it.
+///   tensors of its kind, in any order, by any thread; never for buffers, but it may be for the
+///   zeros between tensors, where gradients and states are zero too.
 ///
 /// The library never asks for require_valid, begins_as_parameters or a default constructor, unless
 /// a trainer is made without the argument `rule`.
