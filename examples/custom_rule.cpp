@@ -58,7 +58,7 @@ int main() {
   mae::trainer training(network,
                         images,
                         {.batch_size = 64, .epochs = 4, .lr = 1e-2},
-                        mae::with_average{.rule = adagrad{}, .momentum = 0.9});
+                        mae::with_average(adagrad{}, {.momentum = 0.9}));
   training.run();
 
   mae::autoencoder<small> averaged({.seed = 1});

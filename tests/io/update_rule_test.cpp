@@ -95,9 +95,9 @@ TEST_CASE("a training by any rule resumes bit for bit") {
     check_exact_resume(mae::adamw{}, steps);
     check_exact_resume(mae::lion{}, steps);
     check_exact_resume(mae::sgd{.weight_decay = 0.01, .nesterov = true}, steps);
-    check_exact_resume(
-        mae::with_average{.rule = mae::adamw{}, .momentum = 0.9, .last_momentum = 0.99}, steps);
-    check_exact_resume(mae::with_average{.rule = mae::lion{}, .momentum = 0.5}, steps);
+    check_exact_resume(mae::with_average(mae::adamw{}, {.momentum = 0.9, .last_momentum = 0.99}),
+                       steps);
+    check_exact_resume(mae::with_average(mae::lion{}, {.momentum = 0.5}), steps);
     check_exact_resume(mae_test::rule_archetype{}, steps);
   }
 }
@@ -109,9 +109,9 @@ TEST_CASE("a training of another rule is refused by both names") {
   // Files of AdamW's do not name it, so that they are what they were before there were others.
   CHECK(refusal(mae::adamw{}, mae::sgd{})
             .starts_with("the training's update rule is adamw, but sgd here"));
-  CHECK(refusal(mae::adamw{}, mae::with_average{.rule = mae::adamw{}})
+  CHECK(refusal(mae::adamw{}, mae::with_average(mae::adamw{}))
             .starts_with("the training's update rule is adamw, but adamw+average here"));
-  CHECK(refusal(mae::with_average{.rule = mae::lion{}}, mae::lion{})
+  CHECK(refusal(mae::with_average(mae::lion{}), mae::lion{})
             .starts_with("the training's update rule is lion+average, but lion here"));
 }
 
@@ -121,8 +121,8 @@ TEST_CASE("a rule's other constants are refused by name") {
         "momentum is 0.9 in the file, but 0.5 here");
   CHECK(refusal(mae::sgd{}, mae::sgd{.nesterov = true}) ==
         "nesterov is no in the file, but yes here");
-  CHECK(refusal(mae::with_average{.rule = mae::sgd{}},
-                mae::with_average{.rule = mae::sgd{}, .last_momentum = 0.9999}) ==
+  CHECK(refusal(mae::with_average(mae::sgd{}),
+                mae::with_average(mae::sgd{}, {.last_momentum = 0.9999})) ==
         "average_last_momentum is 0.999 in the file, but 0.9999 here");
   CHECK(refusal(mae_test::rule_archetype{}, mae_test::rule_archetype{.rate = 0.5}) ==
         "rate is 0.9 in the file, but 0.5 here");
@@ -131,7 +131,7 @@ TEST_CASE("a rule's other constants are refused by name") {
 TEST_CASE("a file holds a rule's states under their names, and AdamW's no name of a rule") {
   mae_test::temporary_folder const folder;
   std::string const path = folder.file("training.safetensors");
-  training of(mae::with_average{.rule = mae::lion{}});
+  training of(mae::with_average(mae::lion{}));
   of.take(1);
   mae::save_training(path, of.trainer);
   auto const file = mae::safetensors_file::load(path);
@@ -147,7 +147,7 @@ TEST_CASE("a file holds a rule's states under their names, and AdamW's no name o
 }
 
 TEST_CASE("an average is a model's parameters: its encoder can be kept") {
-  training of(mae::with_average{.rule = mae::adamw{}, .momentum = 0.9});
+  training of(mae::with_average(mae::adamw{}, {.momentum = 0.9}));
   auto const average = [&] { return of.trainer.optimizer().state("average"); };
   CHECK(mae_test::bits_of(average()) == mae_test::bits_of(of.model.parameters().values()));
   of.take(5);

@@ -133,15 +133,15 @@ TEST_CASE_TEMPLATE("eight steps of SGD are PyTorch's: with momentum, Nesterov's,
 }
 
 TEST_CASE_TEMPLATE("averages are PyTorch's, and change nothing of the rule", T, float, double) {
-  check_rule<T>(mae::with_average{.rule = adamw, .momentum = reference::average},
+  check_rule<T>(mae::with_average(adamw, {.momentum = reference::average}),
                 reference::adamw_values,
                 {{"first_moment", reference::adamw_first_moment},
                  {"second_moment", reference::adamw_second_moment},
                  {"average", reference::adamw_average}});
-  check_rule<T>(mae::with_average{.rule = lion, .momentum = reference::average},
+  check_rule<T>(mae::with_average(lion, {.momentum = reference::average}),
                 reference::lion_values,
                 {{"momentum", reference::lion_momentum}, {"average", reference::lion_average}});
-  check_rule<T>(mae::with_average{.rule = sgd, .momentum = reference::average},
+  check_rule<T>(mae::with_average(sgd, {.momentum = reference::average}),
                 reference::sgd_values,
                 {{"velocity", reference::sgd_velocity}, {"average", reference::sgd_average}});
 }
@@ -154,7 +154,7 @@ TEST_CASE("the momentum of an average moves in equal steps, and its frozen value
   std::vector<double> const gradients(values.size(), 1.0);
   mae::optimizer optimizer(
       layout,
-      mae::with_average{.rule = mae::sgd{.momentum = 0}, .momentum = 0.5, .last_momentum = 0.9},
+      mae::with_average(mae::sgd{.momentum = 0}, {.momentum = 0.5, .last_momentum = 0.9}),
       mae::eigen_backend<double>(1));
   optimizer.begin(values);
   CHECK(optimizer.state("average")[0] == 2);
@@ -176,9 +176,8 @@ TEST_CASE("a momentum of 0 averages nothing away") {
   auto values = laid_out<double>(layout, reference::start);
   auto const gradients =
       laid_out<double>(layout, std::span<double const>(reference::gradients).first(values_in_all));
-  mae::optimizer optimizer(layout,
-                           mae::with_average{.rule = mae::adamw{}, .momentum = 0},
-                           mae::eigen_backend<double>(1));
+  mae::optimizer optimizer(
+      layout, mae::with_average(mae::adamw{}, {.momentum = 0}), mae::eigen_backend<double>(1));
   optimizer.step(values, gradients, 0.1, 1);
   for (std::size_t i = 0; i < values.size(); ++i) CHECK(optimizer.state("average")[i] == values[i]);
 }
@@ -207,7 +206,7 @@ TEST_CASE("rules with constants that cannot be used are refused with a sentence"
     CHECK(refusal_of(mae::adamw{.weight_decay = decay}) == sentence);
     CHECK(refusal_of(mae::lion{.weight_decay = decay}) == sentence);
     CHECK(refusal_of(mae::sgd{.weight_decay = decay}) == sentence);
-    CHECK(refusal_of(mae::with_average{.rule = mae::sgd{.weight_decay = decay}}) == sentence);
+    CHECK(refusal_of(mae::with_average(mae::sgd{.weight_decay = decay})) == sentence);
   }
   for (double const large : {infinity, 1e39}) {
     CHECK(refusal_of(mae::adamw{.weight_decay = large}) ==
@@ -223,9 +222,9 @@ TEST_CASE("rules with constants that cannot be used are refused with a sentence"
     CHECK(refusal_of(mae::lion{.beta1 = beta}) == "Lion's betas must lie in [0, 1)");
     CHECK(refusal_of(mae::lion{.beta2 = beta}) == "Lion's betas must lie in [0, 1)");
     CHECK(refusal_of(mae::sgd{.momentum = beta}) == "the momentum of SGD must lie in [0, 1)");
-    CHECK(refusal_of(mae::with_average{.rule = mae::sgd{}, .momentum = beta}) ==
+    CHECK(refusal_of(mae::with_average(mae::sgd{}, {.momentum = beta})) ==
           "the momentum of an average must lie in [0, 1)");
-    CHECK(refusal_of(mae::with_average{.rule = mae::sgd{}, .last_momentum = beta}) ==
+    CHECK(refusal_of(mae::with_average(mae::sgd{}, {.last_momentum = beta})) ==
           "the momentum of an average must lie in [0, 1)");
   }
   CHECK(refusal_of(mae::sgd{.momentum = 0, .nesterov = true}) ==

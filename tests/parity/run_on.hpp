@@ -77,9 +77,8 @@ class backend_runner {
     run_loss();
     run_rule(mae::adamw{});
     run_rule(mae::lion{});
-    run_rule(mae::with_average{.rule = mae::sgd{.weight_decay = 0.1, .nesterov = true},
-                               .momentum = 0.9,
-                               .last_momentum = 0.99});
+    run_rule(mae::with_average(mae::sgd{.weight_decay = 0.1, .nesterov = true},
+                               {.momentum = 0.9, .last_momentum = 0.99}));
     run_model();
     return results_;
   }

@@ -144,7 +144,7 @@ TEST_CASE("a warm step allocates nothing, whatever the update rule" * counted_on
   mae::uniform_mask<mae::ratio{3, 4}> const mask;
   check_warm_steps<float>(mask, 3, mae::lion{});
   check_warm_steps<float>(mask, 3, mae::sgd{});
-  check_warm_steps<float>(mask, 3, mae::with_average{.rule = mae::adamw{}});
+  check_warm_steps<float>(mask, 3, mae::with_average(mae::adamw{}));
 }
 
 TEST_CASE_TEMPLATE("a warm step allocates nothing, however ragged its masks are" * counted_only,
