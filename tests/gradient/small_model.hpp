@@ -68,7 +68,7 @@ class small_model {
         random_(stream_of(seed)),
         plan_(images(), patches()),
         patches_(images() * patches(), given.config.patch_values(), random_),
-        pass_(backend_, {given.config, given.target_width}, mae::pass_kind::training) {
+        pass_(backend_.make_lane(), {given.config, given.target_width}, mae::pass_kind::training) {
     mae::add_encoder(layout_, given.config);
     mae::add_decoder(layout_, given.config, given.target_width);
     values_.resize(static_cast<std::size_t>(layout_.size()));

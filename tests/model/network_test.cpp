@@ -64,14 +64,14 @@ double largest_difference(std::vector<float> const& a, std::vector<float> const&
 
 TEST_CASE("inference, which keeps one block's activations, predicts what training does") {
   scene const given;
-  pass_type inference(given.model.backend(), given.model.sizes(), pass_kind::inference);
-  pass_type training(given.model.backend(), given.model.sizes(), pass_kind::training);
+  pass_type inference(given.model.backend().make_lane(), given.model.sizes(), pass_kind::inference);
+  pass_type training(given.model.backend().make_lane(), given.model.sizes(), pass_kind::training);
   CHECK(given.predict(inference, 0, 3) == given.predict(training, 0, 3));
 }
 
 TEST_CASE("shards of any size, in any order, give each image the same prediction") {
   scene const given;
-  pass_type pass(given.model.backend(), given.model.sizes(), pass_kind::training);
+  pass_type pass(given.model.backend().make_lane(), given.model.sizes(), pass_kind::training);
   auto const last = given.predict(pass, 2, 3);
   auto const all = given.predict(pass, 0, 3);  // larger than before: the memory grows
   auto const first = given.predict(pass, 0, 2);
@@ -81,7 +81,7 @@ TEST_CASE("shards of any size, in any order, give each image the same prediction
 
 TEST_CASE("a pass that has room for a shard keeps its memory") {
   scene const given;
-  pass_type pass(given.model.backend(), given.model.sizes(), pass_kind::training);
+  pass_type pass(given.model.backend().make_lane(), given.model.sizes(), pass_kind::training);
   pass.fit(mae::shard_capacity::bound(odd_config, 3, 8));
   auto const* const memory = pass.prediction(given.shard(0, 1)).data;
   for (index_t image = 0; image < 3; ++image) {
@@ -93,7 +93,7 @@ TEST_CASE("a pass that has room for a shard keeps its memory") {
 TEST_CASE(
     "the memory that a pass has grown to holds every shard seen, though none covers the other") {
   scene const given;
-  pass_type pass(given.model.backend(), given.model.sizes(), pass_kind::training);
+  pass_type pass(given.model.backend().make_lane(), given.model.sizes(), pass_kind::training);
   given.predict(pass, 1, 2);  // fewer visible patches
   given.predict(pass, 2, 3);  // fewer targets
   auto const* const memory = pass.prediction(given.shard(2, 3)).data;
@@ -103,7 +103,7 @@ TEST_CASE(
 
 TEST_CASE("a pass's prediction stays readable until the next pass") {
   scene const given;
-  pass_type pass(given.model.backend(), given.model.sizes(), pass_kind::inference);
+  pass_type pass(given.model.backend().make_lane(), given.model.sizes(), pass_kind::inference);
   auto const predicted = given.predict(pass, 0, 2);
   auto const kept = pass.prediction(given.shard(0, 2));
   CHECK(kept.rows == 14);

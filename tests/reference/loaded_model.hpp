@@ -54,7 +54,7 @@ class loaded_model {
         layout_(layout_of(config)),
         values_(std::move(values)),
         gradient_(layout_.size()),
-        pass_(backend_, sizes_, mae::pass_kind::training) {
+        pass_(backend_.make_lane(), sizes_, mae::pass_kind::training) {
     cut_images();
     set_noise(file.values("input.noise"));
   }

@@ -61,7 +61,7 @@ class reference {
     mae::shard_rows shard;
     shard.assign(batch_.plan, 0, batch_.images());
     mae::network_pass<backend_type> pass(
-        model_.backend(), model_.sizes(), mae::pass_kind::training);
+        model_.backend().make_lane(), model_.sizes(), mae::pass_kind::training);
     auto const targets = batch_.targets_of(0, batch_.images());
     mae::prepared_weights<backend_type> prepared(mae::pass_kind::training);
     auto const& operands = prepared.update(model_type::config, model_.weights(), model_.backend());

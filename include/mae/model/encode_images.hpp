@@ -9,8 +9,8 @@
 #include <mae/mask/plan.hpp>
 #include <mae/model/network.hpp>
 #include <mae/model/prepared_weights.hpp>
-#include <mae/model/shard.hpp>
 #include <mae/model/staging.hpp>
+#include <mae/model/worker_pass.hpp>
 #include <mae/patch/patchify.hpp>
 
 #include <algorithm>
@@ -72,7 +72,7 @@ class image_encoder {
                 index_t per_shard)
       : backend_(backend),
         config_(sizes.config),
-        network_(std::move(lane), sizes),
+        pass_(std::move(lane), sizes),
         patches_(static_cast<std::size_t>(config_.image.values() * per_shard)),
         helpers_(static_cast<std::size_t>(backend.num_helpers())) {
     for (auto& helper : helpers_)
@@ -94,10 +94,8 @@ class image_encoder {
       read(first + i, mine.pixels);
       cut(mine, statistics, i);
     });
-    shard_.assign(all_visible, 0, images);
-    auto const& lane = network_.lane();
-    auto const encoded = network_.encode(
-        weights, staged_shard_.stage(lane, shard_), staged_patches_.stage(lane, patches(images)));
+    auto const in = pass_.bring(all_visible, 0, images, patches(images));
+    auto const encoded = pass_.network().encode(weights, in.shard, in.patches);
     host_values<B> const values(backend_,
                                 std::span(encoded.data, static_cast<std::size_t>(encoded.size())));
     matrix_view<T const> const tokens(values.span().data(), encoded.rows, encoded.cols);
@@ -128,12 +126,9 @@ class image_encoder {
 
   B const& backend_;
   model_config config_;
-  encoder_inference<B> network_;
+  worker_pass<encoder_inference<B>> pass_;
   std::vector<T> patches_;  // the shard's (images * N, P)
   std::vector<scratch> helpers_;
-  shard_rows shard_;
-  staged_shard<B> staged_shard_;
-  staged_array<B, T> staged_patches_;
 };
 
 }  // namespace detail

@@ -68,6 +68,8 @@ class encoder_inference {
   using lane_type = typename B::lane;
 
  public:
+  using backend_type = B;
+
   encoder_inference(lane_type lane, network_sizes const& sizes)
       : sizes_(sizes), lane_(std::move(lane)) {}
 
@@ -123,8 +125,10 @@ class network_pass {
   using lane_type = typename B::lane;
 
  public:
-  network_pass(B const& backend, network_sizes const& sizes, pass_kind kind)
-      : sizes_(sizes), kind_(kind), lane_(backend.make_lane()) {}
+  using backend_type = B;
+
+  network_pass(lane_type lane, network_sizes const& sizes, pass_kind kind)
+      : sizes_(sizes), kind_(kind), lane_(std::move(lane)) {}
 
   lane_type const& lane() const { return lane_; }
 

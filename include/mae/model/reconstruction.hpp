@@ -9,7 +9,7 @@
 #include <mae/model/network.hpp>
 #include <mae/model/prepared_weights.hpp>
 #include <mae/model/shard.hpp>
-#include <mae/model/staging.hpp>
+#include <mae/model/worker_pass.hpp>
 #include <mae/objective/objective.hpp>
 #include <mae/patch/patchify.hpp>
 
@@ -60,93 +60,95 @@ std::vector<T> patches_of(model_config const& config, std::span<float const> ima
   return {patches.begin(), patches.end()};
 }
 
-/// One image of a batch on its way through the network.
+/// A batch's images on their way through the network, one after the other on each worker.
 template <Backend B>
-class image_pass {
+class image_passes {
   using T = typename B::scalar;
+  using pass_type = worker_pass<network_pass<B>>;
 
  public:
-  image_pass(B const& backend,
-             network_sizes const& sizes,
-             std::span<float const> images,
-             mask_plan const& plan,
-             index_t number,
-             predicted_patches predicted)
+  image_passes(B const& backend,
+               network_sizes const& sizes,
+               std::span<float const> images,
+               mask_plan const& plan)
       : sizes_(sizes),
+        images_(images),
         plan_(plan),
-        number_(number),
-        network_(backend, sizes, pass_kind::inference),
-        total_(1) {
-    auto const values = static_cast<std::size_t>(sizes.config.image.values());
-    patches_ = patches_of<T>(sizes.config,
-                             images.subspan(static_cast<std::size_t>(number) * values, values));
-    shard_.assign(plan, number, number + 1, predicted);
-  }
+        passes_(std::min<index_t>(backend.num_workers(), plan.images()),
+                backend,
+                sizes,
+                pass_kind::inference) {}
 
-  /// Sums over targets: the losses of the prediction and of predicting zero. `prediction` (targets,
-  /// target width), written.
+  /// Sums over the targets of image `number`: the losses of the prediction and of predicting zero.
+  /// `prediction` (targets, target width), written.
   template <Objective O>
   image_losses predict(network_operands<typename B::lane> const& weights,
                        O const& objective,
-                       T* prediction) {
-    std::vector<T> values(static_cast<std::size_t>(shard_.num_targets() * sizes_.target_width));
-    matrix_view<T> const targets(values.data(), shard_.num_targets(), sizes_.target_width);
-    objective.target(sizes_.config, patches(), plan_.target(number_), targets);
-    auto const& lane = network_.lane();
-    network_.forward(weights,
-                     staged_shard_.stage(lane, shard_),
-                     staged_patches_.stage(lane, patches()),
-                     staged_targets_.stage(lane, matrix_view<T const>(targets)),
-                     total_.data());
-    image_losses sums;
-    lane.download(std::span<double const>(total_.span()), std::span(&sums.loss, 1));
-    sums.zero = loss_of_zero(matrix_view<T const>(targets));
-    copy_prediction(network_.prediction(shard_), prediction);
+                       index_t number,
+                       int worker,
+                       T* prediction) const {
+    auto const values = patches_of<T>(sizes_.config, image(number));
+    auto const patches = matrix_of(values);
+    auto const wanted = plan_.target(number);
+    index_t const count = std::ssize(wanted);
+    std::vector<T> asked(static_cast<std::size_t>(count * sizes_.target_width));
+    matrix_view<T> const targets(asked.data(), count, sizes_.target_width);
+    objective.target(sizes_.config, patches, wanted, targets);
+    auto& pass = passes_[worker];
+    auto const in = pass.bring(plan_, number, number + 1, patches, targets);
+    image_losses const sums{.loss = pass.loss(weights, in),
+                            .zero = loss_of_zero(matrix_view<T const>(targets))};
+    copy_prediction(pass, pass.network().prediction(in.shard), prediction);
     return sums;
   }
 
-  /// Puts what is predicted into `image` (H, W, C).
+  /// Puts what is predicted for image `number` into `painting` (H, W, C).
   template <Objective O>
   void paint(network_operands<typename B::lane> const& weights,
              O const& objective,
-             std::span<float> image) {
-    std::vector<patch_index> const rows(shard_.target_patches().begin(),
-                                        shard_.target_patches().end());
-    auto const& lane = network_.lane();
-    auto const prediction = network_.reconstruct(
-        weights, staged_shard_.stage(lane, shard_), staged_patches_.stage(lane, patches()));
+             index_t number,
+             int worker,
+             std::span<float> painting) const {
+    auto const values = patches_of<T>(sizes_.config, image(number));
+    auto const patches = matrix_of(values);
+    auto& pass = passes_[worker];
+    auto const in =
+        pass.bring(plan_, number, number + 1, patches, {}, predicted_patches::all_present);
+    auto const prediction = pass.network().reconstruct(weights, in.shard, in.patches);
     std::vector<T> copy(static_cast<std::size_t>(prediction.size()));
-    copy_prediction(prediction, copy.data());
+    copy_prediction(pass, prediction, copy.data());
     matrix_view<T> const predicted(copy.data(), prediction.rows, prediction.cols);
-    objective.to_pixels(patches(), rows, predicted);
-    std::vector<float> painted(patches_.begin(), patches_.end());
-    matrix_view<float> const view(painted.data(), patches().rows, patches().cols);
+    std::vector<patch_index> const rows(pass.rows().target_patches().begin(),
+                                        pass.rows().target_patches().end());
+    objective.to_pixels(patches, rows, predicted);
+    std::vector<float> painted(values.begin(), values.end());
+    matrix_view<float> const view(painted.data(), patches.rows, patches.cols);
     for (std::size_t r = 0; r < rows.size(); ++r)
       std::transform(predicted.row(static_cast<index_t>(r)).begin(),
                      predicted.row(static_cast<index_t>(r)).end(),
                      view.row(rows[r]).begin(),
                      [](T value) { return static_cast<float>(value); });
-    unpatchify(view, sizes_.config.image, sizes_.config.patch, image);
+    unpatchify(view, sizes_.config.image, sizes_.config.patch, painting);
   }
 
  private:
-  void copy_prediction(matrix_view<T const> prediction, T* to) const {
+  static void copy_prediction(pass_type const& pass, matrix_view<T const> prediction, T* to) {
     auto const size = static_cast<std::size_t>(prediction.size());
-    network_.lane().download(std::span(prediction.data, size), std::span(to, size));
+    pass.lane().download(std::span(prediction.data, size), std::span(to, size));
   }
-  matrix_view<T const> patches() const {
-    return {patches_.data(), sizes_.config.num_patches(), sizes_.config.patch_values()};
+  std::span<float const> image(index_t number) const {
+    auto const values = static_cast<std::size_t>(sizes_.config.image.values());
+    return images_.subspan(static_cast<std::size_t>(number) * values, values);
+  }
+  /// An image's patches (N, P).
+  matrix_view<T const> matrix_of(std::vector<T> const& values) const {
+    return {values.data(), sizes_.config.num_patches(), sizes_.config.patch_values()};
   }
 
   network_sizes const& sizes_;
+  std::span<float const> images_;
   mask_plan const& plan_;
-  index_t number_;
-  network_pass<B> network_;
-  shard_rows shard_;
-  staged_shard<B> staged_shard_;
-  staged_array<B, T> staged_patches_, staged_targets_;
-  typename B::template buffer_of<double> total_;
-  std::vector<T> patches_;  // (N, P)
+  worker_passes<network_pass<B>> passes_;
 };
 
 }  // namespace detail
@@ -172,11 +174,14 @@ forward_result<T> forward_images(B const& backend,
   prepared_weights<B> prepared(pass_kind::inference);
   auto const& operands = prepared.update(sizes.config, weights, backend);
   std::vector<detail::image_losses> losses(static_cast<std::size_t>(plan.images()));
-  backend.for_lanes(plan.images(), [&](index_t i, int /*worker*/) {
+  detail::image_passes<B> const passes(backend, sizes, images, plan);
+  backend.for_lanes(plan.images(), [&](index_t i, int worker) {
     auto const at = static_cast<std::size_t>(i);
-    detail::image_pass<B> pass(backend, sizes, images, plan, i, predicted_patches::targets);
-    losses[at] = pass.predict(
-        operands, objective, result.prediction.data() + offsets[at] * sizes.target_width);
+    losses[at] = passes.predict(operands,
+                                objective,
+                                i,
+                                worker,
+                                result.prediction.data() + offsets[at] * sizes.target_width);
   });
   for (auto const& [loss, zero] : losses) {
     result.loss += loss / static_cast<double>(result.targets);
@@ -199,11 +204,13 @@ std::vector<float> reconstruct_images(B const& backend,
   prepared_weights<B> prepared(pass_kind::inference);
   auto const& operands = prepared.update(sizes.config, weights, backend);
   std::vector<float> painted(images.size());
-  backend.for_lanes(plan.images(), [&](index_t i, int /*worker*/) {
-    detail::image_pass<B> pass(backend, sizes, images, plan, i, predicted_patches::all_present);
-    pass.paint(operands,
-               objective,
-               std::span(painted).subspan(static_cast<std::size_t>(i) * values, values));
+  detail::image_passes<B> const passes(backend, sizes, images, plan);
+  backend.for_lanes(plan.images(), [&](index_t i, int worker) {
+    passes.paint(operands,
+                 objective,
+                 i,
+                 worker,
+                 std::span(painted).subspan(static_cast<std::size_t>(i) * values, values));
   });
   return painted;
 }

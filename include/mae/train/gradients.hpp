@@ -11,9 +11,8 @@
 #include <mae/model/layout.hpp>
 #include <mae/model/network.hpp>
 #include <mae/model/prepared_weights.hpp>
-#include <mae/model/shard.hpp>
-#include <mae/model/staging.hpp>
 #include <mae/model/weights.hpp>
+#include <mae/model/worker_pass.hpp>
 #include <mae/op/set_zero.hpp>
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/shard_schedule.hpp>
@@ -24,7 +23,6 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -71,17 +69,13 @@ class gradient_sum {
         schedule_(schedule),
         backend_(backend),
         size_(layout.size()),
+        passes_(std::min<index_t>(backend.num_workers(), schedule.lanes),
+                backend,
+                sizes,
+                pass_kind::training),
         totals_(schedule.lanes + 1) {
     auto const room = shard_capacity::bound(sizes.config, schedule.per_shard(), max_visible);
-    auto const passes = std::min<index_t>(backend.num_workers(), schedule.lanes);
-    for (index_t i = 0; i < passes; ++i) {
-      auto& mine = *passes_.emplace_back(std::make_unique<pass>(backend, sizes));
-      mine.network.fit(room);
-      mine.shard.reserve(schedule.per_shard(), sizes.config.num_patches(), max_visible);
-      mine.staged.reserve(room);
-      mine.patches.reserve(schedule.per_shard() * sizes.config.image.values());
-      mine.targets.reserve(room.targets * sizes.target_width);
-    }
+    for (index_t i = 0; i < passes_.size(); ++i) passes_[i].reserve(sizes, room);
     for (index_t i = 0; i < schedule.lanes; ++i) lanes_.emplace_back(layout, sizes.config);
     operands_ = &prepared_.update(config_, weights, backend_);
   }
@@ -90,7 +84,7 @@ class gradient_sum {
   void clear() {
     is_prepared_ = false;
     for (auto& lane : lanes_) lane.is_empty = true;
-    set_zero(passes_.front()->network.lane(),
+    set_zero(passes_[0].lane(),
              std::span<double>(totals_.data(), static_cast<std::size_t>(schedule_.lanes) + 1));
     targets_ = 0;
   }
@@ -100,11 +94,11 @@ class gradient_sum {
   void add(network_weights<T const> const& weights, training_batch<T> const& batch) {
     if (!is_prepared_) operands_ = &prepared_.update(config_, weights, backend_);
     is_prepared_ = true;
-    bool const pass_for_each_lane = passes_.size() == lanes_.size();
+    bool const pass_for_each_lane = passes_.size() == schedule_.lanes;
     backend_.for_lanes(schedule_.lanes, [&](index_t lane, int worker) {
       add_lane(lanes_[static_cast<std::size_t>(lane)],
                lane,
-               static_cast<std::size_t>(pass_for_each_lane ? lane : worker),
+               passes_[pass_for_each_lane ? lane : worker],
                batch);
     });
     targets_ += batch.num_targets();
@@ -113,7 +107,7 @@ class gradient_sum {
   /// Sums the lanes, pair by pair in a fixed tree, when all that was added is done.
   summed_gradient reduce() {
     summed_gradient sum;
-    auto const& lane = passes_.front()->network.lane();
+    auto const& lane = passes_[0].lane();
     if constexpr (!B::lane::is_parallel) {
       sum.squared_norm = reduce_lanes();
     } else {
@@ -149,46 +143,32 @@ class gradient_sum {
     bool is_empty = true;
   };
 
-  /// What one worker works on.
-  struct pass {
-    pass(B const& backend, network_sizes const& sizes)
-        : network(backend, sizes, pass_kind::training) {}
-
-    network_pass<B> network;
-    shard_rows shard;
-    staged_shard<B> staged;
-    staged_array<B, T> patches;
-    staged_array<B, T> targets;
-  };
-
   void add_lane(gradient_lane& lane,
                 index_t number,
-                std::size_t pass_number,
+                worker_pass<network_pass<B>>& pass,
                 training_batch<T> const& batch) {
-    auto& mine = *passes_[pass_number];
-    auto const& worker = mine.network.lane();
-    if (lane.is_empty) set_zero(worker, lane.values.span());
+    if (lane.is_empty) set_zero(pass.lane(), lane.values.span());
     lane.is_empty = false;
     for (index_t i = schedule_.first_shard(number); i < schedule_.first_shard(number + 1); ++i) {
       index_t const first = schedule_.first_image(i);
       index_t const last = schedule_.first_image(i + 1);
-      mine.shard.assign(batch.plan, first, last);
-      auto const shard = mine.staged.stage(worker, mine.shard);
-      auto const patches = mine.patches.stage(worker, batch.patches_of(first, last));
-      auto const targets = mine.targets.stage(worker, batch.targets_of(first, last));
+      auto const in = pass.bring(
+          batch.plan, first, last, batch.patches_of(first, last), batch.targets_of(first, last));
       // Whose pass it is and its numbers of rows: with them the addresses are the same.
-      std::array<index_t, 9> const shape{static_cast<index_t>(std::bit_cast<std::uintptr_t>(&mine)),
-                                         number,
-                                         shard.images,
-                                         shard.num_visible(),
-                                         shard.num_targets(),
-                                         shard.encoder_rows(),
-                                         shard.decoder_rows(),
-                                         shard.encoder_offsets.longest(),
-                                         shard.decoder_offsets.longest()};
-      worker.replay(shape, [&] {
-        mine.network.forward(*operands_, shard, patches, targets, totals_.data() + number);
-        mine.network.backward(*operands_, shard, targets, lane.weights);
+      auto const rows = shard_capacity::of(in.shard);
+      std::array<index_t, 9> const key{static_cast<index_t>(std::bit_cast<std::uintptr_t>(&pass)),
+                                       number,
+                                       rows.images,
+                                       rows.visible,
+                                       rows.targets,
+                                       rows.encoder_rows,
+                                       rows.decoder_rows,
+                                       rows.longest_encoder_sequence,
+                                       rows.longest_decoder_sequence};
+      pass.lane().replay(key, [&] {
+        pass.network().forward(
+            *operands_, in.shard, in.patches, in.targets, totals_.data() + number);
+        pass.network().backward(*operands_, in.shard, in.targets, lane.weights);
       });
     }
   }
@@ -221,8 +201,7 @@ class gradient_sum {
   shard_schedule schedule_;
   B backend_;
   index_t size_;
-  std::vector<std::unique_ptr<pass>>
-      passes_;  // one for each worker or each lane, whichever are fewer
+  worker_passes<network_pass<B>> passes_;  // one for each worker or lane, whichever are fewer
   std::vector<gradient_lane> lanes_;
   typename B::template buffer_of<double>
       totals_;  // each lane's loss, and a parallel lane's squared norm

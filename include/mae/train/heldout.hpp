@@ -5,24 +5,19 @@
 #include <mae/core/parallel.hpp>
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
-#include <mae/core/views.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/model/network.hpp>
 #include <mae/model/prepared_weights.hpp>
-#include <mae/model/shard.hpp>
-#include <mae/model/staging.hpp>
-#include <mae/op/set_zero.hpp>
+#include <mae/model/worker_pass.hpp>
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/report.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
-#include <memory>
 #include <numeric>
 #include <optional>
-#include <span>
 #include <vector>
 
 namespace mae {
@@ -34,10 +29,9 @@ class shard_loss {
 
  public:
   shard_loss(network_sizes const& sizes, B const& backend, index_t tokens)
-      : backend_(backend), per_shard_(B::shards.images_of(tokens)) {
-    for (int worker = 0; worker < backend.num_workers(); ++worker)
-      passes_.push_back(std::make_unique<pass>(backend, sizes));
-  }
+      : backend_(backend),
+        per_shard_(B::shards.images_of(tokens)),
+        passes_(backend.num_workers(), backend, sizes, pass_kind::inference) {}
 
   /// The summed loss of a batch, in the order of its shards.
   double operator()(network_operands<typename B::lane> const& weights,
@@ -45,49 +39,23 @@ class shard_loss {
     losses_.assign(static_cast<std::size_t>(ceil_div(batch.images(), per_shard_)), 0.0);
     backend_.for_lanes(std::ssize(losses_), [&](index_t number, int worker) {
       index_t const first = number * per_shard_;
-      auto& mine = *passes_[static_cast<std::size_t>(worker)];
+      index_t const last = std::min(first + per_shard_, batch.images());
+      auto& mine = passes_[worker];
       losses_[static_cast<std::size_t>(number)] =
-          mine.loss(weights, batch, first, std::min(first + per_shard_, batch.images()));
+          mine.loss(weights,
+                    mine.bring(batch.plan,
+                               first,
+                               last,
+                               batch.patches_of(first, last),
+                               batch.targets_of(first, last)));
     });
     return std::accumulate(losses_.begin(), losses_.end(), 0.0);
   }
 
  private:
-  /// What one worker works on.
-  class pass {
-   public:
-    pass(B const& backend, network_sizes const& sizes)
-        : network_(backend, sizes, pass_kind::inference), total_(1) {}
-
-    double loss(network_operands<typename B::lane> const& weights,
-                training_batch<T> const& batch,
-                index_t first,
-                index_t last) {
-      auto const& lane = network_.lane();
-      set_zero(lane, std::span<double>(total_.data(), 1));
-      shard_.assign(batch.plan, first, last);
-      network_.forward(weights,
-                       staged_.stage(lane, shard_),
-                       patches_.stage(lane, batch.patches_of(first, last)),
-                       targets_.stage(lane, batch.targets_of(first, last)),
-                       total_.data());
-      double loss = 0;
-      lane.download(std::span<double const>(total_.data(), 1), std::span(&loss, 1));
-      return loss;
-    }
-
-   private:
-    network_pass<B> network_;
-    shard_rows shard_;
-    staged_shard<B> staged_;
-    staged_array<B, T> patches_;
-    staged_array<B, T> targets_;
-    typename B::template buffer_of<double> total_;
-  };
-
   B const& backend_;
   index_t per_shard_;
-  std::vector<std::unique_ptr<pass>> passes_;  // one for each worker
+  worker_passes<network_pass<B>> passes_;
   std::vector<double> losses_;
 };
 

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/mask/plan.hpp>
+#include <mae/model/capacity.hpp>
+#include <mae/model/network.hpp>
+#include <mae/model/prepared_weights.hpp>
+#include <mae/model/shard.hpp>
+#include <mae/model/staging.hpp>
+#include <mae/op/set_zero.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace mae {
+
+/// A shard in the memory of a backend.
+template <class T>
+struct shard_input {
+  shard_view shard;
+  matrix_view<T const> patches;  // (images * N, P), normalised
+  matrix_view<T const> targets;  // (M, target width); none where nothing is asked for
+};
+
+/// What one worker works on, shard after shard: a network's pass, the rows of its shard, and the
+/// room into which the host's arrays are brought.
+template <class Network>
+class worker_pass {
+  using B = typename Network::backend_type;
+  using T = typename B::scalar;
+  using lane_type = typename B::lane;
+
+ public:
+  /// The network's constructor's arguments, the lane first.
+  template <class... Arguments>
+  explicit worker_pass(lane_type lane, Arguments const&... network)
+      : network_(std::move(lane), network...) {}
+
+  Network& network() { return network_; }
+  lane_type const& lane() const { return network_.lane(); }
+  /// Of the shard that was brought last, in the host's memory.
+  shard_rows const& rows() const { return rows_; }
+
+  /// Makes room, so that no larger shard allocates.
+  void reserve(network_sizes const& sizes, shard_capacity const& room) {
+    network_.fit(room);
+    rows_.reserve(room.images, sizes.config.num_patches(), room.longest_encoder_sequence - 1);
+    shard_.reserve(room);
+    patches_.reserve(room.images * sizes.config.image.values());
+    targets_.reserve(room.targets * sizes.target_width);
+  }
+
+  /// Lays out images [first, last) of a plan, and brings them and their patches and targets to the
+  /// backend: valid until the next call.
+  shard_input<T> bring(mask_plan const& plan,
+                       index_t first,
+                       index_t last,
+                       matrix_view<T const> patches,
+                       matrix_view<T const> targets = {},
+                       predicted_patches predicted = predicted_patches::targets) {
+    rows_.assign(plan, first, last, predicted);
+    return {shard_.stage(lane(), rows_),
+            patches_.stage(lane(), patches),
+            targets_.stage(lane(), targets)};
+  }
+
+  /// The summed loss of a shard.
+  double loss(network_operands<lane_type> const& weights, shard_input<T> const& in) {
+    if (total_.size() == 0) total_ = typename B::template buffer_of<double>(1);
+    set_zero(lane(), total_.span());
+    network_.forward(weights, in.shard, in.patches, in.targets, total_.data());
+    double sum = 0;
+    lane().download(std::span<double const>(total_.span()), std::span(&sum, 1));
+    return sum;
+  }
+
+ private:
+  Network network_;
+  shard_rows rows_;
+  staged_shard<B> shard_;
+  staged_array<B, T> patches_;
+  staged_array<B, T> targets_;
+  typename B::template buffer_of<double> total_;
+};
+
+/// The passes of several workers, each on a lane of its own.
+template <class Network>
+class worker_passes {
+  using B = typename Network::backend_type;
+
+ public:
+  template <class... Arguments>
+  worker_passes(index_t workers, B const& backend, Arguments const&... network) {
+    for (index_t i = 0; i < workers; ++i)
+      passes_.push_back(std::make_unique<worker_pass<Network>>(backend.make_lane(), network...));
+  }
+
+  index_t size() const { return std::ssize(passes_); }
+  worker_pass<Network>& operator[](index_t worker) const {
+    return *passes_[static_cast<std::size_t>(worker)];
+  }
+
+ private:
+  std::vector<std::unique_ptr<worker_pass<Network>>> passes_;
+};
+
+}  // namespace mae
