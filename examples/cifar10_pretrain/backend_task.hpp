@@ -11,7 +11,7 @@
 #include <mae/data/channel_statistics.hpp>
 #include <mae/data/normalise.hpp>
 #include <mae/data/subset.hpp>
-#include <mae/interop/load_pretrained.hpp>
+#include <mae/interop/put_pretrained.hpp>
 #include <mae/io/checkpoint.hpp>
 #include <mae/io/model_file.hpp>
 #include <mae/mask/plan.hpp>

@@ -7,7 +7,6 @@
 #include <mae/data/channel_statistics.hpp>
 #include <mae/interop/pretrained.hpp>
 #include <mae/io/description.hpp>
-#include <mae/io/model_file.hpp>
 #include <mae/io/progress_reader.hpp>
 #include <mae/io/safetensors.hpp>
 

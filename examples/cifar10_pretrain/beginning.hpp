@@ -3,7 +3,6 @@
 #include "images.hpp"
 #include "options.hpp"
 
-#include <mae/core/parallel.hpp>
 #include <mae/data/dataset.hpp>
 
 #include <cstdint>
@@ -13,7 +12,8 @@
 
 namespace mae {
 struct pretrained_model;
-}
+class thread_pool;
+}  // namespace mae
 
 namespace pretrain {
 

@@ -5,6 +5,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/text.hpp>
 #include <mae/images/found_pictures.hpp>
+#include <mae/images/list_pictures.hpp>
 
 #include <cerrno>
 #include <cstddef>

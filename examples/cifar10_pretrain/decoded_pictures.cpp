@@ -1,7 +1,11 @@
 #include "decoded_pictures.hpp"
 
+#include "images.hpp"
+
 #include <mae/core/error.hpp>
+#include <mae/core/parallel.hpp>
 #include <mae/core/text.hpp>
+#include <mae/images/image_folder.hpp>
 
 #include <ostream>
 #include <string>

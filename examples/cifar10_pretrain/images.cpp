@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+template class mae::resized_dataset<mae::memory_dataset<std::uint8_t>>;
+
 namespace pretrain {
 namespace {
 

@@ -3,7 +3,6 @@
 #include "choices.hpp"
 
 #include <mae/core/config.hpp>
-#include <mae/core/parallel.hpp>
 #include <mae/data/memory_dataset.hpp>
 #include <mae/data/resize.hpp>
 #include <mae/data/resized_dataset.hpp>
@@ -13,6 +12,12 @@
 #include <cstdint>
 #include <iosfwd>
 #include <string>
+
+namespace mae {
+class thread_pool;
+extern template class resized_dataset<memory_dataset<std::uint8_t>>;  // compiled once, in
+                                                                      // images.cpp
+}  // namespace mae
 
 namespace pretrain {
 

@@ -5,7 +5,6 @@
 #include "options.hpp"
 
 #include <mae/core/config.hpp>
-#include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/train/report.hpp>
@@ -19,7 +18,8 @@
 
 namespace mae {
 struct pretrained_model;
-}
+class thread_pool;
+}  // namespace mae
 
 namespace pretrain {
 

@@ -6,5 +6,6 @@
 #include <mae/interop/load_pretrained.hpp>
 #include <mae/interop/open_pretrained.hpp>
 #include <mae/interop/pretrained.hpp>
+#include <mae/interop/resize_images.hpp>
 #include <mae/interop/save_pretrained.hpp>
 #include <mae/model/configs.hpp>

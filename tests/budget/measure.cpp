@@ -1,12 +1,12 @@
 // Holds a compilation to a budget of processor time and memory:
 //
-//   measure SECONDS MEGABYTES NAME YARDSTICK COMPILER [ARGUMENT...]
+//   measure SECONDS MEGABYTES NAME YARDSTICK COMPILER COMMAND [ARGUMENT...]
 //
-// Runs the compiler up to three times, until one run keeps both limits, and prints the run of the
-// least time. Exit 0 when it keeps them. Processor time is user and system time, so that other
-// programs on the machine count little; but machines differ, and one machine from hour to hour by a
-// fifth. So the compiler's time for the source file YARDSTICK is taken before and after, and the
-// seconds are those of a machine on which it is `nominal`.
+// Runs the command, which compiles, up to three times, until one run keeps both limits, and prints
+// the run of the least time. Exit 0 when it keeps them. Processor time is user and system time, so
+// that other programs on the machine count little; but machines differ, and one machine from hour
+// to hour by a fifth. So the compiler's time for the source file YARDSTICK is taken before and
+// after, and the seconds are those of a machine on which it is `nominal`.
 
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -23,7 +23,7 @@ namespace {
 
 struct cost {
   double seconds = 0;
-  double megabytes = 0;  // the most that one process of the command held
+  double megabytes = 0;  // the most that one process of the command, or of its children, held
 };
 
 double seconds_of(timeval const& time) {
@@ -62,10 +62,10 @@ double seconds_of_yardstick(char* compiler, char* source) {
 }
 
 /// The cost of a command on a machine on which the yardstick takes `nominal`.
-cost run_beside_yardstick(char* yardstick, char** command) {
-  double const before = seconds_of_yardstick(command[0], yardstick);
+cost run_beside_yardstick(char* yardstick, char* compiler, char** command) {
+  double const before = seconds_of_yardstick(compiler, yardstick);
   cost measured = run(command);
-  double const after = seconds_of_yardstick(command[0], yardstick);
+  double const after = seconds_of_yardstick(compiler, yardstick);
   std::printf("%.1f s here, the yardstick %.1f s before and %.1f s after\n",
               measured.seconds,
               before,
@@ -77,18 +77,18 @@ cost run_beside_yardstick(char* yardstick, char** command) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 6) {
-    std::fprintf(stderr,
-                 "usage: measure SECONDS MEGABYTES NAME YARDSTICK COMPILER [ARGUMENT...]\n");
+  if (argc < 7) {
+    std::fprintf(
+        stderr, "usage: measure SECONDS MEGABYTES NAME YARDSTICK COMPILER COMMAND [ARGUMENT...]\n");
     return 2;
   }
   cost const limit{std::atof(argv[1]), std::atof(argv[2])};
   auto const kept = [&](cost const& run) {
     return run.seconds <= limit.seconds && run.megabytes <= limit.megabytes;
   };
-  cost best = run_beside_yardstick(argv[4], argv + 5);
+  cost best = run_beside_yardstick(argv[4], argv[5], argv + 6);
   for (int again = 0; again < 2 && !kept(best); ++again) {
-    cost const next = run_beside_yardstick(argv[4], argv + 5);
+    cost const next = run_beside_yardstick(argv[4], argv[5], argv + 6);
     if (next.seconds < best.seconds) best = next;
   }
   std::printf("%s: %.1f s of %.1f s, %.0f MB of %.0f MB\n",

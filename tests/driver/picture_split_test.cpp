@@ -4,6 +4,7 @@
 
 #include <mae/core/error.hpp>
 #include <mae/images/found_pictures.hpp>
+#include <mae/images/list_pictures.hpp>
 #include <mae/images/picture_list.hpp>
 
 #include <doctest/doctest.h>

@@ -3,6 +3,7 @@
 #include "text_file.hpp"
 
 #include <mae/core/error.hpp>
+#include <mae/images/list_pictures.hpp>
 #include <mae/images/picture_list.hpp>
 
 #include <doctest/doctest.h>

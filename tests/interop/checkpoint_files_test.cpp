@@ -8,6 +8,7 @@
 #include <mae/core/types.hpp>
 #include <mae/interop/naming.hpp>
 #include <mae/interop/pretrained.hpp>
+#include <mae/interop/resize_images.hpp>
 #include <mae/interop/save_pretrained.hpp>
 #include <mae/interop/tensor_files.hpp>
 #include <mae/interop/timm_config.hpp>

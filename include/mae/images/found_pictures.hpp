@@ -3,6 +3,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/file_reading.hpp>
 #include <mae/core/types.hpp>
+#include <mae/images/picture_list.hpp>
 
 #include <algorithm>
 #include <array>
@@ -18,17 +19,10 @@
 #include <utility>
 #include <vector>
 
-// Which files in and below a folder are pictures; picture_list.hpp finds classes and parts in them.
+// Which files in and below a folder are pictures; list_pictures.hpp finds classes and parts in
+// them.
 
 namespace mae {
-
-/// What a listing passed over, and how much of it.
-struct left_out_files {
-  std::map<std::string, index_t> endings;  // files that are no pictures: ".webp"; "" without one
-  index_t hidden = 0;                      // files and folders
-  index_t folder_links = 0;
-  index_t beside_parts = 0;  // pictures that lie beside the parts of a set
-};
 
 /// In words, the most frequent ending first: "3 .webp, 1 .txt, 2 hidden, 1 link to a folder"; empty
 /// where nothing was left out.

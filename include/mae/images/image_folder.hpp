@@ -8,8 +8,10 @@
 #include <mae/data/dataset.hpp>
 #include <mae/data/fingerprint.hpp>
 #include <mae/data/memory_dataset.hpp>
+#include <mae/images/decoded_folder.hpp>
 #include <mae/images/fitted_image.hpp>
 #include <mae/images/image_file.hpp>
+#include <mae/images/list_pictures.hpp>
 #include <mae/images/picture_list.hpp>
 
 #include <algorithm>
@@ -110,18 +112,6 @@ class image_folder {
   std::vector<std::string> class_names_;
 };
 static_assert(Dataset<image_folder>);
-
-/// What becomes of pictures that cannot be decoded: the first ends the reading, or they are left
-/// out.
-enum class unreadable_policy : std::uint8_t { stop, skip };
-
-/// A folder's pictures in memory, n H W C bytes.
-struct decoded_folder {
-  memory_dataset<std::uint8_t> images;
-  std::vector<std::string> class_names;
-  std::vector<index_t> numbers;         // in the folder, of those that were kept
-  std::vector<std::string> unreadable;  // what was wrong with each that was left out
-};
 
 /// Decodes a folder, all cores at once. Throws config_error, which names it, for the first picture
 /// (in their order) that cannot be read, unless those are to be skipped, and where none is left.

@@ -45,9 +45,6 @@ struct read_options {
 
 namespace detail {
 
-/// The entry that keeps a preprocessor_config.json as it was read, for others to read again.
-inline constexpr char const* kept_preprocessor = "huggingface_preprocessor";
-
 /// Those entries of a file of ours that are about the model, not about a training.
 inline settings_list model_entries(safetensors_metadata const& all) {
   constexpr std::array about{"image_",

@@ -50,6 +50,9 @@ struct preprocessing {
 
 namespace detail {
 
+/// The entry that keeps a preprocessor_config.json as it was read, for others to read again.
+inline constexpr char const* kept_preprocessor = "huggingface_preprocessor";
+
 /// The names of Pillow's resampling filters, at their numbers.
 inline constexpr std::array<std::string_view, 6> filter_names{
     "nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"};

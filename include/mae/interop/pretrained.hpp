@@ -3,27 +3,20 @@
 #include <mae/core/buffer.hpp>
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
-#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
-#include <mae/core/views.hpp>
-#include <mae/data/dataset.hpp>
 #include <mae/interop/checkpoint_description.hpp>
 #include <mae/interop/file_sizes.hpp>
 #include <mae/interop/foreign_parts.hpp>
 #include <mae/interop/naming.hpp>
-#include <mae/interop/preprocessing.hpp>
-#include <mae/interop/resize_positions.hpp>
+#include <mae/interop/pretrained_model.hpp>
 #include <mae/interop/tensor_files.hpp>
 #include <mae/io/description.hpp>
-#include <mae/io/model_file.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/model/layout.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <optional>
 #include <set>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,83 +24,7 @@
 
 namespace mae {
 
-/// A checkpoint in memory, whoever wrote it: values in float under the official names, and what is
-/// known of the model, in the words of this library's own metadata.
-struct pretrained_model {
-  std::string path = {};
-  naming names = {};        // those of the file that it was read from
-  model_config sizes = {};  // heads are 0 where neither the file nor configs.hpp says how many
-  bool has_decoder = false;
-  safetensors_metadata description = {};
-  parameter_layout layout = {};  // the encoder's, then the decoder's where there is one
-  host_buffer<float> values = {};
-  std::set<std::string> assumed = {};  // entries of sizes in the description that no file says
-  /// Lines for a user: "left out: ..." (tensors that are no part of the model), "stripped: ..." (of
-  /// their names), "assumed: ..." (of what the file leaves open).
-  std::vector<std::string> notes = {};
-
-  std::span<float const> tensor(std::string const& name) const {
-    auto const& found = layout.find(name);
-    return values.span().subspan(static_cast<std::size_t>(found.offset),
-                                 static_cast<std::size_t>(found.size()));
-  }
-  std::optional<std::string> entry(std::string const& name) const {
-    auto const found = description.find(name);
-    if (found == description.end()) return std::nullopt;
-    return found->second;
-  }
-  double norm_epsilon() const { return parse_norm_epsilon(path, description, 1e-6); }
-  pixel_statistics statistics() const {
-    return parse_statistics(path, description, sizes.image.channels);
-  }
-  /// What its files say of how pictures become its input, the statistics among it.
-  preprocessing pictures() const {
-    return parse_preprocessing(path, description, sizes.image.channels);
-  }
-  /// Whether the targets were normalised per patch; nothing where the file does not say.
-  std::optional<bool> norm_pix() const {
-    auto const objective = entry("objective");
-    if (!objective) return std::nullopt;
-    return *objective == "normalised";
-  }
-};
-
 namespace detail {
-
-/// Pictures for images of another size are resized in the same proportion before their middle is
-/// cut out.
-inline void resize_pictures(safetensors_metadata& description,
-                            image_extent const& from,
-                            image_extent const& to) {
-  description.erase(kept_preprocessor);
-  auto const scaled = [&](index_t side, index_t of, index_t becomes) {
-    return std::max(becomes, (2 * side * becomes + of) / (2 * of));
-  };
-  for (char const* const name : {"picture_shortest_edge", "picture_resized"}) {
-    auto const found = description.find(name);
-    if (found == description.end()) continue;
-    auto const sides = parse_sides(found->second);
-    if (!sides) continue;  // refused where pictures are read
-    found->second =
-        name == std::string_view("picture_resized")
-            ? sides_text(scaled(sides->first, from.height, to.height),
-                         scaled(sides->second, from.width, to.width))
-            : std::to_string(scaled(
-                  sides->first, std::min(from.height, from.width), std::min(to.height, to.width)));
-  }
-}
-
-inline void put(safetensors_metadata& description, settings_list const& entries) {
-  for (auto const& [name, value] : entries) description[name] = value;
-}
-
-/// The table of a checkpoint's tensors.
-inline parameter_layout layout_of(model_config const& sizes, bool has_decoder, index_t width) {
-  parameter_layout layout;
-  add_encoder(layout, sizes);
-  if (has_decoder) add_decoder(layout, sizes, width);
-  return layout;
-}
 
 /// Reads every tensor of the layout, and notes which others were left out. All are looked for
 /// before memory is taken: a file cannot ask for more than it holds.
@@ -178,49 +95,6 @@ inline pretrained_model read_pretrained(std::string const& path, read_options co
                   [](auto const& entry) { return entry.first.starts_with("decoder_"); });
   model.description["position_order"] = position_order;
   return model;
-}
-
-/// The model for images of another height and width: its tables of positions are resampled in two
-/// dimensions, the encoder's and the decoder's. Throws config_error where the patches do not fit,
-/// or the channels differ.
-inline pretrained_model resize_images(pretrained_model const& model, image_extent const& image) {
-  pretrained_model resized{.path = model.path,
-                           .names = model.names,
-                           .sizes = model.sizes,
-                           .has_decoder = model.has_decoder,
-                           .description = model.description,
-                           .assumed = model.assumed,
-                           .notes = model.notes};
-  auto& sizes = resized.sizes;
-  sizes.image = image;
-  if (image.channels != model.sizes.image.channels || image.height < 1 || image.width < 1 ||
-      image.height % sizes.patch.height != 0 || image.width % sizes.patch.width != 0 ||
-      sizes.num_patches() < 2)
-    throw config_error(model.path + ": a model of images of " + to_string(model.sizes.image) +
-                       " in patches of " + std::to_string(sizes.patch.height) + "x" +
-                       std::to_string(sizes.patch.width) + " cannot take images of " +
-                       to_string(image));
-  index_t const head = model.has_decoder ? model.layout.find("decoder_pred.bias").size() : 0;
-  resized.layout = detail::layout_of(sizes, model.has_decoder, head);
-  resized.values = host_buffer<float>(resized.layout.size());
-  for (auto const& tensor : resized.layout.tensors()) {
-    auto const from = model.tensor(tensor.name);
-    float* const to = resized.values.data() + tensor.offset;
-    if (tensor.kind == tensor_kind::buffer)
-      resize_positions<float>({from.data(), model.sizes.num_patches() + 1, tensor.shape[2]},
-                              {model.sizes.grid_rows(), model.sizes.grid_columns()},
-                              {to, sizes.num_patches() + 1, tensor.shape[2]},
-                              {sizes.grid_rows(), sizes.grid_columns()});
-    else
-      std::ranges::copy(from, to);
-  }
-  detail::put(resized.description,
-              {{"image_height", std::to_string(image.height)},
-               {"image_width", std::to_string(image.width)}});
-  detail::resize_pictures(resized.description, model.sizes.image, image);
-  resized.assumed.erase("image_height");
-  resized.assumed.erase("image_width");
-  return resized;
 }
 
 }  // namespace mae

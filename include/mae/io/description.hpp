@@ -17,6 +17,9 @@
 
 namespace mae {
 
+/// How a table of positions holds a patch's place: the official code's column comes first.
+inline constexpr char const* position_order = "column first";
+
 /// The sizes of a model, under the names that they have in a file.
 inline settings_list describe(model_config const& config) {
   auto const text = [](ratio const& r) {
@@ -97,6 +100,18 @@ inline pixel_statistics parse_statistics(std::string const& file,
   if (!scale.empty()) statistics.scale = scale.front();
   if (auto const problem = problem_of(statistics, channels); !problem.empty()) refuse(problem);
   return statistics;
+}
+
+/// The layer norms' epsilon that a file names; `otherwise` in a file that names none.
+inline double parse_norm_epsilon(std::string const& path,
+                                 safetensors_metadata const& description,
+                                 double otherwise) {
+  auto const found = description.find("norm_epsilon");
+  if (found == description.end()) return otherwise;
+  auto const numbers = parse_numbers(path, found->second);
+  if (numbers.size() != 1 || !(numbers.front() > 0))
+    throw format_error(path, 8, "metadata: the layer norms' epsilon must be one positive number");
+  return numbers.front();
 }
 
 /// Throws config_error for the first entry that the file has with another value than `expected`;

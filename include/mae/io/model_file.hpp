@@ -14,7 +14,6 @@
 #include <mae/model/staging.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -29,9 +28,6 @@ inline constexpr char const* encoder = "encoder";
 inline constexpr char const* model = "model";
 inline constexpr char const* training = "training";
 }  // namespace contents
-
-/// How a table of positions holds a patch's place: the official code's column comes first.
-inline constexpr char const* position_order = "column first";
 
 /// Everything that a model's file says about it: sizes, parts and pixel statistics.
 template <class Model>
@@ -75,18 +71,6 @@ void save_encoder(std::string const& path, Model const& model) {
                    tensors.entries(),
                    describe_model(model, contents::encoder),
                    non_finite_values::refused);
-}
-
-/// The layer norms' epsilon that a file names; `otherwise` in a file that names none.
-inline double parse_norm_epsilon(std::string const& path,
-                                 safetensors_metadata const& description,
-                                 double otherwise) {
-  auto const found = description.find("norm_epsilon");
-  if (found == description.end()) return otherwise;
-  auto const numbers = parse_numbers(path, found->second);
-  if (numbers.size() != 1 || !(numbers.front() > 0))
-    throw format_error(path, 8, "metadata: the layer norms' epsilon must be one positive number");
-  return numbers.front();
 }
 
 /// Puts a model file's parameters and pixel statistics into a model of the same sizes; the model is

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <mae/core/buffer.hpp>
+#include <mae/core/config.hpp>
+#include <mae/core/settings.hpp>
+#include <mae/core/types.hpp>
+#include <mae/data/dataset.hpp>
+#include <mae/interop/naming.hpp>
+#include <mae/interop/preprocessing.hpp>
+#include <mae/io/description.hpp>
+#include <mae/io/safetensors_header.hpp>
+#include <mae/model/layout.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace mae {
+
+/// A checkpoint in memory, whoever wrote it: values in float under the official names, and what is
+/// known of the model, in the words of this library's own metadata.
+struct pretrained_model {
+  std::string path = {};
+  naming names = {};        // those of the file that it was read from
+  model_config sizes = {};  // heads are 0 where neither the file nor configs.hpp says how many
+  bool has_decoder = false;
+  safetensors_metadata description = {};
+  parameter_layout layout = {};  // the encoder's, then the decoder's where there is one
+  host_buffer<float> values = {};
+  std::set<std::string> assumed = {};  // entries of sizes in the description that no file says
+  /// Lines for a user: "left out: ..." (tensors that are no part of the model), "stripped: ..." (of
+  /// their names), "assumed: ..." (of what the file leaves open).
+  std::vector<std::string> notes = {};
+
+  std::span<float const> tensor(std::string const& name) const {
+    auto const& found = layout.find(name);
+    return values.span().subspan(static_cast<std::size_t>(found.offset),
+                                 static_cast<std::size_t>(found.size()));
+  }
+  std::optional<std::string> entry(std::string const& name) const {
+    auto const found = description.find(name);
+    if (found == description.end()) return std::nullopt;
+    return found->second;
+  }
+  double norm_epsilon() const { return parse_norm_epsilon(path, description, 1e-6); }
+  pixel_statistics statistics() const {
+    return parse_statistics(path, description, sizes.image.channels);
+  }
+  /// What its files say of how pictures become its input, the statistics among it.
+  preprocessing pictures() const {
+    return parse_preprocessing(path, description, sizes.image.channels);
+  }
+  /// Whether the targets were normalised per patch; nothing where the file does not say.
+  std::optional<bool> norm_pix() const {
+    auto const objective = entry("objective");
+    if (!objective) return std::nullopt;
+    return *objective == "normalised";
+  }
+};
+
+namespace detail {
+
+inline void put(safetensors_metadata& description, settings_list const& entries) {
+  for (auto const& [name, value] : entries) description[name] = value;
+}
+
+/// The table of a checkpoint's tensors.
+inline parameter_layout layout_of(model_config const& sizes, bool has_decoder, index_t width) {
+  parameter_layout layout;
+  add_encoder(layout, sizes);
+  if (has_decoder) add_decoder(layout, sizes, width);
+  return layout;
+}
+
+}  // namespace detail
+
+}  // namespace mae

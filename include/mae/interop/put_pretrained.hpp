@@ -1,0 +1,118 @@
+#pragma once
+
+#include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
+#include <mae/interop/pretrained_model.hpp>
+#include <mae/interop/resize_images.hpp>
+#include <mae/io/description.hpp>
+#include <mae/io/parameter_file.hpp>
+#include <mae/model/layout.hpp>
+
+#include <algorithm>
+#include <span>
+#include <utility>
+#include <vector>
+
+// A checkpoint that was read, into a model: for a program's part that reads none itself, and is
+// compiled in less time without load_pretrained.hpp.
+
+namespace mae {
+
+/// What is taken from a checkpoint.
+enum class pretrained_parts { encoder_and_decoder, encoder };
+
+namespace detail {
+
+/// Throws config_error where a checkpoint's model and one of these sizes differ in more than the
+/// height and width of their images; heads that were only assumed do not count.
+inline void require_same_model(pretrained_model const& found,
+                               model_config const& wanted,
+                               pretrained_parts parts) {
+  settings_list compared;
+  for (auto const& entry : describe(wanted)) {
+    bool const is_skipped =
+        entry.name == "image_height" || entry.name == "image_width" ||
+        found.assumed.contains(entry.name) ||
+        (parts == pretrained_parts::encoder && entry.name.starts_with("decoder_"));
+    if (!is_skipped) compared.push_back(entry);
+  }
+  require_equal(found.path, found.description, compared);
+}
+
+inline void require_decoder(pretrained_model const& found) {
+  if (!found.has_decoder)
+    throw config_error(found.path +
+                       ": an encoder without a decoder, which gives features, but paints nothing: "
+                       "load it into an encoder, or as a model's encoder alone");
+}
+
+/// Throws format_error where a tensor of the checkpoint has another shape than a model's.
+inline void require_same_shape(pretrained_model const& found, tensor_spec const& wanted) {
+  auto const& tensor = found.layout.find(wanted.name);
+  if (tensor.shape == wanted.shape) return;
+  throw format_error(found.path,
+                     8,
+                     "tensor " + tensor.name + " is " + shape_text(file_shape(tensor)) +
+                         " in the file, but " + shape_text(file_shape(wanted)) + " in the model");
+}
+
+/// Puts the checkpoint's values, of images of the target's size, into a model or an encoder; with
+/// `parts` the encoder's alone.
+template <class Target>
+void put_values(Target& target, pretrained_model const& found, pretrained_parts parts) {
+  using T = typename Target::scalar;
+  std::span<T const> const present = target.parameters().values();
+  std::vector<T> values(present.size());
+  target.backend().make_lane().download(present, std::span(values));
+  for (auto const& tensor : target.layout().tensors()) {
+    if (tensor.segment == network_segment::decoder && parts == pretrained_parts::encoder) continue;
+    require_same_shape(found, tensor);
+    std::ranges::transform(found.tensor(tensor.name),
+                           values.begin() + tensor.offset,
+                           [](float value) { return static_cast<T>(value); });
+  }
+  auto statistics = found.statistics();
+  double const epsilon = found.norm_epsilon();
+  if (!statistics.mean.empty()) target.set_statistics(std::move(statistics));
+  target.set_norm_epsilon(epsilon);
+  target.set_parameters(values);
+}
+
+/// The same of a checkpoint for images of any size.
+template <class Target>
+void put_resized(Target& target,
+                 pretrained_model const& found,
+                 image_extent const& image,
+                 pretrained_parts parts) {
+  auto sizes = found.sizes;
+  sizes.image = image;
+  // A grid that was only assumed to be square is the target's, where it has as many patches.
+  bool const is_open =
+      found.assumed.contains("image_height") && sizes.num_patches() == found.sizes.num_patches();
+  if (found.sizes.image == image || is_open) return put_values(target, found, parts);
+  put_values(target, resize_images(found, image), parts);
+}
+
+}  // namespace detail
+
+/// Puts a checkpoint of anyone's, as read_pretrained returns it, into a model of the same sizes,
+/// but for the height and width of its images, for which tables of positions are resampled. The
+/// model takes its norms' epsilon and its pixel statistics, where it has some; with `parts` the
+/// encoder's alone. The model is as it was when anything is wrong: throws as read_pretrained,
+/// config_error for other sizes or another objective, and for a file without a decoder where one is
+/// wanted.
+template <class Model>
+void load_pretrained(pretrained_model const& found,
+                     Model& model,
+                     pretrained_parts parts = pretrained_parts::encoder_and_decoder) {
+  detail::require_same_model(found, model.sizes().config, parts);
+  if (parts == pretrained_parts::encoder_and_decoder) {
+    detail::require_decoder(found);
+    auto const objective = settings_of("objective", model.objective());
+    require_equal(found.path, found.description, {objective.front()});
+  }
+  detail::put_resized(model, found, model.sizes().config.image, parts);
+}
+
+}  // namespace mae
