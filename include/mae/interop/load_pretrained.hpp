@@ -11,7 +11,8 @@
 
 namespace mae {
 
-/// The same of a file or a folder. Throws as read_pretrained, too.
+/// Puts a file of anyone's, or a folder, into a model, as put_pretrained.hpp does what was read.
+/// Throws as read_pretrained, too.
 template <class Model>
 void load_pretrained(std::string const& path,
                      Model& model,
