@@ -2,10 +2,8 @@
 
 #include <mae/backend/block.hpp>
 #include <mae/backend/concept.hpp>
-#include <mae/backend/tile/host_lane.hpp>
-#include <mae/backend/tile/operand.hpp>
-#include <mae/backend/tile/packing.hpp>
-#include <mae/backend/tile/product.hpp>
+#include <mae/backend/eigen/declaration.hpp>
+#include <mae/backend/tile/tile_products.hpp>
 #include <mae/core/bfloat16.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/isa.hpp>
@@ -14,10 +12,9 @@
 #include <mae/core/views.hpp>
 
 #include <algorithm>
-#include <cassert>
+#include <cstddef>
 #include <memory>
 #include <span>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -25,14 +22,13 @@ namespace mae {
 inline namespace MAE_ISA {
 
 /// One core of the host: every verb is a serial loop. Parallelism lies above, in shards, each with
-/// a lane of its own; or, where there are too few, in the lane of a team. Operands are multiplied
-/// by the library's own tile kernel. A lane is used by one thread at a time.
-template <class Operand>
-class eigen_lane : public host_lane<Operand> {
-  using base = host_lane<Operand>;
+/// a lane of its own; or, where there are too few, in the lane of a team. A lane is used by one
+/// thread at a time.
+template <class Operand, class Products = tile_products>
+class eigen_lane : public Products::template lane<Operand> {
+  using base = typename Products::template lane<Operand>;
 
  public:
-  using typename base::cell;
   using typename base::operand;
   using typename base::packed;
   using typename base::scalar;
@@ -40,8 +36,8 @@ class eigen_lane : public host_lane<Operand> {
   static constexpr bool is_parallel = false;
 
   eigen_lane() = default;
-  /// The lane of a team: the pool's threads share its large products and what is cut into parts,
-  /// without a change to a bit. Not for use within the pool's loops.
+  /// The lane of a team: the pool's threads share what is cut into parts, and its large products
+  /// where that changes no bit. Not for use within the pool's loops.
   explicit eigen_lane(thread_pool& team)
       : team_(&team), members_(static_cast<std::size_t>(team.size())) {}
 
@@ -54,43 +50,22 @@ class eigen_lane : public host_lane<Operand> {
     for (index_t part = 0; part < count; ++part) body(*this, part, 0);
   }
 
-  template <class T>
-  packed pack(matrix_view<T> b, cell* cells) const {
-    return mae::pack<Operand, std::remove_const_t<T>>(b, cells);
-  }
-  template <class T>
-  packed pack_transposed(matrix_view<T> b, cell* cells) const {
-    return mae::pack_transposed<Operand, std::remove_const_t<T>>(b, cells);
-  }
-
   template <class Epilogue>
   void multiply(matrix_view<operand const> a, packed const& b, Epilogue const& epilogue) const {
-    assert(cells_for<operand>(a.cols) == cells_for<operand>(b.depth));
-    if (team_ == nullptr || a.rows * b.depth * b.cols < least_shared_product)
-      return multiply_alone(a, b, epilogue);
-    index_t const each = std::max<index_t>(1, b.num_panels() / (2 * team_->size()));
-    team_->for_ranges(b.num_panels(), each, [&](index_t first, index_t last, int number) {
-      member(number).multiply_alone(a, b.panels(first, last), epilogue);
-    });
+    if constexpr (base::shares_panels)
+      if (team_ != nullptr && a.rows * b.depth * b.cols >= least_shared_product) {
+        index_t const each = std::max<index_t>(1, b.num_panels() / (2 * team_->size()));
+        team_->for_ranges(b.num_panels(), each, [&](index_t first, index_t last, int number) {
+          member(number).multiply_alone(a, b.panels(first, last), epilogue);
+        });
+        return;
+      }
+    this->multiply_alone(a, b, epilogue);
   }
 
-  template <class Epilogue>
-  void multiply_transposed(matrix_view<operand const> a,
-                           matrix_view<operand const> b,
-                           Epilogue const& epilogue) const {
-    assert(a.rows == b.rows);
-    cell* const cells = this->room(transposed_cells(a.rows, b.cols));
-    auto const right = pack(b, cells);
-    mae::multiply_transposed<operand>(
-        a, right, cells + base::packed_cells(b.rows, b.cols), epilogue);
-  }
-
-  void reserve_products(index_t /*rows*/, index_t width) const {
-    this->room(padding_cells<operand>(width));
-    for (auto const& each : members_) each.room(padding_cells<operand>(width));
-  }
-  void reserve_transposed(index_t rows, index_t width) const {
-    this->room(transposed_cells(rows, width));
+  void reserve_products(index_t rows, index_t width) const {
+    this->reserve_alone(rows, width);
+    for (auto const& each : members_) each.reserve_alone(rows, width);
   }
 
   template <class Functor>
@@ -123,33 +98,20 @@ class eigen_lane : public host_lane<Operand> {
 
   eigen_lane const& member(int number) const { return members_[static_cast<std::size_t>(number)]; }
 
-  template <class Epilogue>
-  void multiply_alone(matrix_view<operand const> a,
-                      packed const& b,
-                      Epilogue const& epilogue) const {
-    cell* const padding = needs_padding<operand>(a.rows, a.cols)
-                              ? this->room(padding_cells<operand>(a.cols))
-                              : nullptr;
-    mae::multiply<operand>(left_operand(a), b, padding, epilogue);
-  }
-
-  static constexpr index_t transposed_cells(index_t depth, index_t cols) {
-    return base::packed_cells(depth, cols) + transposed_block_cells<operand>(depth);
-  }
-
   thread_pool* team_ = nullptr;
   std::vector<eigen_lane> members_;
 };
 static_assert(Lane<eigen_lane<float>> && Lane<eigen_lane<double>> && Lane<eigen_lane<bfloat16>>);
 
 /// The processor. `float` trains; `bfloat16` trains in mixed precision: it multiplies bfloat16, and
-/// keeps parameters, sums, softmax, layer norm and loss in float; `double` is for checks.
+/// keeps parameters, sums, softmax, layer norm and loss in float; `double` is for checks. Products
+/// are a policy: the library's own tile kernel, or Eigen (eigen_products.hpp).
 /// Copies share one set of threads. Lanes of bfloat16 throw device_error in a program compiled for
 /// AMX where the system refuses its use.
-template <class Operand>
+template <class Operand, class Products>
 class eigen_backend {
  public:
-  using lane = eigen_lane<Operand>;
+  using lane = eigen_lane<Operand, Products>;
   using scalar = typename lane::scalar;
   template <class T>
   using buffer_of = host_buffer<T>;
@@ -166,7 +128,7 @@ class eigen_backend {
   explicit eigen_backend(std::shared_ptr<thread_pool> threads) : threads_(std::move(threads)) {}
 
   static constexpr char const* name() { return "eigen"; }
-  char const* precision() const { return precision_name<Operand>; }
+  char const* precision() const { return Products::template precision<Operand>; }
   thread_pool& threads() const { return *threads_; }
 
   lane make_lane() const { return {}; }

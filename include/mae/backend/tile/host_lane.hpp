@@ -14,21 +14,15 @@
 namespace mae {
 inline namespace MAE_ISA {
 
-/// What the lanes of the host have in common: copies are plain copies, work is done when its verb
-/// returns, right operands lie as the tile kernel reads them, and no op is the lane's own.
+/// What all lanes of the host have in common: copies are plain copies, work is done when its verb
+/// returns, and no op is the lane's own.
 template <class Operand>
-class host_lane {
+class copying_lane {
  public:
   using operand = Operand;
   using scalar = sum_of<Operand>;
-  using cell = cell_of<Operand>;
-  using packed = packed_matrix<Operand>;
 
   static constexpr fused_members fused{};
-  static constexpr index_t depth_step = depth_values<Operand>;
-
-  /// Throws device_error where products need registers whose use the system refuses.
-  host_lane() { kernel::product_registers<Operand>::require(); }
 
   template <class T>
   void upload(std::span<T const> host, std::span<T> values) const {
@@ -39,6 +33,24 @@ class host_lane {
     std::ranges::copy(values, host.begin());
   }
 
+  template <class Body>
+  void replay(std::span<index_t const> /*key*/, Body const& body) const {
+    body();
+  }
+};
+
+/// Those of them whose right operands lie as the tile kernel reads them.
+template <class Operand>
+class host_lane : public copying_lane<Operand> {
+ public:
+  using cell = cell_of<Operand>;
+  using packed = packed_matrix<Operand>;
+
+  static constexpr index_t depth_step = depth_values<Operand>;
+
+  /// Throws device_error where products need registers whose use the system refuses.
+  host_lane() { kernel::product_registers<Operand>::require(); }
+
   static constexpr index_t packed_cells(index_t depth, index_t cols) {
     return mae::packed_cells<Operand>(depth, cols);
   }
@@ -47,11 +59,6 @@ class host_lane {
   }
   static packed packed_transposed_at(cell const* cells, index_t depth, index_t cols) {
     return {cells, depth, cols};
-  }
-
-  template <class Body>
-  void replay(std::span<index_t const> /*key*/, Body const& body) const {
-    body();
   }
 
  protected:
