@@ -9,6 +9,7 @@
 #include <mae/io/description.hpp>
 #include <mae/io/progress_reader.hpp>
 #include <mae/io/safetensors.hpp>
+#include <mae/model/pooling.hpp>
 
 #include <ostream>
 #include <string>
@@ -73,6 +74,11 @@ std::shared_ptr<mae::pretrained_model const> read_initial_model(options const& s
   auto initial = std::make_shared<mae::pretrained_model const>(
       mae::read_pretrained(settings.init.string(), {.flags_of = "mae_convert's "}));
   for (auto const& note : initial->notes) notes << mae::printable(note) << '\n';
+  if (initial->final_norm() == mae::norm_place::pooled)
+    say_assumed(notes,
+                "the norm of the mean (fc_norm) of " + initial->path +
+                    " begins as that of every token, which a decoder reads; another --init says "
+                    "otherwise");
   check_statistics(settings, *initial, images, threads, notes);
   compare_pictures(settings, *initial, notes);
   return initial;

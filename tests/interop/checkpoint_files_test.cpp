@@ -16,6 +16,7 @@
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_writer.hpp>
+#include <mae/model/pooling.hpp>
 
 #include <doctest/doctest.h>
 
@@ -245,15 +246,28 @@ TEST_CASE("heads are left out of an encoder and named") {
   CHECK(holds(file.refusal(), "tensor something.else [16] is in the file, but not in the model"));
 }
 
-TEST_CASE("the norm of a mean stands for a final norm, and that is said") {
+TEST_CASE("the norm of a mean stays one, and goes nowhere where it would be another") {
   official_file const file;
   file.remove_decoder();
   auto const original = file.read();
+  CHECK(original.final_norm() == mae::norm_place::tokens);
   file.rename(
       [](std::string const& name) { return name.starts_with("norm.") ? "fc_" + name : name; });
   auto const model = file.read();
   check_same_values(model, original);
-  CHECK(holds(all_of(model.notes), "assumed: fc_norm normalises every token"));
+  CHECK(model.final_norm() == mae::norm_place::pooled);
+  for (auto const format : {mae::checkpoint_format::official, mae::checkpoint_format::timm}) {
+    std::string const copy = file.folder.file("copy.safetensors");
+    mae::save_pretrained(copy, model, format);
+    auto const again = mae::read_pretrained(copy);
+    CHECK(again.final_norm() == mae::norm_place::pooled);
+    check_same_values(again, original);
+  }
+  CHECK(holds(refusal_of<mae::config_error>([&] {
+                mae::save_pretrained(
+                    file.folder.file("hub"), model, mae::checkpoint_format::huggingface);
+              }),
+              "its final norm is of the pooled tokens (fc_norm)"));
   // Beside a final norm it is a head's.
   file.add({"norm.weight", "norm.bias"});
   CHECK(holds(all_of(file.read().notes), "left out: fc_norm.bias, fc_norm.weight of "));

@@ -14,6 +14,7 @@
 #include <mae/mask/uniform.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/layout.hpp>
+#include <mae/model/pooling.hpp>
 #include <mae/objective/pixels.hpp>
 
 #include <doctest/doctest.h>
@@ -167,6 +168,25 @@ TEST_CASE("tokens of plain ViTs are those of transformers' ViTModel (make_vit_fi
                         expected.values("tokens"),
                         allowed<float>::output) <= 0);
   }
+}
+
+TEST_CASE("what was fine-tuned on the mean has its norm after it (make_vit_fixtures.py)") {
+  auto const expected = model_fixture::at(fixture_path("timm_mean/expected.safetensors"));
+  auto const found = mae::read_pretrained(fixture_path("timm_mean/model.safetensors"),
+                                          {.heads = 3, .image_height = 12, .image_width = 12});
+  CHECK(found.final_norm() == mae::norm_place::pooled);
+  auto const encoder = mae::open_pretrained_encoder(found, mae::eigen_backend<float>(1));
+  auto const images = expected.values("images");
+  std::vector<float> const pixels(images.begin(), images.end());
+  auto const features = [&](mae::pooling pool) { return encoder.features(pixels, pool); };
+  auto const mean = features(mae::pooling::mean);
+  auto const of_class = features(mae::pooling::class_token);
+  CHECK(excess<float>(mean, expected.values("mean"), allowed<float>::output) <= 0);
+  CHECK(excess<float>(of_class, expected.values("class"), allowed<float>::output) <= 0);
+  auto const both = features(mae::pooling::both);
+  REQUIRE(both.size() == 2 * mean.size());
+  CHECK(std::equal(of_class.begin(), of_class.begin() + 12, both.begin()));
+  CHECK(std::equal(mean.begin(), mean.begin() + 12, both.begin() + 12));
 }
 
 TEST_CASE("positions are resampled in two dimensions as PyTorch does it") {

@@ -3,7 +3,7 @@
 
     python3 make_vit_fixtures.py
 
-Needs torch, transformers (5.24 made the files) and safetensors. For each case a folder holds what
+Needs torch, transformers (5.24 made the files), timm (1.0.31) and safetensors. For each case a folder holds what
 that library saves (config.json and tensors: the names of ViTModel, and those of
 ViTForImageClassification) and `expected.safetensors`, in float32, computed in float64:
 
@@ -11,7 +11,11 @@ ViTForImageClassification) and `expected.safetensors`, in float32, computed in f
     tokens (B (N + 1), D)    ViTModel's last_hidden_state: after the final norm, the class token first
 
 The cases: `vit`, a ViTModel with its pooler, of images that are not square, in half precision and
-as a variant's two shards; `vit_classifier`, a ViTForImageClassification.
+as a variant's two shards; `vit_classifier`, a ViTForImageClassification; `timm_mean`, timm's classifier
+by the mean, whose norm (fc_norm) comes after the mean, and instead of `tokens`
+
+    mean (B, D)              what its head sees
+    class (B, D)             the same norm of its class token
 """
 
 import shutil
@@ -19,6 +23,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from timm.models.vision_transformer import VisionTransformer
 from transformers import ViTConfig, ViTForImageClassification, ViTModel
 
 FOLDER = Path(__file__).resolve().parent / "fixtures"
@@ -59,6 +64,24 @@ def save_case(name, model, vit, size, generator, **options):
               folder / "expected.safetensors")
 
 
+def save_timm_mean(generator):
+    model = VisionTransformer(img_size=12, patch_size=3, embed_dim=12, depth=2, num_heads=3,
+                              mlp_ratio=3, num_classes=5, global_pool="avg")
+    fill(model, generator)
+    images = torch.randn((IMAGES, 3, 12, 12), generator=generator)
+    with torch.inference_mode():
+        tokens = model.double().forward_features(images.double())
+        found = {"images": images.permute(0, 2, 3, 1),
+                 "mean": model.forward_head(tokens, pre_logits=True),
+                 "class": model.fc_norm(tokens[:, 0])}
+    folder = FOLDER / "timm_mean"
+    folder.mkdir(exist_ok=True)
+    save_file({k: v.float().contiguous() for k, v in model.state_dict().items()},
+              folder / "model.safetensors")
+    save_file({k: v.float().contiguous() for k, v in found.items()},
+              folder / "expected.safetensors")
+
+
 def main():
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(1)
@@ -68,6 +91,7 @@ def main():
     classifier = ViTForImageClassification(ViTConfig(image_size=12, num_labels=5, **SIZES))
     fill(classifier, generator)
     save_case("vit_classifier", classifier, classifier.vit, (12, 12), generator)
+    save_timm_mean(generator)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ struct naming {
   std::string encoder = {};        // before an encoder's names: "vit.", or nothing in ViTMAEModel
   std::string encoder_block = {};  // before the number of an encoder's block
   std::string decoder_block = {};
-  std::string norm = "norm.";  // the encoder's final norm, among official names
+  std::string norm = "norm.";  // the encoder's final norm, among official names: fc_norm's too
 
   bool is_official() const { return words == block_words::official; }
 
@@ -150,7 +150,7 @@ template <class Has>
 std::optional<naming> naming_of(Has const& has) {
   if (has("cls_token")) {
     naming names;
-    // Fine-tuned by the official code, and by timm, an encoder has none but that of its mean.
+    // Fine-tuned on the mean by the official code or timm, an encoder has none but the mean's.
     if (!has("norm.weight") && has("fc_norm.weight")) names.norm = "fc_norm.";
     return names;
   }

@@ -74,10 +74,6 @@ inline pretrained_model read_pretrained(std::string const& path, read_options co
   detail::require_known_architecture(files);
   auto const names = detail::known_naming(files);
   pretrained_model model{.path = files.path(), .names = names, .notes = files.notes()};
-  if (names.norm == "fc_norm.")
-    model.notes.push_back(
-        "assumed: fc_norm normalises every token, as a final norm does; where " + files.path() +
-        " was fine-tuned, it normalises the mean of the patches' tokens, of which features differ");
   model.has_decoder = files.contains(names_in(names, "decoder_embed.weight").front());
   detail::checkpoint_description const found(files, names, model.has_decoder, options);
   model.sizes = found.sizes();

@@ -10,6 +10,7 @@
 #include <mae/io/description.hpp>
 #include <mae/io/safetensors_header.hpp>
 #include <mae/model/layout.hpp>
+#include <mae/model/pooling.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -52,6 +53,10 @@ struct pretrained_model {
   /// What its files say of how pictures become its input, the statistics among it.
   preprocessing pictures() const {
     return parse_preprocessing(path, description, sizes.image.channels);
+  }
+  /// What its final norm is of.
+  norm_place final_norm() const {
+    return names.norm == "norm." ? norm_place::tokens : norm_place::pooled;
   }
   /// Whether the targets were normalised per patch; nothing where the file does not say.
   std::optional<bool> norm_pix() const {

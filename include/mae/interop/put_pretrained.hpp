@@ -8,6 +8,7 @@
 #include <mae/io/description.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/model/layout.hpp>
+#include <mae/model/pooling.hpp>
 
 #include <algorithm>
 #include <span>
@@ -76,6 +77,8 @@ void put_values(Target& target, pretrained_model const& found, pretrained_parts 
   double const epsilon = found.norm_epsilon();
   if (!statistics.mean.empty()) target.set_statistics(std::move(statistics));
   target.set_norm_epsilon(epsilon);
+  if constexpr (requires { target.set_final_norm(norm_place::pooled); })
+    target.set_final_norm(found.final_norm());
   target.set_parameters(values);
 }
 

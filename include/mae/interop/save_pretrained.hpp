@@ -17,6 +17,7 @@
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/safetensors_writer.hpp>
 #include <mae/model/layout.hpp>
+#include <mae/model/pooling.hpp>
 #include <mae/model/staging.hpp>
 
 #include <cerrno>
@@ -65,6 +66,10 @@ inline void make_parents(std::string const& folder) {
 
 /// What a config.json is to say. Throws config_error where something is not known.
 inline huggingface_config huggingface_config_of(pretrained_model const& model) {
+  if (model.final_norm() == norm_place::pooled)
+    throw config_error(model.path +
+                       ": its final norm is of the pooled tokens (fc_norm), Hugging Face's models "
+                       "normalise every token: --to timm and official write it as it is");
   if (model.sizes.encoder.heads == 0 || (model.has_decoder && model.sizes.decoder.heads == 0))
     throw config_error(model.path +
                        ": the file does not say how many heads its layers have, which config.json "
@@ -116,7 +121,7 @@ inline void save_pretrained(std::string const& path,
   }
   if (format != checkpoint_format::huggingface) {
     atomic_file file(path);
-    detail::write_tensors(file, model, layout, naming{}, held, stored);
+    detail::write_tensors(file, model, layout, naming{.norm = model.names.norm}, held, stored);
     return file.commit();
   }
   auto const config =

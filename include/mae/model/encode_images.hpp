@@ -1,13 +1,13 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
-#include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/normalise.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/model/network.hpp>
+#include <mae/model/pooling.hpp>
 #include <mae/model/prepared_weights.hpp>
 #include <mae/model/staging.hpp>
 #include <mae/model/worker_pass.hpp>
@@ -23,25 +23,6 @@
 #include <vector>
 
 namespace mae {
-
-/// What an image's feature is made of: the class token, the mean of the patch tokens, or both side
-/// by side; all after the final norm.
-enum class pooling : std::uint8_t { class_token, mean, both };
-
-inline namespace MAE_ISA {
-
-/// The feature of an image's tokens (N + 1, D), the class token first. `out` (D or 2 D), written.
-template <class T>
-void pool_tokens(matrix_view<T const> tokens, pooling pool, T* out) {
-  if (pool != pooling::mean) out = std::copy_n(tokens.data, tokens.cols, out);
-  if (pool == pooling::class_token) return;
-  std::fill_n(out, tokens.cols, T{0});
-  for (index_t r = 1; r < tokens.rows; ++r)
-    for (index_t c = 0; c < tokens.cols; ++c) out[c] += tokens(r, c);
-  for (index_t c = 0; c < tokens.cols; ++c) out[c] /= static_cast<T>(tokens.rows - 1);
-}
-
-}  // namespace MAE_ISA
 
 /// Fills the pixels (H, W, C) of an image, in scaled units ([0, 1] for 8-bit images).
 using read_image = std::function<void(index_t, std::span<float>)>;
@@ -69,9 +50,11 @@ class image_encoder {
   image_encoder(B const& backend,
                 typename B::lane lane,
                 network_sizes const& sizes,
+                norm_place norm,
                 index_t per_shard)
       : backend_(backend),
         config_(sizes.config),
+        norm_(norm),
         pass_(std::move(lane), sizes),
         patches_(static_cast<std::size_t>(config_.image.values() * per_shard)),
         helpers_(static_cast<std::size_t>(backend.num_helpers())) {
@@ -95,7 +78,10 @@ class image_encoder {
       cut(mine, statistics, i);
     });
     auto const in = pass_.bring(all_visible, 0, images, patches(images));
-    auto const encoded = pass_.network().encode(weights, in.shard, in.patches);
+    auto& network = pass_.network();
+    auto const normalised = network.encode(weights, in.shard, in.patches);
+    auto const encoded =
+        norm_ == norm_place::tokens ? normalised : network.before_norm(normalised.rows);
     host_values<B> const values(backend_,
                                 std::span(encoded.data, static_cast<std::size_t>(encoded.size())));
     matrix_view<T const> const tokens(values.span().data(), encoded.rows, encoded.cols);
@@ -126,6 +112,7 @@ class image_encoder {
 
   B const& backend_;
   model_config config_;
+  norm_place norm_;
   worker_pass<encoder_inference<B>> pass_;
   std::vector<T> patches_;  // the shard's (images * N, P)
   std::vector<scratch> helpers_;
@@ -133,13 +120,15 @@ class image_encoder {
 
 }  // namespace detail
 
-/// Encodes `images` images, unmasked: shards in parallel, or, where that would leave half of the
+/// Encodes `images` images, unmasked, with tokens after the final norm, or before one of what is
+/// pooled: shards in parallel, or, where that would leave half of the
 /// threads idle, one after the other on all threads. `read` and `take` are called from several
 /// threads at once, for different images. They are functions of any kind, not templates, so that
 /// the network is compiled once for all that is encoded with it.
 template <Backend B>
 void encode_images(B const& backend,
                    network_sizes const& sizes,
+                   norm_place norm,
                    encoder_operands<typename B::lane> const& weights,
                    pixel_statistics const& statistics,
                    index_t images,
@@ -152,7 +141,7 @@ void encode_images(B const& backend,
   std::vector<std::unique_ptr<detail::image_encoder<B>>> workers;
   for (int i = 0; i < (as_team ? 1 : backend.num_workers()); ++i)
     workers.push_back(std::make_unique<detail::image_encoder<B>>(
-        backend, as_team ? backend.make_team_lane() : backend.make_lane(), sizes, per_shard));
+        backend, as_team ? backend.make_team_lane() : backend.make_lane(), sizes, norm, per_shard));
   mask_plan const plan = mask_plan::all_visible(per_shard, sizes.config.num_patches());
   auto const encode = [&](index_t shard, int worker) {
     index_t const first = shard * per_shard;

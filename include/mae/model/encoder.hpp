@@ -14,6 +14,7 @@
 #include <mae/model/layout.hpp>
 #include <mae/model/network.hpp>
 #include <mae/model/parameters.hpp>
+#include <mae/model/pooling.hpp>
 #include <mae/model/prepared_weights.hpp>
 #include <mae/model/staging.hpp>
 #include <mae/model/weights.hpp>
@@ -43,6 +44,8 @@ class sized_encoder {
   double norm_epsilon() const { return norm_epsilon_; }
   /// Throws config_error unless positive and finite.
   void set_norm_epsilon(double epsilon) { norm_epsilon_ = checked_norm_epsilon(epsilon); }
+  norm_place final_norm() const { return final_norm_; }
+  void set_final_norm(norm_place place) { final_norm_ = place; }
   parameter_layout const& layout() const { return parameters_.layout(); }
   /// To be read: products read a packed copy, which set_parameters lets be made anew.
   parameter_block<B> const& parameters() const { return parameters_; }
@@ -70,7 +73,8 @@ class sized_encoder {
   }
 
   /// All tokens of images (n, H, W, C) in scaled units ([0, 1] for 8-bit images): (n, N + 1, D),
-  /// the class token first. Throws config_error when `images` is no whole number of images.
+  /// the class token first; after the final norm, unless that is of what is pooled. Throws
+  /// config_error when `images` is no whole number of images.
   std::vector<scalar> tokens(std::span<float const> images) const {
     index_t const size = num_tokens() * config_.encoder.width;
     std::vector<scalar> all(static_cast<std::size_t>(count(images) * size));
@@ -133,12 +137,33 @@ class sized_encoder {
     encode(images, read, [&](index_t image, matrix_view<scalar const> tokens) {
       pool_tokens(tokens, pool, all.data() + image * size);
     });
+    if (final_norm_ == norm_place::pooled) normalise_pooled(all);
     return all;
   }
 
+  void normalise_pooled(std::vector<scalar>& features) const {
+    host_values<B> const values(backend_, parameters_.values());
+    std::span<scalar const> const all = values.span();
+    index_t const width = config_.encoder.width;
+    auto const of = [&](char const* name) {
+      return all.subspan(static_cast<std::size_t>(layout().find(name).offset),
+                         static_cast<std::size_t>(width));
+    };
+    normalise_rows<scalar>({features.data(), std::ssize(features) / width, width},
+                           of("norm.weight"),
+                           of("norm.bias"),
+                           norm_epsilon_);
+  }
+
   void encode(index_t images, read_image const& read, take_tokens<scalar> const& take) const {
-    encode_images<B>(
-        backend_, {config_, 0, norm_epsilon_}, current_operands(), statistics_, images, read, take);
+    encode_images<B>(backend_,
+                     {config_, 0, norm_epsilon_},
+                     final_norm_,
+                     current_operands(),
+                     statistics_,
+                     images,
+                     read,
+                     take);
   }
 
   /// The weights as products read them, made at the first use after a change.
@@ -160,6 +185,7 @@ class sized_encoder {
   model_config config_;
   B backend_;
   double norm_epsilon_;
+  norm_place final_norm_ = norm_place::tokens;
   parameter_block<B> parameters_;
   encoder_weights<scalar const> weights_;
   std::unique_ptr<operand_cache> cache_ = std::make_unique<operand_cache>();

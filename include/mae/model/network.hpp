@@ -88,6 +88,9 @@ class encoder_inference {
     return encoder_forward(lane_, context, weights, shard, patches, keep_);
   }
 
+  /// The first `rows` tokens of the last call before the final norm (R, D); likewise valid.
+  matrix_view<T> before_norm(index_t rows) const { return keep_.output.middle_rows(0, rows); }
+
  private:
   void fit(shard_capacity const& needed) {
     workspace_.fit(needed, [this](carver<T>& memory, shard_capacity const& room) {
