@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mae/core/types.hpp>
 #include <mae/data/resize.hpp>
 #include <mae/model/layout.hpp>
 
@@ -19,9 +20,13 @@ enum class precision_choice { fp32, tf32, bf16 };
 enum class probe_choice { none, knn, linear, both };
 enum class statistics_choice { data, imagenet };
 enum class unreadable_choice { stop, skip };
-/// Which pictures of a folder are for tests: the first there is of those after it, a part, or every
-/// tenth.
-enum class test_choice { automatic, test, validation, tenth };
+/// What of a folder's pictures is for tests: a part, or every Nth of those to train on; automatic:
+/// the first of these that there is.
+enum class test_part { automatic, test, validation, every_nth };
+struct test_choice {
+  test_part part = test_part::automatic;
+  mae::index_t every = 10;  // N
+};
 
 /// The words of the command line for the values of an enumeration.
 template <class Choice, std::size_t count>
@@ -36,6 +41,10 @@ inline constexpr choice_words<mask_choice, 4> mask_words{{{"uniform", mask_choic
                                                           {"ramped", mask_choice::ramped},
                                                           {"random", mask_choice::random},
                                                           {"saliency", mask_choice::saliency}}};
+inline constexpr choice_words<mask_choice, 3> shown_mask_words{
+    {{"uniform", mask_choice::uniform},
+     {"random", mask_choice::random},
+     {"saliency", mask_choice::saliency}}};
 inline constexpr choice_words<objective_choice, 2> objective_words{
     {{"normalised", objective_choice::normalised}, {"pixels", objective_choice::pixels}}};
 inline constexpr choice_words<backend_choice, 5> backend_words{
@@ -61,10 +70,8 @@ inline constexpr choice_words<mae::linear_start, 2> linear_start_words{
     {{"xavier", mae::linear_start::xavier}, {"pytorch", mae::linear_start::pytorch}}};
 inline constexpr choice_words<unreadable_choice, 2> unreadable_words{
     {{"stop", unreadable_choice::stop}, {"skip", unreadable_choice::skip}}};
-inline constexpr choice_words<test_choice, 4> test_words{{{"auto", test_choice::automatic},
-                                                          {"test", test_choice::test},
-                                                          {"val", test_choice::validation},
-                                                          {"tenth", test_choice::tenth}}};
+inline constexpr choice_words<test_part, 3> test_words{
+    {{"auto", test_part::automatic}, {"test", test_part::test}, {"val", test_part::validation}}};
 
 /// The word for `choice`; empty for a value that the table lacks.
 template <class Choice, std::size_t count>

@@ -46,8 +46,19 @@ std::string describe(std::string const& asked, mae::picture_list const& list) {
   return text + (others.empty() ? "" : "; left out: " + others);
 }
 
+/// What cannot be looked into would be left out without a word.
+mae::found_pictures look_for_pictures(std::string const& asked) {
+  try {
+    return mae::find_pictures(asked);
+  } catch (mae::io_error const& problem) {
+    throw mae::config_error(problem.what() +
+                            std::string(": make this folder readable, or move it out of ") + asked +
+                            " (--unreadable skip leaves out pictures, not folders)");
+  }
+}
+
 data_source find_pictures(std::string const& asked) {
-  auto const found = mae::find_pictures(asked);
+  auto const found = look_for_pictures(asked);
   if (found.names.empty()) {
     std::string const others = to_string(found.left_out);
     throw mae::config_error(

@@ -42,7 +42,7 @@ struct image_request {
   mae::image_limits limits = {};  // pictures
   mae::picture_fit fit = {};      // pictures
   mae::interpolation kind = mae::interpolation::bicubic;
-  test_choice tests = test_choice::automatic;
+  test_choice tests = {};
   bool graded = true;  // pictures: tests need classes where the training has some
 };
 

@@ -125,7 +125,7 @@ flag_group model_flags(options& o) {
              "micro8: patch 8, encoder 1 x 48, decoder 1 x 24, for a first try\n"),
       {"init",
        "FILE",
-       "begin with the values of a checkpoint (of this program, or of others:\n"
+       "begin with the values of a checkpoint (this library's, or others':\n"
        "docs/interop.md), of an encoder's file with the encoder's alone, and\n"
        "with its pixel statistics, where it has some",
        words(o.init)},
@@ -149,7 +149,7 @@ flag_group model_flags(options& o) {
              "what pixels are normalised by: the training images' own mean and\n"
              "deviation, or ImageNet's (base16); a checkpoint's own, where a\n"
              "training begins or goes on with one")};
-  for (auto& mask : mask_flags(o)) flags.push_back(std::move(mask));
+  for (auto& mask : mask_flags(o, mask_use::training)) flags.push_back(std::move(mask));
   return {"Model and task", std::move(flags)};
 }
 
@@ -172,9 +172,11 @@ flag_group length_flags(options& o) {
 flag_group optimizer_flags(options& o) {
   auto const of_configs = [](auto preset::*field) {
     std::ostringstream text;
-    text << preset_of(model_choice::quick4).*field << " for quick4, "
-         << preset_of(model_choice::base16).*field << " for base16, else "
-         << preset_of(model_choice::tiny4).*field;
+    auto const usual = preset_of(model_choice::tiny4).*field;
+    for (auto const& [word, config] : model_words)
+      if (auto const own = preset_of(config).*field; own != usual)
+        text << own << " for " << word << ", ";
+    text << "else " << usual;
     return text.str();
   };
   return {"Optimisation",
@@ -334,22 +336,39 @@ constexpr char const* example =
 }  // namespace
 
 flag max_pixels_flag(options& o) {
+  constexpr mae::index_t million = 1'000'000;
   constexpr std::uint64_t most = 4'000'000'000;
   return {"max-pixels",
-          "N",
-          with_default("refuse a picture of more pixels, for time and memory",
-                       static_cast<double>(o.max_pixels)),
-          whole(o.max_pixels, 1, most)};
+          "N|NM",
+          with_default("refuse a picture of more pixels, or millions (M), for time and\nmemory",
+                       std::to_string(o.max_pixels / million) + "M"),
+          [&o](std::string const& text) {
+            bool const in_millions = text.ends_with('M');
+            auto const count = checked_whole(in_millions ? text.substr(0, text.size() - 1) : text,
+                                             1,
+                                             in_millions ? most / million : most);
+            o.max_pixels = static_cast<mae::index_t>(count) * (in_millions ? million : 1);
+          }};
 }
 
-std::vector<flag> mask_flags(options& o) {
-  return {choice("mask",
-                 mask_words,
-                 o.mask,
-                 "which patches are hidden. uniform: a fixed share, blindly; ramped:\n"
-                 "the share moves from --mask-from to --mask-to over the training;\n"
-                 "random: each image draws its share between the two; saliency:\n"
-                 "busy patches stay visible more often, busy images keep more"),
+std::vector<flag> mask_flags(options& o, mask_use use) {
+  bool const trains = use == mask_use::training;
+  auto const mask =
+      trains ? choice("mask",
+                      mask_words,
+                      o.mask,
+                      "which patches are hidden. uniform: a fixed share, blindly; ramped:\n"
+                      "the share moves from --mask-from to --mask-to over the training;\n"
+                      "random: each image draws its share between the two; saliency:\n"
+                      "busy patches stay visible more often, busy images keep more")
+             : choice("mask",
+                      shown_mask_words,
+                      o.mask,
+                      "which patches are hidden. uniform: a fixed share, blindly; random:\n"
+                      "each image draws its share between --mask-from and --mask-to;\n"
+                      "saliency: busy patches stay visible more often, busy images keep\n"
+                      "more");
+  return {mask,
           {"mask-ratio",
            "SHARE",
            with_default("uniform: share of the patches that is hidden, between 0 and 1;\n"
@@ -358,11 +377,14 @@ std::vector<flag> mask_flags(options& o) {
            mask_share(o.mask_ratio)},
           {"mask-from",
            "SHARE",
-           with_default("ramped: first share; random: least share", o.mask_from),
+           with_default(trains ? "ramped: first share; random: least share" : "random: least share",
+                        o.mask_from),
            mask_share(o.mask_from)},
           {"mask-to",
            "SHARE",
-           with_default("ramped: last share; random: greatest share", o.mask_to),
+           with_default(
+               trains ? "ramped: last share; random: greatest share" : "random: greatest share",
+               o.mask_to),
            mask_share(o.mask_to)},
           {"saliency-strength",
            "BETA",
@@ -413,12 +435,24 @@ std::optional<options> parse(int argc, char const* const* argv, std::ostream& ou
 }
 
 flag test_flag(test_choice& tests) {
-  return choice("test-part",
-                test_words,
-                tests,
-                "which pictures of a folder are for tests, and not trained on: its part\n"
-                "test, its part val, or every tenth of the part to train on; auto: the\n"
-                "first of these that there is");
+  return {"test-part",
+          list_of(test_words, "|") + "|N",
+          with_default("which pictures of a folder are for tests, and not trained on: its part\n"
+                       "test, its part val, or every Nth of those to train on; auto: the first\n"
+                       "of these that there is, with N = 10",
+                       std::string(word_of(test_words, tests.part))),
+          [&tests](std::string const& text) {
+            for (auto const& [word, value] : test_words)
+              if (word == text) {
+                tests.part = value;
+                return;
+              }
+            auto const every = parse_number<std::uint64_t>(text);
+            if (!every || *every < 2 || *every > a_billion)
+              throw usage_error("must be " + list_of(test_words, ", ") +
+                                ", or a whole number from 2 on, not " + text);
+            tests = {test_part::every_nth, static_cast<mae::index_t>(*every)};
+          }};
 }
 
 void fit_batch(options& o, mae::index_t images, std::ostream& notes) {

@@ -29,7 +29,7 @@ struct options {
   std::string data;  // a folder, "synthetic", or empty: see find_data
   unreadable_choice unreadable = unreadable_choice::stop;
   mae::index_t max_pixels = mae::image_limits{}.pixels;  // of a picture
-  test_choice tests = test_choice::automatic;
+  test_choice tests;
   std::filesystem::path out = "runs/cifar10";
   bool resume = false;
   save_interval save_every;
@@ -74,11 +74,14 @@ struct options {
   bool quiet = false;
 };
 
+/// What masks are for: to train, or to show what a decoder paints, where no share moves.
+enum class mask_use { training, showing };
+
 /// How large a picture may be.
 flag max_pixels_flag(options& o);
 
 /// The flags that choose a mask, and what must hold between them. Throws usage_error.
-std::vector<flag> mask_flags(options& o);
+std::vector<flag> mask_flags(options& o, mask_use use);
 void check_mask(given_flags const& given, options const& o);
 
 /// Reads the command line. Returns nothing when it asks for help or the version, which are

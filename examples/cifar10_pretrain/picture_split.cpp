@@ -79,9 +79,8 @@ void compare_classes(picture_sets& sets) {
                          sets.train_name + ": " + untested);
 }
 
-/// Every tenth picture is for tests; of fewer than ten, the last.
-void hold_back_tenth(mae::picture_list const& all, picture_sets& sets) {
-  constexpr mae::index_t every = 10;
+/// One picture in `every` is for tests; of fewer, the last.
+void hold_back(mae::picture_list const& all, mae::index_t every, picture_sets& sets) {
   mae::index_t const count = std::ssize(all.files);
   if (count < 2)
     throw mae::config_error(sets.train_name +
@@ -94,7 +93,7 @@ void hold_back_tenth(mae::picture_list const& all, picture_sets& sets) {
     bool const is_test = i % every == every - 1 || (count < every && i == count - 1);
     (is_test ? sets.test : sets.train).files.push_back(all.files[static_cast<std::size_t>(i)]);
   }
-  sets.test_name = "every tenth picture of " + sets.train_name;
+  sets.test_name = "one picture in " + std::to_string(every) + " of " + sets.train_name;
 }
 
 }  // namespace
@@ -105,11 +104,11 @@ std::optional<picture_part> choose_test_part(mae::picture_list const& list,
                                              std::vector<std::string>& assumed) {
   constexpr std::array candidates{picture_part::test, picture_part::validation};
   auto const& parts = list.part_folders;
-  if (tests == test_choice::tenth) return std::nullopt;
-  if (tests != test_choice::automatic) {
-    auto const part = tests == test_choice::test ? picture_part::test : picture_part::validation;
+  if (tests.part == test_part::every_nth) return std::nullopt;
+  if (tests.part != test_part::automatic) {
+    auto const part = tests.part == test_part::test ? picture_part::test : picture_part::validation;
     if (parts.contains(part) && parts.size() > 1) return part;
-    throw mae::config_error("--test-part " + std::string(word_of(test_words, tests)) + ": " +
+    throw mae::config_error("--test-part " + std::string(word_of(test_words, tests.part)) + ": " +
                             list.folder + " has no such part beside one to train on");
   }
   if (parts.size() < 2) return std::nullopt;
@@ -147,11 +146,12 @@ picture_sets split_pictures(mae::picture_list const& list, test_choice tests, bo
     compare_classes(sets);
     return sets;
   }
-  hold_back_tenth(used, sets);
-  if (tests == test_choice::automatic)
+  hold_back(used, tests.every, sets);
+  if (tests.part == test_part::automatic)
     sets.assumed.push_back("tests are on " + sets.test_name + " (" +
                            std::to_string(sets.test.files.size()) +
-                           "), which are not trained on; folders train and test say otherwise");
+                           "), which are not trained on; --test-part N, or folders train and test, "
+                           "say otherwise");
   return sets;
 }
 

@@ -15,12 +15,12 @@ struct picture_sets {
   mae::picture_list train;
   mae::picture_list test;
   std::string train_name;  // "pets/train"
-  std::string test_name;   // "every tenth picture of pets"
+  std::string test_name;   // "one picture in 10 of pets"
   std::vector<std::string> assumed = {};
   std::vector<std::string> notes = {};
 };
 
-/// The part that tests are on, by the user's choice; none where every tenth picture is for them.
+/// The part that tests are on, by the user's choice; none where every Nth picture is for them.
 /// Without a choice, `graded` passes over a part without classes where that to train on has some.
 /// Adds what it assumes to `assumed`. Throws mae::config_error for a chosen part that is not there.
 std::optional<mae::picture_part> choose_test_part(mae::picture_list const& list,

@@ -11,18 +11,19 @@ namespace tools {
 pretrain::flag model_flag(common_options& o) {
   return {"model",
           "FILE|DIR",
-          "the checkpoint: of this program, of the official code or timm in\n"
-          "safetensors, or a folder of Hugging Face's (docs/interop.md)",
+          "the checkpoint: a safetensors file of this library, of the official\n"
+          "code or timm, or a folder of Hugging Face's or timm's\n"
+          "(docs/interop.md)",
           pretrain::words(o.model)};
 }
 
 pretrain::flag data_flag(common_options& o) {
   return {"data",
-          "DIR|synthetic",
-          "folder of CIFAR-10's binary version, or of pictures (PNG, JPEG;\n"
-          "folders in it are classes; train, test and val its parts), or\n"
-          "'synthetic'; without this flag: the folder named by\n"
-          "MAE_CIFAR10_DIR, else data/, else synthetic",
+          "FILE|DIR|synthetic",
+          "a picture (PNG, JPEG), a folder of them (folders in it are classes;\n"
+          "train, test and val its parts), a folder of CIFAR-10's binary version,\n"
+          "or 'synthetic' for made-up images; without this flag: the folder named\n"
+          "by MAE_CIFAR10_DIR, else data/, else synthetic",
           pretrain::words(o.settings.data)};
 }
 
@@ -63,8 +64,8 @@ mae::pretrained_model read_model(common_options const& o, std::ostream& notes) {
   if (o.model.empty())
     throw pretrain::usage_error("--model names the checkpoint to read; see --help");
   auto model = mae::read_pretrained(o.model, sizes_of(o.known));
-  say_notes(model, notes);
   say_pictures(o.known, model);
+  say_notes(model, notes);
   assume_statistics(model, notes);
   return model;
 }

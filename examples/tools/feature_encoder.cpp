@@ -22,12 +22,14 @@ using backend = mae::eigen_backend<float>;
 namespace {
 
 /// Throws config_error for the first image whose features are not finite.
-void require_finite(std::vector<float> const& features, mae::index_t width) {
+void require_finite(std::vector<float> const& features,
+                    mae::index_t width,
+                    image_name const& name_of) {
   auto const bad =
       std::ranges::find_if(features, [](float value) { return !std::isfinite(value); });
   if (bad == features.end()) return;
-  throw mae::config_error("image " + std::to_string((bad - features.begin()) / width) +
-                          " (from 0): its features are not finite: the checkpoint's weights or "
+  throw mae::config_error(name_of((bad - features.begin()) / width) +
+                          ": its features are not finite: the checkpoint's weights or "
                           "its pixels' statistics are beyond what float can compute with");
 }
 
@@ -46,19 +48,30 @@ mae::index_t feature_encoder::width(mae::pooling pool) const {
   return parts_->encoder.feature_width(pool);
 }
 
+mae::index_t feature_encoder::images_of_part() const {
+  auto const& encoder = parts_->encoder;
+  return pretrain::images_of_part(encoder.backend(), encoder.num_tokens());
+}
+
+std::vector<float> feature_encoder::features(pretrain::image_set const& images,
+                                             mae::pooling pool,
+                                             image_name const& name_of) const {
+  auto found = parts_->encoder.features(images, pool);
+  require_finite(found, width(pool), name_of);
+  return found;
+}
+
 std::vector<float> feature_encoder::encode(pretrain::image_set const& images,
                                            mae::index_t count,
                                            mae::pooling pool,
+                                           image_name const& name_of,
                                            pretrain::progress_line& progress) const {
-  auto const& encoder = parts_->encoder;
-  auto const features = [&](mae::index_t first, mae::index_t size) {
-    return encoder.features(mae::subset(images, first, size), pool);
+  auto const part = [&](mae::index_t first, mae::index_t size) {
+    auto found = parts_->encoder.features(mae::subset(images, first, size), pool);
+    require_finite(found, width(pool), [&](mae::index_t i) { return name_of(first + i); });
+    return found;
   };
-  pretrain::part_encoder const part{
-      features, pretrain::images_of_part(encoder.backend(), encoder.num_tokens())};
-  auto found = pretrain::encode_in_parts(count, part, progress, [] { return false; });
-  require_finite(found, width(pool));
-  return found;
+  return pretrain::encode_in_parts(count, {part, images_of_part()}, progress, [] { return false; });
 }
 
 }  // namespace tools

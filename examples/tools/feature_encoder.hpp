@@ -8,10 +8,15 @@
 #include <mae/interop/pretrained.hpp>
 #include <mae/model/encode_images.hpp>
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace tools {
+
+/// What an image is called, by its number.
+using image_name = std::function<std::string(mae::index_t)>;
 
 /// The encoder of a checkpoint on the processor: frozen features of unmasked images.
 class feature_encoder {
@@ -23,10 +28,19 @@ class feature_encoder {
   feature_encoder& operator=(feature_encoder const&) = delete;
 
   mae::index_t width(mae::pooling pool) const;
-  /// Features (count, width) of the first `count` images; shows progress.
+  /// The images that are best encoded at once: enough for all threads.
+  mae::index_t images_of_part() const;
+
+  /// Features (n, width) of all images. Throws mae::config_error, with what name_of(number) says,
+  /// for the first whose features are not finite.
+  std::vector<float> features(pretrain::image_set const& images,
+                              mae::pooling pool,
+                              image_name const& name_of) const;
+  /// The same of the first `count` images, part after part; shows progress.
   std::vector<float> encode(pretrain::image_set const& images,
                             mae::index_t count,
                             mae::pooling pool,
+                            image_name const& name_of,
                             pretrain::progress_line& progress) const;
 
  private:

@@ -54,8 +54,9 @@ std::vector<flag_group> flags_for(convert_options& o) {
       {"Flags",
        {{"model",
          "FILE|DIR",
-         "the checkpoint: a .safetensors file, an index of shards, or a folder\n"
-         "of Hugging Face's",
+         "the checkpoint: a safetensors file of this library, of the official\n"
+         "code or timm, an index of shards, or a folder of Hugging Face's or\n"
+         "timm's",
          pretrain::words(o.model)},
         {"out", "FILE|DIR", "where to write; a folder for Hugging Face", pretrain::words(o.out)},
         pretrain::choice("to",
@@ -151,8 +152,8 @@ void run(convert_options const& options) {
     throw usage_error("give --out, where to write, or --describe");
   if (!options.out.empty()) mae::require_writable(options.out, options.to);
   auto model = read(options);
-  tools::say_notes(model, std::cerr);
   tools::say_pictures(options.known, model);
+  tools::say_notes(model, std::cerr);
   if (options.describe) describe(options.model, model);
   if (options.out.empty()) return;
   if (options.to == mae::checkpoint_format::huggingface) say_fit(model);

@@ -2,6 +2,7 @@
 
 #include "assumed.hpp"
 #include "decoded_pictures.hpp"
+#include "encoding.hpp"
 #include "feature_encoder.hpp"
 #include "feature_file.hpp"
 #include "feature_flags.hpp"
@@ -11,14 +12,18 @@
 #include "program.hpp"
 #include "terminal.hpp"
 
+#include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/cifar10.hpp>
+#include <mae/data/memory_dataset.hpp>
+#include <mae/images/image_folder.hpp>
 #include <mae/images/picture_list.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <iostream>
 #include <iterator>
 #include <limits>
@@ -75,14 +80,19 @@ std::vector<pretrain::flag_group> flags_for(features_options& o) {
       tools::known_group(o)};
 }
 
-/// Images, set after set, and what each is.
-struct described_images {
-  struct part {
-    pretrain::image_set images;
-    index_t count;
-  };
-  std::vector<part> parts;
+/// Features (rows, width), and which image each row is of.
+struct described_features {
+  std::vector<float> values;
   std::vector<tools::feature_row> rows;
+};
+
+/// What features are found with.
+struct feature_task {
+  features_options const& options;
+  tools::feature_encoder const& encoder;
+  pretrain::image_request const& request;
+  std::shared_ptr<mae::thread_pool> threads;
+  pretrain::progress_line& progress;
 };
 
 /// The pictures that were asked for, before any is decoded.
@@ -98,38 +108,47 @@ mae::picture_list choose_pictures(features_options const& o, mae::picture_list l
   return list;
 }
 
-described_images read_pictures(features_options const& o,
-                               mae::picture_list const& all,
-                               pretrain::image_request const& request,
-                               tools::feature_file const& out,
-                               mae::thread_pool& threads) {
-  auto const list = choose_pictures(o, all);
-  auto const rows = tools::rows_of(list);
-  out.check(rows);
-  auto decoded = pretrain::decode_pictures(list, request, threads, std::cerr);
-  described_images found;
-  for (auto const number : decoded.numbers)
-    found.rows.push_back(rows[static_cast<std::size_t>(number)]);
-  index_t const count = decoded.images.size();
-  found.parts.push_back({pretrain::image_set(std::move(decoded.images)), count});
+/// Of pictures, of which those of a part are in memory at once.
+described_features encode_pictures(feature_task const& task, mae::picture_list const& list) {
+  auto const& request = task.request;
+  auto const all = tools::rows_of(list);
+  mae::image_folder const folder(list, pretrain::folder_options(request));
+  described_features found;
+  auto const encode = [&](index_t first, index_t size) {
+    auto decoded = mae::decode_range(folder, first, first + size, *task.threads);
+    pretrain::take_unreadable(decoded.unreadable, request, std::cerr);
+    if (decoded.numbers.empty()) return std::vector<float>();
+    auto const name_of = [&](index_t i) {
+      return folder.path(decoded.numbers[static_cast<std::size_t>(i)]);
+    };
+    for (auto const number : decoded.numbers)
+      found.rows.push_back(all[static_cast<std::size_t>(number)]);
+    pretrain::image_set const images(
+        mae::memory_dataset<std::uint8_t>(std::move(decoded.pixels), {.extent = folder.extent()}));
+    return task.encoder.features(images, task.options.pool, name_of);
+  };
+  found.values = pretrain::encode_in_parts(
+      folder.size(), {encode, task.encoder.images_of_part()}, task.progress, [] { return false; });
+  if (found.rows.empty()) throw mae::config_error(list.folder + ": no picture of it can be read");
   return found;
 }
 
-described_images read_sets(features_options const& o,
-                           pretrain::data_source const& source,
-                           pretrain::image_request const& request,
-                           mae::thread_pool& threads) {
-  auto sets = pretrain::load_images(source, request, threads, std::cerr);
+described_features encode_sets(feature_task const& task, pretrain::data_source const& source) {
+  auto const& o = task.options;
+  auto const sets = pretrain::load_images(source, task.request, *task.threads, std::cerr);
   std::span<std::string_view const> names;  // a class of the synthetic set is a number
   if (source.kind == pretrain::data_kind::cifar10) names = mae::cifar10_class_names;
-  described_images found;
+  described_features found;
   index_t left = o.images == 0 ? std::numeric_limits<index_t>::max() : o.images;
-  auto const add = [&](pretrain::image_set& images, std::string const& name) {
+  auto const add = [&](pretrain::image_set const& images, std::string const& part) {
     index_t const count = std::min(left, images.size());
     if (count == 0) return;
     left -= count;
-    std::ranges::move(tools::rows_of(images, name, count, names), std::back_inserter(found.rows));
-    found.parts.push_back({std::move(images), count});
+    auto rows = tools::rows_of(images, part, count, names);
+    auto const name_of = [&](index_t i) { return rows[static_cast<std::size_t>(i)].file; };
+    std::ranges::move(task.encoder.encode(images, count, o.pool, name_of, task.progress),
+                      std::back_inserter(found.values));
+    std::ranges::move(rows, std::back_inserter(found.rows));
   };
   if (o.part != image_part::test) add(sets.train, "train");
   if (o.part != image_part::train) add(sets.test, "test");
@@ -143,16 +162,16 @@ void run(features_options const& o) {
   tools::feature_encoder const encoder(model, threads);
   auto const source = tools::find_source(o);
   auto const request = tools::request_for(o, model, source, false);
-  auto const found = source.kind == pretrain::data_kind::pictures
-                         ? read_pictures(o, source.pictures, request, out, *threads)
-                         : read_sets(o, source, request, *threads);
   pretrain::progress_line progress(
       std::cout, pretrain::style_for(1, false), pretrain::terminal_width(1));
-  std::vector<float> features;
-  for (auto const& [images, count] : found.parts)
-    std::ranges::move(encoder.encode(images, count, o.pool, progress),
-                      std::back_inserter(features));
-  out.save(features,
+  feature_task const task{o, encoder, request, threads, progress};
+  auto const found = [&] {
+    if (source.kind != pretrain::data_kind::pictures) return encode_sets(task, source);
+    auto const list = choose_pictures(o, source.pictures);
+    out.check(tools::rows_of(list));
+    return encode_pictures(task, list);
+  }();
+  out.save(found.values,
            encoder.width(o.pool),
            found.rows,
            {{"model", o.model},
@@ -164,7 +183,7 @@ void run(features_options const& o) {
 
 constexpr char const* introduction =
     "Writes the features that a masked autoencoder's encoder finds in whole images.\n"
-    "Usage: mae_features --model FILE|DIR --data FILE|DIR --out features.npy\n";
+    "Usage: mae_features --model FILE|DIR --data FILE|DIR [--out features.npy]\n";
 
 }  // namespace
 

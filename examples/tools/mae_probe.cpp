@@ -73,12 +73,15 @@ void run(probe_options const& o) {
   auto const size = pretrain::size_of_grading(sets, o.settings.probe_images);
   pretrain::progress_line progress(
       std::cout, pretrain::style_for(1, false), pretrain::terminal_width(1));
-  auto const features = [&](pretrain::image_set const& images,
-                            index_t count,
-                            std::string const& name) {
-    std::cout << "encoding " << count << " of " << mae::printable(name) << std::endl;
-    return pretrain::with_labels(encoder.encode(images, count, o.pool, progress), images, count);
-  };
+  auto const features =
+      [&](pretrain::image_set const& images, index_t count, std::string const& name) {
+        std::cout << "encoding " << count << " of " << mae::printable(name) << std::endl;
+        auto const name_of = [&](index_t i) {
+          return "image " + std::to_string(i) + " (from 0) of " + name;
+        };
+        return pretrain::with_labels(
+            encoder.encode(images, count, o.pool, name_of, progress), images, count);
+      };
   auto const scores = pretrain::grade_features(features(sets.train, size.train, sets.train_name),
                                                features(sets.test, size.test, sets.test_name),
                                                classes,
@@ -96,7 +99,7 @@ void run(probe_options const& o) {
 
 constexpr char const* introduction =
     "Reads classes off a masked autoencoder's frozen features: how good is its encoder?\n"
-    "Usage: mae_probe --model FILE|DIR --data DIR [--probe-images 10000]\n";
+    "Usage: mae_probe --model FILE|DIR --data DIR|synthetic [--probe-images 10000]\n";
 
 }  // namespace
 

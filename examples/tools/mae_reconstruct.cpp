@@ -7,7 +7,6 @@
 #include "images.hpp"
 #include "parts.hpp"
 #include "picture.hpp"
-#include "picture_split.hpp"
 #include "png_file.hpp"
 #include "program.hpp"
 #include "reconstructions.hpp"
@@ -60,7 +59,6 @@ std::vector<pretrain::flag_group> flags_for(reconstruct_options& o) {
        pretrain::words(o.settings.data)},
       tools::unreadable_flag(o),
       pretrain::max_pixels_flag(o.settings),
-      pretrain::test_flag(o.settings.tests),
       {"out",
        "FILE",
        pretrain::with_default("the picture to write (PNG)", o.out),
@@ -78,15 +76,20 @@ std::vector<pretrain::flag_group> flags_for(reconstruct_options& o) {
       tools::threads_flag(o)};
   return {{"Flags", std::move(flags)},
           tools::known_group(o),
-          {"Mask", pretrain::mask_flags(o.settings)}};
+          {"Mask", pretrain::mask_flags(o.settings, pretrain::mask_use::showing)}};
 }
 
-/// The first pictures of a set; of one with parts, those for tests.
+/// The first pictures of a set; of one with parts, those of the part for tests, else of another.
 mae::picture_list choose_pictures(reconstruct_options const& o, mae::picture_list list) {
-  std::vector<std::string> assumed;
-  auto const part = pretrain::choose_test_part(list, o.settings.tests, false, assumed);
-  for (auto const& line : assumed) pretrain::say_assumed(std::cerr, line);
-  if (part) std::erase_if(list.files, [&](auto const& file) { return file.part != *part; });
+  using mae::picture_part;
+  if (list.part_folders.size() > 1) {
+    auto const part = list.part_folders.contains(picture_part::test) ? picture_part::test
+                                                                     : picture_part::validation;
+    pretrain::say_assumed(std::cerr,
+                          "the pictures shown are those of " + list.part_folders.at(part) +
+                              "; --data with the folder of another part says otherwise");
+    std::erase_if(list.files, [&](auto const& file) { return file.part != part; });
+  }
   auto const count = static_cast<std::size_t>(o.images);
   if (count < list.files.size()) list.files.resize(count);
   return list;

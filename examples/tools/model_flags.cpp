@@ -115,8 +115,18 @@ bool are_close(std::vector<double> const& one, std::vector<double> const& other)
                           " contradicts its files, which say " + mae::printable(found));
 }
 
+/// Takes back what was assumed of an entry, and the line that says so, for the flag that says it;
+/// whether there was such a thing.
+bool take_back(mae::pretrained_model& model, std::string const& entry, std::string const& flag) {
+  if (model.assumed.erase(entry) == 0) return false;
+  std::erase_if(model.notes, [&](std::string const& note) {
+    return note.ends_with("; --" + flag + " says otherwise");
+  });
+  return true;
+}
+
 void say_statistics(known_of_model const& known,
-                    mae::pretrained_model const& model,
+                    mae::pretrained_model& model,
                     mae::preprocessing& how) {
   bool const is_known = !how.statistics.mean.empty();
   if (known.rescale && is_known && !are_close(*known.rescale, how.rescale))
@@ -126,6 +136,7 @@ void say_statistics(known_of_model const& known,
            mae::detail::rescale_text(how.rescale));
   if (known.rescale) how.rescale = *known.rescale;
   if (known.statistics.empty()) return;
+  bool const is_open = !is_known || take_back(model, "pixel_mean", "statistics");
   auto [statistics, rescale] = statistics_named(known.statistics, model.sizes.image.channels);
   if (rescale && known.rescale && !are_close(*rescale, *known.rescale))
     throw mae::config_error(known.statistics + " says another rescaling (" +
@@ -133,19 +144,22 @@ void say_statistics(known_of_model const& known,
   double const factor = rescale.value_or(how.rescale);
   statistics = mae::detail::from_units_of(factor, std::move(statistics));
   mae::detail::require_usable(known.statistics, statistics, model.sizes.image.channels);
-  if (is_known && (!are_close(statistics.mean, how.statistics.mean) ||
+  if (!is_open && (!are_close(statistics.mean, how.statistics.mean) ||
                    !are_close(statistics.deviation, how.statistics.deviation)))
     refuse(model,
            "statistics",
            known.statistics,
            "mean " + mae::numbers_text(how.statistics.mean) + ", deviation " +
                mae::numbers_text(how.statistics.deviation) + " of pixels in [0, 1]");
-  if (is_known) return;
+  if (!is_open) return;
   how.rescale = factor;
   how.statistics = std::move(statistics);
 }
 
 void replace_description(mae::pretrained_model& model, mae::preprocessing const& how) {
+  // What `how` no longer says has no entry.
+  std::erase_if(model.description,
+                [](auto const& entry) { return entry.first.starts_with("picture_"); });
   for (auto const& [name, value] : mae::describe(how)) model.description[name] = value;
 }
 
@@ -162,10 +176,13 @@ flag sides_flag(char const* name, char const* description, image_sides& sides) {
 }
 
 std::vector<flag> known_flags(known_of_model& k) {
-  return {{"heads", "N", "of the encoder's layers", pretrain::whole(k.heads, 1, most_heads)},
+  return {{"heads",
+           "N",
+           "attention heads of the encoder's layers",
+           pretrain::whole(k.heads, 1, most_heads)},
           {"decoder-heads",
            "N",
-           "of the decoder's layers",
+           "attention heads of the decoder's layers",
            pretrain::whole(k.decoder_heads, 1, most_heads)},
           sides_flag("image-size", "height and width of its images", k.image),
           sides_flag("patch-size", "height and width of their patches", k.patch),
@@ -210,9 +227,11 @@ void say_pictures(known_of_model const& known, mae::pretrained_model& model) {
     how.resample = known.resample;
   }
   if (!known.fit.empty()) {
-    bool const is_open = how.fit.empty() || how.fit == "none";
+    bool const is_assumed = take_back(model, "picture_fit", "fit");
+    bool const is_open = how.fit.empty() || how.fit == "none" || is_assumed;
     if (!is_open && how.fit != known.fit) refuse(model, "fit", known.fit, how.fit);
     how.fit = known.fit;
+    if (is_assumed && known.fit == "stretch") how.shortest_edge = 0;
   }
   replace_description(model, how);
 }

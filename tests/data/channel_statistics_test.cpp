@@ -35,9 +35,10 @@ std::vector<float> noise(std::size_t size, float offset) {
 struct spoilt_dataset {
   std::vector<mae::index_t> spoilt;
   float value = 0;
+  mae::index_t count = 1'000;
 
   mae::image_extent extent() const { return {.height = 1, .width = 1, .channels = 2}; }
-  mae::index_t size() const { return 1'000; }
+  mae::index_t size() const { return count; }
   double pixel_scale() const { return 1; }
   mae::index_t label(mae::index_t /*index*/) const { return -1; }
   mae::index_t num_classes() const { return 0; }
@@ -145,6 +146,13 @@ TEST_CASE("normalised pixels have mean 0 and deviation 1, and come back") {
   }
   mae::denormalise_pixels(values, statistics);
   for (std::size_t i = 0; i < values.size(); ++i) CHECK(std::abs(values[i] - original[i]) < 1e-6F);
+}
+
+TEST_CASE("no images have no statistics") {
+  mae::thread_pool pool(2);
+  CHECK_THROWS_WITH_AS(mae::channel_statistics(spoilt_dataset{{}, 0, 0}, pool),
+                       "a dataset without images has no pixel statistics",
+                       mae::config_error);
 }
 
 TEST_CASE("CIFAR-10 has the published statistics") {

@@ -184,6 +184,19 @@ TEST_CASE("what is no readable file is refused, and a pipe is not waited for") {
     CHECK(system_refusal(folder.path(), split::test, path) == EACCES);
 }
 
+TEST_CASE("a folder whose name has a NUL is refused, not the one before it") {
+  mae_test::temporary_folder const folder;
+  write(folder.path() / "test_batch.bin", some_records(batch));
+  std::string const path = folder.path().string();
+  REQUIRE(mae::load_cifar10(path, split::test).size() == 10'000);
+  try {
+    mae::load_cifar10(path + std::string("\0/", 2), split::test);
+    FAIL("read");
+  } catch (mae::io_error const& problem) {
+    CHECK(problem.error_number() == EINVAL);
+  }
+}
+
 TEST_CASE("a refused batch leaves the records before it as they were") {
   mae::cifar10_records records;
   mae::append_cifar10_batch(some_records(2 * record), "two", records, 2);

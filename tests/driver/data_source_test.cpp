@@ -50,6 +50,25 @@ TEST_CASE("what --data asks for is taken, or refused with what was looked for") 
         path + "/pets.zip is an archive: unpack it, and give the folder");
 }
 
+TEST_CASE("a folder that cannot be looked into is named, with what to do") {
+  mae_test::temporary_folder const scratch;
+  put(scratch / "cats" / "one.png");
+  // A path longer than the system takes is out of reach for every user.
+  auto const here = std::filesystem::current_path();
+  std::filesystem::current_path(scratch.path());
+  for (int depth = 0; depth < 20; ++depth) {
+    std::string const name(250, 'd');
+    std::filesystem::create_directory(name);
+    std::filesystem::current_path(name);
+  }
+  std::filesystem::current_path(here);
+  std::string const path = scratch.path().string();
+  std::string const what = refusal_of<mae::config_error>([&] { find_data(path, nullptr); });
+  CHECK(what.find("ddd: read folder: File name too long: make this folder readable, or move it out "
+                  "of " +
+                  path) != std::string::npos);
+}
+
 TEST_CASE("a folder of pictures is recognised, also below it, unless CIFAR-10 is there") {
   mae_test::temporary_folder const scratch;
   put(scratch / "cats" / "one.JPEG");

@@ -3,6 +3,7 @@
 #include "running_program.hpp"
 #include "temporary_folder.hpp"
 #include "text_file.hpp"
+#include "training_words.hpp"
 
 #include <mae/io/safetensors.hpp>
 
@@ -33,26 +34,10 @@ std::vector<std::string> lines_of(std::string const& text) {
   return lines;
 }
 
-/// The driver's command line: a training of three steps, with more or other flags.
-std::vector<std::string> training_in(path_type const& out,
-                                     std::vector<std::string> const& more = {}) {
-  std::vector<std::string> arguments{DRIVER,
-                                     "--data",
-                                     "synthetic",
-                                     "--config",
-                                     "quick4",
-                                     "--steps",
-                                     std::to_string(steps),
-                                     "--batch-size",
-                                     "16",
-                                     "--probe",
-                                     "none",
-                                     "--heldout-images",
-                                     "32",
-                                     "--out",
-                                     out.string()};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
+/// A training of three steps, with more flags.
+std::vector<std::string> training_in(path_type const& out, std::vector<std::string> more = {}) {
+  more.insert(more.begin(), {"--batch-size", "16", "--heldout-images", "32"});
+  return training_words("synthetic", "quick4", steps, out, more);
 }
 
 /// A training that nothing interrupted, for all test cases; none of them changes its folder.

@@ -3,6 +3,7 @@
 #include "running_program.hpp"
 #include "temporary_folder.hpp"
 #include "text_file.hpp"
+#include "training_words.hpp"
 
 #include <mae/core/version.hpp>
 #include <mae/io/safetensors.hpp>
@@ -36,22 +37,9 @@ using json = nlohmann::json;
 using words = std::vector<std::string>;
 
 /// A training of the smallest configuration, of `steps` steps: 39 are an epoch.
-words training_in(fs::path const& out, std::int64_t steps, words const& more = {}) {
-  words arguments{DRIVER,
-                  "--data",
-                  "synthetic",
-                  "--config",
-                  "micro8",
-                  "--steps",
-                  std::to_string(steps),
-                  "--probe",
-                  "none",
-                  "--heldout-images",
-                  "32",
-                  "--out",
-                  out.string()};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
+words training_in(fs::path const& out, std::int64_t steps, words more = {}) {
+  more.insert(more.begin(), {"--heldout-images", "32"});
+  return training_words("synthetic", "micro8", steps, out, more);
 }
 
 constexpr rlim_t room_for_models = 300'000;  // bytes; a training's file has 629,000
@@ -112,6 +100,13 @@ void check_complete(fs::path const& out) {
   }
   CHECK(std::distance(fs::directory_iterator(out), {}) == std::ssize(pretrain::output::all));
   CHECK(saved_step(out) > 0);
+}
+
+/// Ends a training as the system does; it leaves every file.
+void end(running_program& program, fs::path const& out) {
+  program.signal(SIGTERM);
+  CHECK(program.wait().exit_code == 0);
+  check_complete(out);
 }
 
 /// A limit on the sizes of files, for this process and those that it starts.
@@ -302,9 +297,7 @@ TEST_CASE("a training is saved by the clock, too") {
       training_in(out, endless, {"--save-every", "0.0001m", "--batch-size", "16"}));
   REQUIRE(wait_until([&] { return is_file(out / "training.safetensors"); }));
   CHECK(saved_step(out) < 625);  // before the first epoch's end
-  program.signal(SIGTERM);
-  CHECK(program.wait().exit_code == 0);
-  check_complete(out);
+  end(program, out);
 }
 
 // ---- what is not finite ------------------------------------------------------------------------
@@ -373,9 +366,7 @@ TEST_CASE("signals that were ignored at the start stay ignored") {
   program.signal(SIGINT);
   auto const steps = count_lines(read_text(out / "metrics.jsonl"));
   CHECK(wait_for_steps(out, steps + 50));
-  program.signal(SIGTERM);
-  CHECK(program.wait().exit_code == 0);
-  check_complete(out);
+  end(program, out);
 }
 
 TEST_CASE("a reader that goes away costs its own lines alone, and is an error at the end") {

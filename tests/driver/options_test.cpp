@@ -51,6 +51,35 @@ std::string complaint(std::string const& line) {
   return "accepted";
 }
 
+TEST_CASE("a picture's pixels are counted in ones or in millions") {
+  CHECK(parsed("").max_pixels == 100'000'000);
+  CHECK(parsed("--max-pixels 791").max_pixels == 791);
+  CHECK(parsed("--max-pixels 250M").max_pixels == 250'000'000);
+  for (std::string const value : {"0", "0M", "M", "1e8", "4001M", "-1"})
+    CHECK(complaint("--max-pixels " + value).starts_with("--max-pixels: must be a whole number"));
+}
+
+TEST_CASE("the pictures for tests are a part, or every Nth") {
+  CHECK(parsed("").tests.part == pretrain::test_part::automatic);
+  CHECK(parsed("--test-part val").tests.part == pretrain::test_part::validation);
+  auto const tests = parsed("--test-part 5").tests;
+  CHECK(tests.part == pretrain::test_part::every_nth);
+  CHECK(tests.every == 5);
+  for (std::string const value : {"1", "tenth", "0", "2.5"})
+    CHECK(complaint("--test-part " + value) ==
+          "--test-part: must be auto, test, val, or a whole number from 2 on, not " + value);
+}
+
+TEST_CASE("the help says each default once, and those that differ by configuration") {
+  std::ostringstream help;
+  CHECK_FALSE(parse_words({"--help"}, help));
+  for (std::string const part : {"[100M]",
+                                 "[128 for quick4, 64 for base16, else 256]",
+                                 "[0.0001 for base16, else 0.001]",
+                                 "[0.6 for quick4, 1 for base16, 0.6 for micro8, else 0.3]"})
+    CHECK_MESSAGE(help.str().find(part) != std::string::npos, part);
+}
+
 TEST_CASE("without a flag the settings of a 20-epoch run of quick4 hold") {
   options const o = parsed("");
   CHECK(o.config == pretrain::model_choice::quick4);

@@ -305,8 +305,15 @@ TEST_CASE("what is assumed of a preprocessor_config.json is noted") {
     mae::parse_preprocessor("p.json", text, square, notes);
     return notes.size() == 1 ? notes.front() : std::to_string(notes.size()) + " notes";
   };
-  CHECK(holds(note_of("{}"), "assumed: pictures are stretched to the model's 32x32"));
+  CHECK(note_of("{}") ==
+        "assumed: pictures are stretched to the model's 32x32, as p.json has no size; --fit says "
+        "otherwise");
   CHECK(holds(note_of(R"({"size": {"shortest_edge": 40}})"), "the middle is taken"));
   CHECK(holds(note_of(R"({"size": 32, "image_mean": null})"), "0.5 where p.json has null"));
+  CHECK(note_of(R"({"size": 32, "image_mean": null})").ends_with("; --statistics says otherwise"));
+  std::vector<std::string> none;
+  CHECK(mae::parse_preprocessor("p.json", "{}", {.height = 224, .width = 224}, none).fit ==
+        "stretch");
+  CHECK(none.empty());  // the size that transformers takes then
   CHECK(note_of(R"({"size": 32, "image_mean": null, "do_normalize": null})") == "0 notes");
 }

@@ -145,6 +145,35 @@ TEST_CASE("a model of this library is read back from Hugging Face's files") {
   CHECK(other.sizes().norm_epsilon == 1e-5);
 }
 
+TEST_CASE("a value of a model in double that no float holds is not written") {
+  mae::autoencoder<rgb, mae::uniform_mask<mae::ratio{3, 4}>, mae::eigen_backend<double>> model(
+      {.backend = mae::eigen_backend<double>(1)});
+  auto const present = model.parameters().values();
+  std::vector<double> values(present.begin(), present.end());
+  auto const at = static_cast<std::size_t>(model.layout().find("blocks.1.mlp.fc1.bias").offset);
+  values[at + 2] = 3e38;
+  model.set_parameters(values);
+  CHECK(mae::pretrained_of(model).tensor("blocks.1.mlp.fc1.bias")[2] == 3e38F);
+  for (double const value : {1e39, -1e300}) {
+    values[at + 2] = value;
+    model.set_parameters(values);
+    std::string const what =
+        refusal_of<mae::config_error>([&] { static_cast<void>(mae::pretrained_of(model)); });
+    CHECK(what.starts_with("tensor blocks.1.mlp.fc1.bias holds "));
+    CHECK(what.ends_with(", more than a float can"));
+  }
+}
+
+TEST_CASE("a path with a NUL is refused, not cut") {
+  mae_test::temporary_folder const folder;
+  auto const model = mae::read_pretrained(rgb_folder);
+  std::string const path = folder.file("cut") + std::string("\0 behind", 8);
+  for (auto const format :
+       {checkpoint_format::official, checkpoint_format::timm, checkpoint_format::huggingface})
+    CHECK_THROWS_AS(mae::save_pretrained(path, model, format), mae::io_error);
+  CHECK(fs::is_empty(folder.path()));
+}
+
 TEST_CASE("files of this library are checkpoints as any other") {
   mae_test::temporary_folder const folder;
   rgb_model model({.seed = 5});

@@ -184,6 +184,28 @@ TEST_CASE("flags say of pictures what no file says, and contradict none") {
   CHECK(holds(assumed.notes, "assumed: of pictures the middle is taken; --fit says otherwise\n"));
   CHECK(holds(assumed.notes, "bicubic filter; --resample says otherwise\n"));
 
+  // What is assumed of a file gives way to a flag.
+  auto const by = [&](std::string const& text, arguments const& flags) {
+    write_text(model.file("preprocessor_config.json"), text);
+    return features_of(model.path, "shapes", flags);
+  };
+  std::string const open = R"({"resample": 2, "image_mean": null, "image_std": null})";
+  auto const by_default = by(open, {});
+  CHECK(holds(by_default.notes, "has no size; --fit says otherwise\n"));
+  CHECK(holds(by_default.notes, "(5.24 refuses them); --statistics says otherwise\n"));
+  CHECK(by_default.values == stretched.values);
+  auto const by_flags = by(open, {"--fit", "crop", "--statistics", "imagenet"});
+  CHECK_FALSE(holds(by_flags.notes, "assumed"));
+  std::string const edge = R"({"resample": 2, "image_mean": [0.485, 0.456, 0.406],
+      "image_std": [0.229, 0.224, 0.225], "size": {"shortest_edge": 32}})";
+  auto const by_edge = by(edge, {});
+  CHECK(holds(by_edge.notes, "has no do_center_crop; --fit says otherwise\n"));
+  CHECK(difference(by_edge.values, by_flags.values) < two_resamplers);
+  CHECK(by(edge, {"--fit", "crop"}).values == by_edge.values);
+  auto const by_stretch = by(edge, {"--fit", "stretch"});
+  CHECK_FALSE(holds(by_stretch.notes, "assumed"));
+  CHECK(by_stretch.values == by(open, {"--statistics", "imagenet"}).values);
+
   model.preprocess_by("stretch");
   auto const contradiction = [&](arguments flags, std::string const& why) {
     flags.insert(flags.end(), {"--model", model.path, "--data", fixtures + "squares"});

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -133,6 +134,67 @@ TEST_CASE_FIXTURE(features_of_pictures, "of the first N pictures alone is anythi
   put("d.png");
   CHECK(table_of({"--unreadable", "skip"}) ==
         "row,file,class\r\n0,a.png,\r\n1,b.png,\r\n2,d.png,\r\n");
+}
+
+TEST_CASE_FIXTURE(features_of_pictures,
+                  "pictures are encoded part after part, to the bits of each alone") {
+  constexpr int count = 300;  // a part are 128 on one thread
+  auto const name_of = [](int i) { return std::to_string(1000 + i) + ".png"; };
+  for (int i = 0; i < count; ++i)
+    put(name_of(i), i % 3 == 0 ? "grey.png" : i % 3 == 1 ? "palette.png" : "rgb.png");
+  std::vector<std::vector<float>> alone;
+  for (int i = 0; i < 3; ++i) {
+    CHECK(run_on(data.file(name_of(i))).exit_code == 0);
+    alone.push_back(row(0));
+  }
+  std::string expected = "row,file,class\r\n";
+  std::vector<float> values_expected;
+  for (int i = 0; i < count; ++i) {
+    bool const is_damaged = i == 5 || (i >= 128 && i < 256);  // the second part is none
+    if (is_damaged) {
+      write_text(data.file(name_of(i)), "no picture");
+      continue;
+    }
+    auto const number = std::ranges::count(expected, '\n') - 1;
+    expected += std::to_string(number) + ',' + name_of(i) + ",\r\n";
+    auto const& own = alone[static_cast<std::size_t>(i % 3)];
+    values_expected.insert(values_expected.end(), own.begin(), own.end());
+  }
+  CHECK(table_of({"--unreadable", "skip", "--threads", "1"}) == expected);
+  CHECK(values() == values_expected);
+  CHECK(table_of({"--unreadable", "skip", "--threads", "3"}) == expected);
+  CHECK(values() == values_expected);
+}
+
+TEST_CASE_FIXTURE(features_of_pictures, "features that are not finite are refused by the picture") {
+  put("a.png", "grey.png");
+  put("b.png");
+  std::string const large = results.file("large.safetensors");
+  REQUIRE(run_program({std::string(TOOLS) + "/mae_convert", "--model", model, "--out", large})
+              .exit_code == 0);
+  editable_file file(large);
+  std::vector<float> const huge(width, 3e38F);
+  file.tensor("norm.weight").bytes = std::as_bytes(std::span(huge));
+  file.save(large);
+  auto const refused = run_program({std::string(TOOLS) + "/mae_features",
+                                    "--model",
+                                    large,
+                                    "--data",
+                                    data.path().string(),
+                                    "--out",
+                                    out});
+  check_refused(refused, 1, "/a.png: its features are not finite: the checkpoint's weights");
+  CHECK_FALSE(fs::exists(out));
+  auto const of_set = run_program({std::string(TOOLS) + "/mae_features",
+                                   "--model",
+                                   large,
+                                   "--data",
+                                   "synthetic",
+                                   "--images",
+                                   "2",
+                                   "--out",
+                                   out});
+  check_refused(of_set, 1, "train/0: its features are not finite");
 }
 
 TEST_CASE_FIXTURE(

@@ -5,6 +5,7 @@
 #include "running_program.hpp"
 #include "temporary_folder.hpp"
 #include "text_file.hpp"
+#include "training_words.hpp"
 
 #include <mae/core/types.hpp>
 #include <mae/core/version.hpp>
@@ -62,21 +63,12 @@ struct trained_model {
   std::string encoder = folder.file("run/encoder.safetensors");
 
   trained_model() {
-    auto const result = run_program({DRIVER,
-                                     "--data",
-                                     "synthetic",
-                                     "--config",
-                                     "micro8",
-                                     "--steps",
-                                     "2",
-                                     "--batch-size",
-                                     "16",
-                                     "--probe",
-                                     "none",
-                                     "--heldout-images",
-                                     "16",
-                                     "--out",
-                                     folder.file("run")});
+    auto const result =
+        run_program(training_words("synthetic",
+                                   "micro8",
+                                   2,
+                                   folder.file("run"),
+                                   {"--batch-size", "16", "--heldout-images", "16"}));
     REQUIRE(result.exit_code == 0);
   }
 };
@@ -229,6 +221,9 @@ TEST_CASE("pictures are reconstructed") {
   sheet_of(classes.path(), {"--seed", "2"});
   CHECK(read_text(out) != first);
   sheet_of("synthetic", {"--mask", "saliency", "--mask-ratio", "0.6"});
+  check_refused(run_tool("mae_reconstruct", {"--mask", "ramped"}),
+                2,
+                "'ramped' is not one of uniform, random, saliency");
 
   check_refused(run_tool("mae_reconstruct",
                          {"--model", trained().encoder, "--data", "synthetic", "--out", out}),
@@ -256,12 +251,34 @@ TEST_CASE("pictures are reconstructed") {
   CHECK(holds(skipped.err, "left out: "));
 }
 
+TEST_CASE("of pictures with parts those for tests are shown, and that is said") {
+  mae_test::temporary_folder const set;
+  for (std::string const part : {"train", "val"}) {
+    fs::create_directories(set / part);
+    fs::copy(pictures + (part == "train" ? "rgb.png" : "photo.jpg"), set / part / "1.png");
+  }
+  auto const show = [&](std::string const& data) {
+    return run_tool("mae_reconstruct",
+                    {"--model", trained().path, "--data", data, "--out", set.file("sheet.png")});
+  };
+  std::string const folder = set.path().string();
+  auto const shown = show(folder);
+  CHECK(shown.exit_code == 0);
+  CHECK(holds(shown.err,
+              "assumed: the pictures shown are those of " + folder +
+                  "/val; --data with the folder of another part says otherwise"));
+  std::string const of_val = read_text(set.file("sheet.png"));
+  auto const asked = show(folder + "/val");
+  CHECK(asked.err.find("the pictures shown") == std::string::npos);
+  CHECK(read_text(set.file("sheet.png")) == of_val);
+}
+
 TEST_CASE("an encoder is graded on folders that are classes") {
   picture_classes const classes;
   std::string const text =
       output_of("mae_probe", {"--model", trained().encoder, "--data", classes.path()});
   CHECK(holds(text, "encoding 18 of " + classes.path() + "\n"));
-  CHECK(holds(text, "encoding 2 of every tenth picture of " + classes.path() + "\n"));
+  CHECK(holds(text, "encoding 2 of one picture in 10 of " + classes.path() + "\n"));
   CHECK(holds(text, "18 training and 2 test images"));
   CHECK(holds(text, "2 classes"));
   CHECK(holds(text, "linear probe"));
@@ -284,7 +301,7 @@ TEST_CASE("test pictures without classes are not graded on") {
   CHECK(result.exit_code == 0);
   CHECK(holds(result.out, "18 training and 2 test images"));
   CHECK(holds(result.err, "assumed: " + classes.path() + "/test (1) has no classes"));
-  CHECK(holds(result.err, "assumed: tests are on every tenth picture of "));
+  CHECK(holds(result.err, "assumed: tests are on one picture in 10 of "));
   check_refused(
       run_tool("mae_probe",
                {"--model", trained().encoder, "--data", classes.path(), "--test-part", "test"}),
@@ -295,22 +312,12 @@ TEST_CASE("test pictures without classes are not graded on") {
 TEST_CASE("the driver trains on pictures") {
   picture_classes const classes;
   mae_test::temporary_folder const scratch;
+  auto const train_as = [&](std::string const& out, std::vector<std::string> const& more) {
+    return run_program(training_words(classes.path(), "micro8", 2, scratch.file(out), more));
+  };
   auto const train = [&](std::string const& out, std::vector<std::string> more = {}) {
-    more.insert(more.begin(),
-                {DRIVER,
-                 "--data",
-                 classes.path(),
-                 "--config",
-                 "micro8",
-                 "--steps",
-                 "2",
-                 "--batch-size",
-                 "8",
-                 "--probe",
-                 "none",
-                 "--out",
-                 scratch.file(out)});
-    return run_program(more);
+    more.insert(more.begin(), {"--batch-size", "8"});
+    return train_as(out, more);
   };
   CHECK(train("one").exit_code == 0);
   CHECK(fs::exists(scratch / "one" / "reconstructions.png"));
@@ -318,17 +325,7 @@ TEST_CASE("the driver trains on pictures") {
                 1,
                 "into a folder of its own, or give --probe none");
   check_refused(train("small", {"--accumulate", "8"}), 1, "a --batch-size of at most 2");
-  auto const lowered = run_program({DRIVER,
-                                    "--data",
-                                    classes.path(),
-                                    "--config",
-                                    "micro8",
-                                    "--steps",
-                                    "2",
-                                    "--probe",
-                                    "none",
-                                    "--out",
-                                    scratch.file("lowered")});
+  auto const lowered = train_as("lowered", {});
   CHECK(lowered.exit_code == 0);
   CHECK(holds(lowered.err, "assumed: batch size 18, as there are 18 images to train on; "));
   CHECK(holds(lowered.out, "2 steps of 18 images"));

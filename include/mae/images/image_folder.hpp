@@ -113,53 +113,65 @@ class image_folder {
 };
 static_assert(Dataset<image_folder>);
 
+/// Pictures in memory, without those that could not be decoded.
+struct decoded_pictures {
+  std::vector<std::uint8_t> pixels;     // n H W C bytes
+  std::vector<index_t> numbers;         // in the folder
+  std::vector<std::string> unreadable;  // what was wrong with each of the others
+};
+
+/// Decodes pictures [first, last) of a folder, all cores at once.
+inline decoded_pictures decode_range(image_folder const& folder,
+                                     index_t first,
+                                     index_t last,
+                                     thread_pool& threads) {
+  index_t const count = last - first;
+  index_t const each = folder.extent().values();
+  decoded_pictures found;
+  found.pixels.resize(static_cast<std::size_t>(count * each));
+  std::vector<std::string> problems(static_cast<std::size_t>(count));
+  threads.for_each(count, [&](index_t i, int /*worker*/) {
+    try {
+      std::ranges::copy(folder.decode(first + i).pixels, found.pixels.begin() + i * each);
+    } catch (error const& problem) {
+      problems[static_cast<std::size_t>(i)] = problem.what();
+    }
+  });
+  for (index_t i = 0; i < count; ++i) {
+    auto& problem = problems[static_cast<std::size_t>(i)];
+    if (!problem.empty()) {
+      found.unreadable.push_back(std::move(problem));
+      continue;
+    }
+    index_t const kept = std::ssize(found.numbers);
+    if (kept != i)
+      std::copy_n(found.pixels.begin() + i * each, each, found.pixels.begin() + kept * each);
+    found.numbers.push_back(first + i);
+  }
+  found.pixels.resize(found.numbers.size() * static_cast<std::size_t>(each));
+  return found;
+}
+
 /// Decodes a folder, all cores at once. Throws config_error, which names it, for the first picture
 /// (in their order) that cannot be read, unless those are to be skipped, and where none is left.
 inline decoded_folder decode_all(image_folder const& folder,
                                  thread_pool& threads,
                                  unreadable_policy policy = unreadable_policy::stop) {
   if (folder.size() == 0) throw config_error("there are no pictures to decode");
-  auto const count = static_cast<std::size_t>(folder.size());
-  auto const each = static_cast<std::size_t>(folder.extent().values());
-  std::vector<std::uint8_t> pixels(count * each);
-  std::vector<std::string> problems(count);
-  threads.for_each(folder.size(), [&](index_t i, int /*worker*/) {
-    auto const at = static_cast<std::size_t>(i);
-    try {
-      auto const image = folder.decode(i);
-      std::ranges::copy(image.pixels, pixels.begin() + i * std::ssize(image.pixels));
-    } catch (error const& problem) {
-      problems[at] = problem.what();
-    }
-  });
-  std::vector<std::string> unreadable;
-  std::vector<index_t> numbers;
-  std::vector<std::int32_t> labels;
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!problems[i].empty()) {
-      unreadable.push_back(problems[i]);
-      continue;
-    }
-    if (kept != i)
-      std::copy_n(pixels.begin() + static_cast<index_t>(i * each),
-                  each,
-                  pixels.begin() + static_cast<index_t>(kept * each));
-    numbers.push_back(static_cast<index_t>(i));
-    labels.push_back(static_cast<std::int32_t>(folder.label(static_cast<index_t>(i))));
-    ++kept;
-  }
-  if (!unreadable.empty() && policy == unreadable_policy::stop)
-    throw config_error(unreadable.front() + "; such files can be skipped");
-  if (kept == 0) throw config_error(unreadable.front() + ", and no other picture can be read");
-  pixels.resize(kept * each);
-  image_labels known{std::move(labels), folder.num_classes()};
-  if (folder.num_classes() == 0) known = {};
+  auto found = decode_range(folder, 0, folder.size(), threads);
+  if (!found.unreadable.empty() && policy == unreadable_policy::stop)
+    throw config_error(found.unreadable.front() + "; such files can be skipped");
+  if (found.numbers.empty())
+    throw config_error(found.unreadable.front() + ", and no other picture can be read");
+  image_labels known{{}, folder.num_classes()};
+  if (folder.num_classes() > 0)
+    for (index_t const number : found.numbers)
+      known.classes.push_back(static_cast<std::int32_t>(folder.label(number)));
   return {memory_dataset<std::uint8_t>(
-              std::move(pixels), {.extent = folder.extent()}, std::move(known)),
+              std::move(found.pixels), {.extent = folder.extent()}, std::move(known)),
           folder.class_names(),
-          std::move(numbers),
-          std::move(unreadable)};
+          std::move(found.numbers),
+          std::move(found.unreadable)};
 }
 
 }  // namespace mae

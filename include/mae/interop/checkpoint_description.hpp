@@ -110,7 +110,7 @@ class checkpoint_description {
 
   model_config const& sizes() const { return sizes_; }
   safetensors_metadata entries() const { return said_.entries(); }
-  /// Entries of sizes that nothing says.
+  /// Entries that nothing says.
   std::set<std::string> const& assumed() const { return assumed_; }
   /// Lines that begin with "assumed: ".
   std::vector<std::string> const& notes() const { return notes_; }
@@ -223,7 +223,10 @@ class checkpoint_description {
     std::string const path = files_.beside("preprocessor_config.json");
     auto const text = text_of(path);
     if (!text) return;
-    add_pictures("preprocessor_config.json", parse_preprocessor(path, *text, sizes_.image, notes_));
+    auto const how = parse_preprocessor(path, *text, sizes_.image, notes_, options_.flags_of);
+    if (how.assumes_statistics) assumed_.insert({"pixel_mean", "pixel_deviation"});
+    if (how.assumes_fit) assumed_.insert("picture_fit");
+    add_pictures("preprocessor_config.json", how);
     said_.erase(kept_preprocessor);
     constexpr std::size_t most_kept = 1 << 16;
     if (text->size() <= most_kept) said_.add("preprocessor_config.json", kept_preprocessor, *text);

@@ -36,8 +36,8 @@ struct processor_size {
 /// Reads a preprocessor_config.json, member by member; those that change no pixels are passed over.
 class preprocessor_parser {
  public:
-  preprocessor_parser(std::string const& path, std::string_view text)
-      : path_(path), reader_(path, text, 0) {}
+  preprocessor_parser(std::string const& path, std::string_view text, std::string flags_of)
+      : path_(path), flags_of_(std::move(flags_of)), reader_(path, text, 0) {}
 
   /// `notes` gets what is assumed where the file is silent.
   preprocessing parse(image_extent const& image, std::vector<std::string>& notes) && {
@@ -49,9 +49,11 @@ class preprocessor_parser {
     if (!(how.rescale > 0) || !std::isfinite(how.rescale))
       refuse("rescale_factor is " + decimal_text(how.rescale) + ", but must be positive");
     how.statistics = statistics_of(image.channels, how.rescale);
-    if (has_null_statistics_ && normalises_.value_or(true))
+    how.assumes_statistics = has_null_statistics_ && normalises_.value_or(true);
+    if (how.assumes_statistics)
       notes.push_back("assumed: a mean and a deviation of 0.5 where " + path_ +
-                      " has null, as transformers before 5 takes them (5.24 refuses them)");
+                      " has null, as transformers before 5 takes them (5.24 refuses them)" +
+                      otherwise("statistics"));
     how.resample = filter_names[static_cast<std::size_t>(resample_.value_or(bilinear))];
     resize_as_said(image, how, notes);
     return how;
@@ -183,16 +185,21 @@ class preprocessor_parser {
     if (!resizes_.value_or(true)) return void(how.fit = crops ? "cut" : "none");
     if (!size_) {
       how.fit = "stretch";
-      return notes.push_back("assumed: pictures are stretched to the model's " +
-                             sides_text(image.height, image.width) + ", as " + path_ +
-                             " has no size");
+      constexpr index_t usual_side = 224;  // of ViTImageProcessor
+      how.assumes_fit = image.height != usual_side || image.width != usual_side;
+      if (how.assumes_fit)
+        notes.push_back("assumed: pictures are stretched to the model's " +
+                        sides_text(image.height, image.width) + ", as " + path_ + " has no size" +
+                        otherwise("fit"));
+      return;
     }
     if (size_->shortest_edge > 0) {
       how.fit = "crop";
       how.shortest_edge = size_->shortest_edge;
+      how.assumes_fit = !crops;
       if (!crops)
         notes.push_back("assumed: of pictures that are not square the middle is taken, as " +
-                        path_ + " has no do_center_crop");
+                        path_ + " has no do_center_crop" + otherwise("fit"));
       return;
     }
     how.fit = "stretch";
@@ -202,6 +209,9 @@ class preprocessor_parser {
     how.resized_width = size_->width;
   }
 
+  std::string otherwise(char const* flag) const {
+    return "; " + flags_of_ + "--" + flag + " says otherwise";
+  }
   [[noreturn]] void refuse(std::string const& what) const { throw format_error(path_, 0, what); }
   [[noreturn]] void refuse_sides(std::string const& name,
                                  processor_size const& size,
@@ -211,6 +221,7 @@ class preprocessor_parser {
   }
 
   std::string path_;
+  std::string flags_of_;
   json_reader reader_;
   std::string type_;
   bool has_null_statistics_ = false;
@@ -231,13 +242,15 @@ class preprocessor_parser {
 namespace mae {
 
 /// Reads a preprocessor_config.json of a model of these images, with ViTImageProcessor's defaults;
-/// `notes` gets a line for each thing that is assumed. Throws format_error for other text, for
-/// values that cannot be, and for other sizes than the model's.
+/// `notes` gets a line for each thing that is assumed, which names the flag (`flags_of` a tool)
+/// that says it. Throws format_error for other text, for values that cannot be, and for other sizes
+/// than the model's.
 inline preprocessing parse_preprocessor(std::string const& path,
                                         std::string_view text,
                                         image_extent const& image,
-                                        std::vector<std::string>& notes) {
-  return detail::preprocessor_parser(path, text).parse(image, notes);
+                                        std::vector<std::string>& notes,
+                                        std::string const& flags_of = "") {
+  return detail::preprocessor_parser(path, text, flags_of).parse(image, notes);
 }
 
 /// The preprocessor_config.json of a model of these images. Where nothing says how pictures are

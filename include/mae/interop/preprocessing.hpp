@@ -44,6 +44,9 @@ struct preprocessing {
   bool even_middle = false;   // the middle's begin is rounded to even, as torchvision does
   bool keeps_exact = false;   // a picture of the model's size is taken as it is
   std::string resample = {};  // "bicubic", ...; empty where nothing is said
+  // What the file leaves open, and was assumed.
+  bool assumes_statistics = false;
+  bool assumes_fit = false;
 
   friend bool operator==(preprocessing const&, preprocessing const&) = default;
 };

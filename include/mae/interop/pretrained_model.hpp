@@ -31,7 +31,7 @@ struct pretrained_model {
   safetensors_metadata description = {};
   parameter_layout layout = {};  // the encoder's, then the decoder's where there is one
   host_buffer<float> values = {};
-  std::set<std::string> assumed = {};  // entries of sizes in the description that no file says
+  std::set<std::string> assumed = {};  // entries of the description that no file says
   /// Lines for a user: "left out: ..." (tensors that are no part of the model), "stripped: ..." (of
   /// their names), "assumed: ..." (of what the file leaves open).
   std::vector<std::string> notes = {};

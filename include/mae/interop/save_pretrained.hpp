@@ -96,6 +96,8 @@ inline std::string preprocessor_of(pretrained_model const& model) {
     auto then = parse_preprocessor(model.path, *kept, model.sizes.image, ignored);
     then.even_middle = how.even_middle;
     then.keeps_exact = how.keeps_exact;
+    then.assumes_statistics = how.assumes_statistics;
+    then.assumes_fit = how.assumes_fit;
     if (then == how) return *kept;
   }
   if (how.statistics.mean.empty()) return {};
