@@ -9,7 +9,7 @@
 #include <mae/core/row_offsets.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/model/carver.hpp>
+#include <mae/network/carver.hpp>
 #include <mae/op/attention.hpp>
 #include <mae/op/gelu.hpp>
 #include <mae/op/layer_norm.hpp>

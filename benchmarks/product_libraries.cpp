@@ -8,7 +8,7 @@
 #include <mae/core/buffer.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/model/carver.hpp>
+#include <mae/network/carver.hpp>
 #include <mae/op/linear.hpp>
 
 #include <benchmark/benchmark.h>

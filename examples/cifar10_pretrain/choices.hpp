@@ -2,7 +2,7 @@
 
 #include <mae/core/types.hpp>
 #include <mae/data/resize.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 
 #include <array>
 #include <cstddef>

@@ -6,7 +6,7 @@
 #include <mae/core/types.hpp>
 #include <mae/data/augment.hpp>
 #include <mae/images/image_limits.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 
 #include <cstdint>
 #include <filesystem>

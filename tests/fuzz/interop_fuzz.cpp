@@ -5,7 +5,7 @@
 #include <mae/interop/huggingface_preprocessor.hpp>
 #include <mae/interop/tensor_files.hpp>
 #include <mae/interop/timm_config.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 
 #include <cmath>
 #include <cstddef>

@@ -4,7 +4,7 @@
 
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 
 #include <doctest/doctest.h>
 

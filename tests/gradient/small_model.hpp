@@ -8,13 +8,13 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/mask/plan.hpp>
-#include <mae/model/encoder_pass.hpp>
-#include <mae/model/initialise.hpp>
-#include <mae/model/layout.hpp>
 #include <mae/model/network.hpp>
-#include <mae/model/prepared_weights.hpp>
-#include <mae/model/shard.hpp>
-#include <mae/model/weights.hpp>
+#include <mae/network/encoder_pass.hpp>
+#include <mae/network/initialise.hpp>
+#include <mae/network/layout.hpp>
+#include <mae/network/prepared_weights.hpp>
+#include <mae/network/shard.hpp>
+#include <mae/network/weights.hpp>
 
 #include <algorithm>
 #include <cstddef>

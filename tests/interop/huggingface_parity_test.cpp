@@ -13,8 +13,8 @@
 #include <mae/interop.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/model/autoencoder.hpp>
-#include <mae/model/layout.hpp>
 #include <mae/model/pooling.hpp>
+#include <mae/network/layout.hpp>
 #include <mae/objective/pixels.hpp>
 
 #include <doctest/doctest.h>

@@ -1,7 +1,7 @@
 #include <mae/core/types.hpp>
 #include <mae/interop/naming.hpp>
 #include <mae/model/configs.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 
 #include <doctest/doctest.h>
 

@@ -23,7 +23,7 @@
 #include <mae/mask/uniform.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encoder.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 #include <mae/objective/objective.hpp>
 #include <mae/objective/pixels.hpp>
 #include <mae/optimizer/adamw.hpp>

@@ -3,7 +3,7 @@
 #include <mae/core/error.hpp>
 #include <mae/io/dtype.hpp>
 #include <mae/io/parameter_file.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 
 #include <doctest/doctest.h>
 

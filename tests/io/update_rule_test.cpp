@@ -6,7 +6,7 @@
 #include <mae/core/error.hpp>
 #include <mae/io/checkpoint.hpp>
 #include <mae/io/safetensors.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/optimizer/lion.hpp>
 #include <mae/optimizer/rule.hpp>

@@ -12,10 +12,10 @@
 #include <mae/model/configs.hpp>
 #include <mae/model/encoder.hpp>
 #include <mae/model/network.hpp>
-#include <mae/model/parameters.hpp>
 #include <mae/model/reconstruction.hpp>
-#include <mae/model/shard.hpp>
-#include <mae/model/weights.hpp>
+#include <mae/network/parameters.hpp>
+#include <mae/network/shard.hpp>
+#include <mae/network/weights.hpp>
 
 #include <doctest/doctest.h>
 

@@ -4,7 +4,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/optimizer/lion.hpp>
 #include <mae/optimizer/optimizer.hpp>

@@ -2,7 +2,7 @@
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/types.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/optimizer/lion.hpp>
 #include <mae/optimizer/optimizer.hpp>

@@ -12,8 +12,8 @@
 #include <mae/mask/random_ratio.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encoder.hpp>
-#include <mae/model/layout.hpp>
-#include <mae/model/staging.hpp>
+#include <mae/network/layout.hpp>
+#include <mae/network/staging.hpp>
 #include <mae/op/attention.hpp>
 #include <mae/op/gelu.hpp>
 #include <mae/op/layer_norm.hpp>

@@ -8,11 +8,11 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/mask/plan.hpp>
-#include <mae/model/layout.hpp>
 #include <mae/model/network.hpp>
-#include <mae/model/prepared_weights.hpp>
-#include <mae/model/shard.hpp>
-#include <mae/model/weights.hpp>
+#include <mae/network/layout.hpp>
+#include <mae/network/prepared_weights.hpp>
+#include <mae/network/shard.hpp>
+#include <mae/network/weights.hpp>
 #include <mae/objective/objective.hpp>
 #include <mae/objective/pixels.hpp>
 #include <mae/op/linear.hpp>

@@ -7,7 +7,7 @@
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/mask/plan.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -8,7 +8,7 @@
 #include <mae/core/views.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/safetensors.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 #include <mae/objective/pixels.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/optimizer/optimizer.hpp>

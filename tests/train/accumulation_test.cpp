@@ -4,7 +4,7 @@
 #include <mae/core/types.hpp>
 #include <mae/mask/random_ratio.hpp>
 #include <mae/mask/uniform.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/report.hpp>
 #include <mae/train/trainer.hpp>

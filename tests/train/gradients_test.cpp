@@ -6,9 +6,9 @@
 #include <mae/data/channel_statistics.hpp>
 #include <mae/mask/random_ratio.hpp>
 #include <mae/model/network.hpp>
-#include <mae/model/prepared_weights.hpp>
-#include <mae/model/shard.hpp>
-#include <mae/model/weights.hpp>
+#include <mae/network/prepared_weights.hpp>
+#include <mae/network/shard.hpp>
+#include <mae/network/weights.hpp>
 #include <mae/objective/pixels.hpp>
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/gradients.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <mae/core/types.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 
 #include <algorithm>
 #include <array>

@@ -12,7 +12,7 @@
 #include <mae/interop/tensor_files.hpp>
 #include <mae/io/description.hpp>
 #include <mae/io/parameter_file.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -9,8 +9,8 @@
 #include <mae/interop/preprocessing.hpp>
 #include <mae/io/description.hpp>
 #include <mae/io/safetensors_header.hpp>
-#include <mae/model/layout.hpp>
 #include <mae/model/pooling.hpp>
+#include <mae/network/layout.hpp>
 
 #include <cstddef>
 #include <optional>

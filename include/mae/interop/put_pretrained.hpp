@@ -7,8 +7,8 @@
 #include <mae/interop/resize_images.hpp>
 #include <mae/io/description.hpp>
 #include <mae/io/parameter_file.hpp>
-#include <mae/model/layout.hpp>
 #include <mae/model/pooling.hpp>
+#include <mae/network/layout.hpp>
 
 #include <algorithm>
 #include <span>

@@ -8,7 +8,7 @@
 #include <mae/interop/pretrained_model.hpp>
 #include <mae/interop/resize_positions.hpp>
 #include <mae/io/safetensors_header.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 
 #include <algorithm>
 #include <string>

@@ -16,9 +16,9 @@
 #include <mae/io/model_file.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/safetensors_writer.hpp>
-#include <mae/model/layout.hpp>
 #include <mae/model/pooling.hpp>
-#include <mae/model/staging.hpp>
+#include <mae/network/layout.hpp>
+#include <mae/network/staging.hpp>
 
 #include <cerrno>
 #include <cstddef>

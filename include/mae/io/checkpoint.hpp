@@ -11,8 +11,8 @@
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_header.hpp>
 #include <mae/io/safetensors_writer.hpp>
-#include <mae/model/layout.hpp>
-#include <mae/model/staging.hpp>
+#include <mae/network/layout.hpp>
+#include <mae/network/staging.hpp>
 #include <mae/optimizer/rule.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/report.hpp>

@@ -11,7 +11,7 @@
 #include <mae/io/safetensors_writer.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encoder.hpp>
-#include <mae/model/staging.hpp>
+#include <mae/network/staging.hpp>
 
 #include <algorithm>
 #include <cstdint>

@@ -10,7 +10,7 @@
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_header.hpp>
 #include <mae/io/safetensors_writer.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -9,11 +9,11 @@
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/mask/uniform.hpp>
-#include <mae/model/layout.hpp>
 #include <mae/model/network.hpp>
-#include <mae/model/parameters.hpp>
 #include <mae/model/reconstruction.hpp>
-#include <mae/model/weights.hpp>
+#include <mae/network/layout.hpp>
+#include <mae/network/parameters.hpp>
+#include <mae/network/weights.hpp>
 #include <mae/objective/objective.hpp>
 #include <mae/objective/pixels.hpp>
 

@@ -8,9 +8,9 @@
 #include <mae/mask/plan.hpp>
 #include <mae/model/network.hpp>
 #include <mae/model/pooling.hpp>
-#include <mae/model/prepared_weights.hpp>
-#include <mae/model/staging.hpp>
 #include <mae/model/worker_pass.hpp>
+#include <mae/network/prepared_weights.hpp>
+#include <mae/network/staging.hpp>
 #include <mae/patch/patchify.hpp>
 
 #include <algorithm>

@@ -11,13 +11,13 @@
 #include <mae/mask/policy.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encode_images.hpp>
-#include <mae/model/layout.hpp>
 #include <mae/model/network.hpp>
-#include <mae/model/parameters.hpp>
 #include <mae/model/pooling.hpp>
-#include <mae/model/prepared_weights.hpp>
-#include <mae/model/staging.hpp>
-#include <mae/model/weights.hpp>
+#include <mae/network/layout.hpp>
+#include <mae/network/parameters.hpp>
+#include <mae/network/prepared_weights.hpp>
+#include <mae/network/staging.hpp>
+#include <mae/network/weights.hpp>
 #include <mae/objective/objective.hpp>
 
 #include <algorithm>

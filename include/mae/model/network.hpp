@@ -6,14 +6,14 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/model/capacity.hpp>
-#include <mae/model/carver.hpp>
 #include <mae/model/decoder_pass.hpp>
-#include <mae/model/encoder_pass.hpp>
-#include <mae/model/prepared_weights.hpp>
-#include <mae/model/shard.hpp>
-#include <mae/model/weights.hpp>
-#include <mae/model/workspace.hpp>
+#include <mae/network/capacity.hpp>
+#include <mae/network/carver.hpp>
+#include <mae/network/encoder_pass.hpp>
+#include <mae/network/prepared_weights.hpp>
+#include <mae/network/shard.hpp>
+#include <mae/network/weights.hpp>
+#include <mae/network/workspace.hpp>
 #include <mae/op/squared_error.hpp>
 
 #include <algorithm>

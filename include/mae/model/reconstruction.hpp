@@ -7,9 +7,9 @@
 #include <mae/core/views.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/model/network.hpp>
-#include <mae/model/prepared_weights.hpp>
-#include <mae/model/shard.hpp>
 #include <mae/model/worker_pass.hpp>
+#include <mae/network/prepared_weights.hpp>
+#include <mae/network/shard.hpp>
 #include <mae/objective/objective.hpp>
 #include <mae/patch/patchify.hpp>
 

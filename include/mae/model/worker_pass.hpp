@@ -4,11 +4,11 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/mask/plan.hpp>
-#include <mae/model/capacity.hpp>
 #include <mae/model/network.hpp>
-#include <mae/model/prepared_weights.hpp>
-#include <mae/model/shard.hpp>
-#include <mae/model/staging.hpp>
+#include <mae/network/capacity.hpp>
+#include <mae/network/prepared_weights.hpp>
+#include <mae/network/shard.hpp>
+#include <mae/network/staging.hpp>
 #include <mae/op/set_zero.hpp>
 
 #include <cstddef>

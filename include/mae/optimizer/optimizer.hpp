@@ -5,7 +5,7 @@
 #include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 #include <mae/optimizer/rule.hpp>
 
 #include <algorithm>

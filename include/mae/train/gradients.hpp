@@ -7,12 +7,12 @@
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/model/capacity.hpp>
-#include <mae/model/layout.hpp>
 #include <mae/model/network.hpp>
-#include <mae/model/prepared_weights.hpp>
-#include <mae/model/weights.hpp>
 #include <mae/model/worker_pass.hpp>
+#include <mae/network/capacity.hpp>
+#include <mae/network/layout.hpp>
+#include <mae/network/prepared_weights.hpp>
+#include <mae/network/weights.hpp>
 #include <mae/op/set_zero.hpp>
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/shard_schedule.hpp>

@@ -8,8 +8,8 @@
 #include <mae/data/dataset.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/model/network.hpp>
-#include <mae/model/prepared_weights.hpp>
 #include <mae/model/worker_pass.hpp>
+#include <mae/network/prepared_weights.hpp>
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/report.hpp>
 

@@ -7,8 +7,8 @@
 #include <mae/data/dataset.hpp>
 #include <mae/data/fingerprint.hpp>
 #include <mae/data/sampler.hpp>
-#include <mae/model/layout.hpp>
-#include <mae/model/staging.hpp>
+#include <mae/network/layout.hpp>
+#include <mae/network/staging.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/optimizer/optimizer.hpp>
 #include <mae/optimizer/rule.hpp>

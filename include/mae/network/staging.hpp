@@ -3,8 +3,8 @@
 #include <mae/backend/concept.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/model/capacity.hpp>
-#include <mae/model/shard.hpp>
+#include <mae/network/capacity.hpp>
+#include <mae/network/shard.hpp>
 
 #include <cstddef>
 #include <span>

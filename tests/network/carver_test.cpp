@@ -1,7 +1,7 @@
 #include <mae/core/bfloat16.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/model/carver.hpp>
+#include <mae/network/carver.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,8 +1,8 @@
 #include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
 #include <mae/mask/plan.hpp>
-#include <mae/model/capacity.hpp>
-#include <mae/model/shard.hpp>
+#include <mae/network/capacity.hpp>
+#include <mae/network/shard.hpp>
 
 #include <doctest/doctest.h>
 

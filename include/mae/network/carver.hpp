@@ -2,7 +2,7 @@
 
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 
 #include <span>
 

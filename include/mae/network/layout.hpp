@@ -3,7 +3,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
-#include <mae/model/part.hpp>
+#include <mae/network/part.hpp>
 
 #include <algorithm>
 #include <cmath>

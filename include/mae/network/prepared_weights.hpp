@@ -4,8 +4,8 @@
 #include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/model/part.hpp>
-#include <mae/model/weights.hpp>
+#include <mae/network/part.hpp>
+#include <mae/network/weights.hpp>
 #include <mae/op/layer_norm.hpp>
 #include <mae/op/linear.hpp>
 

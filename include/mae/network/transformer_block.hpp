@@ -3,9 +3,9 @@
 #include <mae/backend/concept.hpp>
 #include <mae/core/config.hpp>
 #include <mae/core/views.hpp>
-#include <mae/model/carver.hpp>
-#include <mae/model/prepared_weights.hpp>
-#include <mae/model/weights.hpp>
+#include <mae/network/carver.hpp>
+#include <mae/network/prepared_weights.hpp>
+#include <mae/network/weights.hpp>
 #include <mae/op/attention.hpp>
 #include <mae/op/gelu.hpp>
 #include <mae/op/layer_norm.hpp>

@@ -4,9 +4,9 @@
 #include <mae/core/buffer.hpp>
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
-#include <mae/model/initialise.hpp>
-#include <mae/model/layout.hpp>
-#include <mae/model/weights.hpp>
+#include <mae/network/initialise.hpp>
+#include <mae/network/layout.hpp>
+#include <mae/network/weights.hpp>
 
 #include <cstdint>
 #include <span>

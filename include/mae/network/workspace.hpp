@@ -1,8 +1,8 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
-#include <mae/model/capacity.hpp>
-#include <mae/model/carver.hpp>
+#include <mae/network/capacity.hpp>
+#include <mae/network/carver.hpp>
 
 namespace mae {
 

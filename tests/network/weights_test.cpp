@@ -3,8 +3,8 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/model/layout.hpp>
-#include <mae/model/weights.hpp>
+#include <mae/network/layout.hpp>
+#include <mae/network/weights.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/layout.hpp>
 
 #include <doctest/doctest.h>
 

@@ -6,10 +6,10 @@
 #include <mae/core/views.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/model/autoencoder.hpp>
-#include <mae/model/capacity.hpp>
 #include <mae/model/network.hpp>
-#include <mae/model/prepared_weights.hpp>
-#include <mae/model/shard.hpp>
+#include <mae/network/capacity.hpp>
+#include <mae/network/prepared_weights.hpp>
+#include <mae/network/shard.hpp>
 
 #include <doctest/doctest.h>
 

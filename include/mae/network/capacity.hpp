@@ -2,7 +2,7 @@
 
 #include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
-#include <mae/model/shard.hpp>
+#include <mae/network/shard.hpp>
 
 #include <algorithm>
 

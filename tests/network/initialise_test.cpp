@@ -1,8 +1,8 @@
 #include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/model/initialise.hpp>
-#include <mae/model/layout.hpp>
+#include <mae/network/initialise.hpp>
+#include <mae/network/layout.hpp>
 #include <mae/patch/positions.hpp>
 
 #include <doctest/doctest.h>
