@@ -14,7 +14,7 @@
 #include <mae/op/gelu.hpp>
 #include <mae/op/layer_norm.hpp>
 #include <mae/op/linear.hpp>
-#include <mae/op/squared_error.hpp>
+#include <mae/op/patch_loss.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/optimizer/rule.hpp>
 
@@ -258,8 +258,8 @@ void masked_loss(benchmark::State& state) {
   matrix<float> grad(shard_rows, values);
   std::vector<float> losses(shard_rows);
   for (auto _ : state) {
-    mae::squared_error_forward(lane, prediction.view(), target.view(), losses);
-    mae::squared_error_backward(lane, prediction.view(), target.view(), grad.view());
+    mae::patch_loss_forward(lane, {}, prediction.view(), target.view(), losses);
+    mae::patch_loss_backward(lane, {}, prediction.view(), target.view(), grad.view());
   }
   report_bytes(state, 5 * shard_rows * values);
 }

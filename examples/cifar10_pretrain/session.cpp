@@ -29,7 +29,7 @@
 #include <mae/core/parallel.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
-#include <mae/network/layout.hpp>
+#include <mae/head/decoder.hpp>
 #include <mae/train/report.hpp>
 
 #include <algorithm>

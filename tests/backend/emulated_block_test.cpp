@@ -7,7 +7,7 @@
 #include <mae/core/types.hpp>
 #include <mae/op/attention.hpp>
 #include <mae/op/layer_norm.hpp>
-#include <mae/op/squared_error.hpp>
+#include <mae/op/patch_loss.hpp>
 
 #include <doctest/doctest.h>
 
@@ -117,8 +117,8 @@ TEST_CASE("rows' functors do the same by a team of threads") {
                              y_grad.view(),
                              all.x_grad.view(),
                              {all.weights_grad.view().row(0), all.weights_grad.view().row(1)});
-    mae::squared_error_forward(lane, x.view(), y_grad.view(), all.losses.vector());
-    mae::squared_error_backward(lane, x.view(), y_grad.view(), all.losses_grad.view());
+    mae::patch_loss_forward(lane, {}, x.view(), y_grad.view(), all.losses.vector());
+    mae::patch_loss_backward(lane, {}, x.view(), y_grad.view(), all.losses_grad.view());
     return all;
   };
   auto const expected = run(mae::eigen_lane<double>{});

@@ -1,5 +1,6 @@
 #include <mae/core/error.hpp>
 #include <mae/core/views.hpp>
+#include <mae/head/decoder.hpp>
 #include <mae/interop/file_sizes.hpp>
 #include <mae/interop/huggingface_config.hpp>
 #include <mae/interop/huggingface_preprocessor.hpp>

@@ -1,5 +1,6 @@
 #include "gradient_check.hpp"
 #include "padded_matrix.hpp"
+#include "row_op_checks.hpp"
 #include "small_model.hpp"
 
 #include <mae/core/types.hpp>
@@ -34,6 +35,13 @@ padded_matrix<double> targets_for(padded_matrix<double> const& prediction,
     for (index_t col = 0; col < view.cols; ++col)
       view(row, col) -= 0.5 * static_cast<double>(view.cols) * cotangent(row, col);
   return targets;
+}
+
+double cost_of(mae::patch_loss const& loss, double error) {
+  double const size = std::abs(error);
+  if (loss.of == mae::patch_loss::kind::squared) return error * error;
+  if (loss.of == mae::patch_loss::kind::l1) return size;
+  return size < loss.beta ? error * error / (2 * loss.beta) : size - loss.beta / 2;
 }
 
 /// A tensor, or a third of it, in the flat block.
@@ -139,33 +147,35 @@ TEST_CASE("R1: the gradients of a whole model equal central differences, mask fi
     }
 }
 
-TEST_CASE("R1: the loss is the sum of the targets' mean squares, and falls along its gradient") {
-  for (std::size_t shape = 0; shape < 3; ++shape) {
-    CAPTURE(shape);
-    auto const given = mae_test::model_case_of(shape);
-    small_model model(given, 4);
-    padded_matrix<double> const targets(model.num_targets(), given.target_width, model.random());
-    auto const prediction = model.predict();
-    double expected = 0;
-    for (index_t row = 0; row < model.num_targets(); ++row)
-      for (index_t col = 0; col < given.target_width; ++col)
-        expected += std::pow(prediction(row, col) - targets(row, col), 2) /
-                    static_cast<double>(given.target_width);
-    CHECK(model.loss(targets) == doctest::Approx(expected).epsilon(1e-13));
+TEST_CASE("R1: the loss is the sum of the targets' means, and falls along its gradient") {
+  for (std::size_t shape = 0; shape < 3; ++shape)
+    for (auto const& loss : mae_test::patch_losses) {
+      CAPTURE(shape);
+      CAPTURE(static_cast<int>(loss.of));
+      auto const given = mae_test::model_case_of(shape);
+      small_model model(given, 4, loss);
+      padded_matrix<double> const targets(model.num_targets(), given.target_width, model.random());
+      auto const prediction = model.predict();
+      double expected = 0;
+      for (index_t row = 0; row < model.num_targets(); ++row)
+        for (index_t col = 0; col < given.target_width; ++col)
+          expected += cost_of(loss, prediction(row, col) - targets(row, col)) /
+                      static_cast<double>(given.target_width);
+      CHECK(model.loss(targets) == doctest::Approx(expected).epsilon(1e-13));
 
-    auto const gradient = gradient_of(model, targets);
-    double const slope =
-        std::inner_product(gradient.begin(), gradient.end(), gradient.begin(), 0.0);
-    double const step = mae_test::difference_step / std::sqrt(slope);
-    auto const values = model.values(0, model.layout().size());
-    auto const loss_at = [&](double along) {
-      for (std::size_t i = 0; i < gradient.size(); ++i) values[i] += along * gradient[i];
-      double const loss = model.loss(targets);
-      for (std::size_t i = 0; i < gradient.size(); ++i) values[i] -= along * gradient[i];
-      return loss;
-    };
-    CHECK((loss_at(step) - loss_at(-step)) / (2 * step) == doctest::Approx(slope).epsilon(1e-6));
-  }
+      auto const gradient = gradient_of(model, targets);
+      double const slope =
+          std::inner_product(gradient.begin(), gradient.end(), gradient.begin(), 0.0);
+      double const step = mae_test::difference_step / std::sqrt(slope);
+      auto const values = model.values(0, model.layout().size());
+      auto const loss_at = [&](double along) {
+        for (std::size_t i = 0; i < gradient.size(); ++i) values[i] += along * gradient[i];
+        double const at = model.loss(targets);
+        for (std::size_t i = 0; i < gradient.size(); ++i) values[i] -= along * gradient[i];
+        return at;
+      };
+      CHECK((loss_at(step) - loss_at(-step)) / (2 * step) == doctest::Approx(slope).epsilon(1e-6));
+    }
 }
 
 TEST_CASE("a batch's gradient is the sum of its shards', wherever it is cut") {

@@ -36,7 +36,8 @@ std::vector<op_check> op_checks() {
        mae_test::check_attention},
       {{"place_tokens_forward", "place_tokens_backward"}, mae_test::check_place_tokens},
       {{"gather_rows_forward", "gather_rows_backward"}, mae_test::check_gather_rows},
-      {{"squared_error_forward", "squared_error_backward"}, mae_test::check_squared_error},
+      {{"add_to"}, mae_test::check_add_to},
+      {{"patch_loss_forward", "patch_loss_backward"}, mae_test::check_patch_loss},
   };
 }
 

@@ -6,9 +6,10 @@
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/types.hpp>
+#include <mae/op/add.hpp>
 #include <mae/op/gelu.hpp>
 #include <mae/op/layer_norm.hpp>
-#include <mae/op/squared_error.hpp>
+#include <mae/op/patch_loss.hpp>
 
 #include <array>
 #include <cstddef>
@@ -88,8 +89,14 @@ inline void check_gelu(std::size_t shape, std::uint64_t seed) {
   check_gradient("x", forward, y_grad, x.view(), grad);
 }
 
+/// The losses that a patch can have; a third of N(0, 2) errors lies within this beta.
+inline constexpr std::array<mae::patch_loss, 3> patch_losses{
+    {{.of = mae::patch_loss::kind::squared},
+     {.of = mae::patch_loss::kind::l1},
+     {.of = mae::patch_loss::kind::smooth_l1, .beta = 0.6}}};
+
 /// The gradient is that of the sum of the losses: the cotangent is one.
-inline void check_squared_error(std::size_t shape, std::uint64_t seed) {
+inline void check_patch_loss(std::size_t shape, std::uint64_t seed) {
   constexpr std::array<row_shape, 3> shapes{{{1, 1}, {4, 140}, {7, 18}}};
   auto const s = shapes[shape];
   auto random = stream_of(seed);
@@ -97,14 +104,32 @@ inline void check_squared_error(std::size_t shape, std::uint64_t seed) {
   padded_matrix<double> const target(s.rows, s.width, random);
   padded_matrix<double> const cotangent(1, s.rows, 1.0);
   mae::eigen_lane<double> const lane;
+  for (auto const& loss : patch_losses) {
+    auto const forward = [&] {
+      padded_matrix<double> losses(1, s.rows, unset);
+      mae::patch_loss_forward(lane, loss, prediction.view(), target.view(), losses.vector());
+      return losses;
+    };
+    padded_matrix<double> grad(s.rows, s.width, unset);
+    mae::patch_loss_backward(lane, loss, prediction.view(), target.view(), grad.view());
+    check_gradient("prediction", forward, cotangent, prediction.view(), grad);
+  }
+}
+
+/// The gradient of y + x is y's for both.
+inline void check_add_to(std::size_t shape, std::uint64_t seed) {
+  constexpr std::array<row_shape, 3> shapes{{{1, 1}, {4, 140}, {7, 18}}};
+  auto const s = shapes[shape];
+  auto random = stream_of(seed);
+  padded_matrix<double> x(s.rows, s.width, random);
+  padded_matrix<double> const y(s.rows, s.width, random);
+  padded_matrix<double> const y_grad(s.rows, s.width, random);
   auto const forward = [&] {
-    padded_matrix<double> losses(1, s.rows, unset);
-    mae::squared_error_forward(lane, prediction.view(), target.view(), losses.vector());
-    return losses;
+    auto sum = y;
+    mae::add_to(mae::eigen_lane<double>{}, x.view(), sum.view());
+    return sum;
   };
-  padded_matrix<double> grad(s.rows, s.width, unset);
-  mae::squared_error_backward(lane, prediction.view(), target.view(), grad.view());
-  check_gradient("prediction", forward, cotangent, prediction.view(), grad);
+  check_gradient("x", forward, y_grad, x.view(), y_grad);
 }
 
 }  // namespace mae_test

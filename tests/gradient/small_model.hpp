@@ -7,19 +7,21 @@
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/head/painter.hpp>
 #include <mae/mask/plan.hpp>
-#include <mae/model/network.hpp>
-#include <mae/network/encoder_pass.hpp>
 #include <mae/network/initialise.hpp>
 #include <mae/network/layout.hpp>
+#include <mae/network/network_parts.hpp>
+#include <mae/network/network_pass.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/shard.hpp>
-#include <mae/network/weights.hpp>
+#include <mae/op/patch_loss.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <tuple>
 #include <vector>
 
 namespace mae_test {
@@ -62,15 +64,17 @@ inline model_case model_case_of(std::size_t shape) {
 /// The whole small model in double: its parameters, a batch of random patches under a fixed mask,
 /// and the passes over them.
 class small_model {
+  using pass_type = mae::painter_network<mae::eigen_backend<double>>;
+
  public:
-  small_model(model_case const& given, std::uint64_t seed)
+  small_model(model_case const& given, std::uint64_t seed, mae::patch_loss const& loss = {})
       : given_(given),
         random_(stream_of(seed)),
         plan_(images(), patches()),
         patches_(images() * patches(), given.config.patch_values(), random_),
-        pass_(backend_.make_lane(), {given.config, given.target_width}, mae::pass_kind::training) {
-    mae::add_encoder(layout_, given.config);
-    mae::add_decoder(layout_, given.config, given.target_width);
+        parts_(mae::painter_parts(given.config, given.target_width, 1e-6, loss)),
+        pass_(backend_.make_lane(), parts_, mae::pass_kind::training),
+        layout_(mae::layout_of(parts_)) {
     values_.resize(static_cast<std::size_t>(layout_.size()));
     mae::initialise_parameters(layout_, given.config, seed, std::span<double>(values_));
     for (double& value : values_) value += 0.2 * random_.normal();  // so that no gradient is small
@@ -99,7 +103,10 @@ class small_model {
 
   /// (M, target width).
   padded_matrix<double> predict() {
-    auto const view = pass_.reconstruct(operands(), shard_, shard_patches());
+    auto const& weights = operands();
+    mae::shard_view const shard = shard_.view();
+    pass_.encode(weights.encoder, shard, shard_patches());
+    auto const view = pass_.head<0>().predict(pass_.input_of(shard), std::get<0>(weights.heads));
     padded_matrix<double> prediction(view.rows, view.cols);
     for (index_t row = 0; row < view.rows; ++row)
       std::ranges::copy(view.row(row), prediction.view().row(row).begin());
@@ -108,19 +115,14 @@ class small_model {
 
   double loss(padded_matrix<double> const& targets) {
     double sum = 0;
-    pass_.forward(operands(), shard_, shard_patches(), targets.view(), &sum);
+    pass_.forward(operands(), input(targets), &sum);
     return sum;
   }
 
   /// Adds the gradient of the loss to a flat array of the layout.
   void add_gradient(padded_matrix<double> const& targets, std::vector<double>& gradient) {
     loss(targets);
-    auto const& config = given_.config;
-    pass_.backward(operands(),
-                   shard_,
-                   targets.view(),
-                   {mae::bind_encoder(layout_, config, gradient.data()),
-                    mae::bind_decoder(layout_, config, gradient.data())});
+    pass_.backward(operands(), input(targets), mae::bind_network(layout_, parts_, gradient.data()));
   }
 
  private:
@@ -128,13 +130,13 @@ class small_model {
   matrix_view<double const> shard_patches() {
     return patches_.view().middle_rows(first_image_ * patches(), shard_.images() * patches());
   }
+  pass_type::input_type input(padded_matrix<double> const& targets) {
+    return {shard_, shard_patches(), {targets.view()}};
+  }
   /// Of the values as they are now.
-  mae::network_operands<mae::eigen_lane<double>> const& operands() {
+  pass_type::operands_type const& operands() {
     double const* const base = values_.data();
-    return prepared_.update(given_.config,
-                            {mae::bind_encoder(layout_, given_.config, base),
-                             mae::bind_decoder(layout_, given_.config, base)},
-                            backend_);
+    return prepared_.update(parts_, mae::bind_network(layout_, parts_, base), backend_);
   }
 
   model_case given_;
@@ -142,8 +144,9 @@ class small_model {
   mae::mask_plan plan_;
   padded_matrix<double> patches_;
   mae::eigen_backend<double> backend_{1};
-  mae::network_pass<mae::eigen_backend<double>> pass_;
-  mae::prepared_weights<mae::eigen_backend<double>> prepared_{mae::pass_kind::training};
+  pass_type::parts_type parts_;
+  pass_type pass_;
+  pass_type::prepared_type prepared_{mae::pass_kind::training};
   mae::parameter_layout layout_;
   std::vector<double> values_;
   mae::shard_rows shard_;

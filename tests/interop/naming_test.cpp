@@ -1,4 +1,5 @@
 #include <mae/core/types.hpp>
+#include <mae/head/decoder.hpp>
 #include <mae/interop/naming.hpp>
 #include <mae/model/configs.hpp>
 #include <mae/network/layout.hpp>

@@ -26,6 +26,7 @@
 #include <mae/network/layout.hpp>
 #include <mae/objective/objective.hpp>
 #include <mae/objective/pixels.hpp>
+#include <mae/op/patch_loss.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/report.hpp>
@@ -128,6 +129,7 @@ struct ingredients {
   double norm_epsilon = 1e-6;
   int threads = 2;
   std::uint64_t model_seed = 5;
+  mae::patch_loss loss = {};
 };
 
 /// A model and its trainer.
@@ -148,7 +150,8 @@ struct training {
                      .mask = of.mask,
                      .objective = of.objective,
                      .backend = mae::eigen_backend<float>(of.threads),
-                     .norm_epsilon = of.norm_epsilon});
+                     .norm_epsilon = of.norm_epsilon,
+                     .loss = of.loss});
     // Not of the poisoned pixel, which a trainer refuses.
     made.set_statistics(mae::channel_statistics(of.images.images, made.backend().threads()));
     return made;
@@ -389,6 +392,26 @@ TEST_CASE("another mask, objective, model or dataset is refused by name") {
   older.save(file.path);
   CHECK(refusal(other_images).starts_with("pixel_deviation is "));
   CHECK(refusal(more_images) == "steps_per_epoch is 5 in the file, but 6 here");
+}
+
+TEST_CASE("another loss is refused by name, also where an older file does not tell of its own") {
+  saved_training const file;
+  ingredients changed;
+  changed.loss = {.of = mae::patch_loss::kind::l1};
+  CHECK(file.refusal<mae::config_error>(changed) == "loss is squared in the file, but l1 here");
+  editable_file older(file.path);
+  older.metadata.erase("loss");
+  older.save(file.path);
+  CHECK(file.refusal<mae::config_error>(changed) == "loss is squared in the file, but l1 here");
+  training same({});
+  CHECK_NOTHROW(mae::load_training(file.path, same.trainer));
+
+  ingredients smooth;
+  smooth.loss = {.of = mae::patch_loss::kind::smooth_l1, .beta = 0.5};
+  saved_training const smooth_file(smooth);
+  smooth.loss.beta = 0.25;
+  CHECK(smooth_file.refusal<mae::config_error>(smooth) ==
+        "loss_beta is 0.5 in the file, but 0.25 here");
 }
 
 TEST_CASE("a file that does not tell of its images resumes, and the report says so") {

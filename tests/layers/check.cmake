@@ -2,7 +2,7 @@
 # below it, in angle brackets, and Eigen only in backend/eigen/eigen_map.hpp.
 #   cmake -D INCLUDE_DIR=<folder that holds mae/> -P check.cmake
 
-set(floors core backend op data images patch mask objective network model optimizer train io eval interop)  # from the ground up
+set(floors core backend op data images patch mask objective network head model optimizer train io eval interop)  # from the ground up
 
 # What is wrong with the lines of one header; empty when nothing is.
 function(violations_of header result)

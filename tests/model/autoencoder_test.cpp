@@ -18,6 +18,7 @@
 #include <concepts>
 #include <cstddef>
 #include <span>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -63,7 +64,7 @@ TEST_CASE("a model knows what it was made of") {
   CHECK(model.seed() == 7);
   CHECK(model.objective().epsilon == 4e-3);
   CHECK(model.sizes().norm_epsilon == 1e-12);
-  CHECK(model.sizes().target_width == 140);
+  CHECK(std::get<0>(model.sizes().heads).label_width() == 140);
   CHECK(odd_model().sizes().norm_epsilon == 1e-6);
   CHECK(odd_model().objective().epsilon == 1e-6);
   CHECK(model.statistics().mean.empty());

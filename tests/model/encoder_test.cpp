@@ -11,8 +11,8 @@
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/configs.hpp>
 #include <mae/model/encoder.hpp>
-#include <mae/model/network.hpp>
 #include <mae/model/reconstruction.hpp>
+#include <mae/network/network_pass.hpp>
 #include <mae/network/parameters.hpp>
 #include <mae/network/shard.hpp>
 #include <mae/network/weights.hpp>
@@ -68,13 +68,14 @@ std::vector<float> tokens_by_network(encoder_type const& encoder, std::span<floa
   mae_test::cut_images const patches(odd_config, image);
   mae::shard_rows shard;
   shard.assign(mae::mask_plan::all_visible(1, odd_config.num_patches()), 0, 1);
-  mae::encoder_inference<backend> network(encoder.backend().make_lane(),
-                                          {odd_config, 0, encoder.norm_epsilon()});
-  auto const weights = mae::bind_encoder<float const>(
-      encoder.layout(), odd_config, encoder.parameters().values().data());
+  using network_type = mae::network_pass<backend>;
+  network_type::parts_type const parts{odd_config, encoder.norm_epsilon()};
+  network_type network(encoder.backend().make_lane(), parts, mae::pass_kind::inference);
+  auto const weights =
+      mae::bind_network<float const>(encoder.layout(), parts, encoder.parameters().values().data());
   mae::prepared_weights<backend> prepared(mae::pass_kind::inference);
   auto const tokens = network.encode(
-      prepared.update(encoder.config, weights, encoder.backend()), shard, patches.all());
+      prepared.update(parts, weights, encoder.backend()).encoder, shard, patches.all());
   return {tokens.data, tokens.data + tokens.size()};
 }
 

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -64,10 +65,19 @@ double mean_square_difference(std::span<float const> a, std::span<float const> b
   return sum / static_cast<double>(a.size());
 }
 
+/// The mean magnitude of that.
+double mean_difference(std::span<float const> a, std::span<float const> b) {
+  REQUIRE(a.size() == b.size());
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += std::abs(double{a[i]} - double{b[i]});
+  return sum / static_cast<double>(a.size());
+}
+
 }  // namespace
 
-TEST_CASE("the loss is the mean square of predictions less targets, the baseline of targets") {
+TEST_CASE("the loss is the mean cost of predictions less targets, the baseline of targets") {
   normalised_model const model({.seed = 3});
+  normalised_model const l1_model({.seed = 3, .loss = {.of = mae::patch_loss::kind::l1}});
   auto const given = images();
   auto const masks = plan();
   auto const result = model.forward(given, masks);
@@ -88,6 +98,18 @@ TEST_CASE("the loss is the mean square of predictions less targets, the baseline
   CHECK(result.loss ==
         doctest::Approx(mean_square_difference(result.prediction, targets)).epsilon(1e-6));
   CHECK(result.baseline == doctest::Approx(mean_square_difference(zeros, targets)).epsilon(1e-6));
+
+  auto const by_l1 = l1_model.forward(given, masks);
+  CHECK(by_l1.prediction == result.prediction);
+  CHECK(by_l1.loss == doctest::Approx(mean_difference(result.prediction, targets)).epsilon(1e-6));
+  CHECK(by_l1.baseline == doctest::Approx(mean_difference(zeros, targets)).epsilon(1e-6));
+}
+
+TEST_CASE("a smooth_l1 needs a beta that is positive and finite") {
+  for (double const beta : {0.0, -1.0, std::numeric_limits<double>::infinity()})
+    CHECK_THROWS_AS(
+        normalised_model({.loss = {.of = mae::patch_loss::kind::smooth_l1, .beta = beta}}),
+        mae::config_error);
 }
 
 TEST_CASE("a patch that is absent stays as it is, to the bit; all others are painted") {

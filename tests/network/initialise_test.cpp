@@ -1,6 +1,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/head/decoder.hpp>
 #include <mae/network/initialise.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/patch/positions.hpp>

@@ -1,6 +1,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
+#include <mae/head/decoder.hpp>
 #include <mae/network/layout.hpp>
 
 #include <doctest/doctest.h>
@@ -143,7 +144,7 @@ TEST_CASE("every tensor says whether it is the encoder's or the decoder's") {
   for (auto const& tensor : layout.tensors()) {
     CAPTURE(tensor.name);
     bool const is_decoder = tensor.name.starts_with("decoder_") || tensor.name == "mask_token";
-    CHECK((tensor.segment == mae::network_segment::decoder) == is_decoder);
+    CHECK((tensor.segment == mae::decoder_segment) == is_decoder);
   }
 }
 

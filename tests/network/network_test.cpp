@@ -4,16 +4,17 @@
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/head/painter.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/model/autoencoder.hpp>
-#include <mae/model/network.hpp>
 #include <mae/network/capacity.hpp>
-#include <mae/network/prepared_weights.hpp>
+#include <mae/network/network_pass.hpp>
 #include <mae/network/shard.hpp>
 
 #include <doctest/doctest.h>
 
 #include <cstddef>
+#include <tuple>
 #include <vector>
 
 namespace {
@@ -25,14 +26,14 @@ using mae_test::cut_images;
 using mae_test::odd_config;
 
 using backend = mae::eigen_backend<float>;
-using pass_type = mae::network_pass<backend>;
+using pass_type = mae::painter_network<backend>;
 
 /// A model, three images of different masks, and passes over some of them.
 struct scene {
   mae::autoencoder<odd_config> model{{.seed = 1, .backend = backend(1)}};
-  mae::prepared_weights<backend> prepared{pass_kind::inference};
-  mae::network_operands<backend::lane> operands =
-      prepared.update(model.sizes().config, model.weights(), model.backend());
+  pass_type::prepared_type prepared{pass_kind::inference};
+  pass_type::operands_type operands =
+      prepared.update(model.sizes(), model.weights(), model.backend());
   std::vector<float> images = mae_test::random_images(odd_config, 3, 1);
   cut_images patches{odd_config, images};
   mae::mask_plan plan = mae_test::random_plan(odd_config, {{3, 9}, {2, 5}, {8, 2}}, 2);
@@ -45,7 +46,10 @@ struct scene {
   /// What a pass predicts of images [first, last): (M, P).
   std::vector<float> predict(pass_type& pass, index_t first, index_t last) const {
     auto const rows = patches.all().middle_rows(first * 12, (last - first) * 12);
-    auto const predicted = pass.reconstruct(operands, shard(first, last), rows);
+    auto const rows_in = shard(first, last);
+    mae::shard_view const in = rows_in.view();
+    pass.encode(operands.encoder, in, rows);
+    auto const predicted = pass.head<0>().predict(pass.input_of(in), std::get<0>(operands.heads));
     return {predicted.data, predicted.data + predicted.size()};
   }
 };
@@ -83,10 +87,10 @@ TEST_CASE("a pass that has room for a shard keeps its memory") {
   scene const given;
   pass_type pass(given.model.backend().make_lane(), given.model.sizes(), pass_kind::training);
   pass.fit(mae::shard_capacity::bound(odd_config, 3, 8));
-  auto const* const memory = pass.prediction(given.shard(0, 1)).data;
+  auto const* const memory = pass.head<0>().prediction(given.shard(0, 1)).data;
   for (index_t image = 0; image < 3; ++image) {
     given.predict(pass, image, image + 1);
-    CHECK(pass.prediction(given.shard(image, image + 1)).data == memory);
+    CHECK(pass.head<0>().prediction(given.shard(image, image + 1)).data == memory);
   }
 }
 
@@ -96,16 +100,16 @@ TEST_CASE(
   pass_type pass(given.model.backend().make_lane(), given.model.sizes(), pass_kind::training);
   given.predict(pass, 1, 2);  // fewer visible patches
   given.predict(pass, 2, 3);  // fewer targets
-  auto const* const memory = pass.prediction(given.shard(2, 3)).data;
+  auto const* const memory = pass.head<0>().prediction(given.shard(2, 3)).data;
   given.predict(pass, 1, 2);
-  CHECK(pass.prediction(given.shard(1, 2)).data == memory);
+  CHECK(pass.head<0>().prediction(given.shard(1, 2)).data == memory);
 }
 
 TEST_CASE("a pass's prediction stays readable until the next pass") {
   scene const given;
   pass_type pass(given.model.backend().make_lane(), given.model.sizes(), pass_kind::inference);
   auto const predicted = given.predict(pass, 0, 2);
-  auto const kept = pass.prediction(given.shard(0, 2));
+  auto const kept = pass.head<0>().prediction(given.shard(0, 2));
   CHECK(kept.rows == 14);
   CHECK(kept.cols == 140);
   CHECK(std::vector<float>(kept.data, kept.data + kept.size()) == predicted);
@@ -113,7 +117,8 @@ TEST_CASE("a pass's prediction stays readable until the next pass") {
 
 TEST_CASE("an encoder alone gives the same tokens to an image, whatever shard it is in") {
   scene const given;
-  mae::encoder_inference<backend> encoder(given.model.backend().make_lane(), given.model.sizes());
+  mae::network_pass<backend> encoder(
+      given.model.backend().make_lane(), {odd_config}, pass_kind::inference);
   auto const encode = [&](index_t first, index_t last) {
     auto const rows = given.patches.all().middle_rows(first * 12, (last - first) * 12);
     auto const tokens = encoder.encode(given.operands.encoder, given.shard(first, last), rows);

@@ -3,7 +3,9 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/head/painter.hpp>
 #include <mae/network/layout.hpp>
+#include <mae/network/network_parts.hpp>
 #include <mae/network/weights.hpp>
 
 #include <doctest/doctest.h>
@@ -12,19 +14,13 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace {
 
 using mae::index_t;
 using mae_test::odd_config;
-
-mae::parameter_layout layout_with_target_width(index_t width) {
-  mae::parameter_layout layout;
-  mae::add_encoder(layout, odd_config);
-  mae::add_decoder(layout, odd_config, width);
-  return layout;
-}
 
 /// A flat array in which every value is its own offset.
 std::vector<double> numbered(mae::parameter_layout const& layout) {
@@ -36,10 +32,12 @@ std::vector<double> numbered(mae::parameter_layout const& layout) {
 }  // namespace
 
 TEST_CASE("every view of an encoder and a decoder lies on the tensor of its name") {
-  auto const layout = layout_with_target_width(9);
+  auto const parts = mae::painter_parts(odd_config, 9);
+  auto const layout = mae::layout_of(parts);
   auto const values = numbered(layout);
-  auto const encoder = mae::bind_encoder(layout, odd_config, values.data());
-  auto const decoder = mae::bind_decoder(layout, odd_config, values.data());
+  auto const bound = mae::bind_network(layout, parts, values.data());
+  auto const& encoder = bound.encoder;
+  auto const& decoder = std::get<0>(bound.heads);
   std::size_t seen = 0;
 
   auto const check_matrix = [&](std::string const& name,
@@ -102,5 +100,6 @@ TEST_CASE("a model without a decoder has no decoder to bind") {
   mae::parameter_layout layout;
   mae::add_encoder(layout, odd_config);
   auto const values = numbered(layout);
-  CHECK_THROWS_AS(mae::bind_decoder(layout, odd_config, values.data()), mae::config_error);
+  CHECK_THROWS_AS(mae::bind_network(layout, mae::painter_parts(odd_config, 9), values.data()),
+                  mae::config_error);
 }

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <numeric>
 #include <span>
+#include <tuple>
 #include <vector>
 
 namespace {
@@ -70,7 +71,7 @@ using model_type = mae::autoencoder<config,
 
 TEST_CASE("a model is as wide at its end as a user's objective says") {
   model_type const model;
-  CHECK(model.sizes().target_width == 2);
+  CHECK(std::get<0>(model.sizes().heads).label_width() == 2);
   CHECK(model.layout().find("decoder_pred.weight").shape == std::vector<index_t>{2, 4});
   CHECK(model.layout().find("decoder_pred.bias").shape == std::vector<index_t>{2});
 }

@@ -14,12 +14,13 @@
 #include <mae/model/encoder.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/staging.hpp>
+#include <mae/op/add.hpp>
 #include <mae/op/attention.hpp>
 #include <mae/op/gelu.hpp>
 #include <mae/op/layer_norm.hpp>
 #include <mae/op/linear.hpp>
+#include <mae/op/patch_loss.hpp>
 #include <mae/op/set_zero.hpp>
-#include <mae/op/squared_error.hpp>
 #include <mae/op/tokens.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/optimizer/lion.hpp>
@@ -272,17 +273,25 @@ class backend_runner {
   }
 
   void run_loss() {
-    auto prediction = random(300, 48);
-    auto target = random(300, 48);
-    array<T> losses(1, 300);
+    using kind = mae::patch_loss::kind;
     array<double> total(1, 1);
-    mae::squared_error_forward(lane_, prediction.view(), target.view(), losses.values());
-    mae::add_losses(lane_, std::span<T const>(losses.values()), total.memory.data());
-    mae::add_losses(lane_, std::span<T const>(losses.values()), total.memory.data());
-    keep("losses", losses);
+    for (mae::patch_loss const& loss : {mae::patch_loss{},
+                                        mae::patch_loss{.of = kind::l1},
+                                        mae::patch_loss{.of = kind::smooth_l1, .beta = 0.6}}) {
+      std::string const name = "loss " + std::to_string(static_cast<int>(loss.of));
+      auto prediction = random(300, 48);
+      auto target = random(300, 48);
+      array<T> losses(1, 300);
+      mae::patch_loss_forward(lane_, loss, prediction.view(), target.view(), losses.values());
+      mae::add_losses(lane_, std::span<T const>(losses.values()), total.memory.data());
+      mae::add_losses(lane_, std::span<T const>(losses.values()), total.memory.data());
+      keep(name, losses);
+      mae::patch_loss_backward(lane_, loss, prediction.view(), target.view(), prediction.view());
+      keep(name + ", gradient", prediction);
+      mae::add_to(lane_, target.view(), prediction.view());
+      keep(name + ", added to", prediction);
+    }
     keep("summed losses", total);
-    mae::squared_error_backward(lane_, prediction.view(), target.view(), prediction.view());
-    keep("loss gradient", prediction);
   }
 
   /// A flat array of `layout`, zero between its tensors.

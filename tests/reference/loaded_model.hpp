@@ -7,12 +7,13 @@
 #include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/head/painter.hpp>
 #include <mae/mask/plan.hpp>
-#include <mae/model/network.hpp>
 #include <mae/network/layout.hpp>
+#include <mae/network/network_parts.hpp>
+#include <mae/network/network_pass.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/shard.hpp>
-#include <mae/network/weights.hpp>
 #include <mae/objective/objective.hpp>
 #include <mae/objective/pixels.hpp>
 #include <mae/op/linear.hpp>
@@ -29,10 +30,7 @@ namespace mae_test {
 using mae::matrix_view;
 
 inline mae::parameter_layout layout_of(mae::model_config const& config) {
-  mae::parameter_layout layout;
-  mae::add_encoder(layout, config);
-  mae::add_decoder(layout, config, config.patch_values());
-  return layout;
+  return mae::layout_of(mae::painter_parts(config, config.patch_values()));
 }
 
 /// A fixture's model with its parameters and its batch, computed in T: all models, whatever their
@@ -41,6 +39,7 @@ inline mae::parameter_layout layout_of(mae::model_config const& config) {
 template <class T>
 class loaded_model {
   using backend = mae::eigen_backend<T>;
+  using pass_type = mae::painter_network<backend>;
 
  public:
   explicit loaded_model(model_fixture const& file)
@@ -50,7 +49,7 @@ class loaded_model {
                mae::model_config const& config,
                mae::host_buffer<T> values)
       : file_(file),
-        sizes_{config, config.patch_values(), file.number("norm_epsilon")},
+        sizes_(mae::painter_parts(config, config.patch_values(), file.number("norm_epsilon"))),
         layout_(layout_of(config)),
         values_(std::move(values)),
         gradient_(layout_.size()),
@@ -96,26 +95,25 @@ class loaded_model {
   /// The sum of the targets' losses.
   double forward(std::vector<T> const& targets) {
     double sum = 0;
-    pass_.forward(operands(), shard_, patches_in_use(), view_of(targets), &sum);
+    pass_.forward(operands(), {shard_, patches_in_use(), {view_of(targets)}}, &sum);
     return sum;
   }
   /// (M, P), after forward.
   std::span<T const> prediction() const {
-    auto const view = pass_.prediction(shard_);
+    auto const view = pass_.template head<0>().prediction(shard_);
     return {view.data, static_cast<std::size_t>(view.size())};
   }
   /// Adds the gradient of that sum.
   void backward(std::vector<T> const& targets) {
     pass_.backward(operands(),
-                   shard_,
-                   view_of(targets),
-                   {mae::bind_encoder(layout_, config(), gradient_.data()),
-                    mae::bind_decoder(layout_, config(), gradient_.data())});
+                   {shard_, patches_in_use(), {view_of(targets)}},
+                   mae::bind_network(layout_, sizes_, gradient_.data()));
   }
 
   /// (R, D), after the encoder's norm.
   std::vector<T> latent() {
-    mae::encoder_inference<backend> encoder(backend_.make_lane(), sizes_);
+    mae::network_pass<backend> encoder(
+        backend_.make_lane(), {config(), sizes_.norm_epsilon}, mae::pass_kind::inference);
     auto const tokens = encoder.encode(operands().encoder, shard_, patches_in_use());
     return {tokens.data, tokens.data + tokens.size()};
   }
@@ -142,12 +140,9 @@ class loaded_model {
   }
 
   /// Of the values as they are now.
-  mae::network_operands<typename backend::lane> const& operands() {
+  typename pass_type::operands_type const& operands() {
     T const* const base = values_.data();
-    return prepared_.update(
-        config(),
-        {mae::bind_encoder(layout_, config(), base), mae::bind_decoder(layout_, config(), base)},
-        backend_);
+    return prepared_.update(sizes_, mae::bind_network(layout_, sizes_, base), backend_);
   }
   matrix_view<T const> patches_of(index_t first, index_t last) const {
     auto const* const begin = patches_.data() + first * config().image.values();
@@ -161,13 +156,13 @@ class loaded_model {
   }
 
   model_fixture const& file_;
-  mae::network_sizes sizes_;
+  typename pass_type::parts_type sizes_;
   mae::parameter_layout layout_;
   mae::host_buffer<T> values_;
   mae::host_buffer<T> gradient_;
   backend backend_{1};
-  mae::network_pass<backend> pass_;
-  mae::prepared_weights<backend> prepared_{mae::pass_kind::training};
+  pass_type pass_;
+  typename pass_type::prepared_type prepared_{mae::pass_kind::training};
   std::vector<T> patches_;  // (B N, P)
   mae::mask_plan plan_;
   mae::shard_rows shard_;

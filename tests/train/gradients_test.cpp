@@ -5,7 +5,7 @@
 #include <mae/core/views.hpp>
 #include <mae/data/channel_statistics.hpp>
 #include <mae/mask/random_ratio.hpp>
-#include <mae/model/network.hpp>
+#include <mae/network/network_pass.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/shard.hpp>
 #include <mae/network/weights.hpp>
@@ -60,18 +60,16 @@ class reference {
   void run_whole_batch() {
     mae::shard_rows shard;
     shard.assign(batch_.plan, 0, batch_.images());
-    mae::network_pass<backend_type> pass(
-        model_.backend().make_lane(), model_.sizes(), mae::pass_kind::training);
-    auto const targets = batch_.targets_of(0, batch_.images());
-    mae::prepared_weights<backend_type> prepared(mae::pass_kind::training);
-    auto const& operands = prepared.update(model_type::config, model_.weights(), model_.backend());
-    pass.forward(operands, shard, batch_.patches_of(0, batch_.images()), targets, &loss_);
+    using network = model_type::network_type;
+    network pass(model_.backend().make_lane(), model_.sizes(), mae::pass_kind::training);
+    network::prepared_type prepared(mae::pass_kind::training);
+    auto const& operands = prepared.update(model_.sizes(), model_.weights(), model_.backend());
+    network::input_type const in{
+        shard, batch_.patches_of(0, batch_.images()), {batch_.targets_of(0, batch_.images())}};
+    pass.forward(operands, in, &loss_);
     gradient_.resize(static_cast<std::size_t>(model_.layout().size()));
-    pass.backward(operands,
-                  shard,
-                  targets,
-                  {mae::bind_encoder(model_.layout(), model_type::config, gradient_.data()),
-                   mae::bind_decoder(model_.layout(), model_type::config, gradient_.data())});
+    pass.backward(
+        operands, in, mae::bind_network(model_.layout(), model_.sizes(), gradient_.data()));
   }
 
   model_type model_;
@@ -83,9 +81,9 @@ class reference {
   std::vector<float> gradient_;
 };
 
-mae::gradient_sum<backend_type> make_sum(reference const& expected,
-                                         mae::shard_schedule const& schedule,
-                                         int threads) {
+mae::gradient_sum<model_type::network_type> make_sum(reference const& expected,
+                                                     mae::shard_schedule const& schedule,
+                                                     int threads) {
   auto const& model = expected.model();
   return {model.sizes(),
           model.layout(),

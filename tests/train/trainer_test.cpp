@@ -29,6 +29,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace {
@@ -155,7 +156,7 @@ std::string refusal(bars const& dataset, mae::training_options const& options) {
 TEST_CASE("a user's dataset, mask and objective train") {
   bars const dataset;
   auto model = make_model();
-  CHECK(model.sizes().target_width == 1);
+  CHECK(std::get<0>(model.sizes().heads).label_width() == 1);
   mae::trainer trainer(
       model, dataset, {.batch_size = 25, .epochs = 200, .lr = 1e-2, .augment = {.crop_min = 1}});
   mae::step_report last;

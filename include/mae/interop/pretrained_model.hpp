@@ -5,6 +5,7 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/head/decoder.hpp>
 #include <mae/interop/naming.hpp>
 #include <mae/interop/preprocessing.hpp>
 #include <mae/io/description.hpp>

@@ -67,7 +67,7 @@ void put_values(Target& target, pretrained_model const& found, pretrained_parts 
   std::vector<T> values(present.size());
   target.backend().make_lane().download(present, std::span(values));
   for (auto const& tensor : target.layout().tensors()) {
-    if (tensor.segment == network_segment::decoder && parts == pretrained_parts::encoder) continue;
+    if (tensor.segment != encoder_segment && parts == pretrained_parts::encoder) continue;
     require_same_shape(found, tensor);
     std::ranges::transform(found.tensor(tensor.name),
                            values.begin() + tensor.offset,

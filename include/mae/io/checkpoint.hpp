@@ -192,7 +192,9 @@ resume_report load_training(std::string const& path, Trainer& training) {
                              .total_steps = training.total_steps(),
                              .previous_total_steps = read.count("total_steps"),
                              .knows_images = detail::check_images(path, file.metadata(), training)};
-  require_equal(path, file.metadata(), detail::resume_settings(training));
+  auto metadata = file.metadata();
+  metadata.try_emplace("loss", "squared");  // of older files there was no other
+  require_equal(path, metadata, detail::resume_settings(training));
   require_consistent(path, progress, report.previous_total_steps, training.steps_per_epoch());
   if (report.total_steps < report.previous_total_steps)
     throw config_error(

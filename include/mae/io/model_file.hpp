@@ -12,6 +12,7 @@
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encoder.hpp>
 #include <mae/network/staging.hpp>
+#include <mae/op/patch_loss.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -29,6 +30,19 @@ inline constexpr char const* model = "model";
 inline constexpr char const* training = "training";
 }  // namespace contents
 
+/// What a training minimises.
+inline settings_list describe(patch_loss const& loss) {
+  switch (loss.of) {
+    case patch_loss::kind::squared:
+      return {{"loss", "squared"}};
+    case patch_loss::kind::l1:
+      return {{"loss", "l1"}};
+    case patch_loss::kind::smooth_l1:
+      return {{"loss", "smooth_l1"}, {"loss_beta", decimal_text(loss.beta)}};
+  }
+  return {};
+}
+
 /// Everything that a model's file says about it: sizes, parts and pixel statistics.
 template <class Model>
 safetensors_metadata describe_model(Model const& model, char const* held) {
@@ -38,7 +52,8 @@ safetensors_metadata describe_model(Model const& model, char const* held) {
   for (auto const& list : {describe(model.sizes().config),
                            describe(model.statistics()),
                            settings_of("mask", model.mask()),
-                           settings_of("objective", model.objective())})
+                           settings_of("objective", model.objective()),
+                           describe(model.loss())})
     for (auto const& [name, value] : list) description[name] = value;
   return description;
 }

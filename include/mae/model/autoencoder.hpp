@@ -6,16 +6,18 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/head/painter.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/mask/uniform.hpp>
-#include <mae/model/network.hpp>
 #include <mae/model/reconstruction.hpp>
 #include <mae/network/layout.hpp>
+#include <mae/network/network_parts.hpp>
 #include <mae/network/parameters.hpp>
 #include <mae/network/weights.hpp>
 #include <mae/objective/objective.hpp>
 #include <mae/objective/pixels.hpp>
+#include <mae/op/patch_loss.hpp>
 
 #include <cstdint>
 #include <span>
@@ -34,6 +36,7 @@ struct autoencoder_parts {
   B backend = B{};
   double norm_epsilon = 1e-6;
   linear_start linears = linear_start::xavier;
+  patch_loss loss = {};
 };
 
 /// An autoencoder whose sizes are values of the object: what `autoencoder` of any configuration is
@@ -46,6 +49,7 @@ class sized_autoencoder {
   using backend_type = B;
   using objective_type = Target;
   using scalar = typename B::scalar;
+  using network_type = painter_network<B>;
 
   using parts = autoencoder_parts<Mask, B, Target>;
 
@@ -62,8 +66,9 @@ class sized_autoencoder {
   void set_parameters(std::span<scalar const> values) {
     parameters_.assign(parts_.backend, values);
   }
-  network_weights<scalar const> const& weights() const { return values_; }
-  network_sizes const& sizes() const { return sizes_; }
+  typename network_type::values_type const& weights() const { return values_; }
+  typename network_type::parts_type const& sizes() const { return sizes_; }
+  patch_loss const& loss() const { return parts_.loss; }
   /// Of every layer norm: that of a file which was trained with another. Throws config_error unless
   /// positive and finite.
   void set_norm_epsilon(double epsilon) { sizes_.norm_epsilon = checked_norm_epsilon(epsilon); }
@@ -93,27 +98,18 @@ class sized_autoencoder {
  protected:
   sized_autoencoder(model_config const& checked, parts made_of)
       : parts_(std::move(made_of)),
-        sizes_{checked,
-               parts_.objective.target_width(checked),
-               checked_norm_epsilon(parts_.norm_epsilon)},
+        sizes_(painter_parts(
+            checked, parts_.objective.target_width(checked), parts_.norm_epsilon, parts_.loss)),
         parameters_(layout_of(sizes_, parts_.linears)),
-        values_{bind_encoder<scalar const>(layout(), checked, parameters_.values().data()),
-                bind_decoder<scalar const>(layout(), checked, parameters_.values().data())} {
+        values_(bind_network<scalar const>(layout(), sizes_, parameters_.values().data())) {
     parameters_.initialise(parts_.backend, checked, parts_.seed);
   }
 
  private:
-  static parameter_layout layout_of(network_sizes const& sizes, linear_start linears) {
-    parameter_layout layout(linears);
-    add_encoder(layout, sizes.config);
-    add_decoder(layout, sizes.config, sizes.target_width);
-    return layout;
-  }
-
   parts parts_;
-  network_sizes sizes_;
+  typename network_type::parts_type sizes_;
   parameter_block<B> parameters_;
-  network_weights<scalar const> values_;
+  typename network_type::values_type values_;
   pixel_statistics statistics_;
 };
 

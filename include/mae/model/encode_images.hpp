@@ -6,11 +6,12 @@
 #include <mae/data/dataset.hpp>
 #include <mae/data/normalise.hpp>
 #include <mae/mask/plan.hpp>
-#include <mae/model/network.hpp>
 #include <mae/model/pooling.hpp>
-#include <mae/model/worker_pass.hpp>
+#include <mae/network/network_parts.hpp>
+#include <mae/network/network_pass.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/staging.hpp>
+#include <mae/network/worker_pass.hpp>
 #include <mae/patch/patchify.hpp>
 
 #include <algorithm>
@@ -49,13 +50,13 @@ class image_encoder {
  public:
   image_encoder(B const& backend,
                 typename B::lane lane,
-                network_sizes const& sizes,
+                network_parts<> const& parts,
                 norm_place norm,
                 index_t per_shard)
       : backend_(backend),
-        config_(sizes.config),
+        config_(parts.config),
         norm_(norm),
-        pass_(std::move(lane), sizes),
+        pass_(std::move(lane), parts, pass_kind::inference),
         patches_(static_cast<std::size_t>(config_.image.values() * per_shard)),
         helpers_(static_cast<std::size_t>(backend.num_helpers())) {
     for (auto& helper : helpers_)
@@ -113,7 +114,7 @@ class image_encoder {
   B const& backend_;
   model_config config_;
   norm_place norm_;
-  worker_pass<encoder_inference<B>> pass_;
+  worker_pass<network_pass<B>> pass_;
   std::vector<T> patches_;  // the shard's (images * N, P)
   std::vector<scratch> helpers_;
 };
@@ -127,22 +128,22 @@ class image_encoder {
 /// the network is compiled once for all that is encoded with it.
 template <Backend B>
 void encode_images(B const& backend,
-                   network_sizes const& sizes,
+                   network_parts<> const& parts,
                    norm_place norm,
                    encoder_operands<typename B::lane> const& weights,
                    pixel_statistics const& statistics,
                    index_t images,
                    read_image const& read,
                    take_tokens<typename B::scalar> const& take) {
-  index_t const per_shard = std::min(images, B::shards.images_of(sizes.config.num_patches() + 1));
+  index_t const per_shard = std::min(images, B::shards.images_of(parts.config.num_patches() + 1));
   if (images == 0) return;
   index_t const shards = ceil_div(images, per_shard);
   bool const as_team = 2 * shards <= backend.num_workers();
   std::vector<std::unique_ptr<detail::image_encoder<B>>> workers;
   for (int i = 0; i < (as_team ? 1 : backend.num_workers()); ++i)
     workers.push_back(std::make_unique<detail::image_encoder<B>>(
-        backend, as_team ? backend.make_team_lane() : backend.make_lane(), sizes, norm, per_shard));
-  mask_plan const plan = mask_plan::all_visible(per_shard, sizes.config.num_patches());
+        backend, as_team ? backend.make_team_lane() : backend.make_lane(), parts, norm, per_shard));
+  mask_plan const plan = mask_plan::all_visible(per_shard, parts.config.num_patches());
   auto const encode = [&](index_t shard, int worker) {
     index_t const first = shard * per_shard;
     workers[static_cast<std::size_t>(worker)]->encode(

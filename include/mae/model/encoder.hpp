@@ -11,9 +11,9 @@
 #include <mae/mask/policy.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encode_images.hpp>
-#include <mae/model/network.hpp>
 #include <mae/model/pooling.hpp>
 #include <mae/network/layout.hpp>
+#include <mae/network/network_parts.hpp>
 #include <mae/network/parameters.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/staging.hpp>
@@ -41,9 +41,9 @@ class sized_encoder {
   using backend_type = B;
 
   B const& backend() const { return backend_; }
-  double norm_epsilon() const { return norm_epsilon_; }
+  double norm_epsilon() const { return parts_.norm_epsilon; }
   /// Throws config_error unless positive and finite.
-  void set_norm_epsilon(double epsilon) { norm_epsilon_ = checked_norm_epsilon(epsilon); }
+  void set_norm_epsilon(double epsilon) { parts_.norm_epsilon = checked_norm_epsilon(epsilon); }
   norm_place final_norm() const { return final_norm_; }
   void set_final_norm(norm_place place) { final_norm_ = place; }
   parameter_layout const& layout() const { return parameters_.layout(); }
@@ -60,23 +60,23 @@ class sized_encoder {
   pixel_statistics const& statistics() const { return statistics_; }
   /// Throws config_error for statistics of other channels, and where normalising by them cannot be.
   void set_statistics(pixel_statistics statistics) {
-    require_valid(statistics, config_.image.channels);
+    require_valid(statistics, parts_.config.image.channels);
     statistics_ = std::move(statistics);
   }
 
-  model_config const& sizes() const { return config_; }
+  model_config const& sizes() const { return parts_.config; }
   /// N + 1, the tokens of an image.
-  index_t num_tokens() const { return config_.num_patches() + 1; }
+  index_t num_tokens() const { return parts_.config.num_patches() + 1; }
   /// The number of values of a feature.
   index_t feature_width(pooling pool) const {
-    return pool == pooling::both ? 2 * config_.encoder.width : config_.encoder.width;
+    return pool == pooling::both ? 2 * parts_.config.encoder.width : parts_.config.encoder.width;
   }
 
   /// All tokens of images (n, H, W, C) in scaled units ([0, 1] for 8-bit images): (n, N + 1, D),
   /// the class token first; after the final norm, unless that is of what is pooled. Throws
   /// config_error when `images` is no whole number of images.
   std::vector<scalar> tokens(std::span<float const> images) const {
-    index_t const size = num_tokens() * config_.encoder.width;
+    index_t const size = num_tokens() * parts_.config.encoder.width;
     std::vector<scalar> all(static_cast<std::size_t>(count(images) * size));
     encode(count(images), read_from(images), [&](index_t image, matrix_view<scalar const> rows) {
       std::copy_n(rows.data, rows.size(), all.data() + image * size);
@@ -92,31 +92,24 @@ class sized_encoder {
   /// One feature for each image of a dataset.
   template <Dataset D>
   std::vector<scalar> features(D const& dataset, pooling pool) const {
-    if (dataset.extent() != config_.image)
+    if (dataset.extent() != parts_.config.image)
       throw config_error("the dataset's images have another extent than the encoder's");
     return pooled_features(dataset.size(), reader_of(dataset), pool);
   }
 
  protected:
   sized_encoder(model_config const& checked, std::uint64_t seed, B backend, double norm_epsilon)
-      : config_(checked),
+      : parts_{checked, checked_norm_epsilon(norm_epsilon)},
         backend_(std::move(backend)),
-        norm_epsilon_(checked_norm_epsilon(norm_epsilon)),
-        parameters_(layout_of(checked)),
-        weights_(bind_encoder<scalar const>(layout(), checked, parameters_.values().data())) {
+        parameters_(layout_of(parts_)),
+        weights_(bind_network<scalar const>(layout(), parts_, parameters_.values().data())) {
     parameters_.initialise(backend_, checked, seed);
   }
 
  private:
-  static parameter_layout layout_of(model_config const& checked) {
-    parameter_layout layout;
-    add_encoder(layout, checked);
-    return layout;
-  }
-
   index_t count(std::span<float const> images) const {
     auto const values = static_cast<index_t>(images.size());
-    index_t const each = config_.image.values();
+    index_t const each = parts_.config.image.values();
     if (values % each != 0)
       throw config_error(std::to_string(values) + " values are no whole number of images of " +
                          std::to_string(each) + " values");
@@ -144,7 +137,7 @@ class sized_encoder {
   void normalise_pooled(std::vector<scalar>& features) const {
     host_values<B> const values(backend_, parameters_.values());
     std::span<scalar const> const all = values.span();
-    index_t const width = config_.encoder.width;
+    index_t const width = parts_.config.encoder.width;
     auto const of = [&](char const* name) {
       return all.subspan(static_cast<std::size_t>(layout().find(name).offset),
                          static_cast<std::size_t>(width));
@@ -152,18 +145,12 @@ class sized_encoder {
     normalise_rows<scalar>({features.data(), std::ssize(features) / width, width},
                            of("norm.weight"),
                            of("norm.bias"),
-                           norm_epsilon_);
+                           parts_.norm_epsilon);
   }
 
   void encode(index_t images, read_image const& read, take_tokens<scalar> const& take) const {
-    encode_images<B>(backend_,
-                     {config_, 0, norm_epsilon_},
-                     final_norm_,
-                     current_operands(),
-                     statistics_,
-                     images,
-                     read,
-                     take);
+    encode_images<B>(
+        backend_, parts_, final_norm_, current_operands(), statistics_, images, read, take);
   }
 
   /// The weights as products read them, made at the first use after a change.
@@ -177,17 +164,16 @@ class sized_encoder {
   encoder_operands<typename B::lane> const& current_operands() const {
     std::lock_guard const lock(cache_->mutex);
     if (!cache_->is_current)
-      cache_->operands = &cache_->weights.update(config_, weights_, backend_);
+      cache_->operands = &cache_->weights.update(parts_, weights_, backend_).encoder;
     cache_->is_current = true;
     return *cache_->operands;
   }
 
-  model_config config_;
+  network_parts<> parts_;
   B backend_;
-  double norm_epsilon_;
   norm_place final_norm_ = norm_place::tokens;
   parameter_block<B> parameters_;
-  encoder_weights<scalar const> weights_;
+  network_weights<scalar const> weights_;
   std::unique_ptr<operand_cache> cache_ = std::make_unique<operand_cache>();
   pixel_statistics statistics_;
 };

@@ -5,11 +5,12 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/head/painter.hpp>
 #include <mae/mask/plan.hpp>
-#include <mae/model/network.hpp>
-#include <mae/model/worker_pass.hpp>
+#include <mae/network/network_pass.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/shard.hpp>
+#include <mae/network/worker_pass.hpp>
 #include <mae/objective/objective.hpp>
 #include <mae/patch/patchify.hpp>
 
@@ -17,6 +18,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace mae {
@@ -64,57 +66,60 @@ std::vector<T> patches_of(model_config const& config, std::span<float const> ima
 template <Backend B>
 class image_passes {
   using T = typename B::scalar;
-  using pass_type = worker_pass<network_pass<B>>;
+  using network = painter_network<B>;
 
  public:
   image_passes(B const& backend,
-               network_sizes const& sizes,
+               network_parts<painter> const& parts,
                std::span<float const> images,
                mask_plan const& plan)
-      : sizes_(sizes),
+      : parts_(parts),
         images_(images),
         plan_(plan),
         passes_(std::min<index_t>(backend.num_workers(), plan.images()),
                 backend,
-                sizes,
+                parts,
                 pass_kind::inference) {}
 
   /// Sums over the targets of image `number`: the losses of the prediction and of predicting zero.
   /// `prediction` (targets, target width), written.
   template <Objective O>
-  image_losses predict(network_operands<typename B::lane> const& weights,
+  image_losses predict(typename painter_network<B>::operands_type const& weights,
                        O const& objective,
                        index_t number,
                        int worker,
                        T* prediction) const {
-    auto const values = patches_of<T>(sizes_.config, image(number));
+    auto const values = patches_of<T>(parts_.config, image(number));
     auto const patches = matrix_of(values);
     auto const wanted = plan_.target(number);
     index_t const count = std::ssize(wanted);
-    std::vector<T> asked(static_cast<std::size_t>(count * sizes_.target_width));
-    matrix_view<T> const targets(asked.data(), count, sizes_.target_width);
-    objective.target(sizes_.config, patches, wanted, targets);
+    std::vector<T> asked(static_cast<std::size_t>(count * target_width()));
+    matrix_view<T> const targets(asked.data(), count, target_width());
+    objective.target(parts_.config, patches, wanted, targets);
     auto& pass = passes_[worker];
-    auto const in = pass.bring(plan_, number, number + 1, patches, targets);
-    image_losses const sums{.loss = pass.loss(weights, in),
-                            .zero = loss_of_zero(matrix_view<T const>(targets))};
-    copy_prediction(pass, pass.network().prediction(in.shard), prediction);
+    auto const in = pass.bring(plan_, number, number + 1, patches, {targets});
+    image_losses const sums{
+        .loss = pass.loss(weights, in),
+        .zero = loss_of_zero(std::get<0>(parts_.heads).loss, matrix_view<T const>(targets))};
+    copy_prediction(pass, pass.network().template head<0>().prediction(in.shard), prediction);
     return sums;
   }
 
   /// Puts what is predicted for image `number` into `painting` (H, W, C).
   template <Objective O>
-  void paint(network_operands<typename B::lane> const& weights,
+  void paint(typename painter_network<B>::operands_type const& weights,
              O const& objective,
              index_t number,
              int worker,
              std::span<float> painting) const {
-    auto const values = patches_of<T>(sizes_.config, image(number));
+    auto const values = patches_of<T>(parts_.config, image(number));
     auto const patches = matrix_of(values);
     auto& pass = passes_[worker];
     auto const in =
         pass.bring(plan_, number, number + 1, patches, {}, predicted_patches::all_present);
-    auto const prediction = pass.network().reconstruct(weights, in.shard, in.patches);
+    pass.network().encode(weights.encoder, in.shard, in.patches);
+    auto const prediction = pass.network().template head<0>().predict(
+        pass.network().input_of(in.shard), std::get<0>(weights.heads));
     std::vector<T> copy(static_cast<std::size_t>(prediction.size()));
     copy_prediction(pass, prediction, copy.data());
     matrix_view<T> const predicted(copy.data(), prediction.rows, prediction.cols);
@@ -128,27 +133,30 @@ class image_passes {
                      predicted.row(static_cast<index_t>(r)).end(),
                      view.row(rows[r]).begin(),
                      [](T value) { return static_cast<float>(value); });
-    unpatchify(view, sizes_.config.image, sizes_.config.patch, painting);
+    unpatchify(view, parts_.config.image, parts_.config.patch, painting);
   }
 
  private:
-  static void copy_prediction(pass_type const& pass, matrix_view<T const> prediction, T* to) {
+  static void copy_prediction(worker_pass<network> const& pass,
+                              matrix_view<T const> prediction,
+                              T* to) {
     auto const size = static_cast<std::size_t>(prediction.size());
     pass.lane().download(std::span(prediction.data, size), std::span(to, size));
   }
+  index_t target_width() const { return std::get<0>(parts_.heads).label_width(); }
   std::span<float const> image(index_t number) const {
-    auto const values = static_cast<std::size_t>(sizes_.config.image.values());
+    auto const values = static_cast<std::size_t>(parts_.config.image.values());
     return images_.subspan(static_cast<std::size_t>(number) * values, values);
   }
   /// An image's patches (N, P).
   matrix_view<T const> matrix_of(std::vector<T> const& values) const {
-    return {values.data(), sizes_.config.num_patches(), sizes_.config.patch_values()};
+    return {values.data(), parts_.config.num_patches(), parts_.config.patch_values()};
   }
 
-  network_sizes const& sizes_;
+  network_parts<painter> const& parts_;
   std::span<float const> images_;
   mask_plan const& plan_;
-  worker_passes<network_pass<B>> passes_;
+  worker_passes<network> passes_;
 };
 
 }  // namespace detail
@@ -158,30 +166,28 @@ class image_passes {
 /// mean loss is no number.
 template <Backend B, Objective O, class T = typename B::scalar>
 forward_result<T> forward_images(B const& backend,
-                                 network_sizes const& sizes,
-                                 network_weights<T const> const& weights,
+                                 network_parts<painter> const& parts,
+                                 network_weights<T const, painter> const& weights,
                                  O const& objective,
                                  std::span<float const> images,
                                  mask_plan const& plan) {
-  detail::check_images(sizes.config, images.size(), plan);
+  detail::check_images(parts.config, images.size(), plan);
   std::vector<index_t> offsets;
   plan.target_offsets(offsets);
   if (offsets.back() == 0)
     throw config_error("the mask plan has no patch to predict, so that there is no loss");
-  forward_result<T> result{.targets = offsets.back(), .target_width = sizes.target_width};
-  result.prediction.resize(static_cast<std::size_t>(result.targets * sizes.target_width));
+  index_t const target_width = std::get<0>(parts.heads).label_width();
+  forward_result<T> result{.targets = offsets.back(), .target_width = target_width};
+  result.prediction.resize(static_cast<std::size_t>(result.targets * target_width));
 
-  prepared_weights<B> prepared(pass_kind::inference);
-  auto const& operands = prepared.update(sizes.config, weights, backend);
+  prepared_weights<B, painter> prepared(pass_kind::inference);
+  auto const& operands = prepared.update(parts, weights, backend);
   std::vector<detail::image_losses> losses(static_cast<std::size_t>(plan.images()));
-  detail::image_passes<B> const passes(backend, sizes, images, plan);
+  detail::image_passes<B> const passes(backend, parts, images, plan);
   backend.for_lanes(plan.images(), [&](index_t i, int worker) {
     auto const at = static_cast<std::size_t>(i);
-    losses[at] = passes.predict(operands,
-                                objective,
-                                i,
-                                worker,
-                                result.prediction.data() + offsets[at] * sizes.target_width);
+    losses[at] = passes.predict(
+        operands, objective, i, worker, result.prediction.data() + offsets[at] * target_width);
   });
   for (auto const& [loss, zero] : losses) {
     result.loss += loss / static_cast<double>(result.targets);
@@ -194,17 +200,17 @@ forward_result<T> forward_images(B const& backend,
 /// `images` (B, H, W, C), normalised; absent patches stay as they are.
 template <Backend B, Objective O, class T = typename B::scalar>
 std::vector<float> reconstruct_images(B const& backend,
-                                      network_sizes const& sizes,
-                                      network_weights<T const> const& weights,
+                                      network_parts<painter> const& parts,
+                                      network_weights<T const, painter> const& weights,
                                       O const& objective,
                                       std::span<float const> images,
                                       mask_plan const& plan) {
-  detail::check_images(sizes.config, images.size(), plan);
-  auto const values = static_cast<std::size_t>(sizes.config.image.values());
-  prepared_weights<B> prepared(pass_kind::inference);
-  auto const& operands = prepared.update(sizes.config, weights, backend);
+  detail::check_images(parts.config, images.size(), plan);
+  auto const values = static_cast<std::size_t>(parts.config.image.values());
+  prepared_weights<B, painter> prepared(pass_kind::inference);
+  auto const& operands = prepared.update(parts, weights, backend);
   std::vector<float> painted(images.size());
-  detail::image_passes<B> const passes(backend, sizes, images, plan);
+  detail::image_passes<B> const passes(backend, parts, images, plan);
   backend.for_lanes(plan.images(), [&](index_t i, int worker) {
     passes.paint(operands,
                  objective,

@@ -59,4 +59,16 @@ struct shard_capacity {
   friend bool operator==(shard_capacity const&, shard_capacity const&) = default;
 };
 
+/// The largest of a part's products, for whose room a lane is asked before the first.
+struct product_extents {
+  index_t width = 0;  // of depth and columns
+  index_t rows = 0;
+  index_t tokens = 0;  // of attention's longest sequence
+
+  product_extents larger(product_extents const& other) const {
+    return {
+        std::max(width, other.width), std::max(rows, other.rows), std::max(tokens, other.tokens)};
+  }
+};
+
 }  // namespace mae

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,9 +17,6 @@ namespace mae {
 
 /// Parameters are trained. Buffers are stored and loaded like them, but no gradient reaches them.
 enum class tensor_kind { parameter, buffer };
-
-/// The part of a network that a tensor belongs to.
-enum class network_segment { encoder, decoder };
 
 /// How linear layers and the patch projection begin.
 enum class linear_start {
@@ -52,7 +50,7 @@ struct tensor_spec {
   std::vector<index_t> shape = {};  // as it lies in memory, row-major
   index_t offset = 0;               // in elements; a multiple of tensor_alignment
   tensor_kind kind = tensor_kind::parameter;
-  network_segment segment = network_segment::encoder;
+  std::string_view segment = encoder_segment;  // the part of a network that it belongs to
   initialiser start = {};
   bool decays = false;  // takes part in weight decay: the official rule is 2 or more dimensions
   /// A patch projection [D, p, p, C]: files hold [D, C, p, p], as a convolution does.
@@ -90,8 +88,8 @@ class parameter_layout {
     throw config_error("the model has no tensor named " + name);
   }
 
-  /// What the members below add from here on belongs to this part.
-  void begin(network_segment segment) { segment_ = segment; }
+  /// What the members below add from here on belongs to this part, whose name is a constant.
+  void begin(std::string_view segment) { segment_ = segment; }
   void add(tensor_spec tensor) {
     tensor.offset = size_;
     size_ = round_up(size_ + tensor.size(), tensor_alignment);
@@ -151,7 +149,7 @@ class parameter_layout {
   }
 
   linear_start start_ = linear_start::xavier;
-  network_segment segment_ = network_segment::encoder;
+  std::string_view segment_ = encoder_segment;
   std::vector<tensor_spec> tensors_;
   index_t size_ = 0;
 };
@@ -163,6 +161,7 @@ class table_walk {
  public:
   explicit table_walk(parameter_layout& layout) : layout_(layout) {}
 
+  void begin(std::string_view segment) { layout_.begin(segment); }
   void enter(char const* stack, index_t block) { prefix_ = block_prefix(stack, block); }
   void leave() { prefix_.clear(); }
   void norm(char const* name, index_t width) { layout_.add_norm(prefix_ + name, width); }
@@ -186,18 +185,9 @@ class table_walk {
 
 /// Adds the encoder's segment, under the names of the official code and of timm.
 inline void add_encoder(parameter_layout& layout, model_config const& config) {
-  layout.begin(network_segment::encoder);
+  layout.begin(encoder_segment);
   detail::table_walk at(layout);
   walk_encoder(at, config);
-}
-
-/// Adds the decoder's segment; `target_width` is the number of values predicted for a patch.
-inline void add_decoder(parameter_layout& layout,
-                        model_config const& config,
-                        index_t target_width) {
-  layout.begin(network_segment::decoder);
-  detail::table_walk at(layout);
-  walk_decoder(at, config, target_width);
 }
 
 }  // namespace mae

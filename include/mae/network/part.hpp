@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // The tensors of each part of a network, said once, in the order of files. A walk tells `at` each
@@ -12,7 +13,8 @@
 // stands for it: the table of tensors is a walk without objects, views into a flat array are one of
 // a single object, packing is one from weights to operands.
 //
-// `at` has enter(stack, block) and leave() around each block, and for what a part consists of
+// `at` has begin(segment) before each part, enter(stack, block) and leave() around each block, and
+// for what a part consists of
 //   norm(name, width, of...)                     weight and bias (width)
 //   linear(name, out, in, of...)                 weight (out, in), bias (out)
 //   token(name, width, of...)                    (1, 1, width), learned
@@ -25,6 +27,9 @@ namespace mae {
 inline std::string block_prefix(char const* stack, index_t block) {
   return stack + std::to_string(block) + ".";
 }
+
+/// The segment of a table of tensors that is the encoder's; a head's has the head's name.
+inline constexpr std::string_view encoder_segment = "encoder";
 
 /// A pre-norm transformer block (Dosovitskiy et al. 2020, arXiv 2010.11929).
 template <class Walk, class... Blocks>
@@ -70,27 +75,13 @@ constexpr void walk_encoder(Walk& at, model_config const& config, Encoders&... o
   at.norm("norm", width, of.norm...);
 }
 
-/// The decoder's part; `target_width` is the number of values predicted for a patch.
-template <class Walk, class... Decoders>
-constexpr void walk_decoder(Walk& at,
-                            model_config const& config,
-                            index_t target_width,
-                            Decoders&... of) {
-  index_t const width = config.decoder.width;
-  at.linear("decoder_embed", width, config.encoder.width, of.embed...);
-  at.token("mask_token", width, of.mask_token...);
-  at.positions("decoder_pos_embed", config.num_patches(), width, of.positions...);
-  walk_blocks(at, "decoder_blocks.", config.decoder, of.blocks...);
-  at.norm("decoder_norm", width, of.norm...);
-  at.linear("decoder_pred", target_width, width, of.head...);
-}
-
 namespace detail {
 
 /// Counts the values of the tensors that it is told of.
 struct value_count {
   index_t values = 0;
 
+  constexpr void begin(std::string_view /*segment*/) {}
   constexpr void enter(char const* /*stack*/, index_t /*block*/) {}
   constexpr void leave() {}
   constexpr void norm(char const* /*name*/, index_t width) { values += 2 * width; }
@@ -110,15 +101,6 @@ struct value_count {
 constexpr index_t encoder_parameter_count(model_config const& config) {
   detail::value_count count;
   walk_encoder(count, config);
-  return count.values;
-}
-
-/// The values in encoder and decoder, tables of positions included, as the official code counts
-/// them: 111,907,840 for ViT-B.
-constexpr index_t parameter_count(model_config const& config, index_t target_width) {
-  detail::value_count count;
-  walk_encoder(count, config);
-  walk_decoder(count, config, target_width);
   return count.values;
 }
 

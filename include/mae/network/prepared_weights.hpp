@@ -4,15 +4,17 @@
 #include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/network/network_parts.hpp>
 #include <mae/network/part.hpp>
 #include <mae/network/weights.hpp>
 #include <mae/op/layer_norm.hpp>
 #include <mae/op/linear.hpp>
 
-#include <array>
 #include <cstddef>
 #include <iterator>
 #include <span>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mae {
@@ -21,69 +23,29 @@ template <Lane L>
 using block_operands = block_weights<scalar_of<L> const, linear_operands<L>>;
 template <Lane L>
 using encoder_operands = encoder_weights<scalar_of<L> const, linear_operands<L>>;
-template <Lane L>
-using decoder_operands = decoder_weights<scalar_of<L> const, linear_operands<L>>;
-template <Lane L>
-using network_operands = network_weights<scalar_of<L> const, linear_operands<L>>;
 
 /// What a pass is for: inference keeps one block's activations and uses them for every block.
 enum class pass_kind { training, inference };
 
-/// The weights of a network's linear layers, packed as products read them: W^T for the forward pass
-/// and, for training, W for the backward pass. Reads each weight matrix once an update, all cores
-/// at once.
+namespace detail {
+
+/// Linear layers' weights packed in one block of memory: all that does not depend on which heads a
+/// network has, so that it is compiled once a backend.
 template <Backend B>
-class prepared_weights {
+class packed_layers {
   using L = typename B::lane;
   using T = typename B::scalar;
   using cell = typename L::cell;
   using cell_buffer = typename B::template buffer_of<cell>;
 
- public:
-  explicit prepared_weights(pass_kind kind) : kind_(kind) {}
-
-  /// Packs the values as they are now. What it returns stays valid until the next call; it
-  /// allocates only for other tensors than the last time, which must not lie in the same memory.
-  network_operands<L> const& update(model_config const& config,
-                                    network_weights<T const> const& weights,
-                                    B const& backend) {
-    return update(config, weights.encoder, &weights.decoder, backend);
-  }
-  /// The same for an encoder alone.
-  encoder_operands<L> const& update(model_config const& config,
-                                    encoder_weights<T const> const& weights,
-                                    B const& backend) {
-    return update(config, weights, nullptr, backend).encoder;
-  }
-
- private:
   struct layer {
     matrix_view<T const> weight;
     cell* forward;
     cell* backward;  // none for inference
   };
 
-  network_operands<L> const& update(model_config const& config,
-                                    encoder_weights<T const> const& encoder,
-                                    decoder_weights<T const> const* decoder,
-                                    B const& backend) {
-    if (tensors_of(encoder, decoder) != bound_to_) bind(config, encoder, decoder);
-    backend.for_lanes(std::ssize(layers_), [&](index_t i, int /*worker*/) {
-      auto const& mine = layers_[static_cast<std::size_t>(i)];
-      L const lane = backend.make_lane();
-      lane.pack_transposed(mine.weight, mine.forward);
-      if (mine.backward != nullptr) lane.pack(mine.weight, mine.backward);
-    });
-    return operands_;
-  }
-
-  /// Where an encoder's and a decoder's tensors begin: another model has others.
-  using tensor_places = std::array<T const*, 2>;
-  static tensor_places tensors_of(encoder_weights<T const> const& encoder,
-                                  decoder_weights<T const> const* decoder) {
-    return {encoder.patch_embed.weight.data,
-            decoder == nullptr ? nullptr : decoder->embed.weight.data};
-  }
+ public:
+  explicit packed_layers(pass_kind kind) : kind_(kind) {}
 
   /// Sees each layer's weights where they will be packed, and the rest as it is. Without memory it
   /// only counts the cells.
@@ -91,6 +53,7 @@ class prepared_weights {
    public:
     packing_walk(pass_kind kind, cell* memory) : kind_(kind), memory_(memory) {}
 
+    void begin(std::string_view /*segment*/) {}
     void enter(char const* /*stack*/, index_t /*block*/) {}
     void leave() {}
     void norm(char const* /*name*/,
@@ -146,29 +109,67 @@ class prepared_weights {
     cell* memory_;
   };
 
-  /// Counts the cells of all layers, then places them.
-  void bind(model_config const& config,
-            encoder_weights<T const> const& encoder,
-            decoder_weights<T const> const* decoder) {
-    bound_to_ = {};
-    operands_ = {};
-    auto const walk = [&](packing_walk at) {
-      walk_encoder(at, config, encoder, operands_.encoder);
-      if (decoder != nullptr)
-        walk_decoder(at, config, std::ssize(decoder->head.bias), *decoder, operands_.decoder);
-      return at;
-    };
+  /// Places what walk(packing_walk&) tells of, once to count the cells and once to see them.
+  template <class Walk>
+  void place(Walk const& walk) {
     memory_ = {};
-    memory_ = cell_buffer(walk({kind_, nullptr}).used);
-    layers_ = walk({kind_, memory_.data()}).layers;
-    bound_to_ = tensors_of(encoder, decoder);
+    packing_walk count(kind_, nullptr);
+    walk(count);
+    memory_ = cell_buffer(count.used);
+    packing_walk at(kind_, memory_.data());
+    walk(at);
+    layers_ = std::move(at.layers);
   }
 
+  /// Packs the values as they are now, all cores at once.
+  void pack(B const& backend) const {
+    backend.for_lanes(std::ssize(layers_), [&](index_t i, int /*worker*/) {
+      auto const& mine = layers_[static_cast<std::size_t>(i)];
+      L const lane = backend.make_lane();
+      lane.pack_transposed(mine.weight, mine.forward);
+      if (mine.backward != nullptr) lane.pack(mine.weight, mine.backward);
+    });
+  }
+
+ private:
   pass_kind kind_;
-  tensor_places bound_to_{};
   cell_buffer memory_;
   std::vector<layer> layers_;
-  network_operands<L> operands_;
+};
+
+}  // namespace detail
+
+/// The weights of a network's linear layers, packed as products read them: W^T for the forward pass
+/// and, for training, W for the backward pass. Reads each weight matrix once an update, all cores
+/// at once.
+template <Backend B, class... Heads>
+class prepared_weights {
+  using L = typename B::lane;
+  using T = typename B::scalar;
+
+ public:
+  explicit prepared_weights(pass_kind kind) : layers_(kind) {}
+
+  /// Packs the values as they are now. What it returns stays valid until the next call; it
+  /// allocates only for other tensors than the last time, which must not lie in the same memory.
+  network_operands<L, Heads...> const& update(network_parts<Heads...> const& parts,
+                                              network_weights<T const, Heads...> const& weights,
+                                              B const& backend) {
+    auto const* const place = weights.encoder.patch_embed.weight.data;
+    if (place != bound_to_) {
+      bound_to_ = nullptr;
+      operands_ = {};
+      layers_.place([&](auto& at) { parts.walk(at, weights, operands_); });
+      bound_to_ = place;
+    }
+    layers_.pack(backend);
+    return operands_;
+  }
+
+ private:
+  T const* bound_to_ = nullptr;  // another model's tensors begin elsewhere
+  detail::packed_layers<B> layers_;
+  network_operands<L, Heads...> operands_;
 };
 
 }  // namespace mae

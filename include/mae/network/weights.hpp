@@ -10,6 +10,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -36,23 +37,6 @@ struct encoder_weights {
   norm_weights<T> norm;
 };
 
-template <class T, class Linear = linear_weights<T>>
-struct decoder_weights {
-  Linear embed;              // (d, D)
-  std::span<T> mask_token;   // (d)
-  matrix_view<T> positions;  // (N + 1, d)
-  std::vector<block_weights<T, Linear>> blocks;
-  norm_weights<T> norm;
-  Linear head;  // (target width, d)
-};
-
-/// Views of all of a model's tensors: of values (T const) or of gradients (T).
-template <class T, class Linear = linear_weights<T>>
-struct network_weights {
-  encoder_weights<T, Linear> encoder;
-  decoder_weights<T, Linear> decoder;
-};
-
 /// Finds tensors by name in a flat array that has the given layout, and sees them in a walk's
 /// object.
 template <class T>
@@ -65,6 +49,7 @@ class tensor_binder {
     return {base_ + tensor.offset, static_cast<std::size_t>(tensor.size())};
   }
 
+  void begin(std::string_view /*segment*/) {}
   void enter(char const* stack, index_t block) { prefix_ = block_prefix(stack, block); }
   void leave() { prefix_.clear(); }
   void norm(char const* name, index_t /*width*/, norm_weights<T>& of) const {
@@ -103,17 +88,6 @@ encoder_weights<T> bind_encoder(parameter_layout const& layout,
   tensor_binder<T> at(layout, base);
   encoder_weights<T> bound;
   walk_encoder(at, config, bound);
-  return bound;
-}
-
-/// Views of the decoder's tensors in `base`, a flat array of this layout.
-template <class T>
-decoder_weights<T> bind_decoder(parameter_layout const& layout,
-                                model_config const& config,
-                                T* base) {
-  tensor_binder<T> at(layout, base);
-  decoder_weights<T> bound;
-  walk_decoder(at, config, layout.find("decoder_pred.bias").size(), bound);
   return bound;
 }
 

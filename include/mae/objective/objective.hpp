@@ -3,6 +3,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/op/patch_loss.hpp>
 
 #include <cassert>
 #include <concepts>
@@ -23,17 +24,17 @@ concept Objective = std::movable<O> && requires(O const& objective,
   { objective.target(config, patches, rows, targets) } -> std::same_as<void>;
 };
 
-/// What predicting zero costs: the sum over rows of the mean square of `targets` (rows, target
-/// width), which lie without gaps.
+/// What predicting zero costs: the sum over rows of the loss of `targets` (rows, target width),
+/// which lie without gaps.
 template <class T>
-double loss_of_zero(matrix_view<T const> targets) {
+double loss_of_zero(patch_loss const& loss, matrix_view<T const> targets) {
   assert(targets.stride == targets.cols);
-  double squares = 0;
-  for (index_t i = 0; i < targets.size(); ++i) {
-    auto const value = static_cast<double>(targets.data[i]);
-    squares += value * value;
-  }
-  return squares / static_cast<double>(targets.cols);
+  double costs = 0;
+  with_cost<double>(loss, [&](auto cost) {
+    for (index_t i = 0; i < targets.size(); ++i)
+      costs += cost.value(static_cast<double>(targets.data[i]));
+  });
+  return costs / static_cast<double>(targets.cols);
 }
 
 }  // namespace mae

@@ -13,6 +13,7 @@
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/objective/objective.hpp>
+#include <mae/op/patch_loss.hpp>
 #include <mae/patch/patchify.hpp>
 
 #include <algorithm>
@@ -63,6 +64,7 @@ struct batch_options {
   std::uint64_t seed = 0;
   purpose mask_purpose = purpose::mask;
   std::optional<augmentation> augment = {};  // none: images as they are
+  patch_loss loss = {};                      // by which predicting zero is judged
 };
 
 /// Reads, varies, cuts, masks and normalises images, all cores at once. Every image's randomness
@@ -182,7 +184,8 @@ class batch_loader {
                                  batch.target_width);
     objective_.target(
         config_, batch.patches_of(image, image + 1), batch.plan.target(image), targets);
-    zero_losses_[static_cast<std::size_t>(image)] = loss_of_zero(matrix_view<T const>(targets));
+    zero_losses_[static_cast<std::size_t>(image)] =
+        loss_of_zero(options_.loss, matrix_view<T const>(targets));
   }
 
   D const& dataset_;

@@ -7,12 +7,12 @@
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/model/network.hpp>
-#include <mae/model/worker_pass.hpp>
 #include <mae/network/capacity.hpp>
 #include <mae/network/layout.hpp>
+#include <mae/network/network_pass.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/weights.hpp>
+#include <mae/network/worker_pass.hpp>
 #include <mae/op/set_zero.hpp>
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/shard_schedule.hpp>
@@ -52,32 +52,34 @@ struct summed_gradient {
 
 /// Runs batches forward and backward, shards in parallel, and sums their gradients in an order that
 /// does not depend on the number of threads.
-template <Backend B>
+template <class Network>
 class gradient_sum {
+  using B = typename Network::backend_type;
   using T = typename B::scalar;
+  using parts_type = typename Network::parts_type;
 
  public:
   /// Allocates everything that these weights and shards with at most `max_visible` visible patches
   /// an image need.
-  gradient_sum(network_sizes const& sizes,
+  gradient_sum(parts_type const& parts,
                parameter_layout const& layout,
-               network_weights<T const> const& weights,
+               typename Network::values_type const& weights,
                shard_schedule const& schedule,
                index_t max_visible,
                B const& backend)
-      : config_(sizes.config),
+      : parts_(parts),
         schedule_(schedule),
         backend_(backend),
         size_(layout.size()),
         passes_(std::min<index_t>(backend.num_workers(), schedule.lanes),
                 backend,
-                sizes,
+                parts,
                 pass_kind::training),
         totals_(schedule.lanes + 1) {
-    auto const room = shard_capacity::bound(sizes.config, schedule.per_shard(), max_visible);
-    for (index_t i = 0; i < passes_.size(); ++i) passes_[i].reserve(sizes, room);
-    for (index_t i = 0; i < schedule.lanes; ++i) lanes_.emplace_back(layout, sizes.config);
-    operands_ = &prepared_.update(config_, weights, backend_);
+    auto const room = shard_capacity::bound(parts.config, schedule.per_shard(), max_visible);
+    for (index_t i = 0; i < passes_.size(); ++i) passes_[i].reserve(parts, room);
+    for (index_t i = 0; i < schedule.lanes; ++i) lanes_.emplace_back(layout, parts);
+    operands_ = &prepared_.update(parts_, weights, backend_);
   }
 
   /// Begins a new sum, of gradients at whatever values the weights have then.
@@ -91,8 +93,8 @@ class gradient_sum {
 
   /// Adds the gradient of a batch's summed loss. The batch has the schedule's images; it may change
   /// at once, while a device still works.
-  void add(network_weights<T const> const& weights, training_batch<T> const& batch) {
-    if (!is_prepared_) operands_ = &prepared_.update(config_, weights, backend_);
+  void add(typename Network::values_type const& weights, training_batch<T> const& batch) {
+    if (!is_prepared_) operands_ = &prepared_.update(parts_, weights, backend_);
     is_prepared_ = true;
     bool const pass_for_each_lane = passes_.size() == schedule_.lanes;
     backend_.for_lanes(schedule_.lanes, [&](index_t lane, int worker) {
@@ -133,19 +135,17 @@ class gradient_sum {
 
  private:
   struct gradient_lane {
-    gradient_lane(parameter_layout const& layout, model_config const& config)
-        : values(layout.size()),
-          weights{bind_encoder(layout, config, values.data()),
-                  bind_decoder(layout, config, values.data())} {}
+    gradient_lane(parameter_layout const& layout, parts_type const& parts)
+        : values(layout.size()), weights(bind_network(layout, parts, values.data())) {}
 
     typename B::buffer values;
-    network_weights<T> weights;
+    typename Network::gradients_type weights;
     bool is_empty = true;
   };
 
   void add_lane(gradient_lane& lane,
                 index_t number,
-                worker_pass<network_pass<B>>& pass,
+                worker_pass<Network>& pass,
                 training_batch<T> const& batch) {
     if (lane.is_empty) set_zero(pass.lane(), lane.values.span());
     lane.is_empty = false;
@@ -153,7 +153,7 @@ class gradient_sum {
       index_t const first = schedule_.first_image(i);
       index_t const last = schedule_.first_image(i + 1);
       auto const in = pass.bring(
-          batch.plan, first, last, batch.patches_of(first, last), batch.targets_of(first, last));
+          batch.plan, first, last, batch.patches_of(first, last), {batch.targets_of(first, last)});
       // Whose pass it is and its numbers of rows: with them the addresses are the same.
       auto const rows = shard_capacity::of(in.shard);
       std::array<index_t, 9> const key{static_cast<index_t>(std::bit_cast<std::uintptr_t>(&pass)),
@@ -166,9 +166,8 @@ class gradient_sum {
                                        rows.longest_encoder_sequence,
                                        rows.longest_decoder_sequence};
       pass.lane().replay(key, [&] {
-        pass.network().forward(
-            *operands_, in.shard, in.patches, in.targets, totals_.data() + number);
-        pass.network().backward(*operands_, in.shard, in.targets, lane.weights);
+        pass.network().forward(*operands_, in, totals_.data() + number);
+        pass.network().backward(*operands_, in, lane.weights);
       });
     }
   }
@@ -197,18 +196,18 @@ class gradient_sum {
     for (index_t i = first; i < last; ++i) sum[i] += other[i];
   }
 
-  model_config config_;
+  parts_type parts_;
   shard_schedule schedule_;
   B backend_;
   index_t size_;
-  worker_passes<network_pass<B>> passes_;  // one for each worker or lane, whichever are fewer
+  worker_passes<Network> passes_;  // one for each worker or lane, whichever are fewer
   std::vector<gradient_lane> lanes_;
   typename B::template buffer_of<double>
       totals_;  // each lane's loss, and a parallel lane's squared norm
   std::vector<double> loss_parts_;
   std::vector<double> squares_;
-  prepared_weights<B> prepared_{pass_kind::training};
-  network_operands<typename B::lane> const* operands_ = nullptr;
+  typename Network::prepared_type prepared_{pass_kind::training};
+  typename Network::operands_type const* operands_ = nullptr;
   bool is_prepared_ = false;
   index_t targets_ = 0;
 };

@@ -7,9 +7,9 @@
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/mask/uniform.hpp>
-#include <mae/model/network.hpp>
-#include <mae/model/worker_pass.hpp>
+#include <mae/network/network_pass.hpp>
 #include <mae/network/prepared_weights.hpp>
+#include <mae/network/worker_pass.hpp>
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/report.hpp>
 
@@ -23,18 +23,19 @@
 namespace mae {
 
 /// Runs batches forward only, shards in parallel.
-template <Backend B>
+template <class Network>
 class shard_loss {
+  using B = typename Network::backend_type;
   using T = typename B::scalar;
 
  public:
-  shard_loss(network_sizes const& sizes, B const& backend, index_t tokens)
+  shard_loss(typename Network::parts_type const& parts, B const& backend, index_t tokens)
       : backend_(backend),
         per_shard_(B::shards.images_of(tokens)),
-        passes_(backend.num_workers(), backend, sizes, pass_kind::inference) {}
+        passes_(backend.num_workers(), backend, parts, pass_kind::inference) {}
 
   /// The summed loss of a batch, in the order of its shards.
-  double operator()(network_operands<typename B::lane> const& weights,
+  double operator()(typename Network::operands_type const& weights,
                     training_batch<T> const& batch) {
     losses_.assign(static_cast<std::size_t>(ceil_div(batch.images(), per_shard_)), 0.0);
     backend_.for_lanes(std::ssize(losses_), [&](index_t number, int worker) {
@@ -47,7 +48,7 @@ class shard_loss {
                                first,
                                last,
                                batch.patches_of(first, last),
-                               batch.targets_of(first, last)));
+                               {batch.targets_of(first, last)}));
     });
     return std::accumulate(losses_.begin(), losses_.end(), 0.0);
   }
@@ -55,7 +56,7 @@ class shard_loss {
  private:
   B const& backend_;
   index_t per_shard_;
-  worker_passes<network_pass<B>> passes_;
+  worker_passes<Network> passes_;
   std::vector<double> losses_;
 };
 
@@ -66,7 +67,7 @@ class shard_loss {
 template <class Model, Dataset D>
 heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t images = 0) {
   using T = typename Model::scalar;
-  using B = typename Model::backend_type;
+  using network = typename Model::network_type;
   constexpr index_t chunk = 512;  // images in memory at once
   if (dataset.size() < 1) throw config_error("a dataset without images has no held-out loss");
   uniform_mask<ratio{3, 4}> const mask{};
@@ -77,11 +78,11 @@ heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t imag
       model.objective(),
       model.sizes().config,
       model.statistics(),
-      {.mask_purpose = purpose::heldout_mask, .augment = std::nullopt},
+      {.mask_purpose = purpose::heldout_mask, .augment = std::nullopt, .loss = model.loss()},
       threads);
-  prepared_weights<B> prepared(pass_kind::inference);
-  auto const& operands = prepared.update(model.sizes().config, model.weights(), model.backend());
-  shard_loss<B> shards(
+  typename network::prepared_type prepared(pass_kind::inference);
+  auto const& operands = prepared.update(model.sizes(), model.weights(), model.backend());
+  shard_loss<network> shards(
       model.sizes(), model.backend(), mask.max_visible(model.sizes().config.num_patches()) + 1);
 
   index_t const count = images > 0 ? std::min(images, dataset.size()) : dataset.size();

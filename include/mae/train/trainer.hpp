@@ -37,6 +37,7 @@ template <class Model, Dataset D, UpdateRule Rule = adamw>
 class trainer {
   using T = typename Model::scalar;
   using backend_type = typename Model::backend_type;
+  using gradients_type = gradient_sum<typename Model::network_type>;
 
  public:
   /// Sets the model's pixel statistics to the dataset's, unless it has some. Throws config_error,
@@ -55,7 +56,7 @@ class trainer {
                 model.objective(),
                 model.sizes().config,
                 model.statistics(),
-                {.seed = options.seed, .augment = options.augment},
+                {.seed = options.seed, .augment = options.augment, .loss = model.loss()},
                 model.backend().threads()),
         optimizer_(model.layout(), rule, model.backend()),
         gradients_(gradients_that_fit(model, options.batch_size)) {
@@ -151,9 +152,8 @@ class trainer {
         dataset.extent() == model.sizes().config.image,
         "the dataset's images have another height, width or number of channels than the model's");
     max_visible(model);
-    if (model.statistics().mean.empty()) {
+    if (model.statistics().mean.empty())
       model.set_statistics(channel_statistics(dataset, model.backend().threads()));
-    }
     return model;
   }
   static index_t max_visible(Model const& model) {
@@ -166,7 +166,7 @@ class trainer {
                            backend_type::shards);
   }
 
-  static gradient_sum<backend_type> gradients_for(Model const& model, index_t batch_size) {
+  static gradients_type gradients_for(Model const& model, index_t batch_size) {
     return {model.sizes(),
             model.layout(),
             model.weights(),
@@ -175,7 +175,7 @@ class trainer {
             model.backend()};
   }
   /// Where there is too little memory, tries halves of the batch, to say which one fits.
-  static gradient_sum<backend_type> gradients_that_fit(Model const& model, index_t batch_size) {
+  static gradients_type gradients_that_fit(Model const& model, index_t batch_size) {
     try {
       return gradients_for(model, batch_size);
     } catch (device_memory_error const& problem) {
@@ -291,7 +291,7 @@ class trainer {
   Model& model_;
   batch_loader<D, typename Model::mask_type, typename Model::objective_type, T> loader_;
   mae::optimizer<Rule, backend_type> optimizer_;
-  gradient_sum<backend_type> gradients_;  // takes what memory the rest leaves
+  gradients_type gradients_;  // takes what memory the rest leaves
   training_batch<T> batch_;
   std::int64_t loaded_step_ = no_step;  // whose first batch was loaded ahead
   training_progress progress_;

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
-#include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/head/decoder.hpp>
 #include <mae/network/capacity.hpp>
 #include <mae/network/carver.hpp>
 #include <mae/network/encoder_pass.hpp>
@@ -20,6 +20,20 @@
 #include <vector>
 
 namespace mae {
+
+/// A decoder's tensors, seen as an encoder's are.
+template <class T, class Linear = linear_weights<T>>
+struct decoder_weights {
+  Linear embed;              // (d, D)
+  std::span<T> mask_token;   // (d)
+  matrix_view<T> positions;  // (N + 1, d)
+  std::vector<block_weights<T, Linear>> blocks;
+  norm_weights<T> norm;
+  Linear head;  // (target width, d)
+};
+
+template <Lane L>
+using decoder_operands = decoder_weights<scalar_of<L> const, linear_operands<L>>;
 
 /// What the decoder keeps. Re encoder rows, Rd decoder rows, M targets. After the last block's
 /// attention nothing but target rows is used, so its MLP, the final norm and the head run on them
@@ -39,13 +53,12 @@ struct decoder_activations {
   matrix_view<T> prediction;     // (M, target width)
 
   static decoder_activations carve(carver<T>& memory,
-                                   model_config const& config,
-                                   index_t target_width,
+                                   decoder_sizes const& sizes,
                                    shard_capacity const& room,
                                    pass_kind kind) {
-    auto const& stack = config.decoder;
+    auto const& stack = sizes.stack;
     decoder_activations keep;
-    keep.tokens = memory.template matrix_of<O>(room.encoder_rows, config.encoder.width);
+    keep.tokens = memory.template matrix_of<O>(room.encoder_rows, sizes.encoder_width);
     keep.embedded = memory.matrix(room.encoder_rows, stack.width);
     for (index_t i = 0; i < (kind == pass_kind::training ? stack.depth : 1); ++i)
       keep.blocks.push_back(block_activations<L>::carve(memory, stack, room.decoder_rows));
@@ -53,7 +66,7 @@ struct decoder_activations {
     keep.targets = memory.matrix(room.targets, stack.width);
     keep.statistics = memory.matrix(room.targets, 2);
     keep.normalised = memory.template matrix_of<O>(room.targets, stack.width);
-    keep.prediction = memory.matrix(room.targets, target_width);
+    keep.prediction = memory.matrix(room.targets, sizes.target_width);
     return keep;
   }
 
@@ -122,14 +135,13 @@ struct decoder_gradients {
   matrix_view<O> embedded;    // (Re, d)
 
   static decoder_gradients carve(carver<T>& memory,
-                                 model_config const& config,
-                                 index_t target_width,
+                                 decoder_sizes const& sizes,
                                  shard_capacity const& room) {
-    index_t const width = config.decoder.width;
+    index_t const width = sizes.stack.width;
     return {.rows = memory.matrix(room.decoder_rows, width),
             .targets = memory.matrix(room.targets, width),
             .normalised = memory.matrix(room.targets, width),
-            .prediction = memory.template matrix_of<O>(room.targets, target_width),
+            .prediction = memory.template matrix_of<O>(room.targets, sizes.target_width),
             .embedded = memory.template matrix_of<O>(room.encoder_rows, width)};
   }
 };

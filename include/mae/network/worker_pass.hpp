@@ -4,28 +4,21 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/mask/plan.hpp>
-#include <mae/model/network.hpp>
 #include <mae/network/capacity.hpp>
-#include <mae/network/prepared_weights.hpp>
+#include <mae/network/network_pass.hpp>
 #include <mae/network/shard.hpp>
 #include <mae/network/staging.hpp>
 #include <mae/op/set_zero.hpp>
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 namespace mae {
-
-/// A shard in the memory of a backend.
-template <class T>
-struct shard_input {
-  shard_view shard;
-  matrix_view<T const> patches;  // (images * N, P), normalised
-  matrix_view<T const> targets;  // (M, target width); none where nothing is asked for
-};
 
 /// What one worker works on, shard after shard: a network's pass, the rows of its shard, and the
 /// room into which the host's arrays are brought.
@@ -34,8 +27,13 @@ class worker_pass {
   using B = typename Network::backend_type;
   using T = typename B::scalar;
   using lane_type = typename B::lane;
+  using input_type = typename Network::input_type;
+  using each_head = std::make_index_sequence<Network::num_heads>;
 
  public:
+  /// The labels of each head, in the host's memory.
+  using labels_type = std::array<matrix_view<T const>, Network::num_heads>;
+
   /// The network's constructor's arguments, the lane first.
   template <class... Arguments>
   explicit worker_pass(lane_type lane, Arguments const&... network)
@@ -47,44 +45,54 @@ class worker_pass {
   shard_rows const& rows() const { return rows_; }
 
   /// Makes room, so that no larger shard allocates.
-  void reserve(network_sizes const& sizes, shard_capacity const& room) {
+  void reserve(typename Network::parts_type const& parts, shard_capacity const& room) {
     network_.fit(room);
-    rows_.reserve(room.images, sizes.config.num_patches(), room.longest_encoder_sequence - 1);
+    rows_.reserve(room.images, parts.config.num_patches(), room.longest_encoder_sequence - 1);
     shard_.reserve(room);
-    patches_.reserve(room.images * sizes.config.image.values());
-    targets_.reserve(room.targets * sizes.target_width);
+    patches_.reserve(room.images * parts.config.image.values());
+    reserve_labels(each_head{}, parts, room);
   }
 
-  /// Lays out images [first, last) of a plan, and brings them and their patches and targets to the
+  /// Lays out images [first, last) of a plan, and brings them and their patches and labels to the
   /// backend: valid until the next call.
-  shard_input<T> bring(mask_plan const& plan,
-                       index_t first,
-                       index_t last,
-                       matrix_view<T const> patches,
-                       matrix_view<T const> targets = {},
-                       predicted_patches predicted = predicted_patches::targets) {
+  input_type bring(mask_plan const& plan,
+                   index_t first,
+                   index_t last,
+                   matrix_view<T const> patches,
+                   labels_type const& labels = {},
+                   predicted_patches predicted = predicted_patches::targets) {
     rows_.assign(plan, first, last, predicted);
-    return {shard_.stage(lane(), rows_),
-            patches_.stage(lane(), patches),
-            targets_.stage(lane(), targets)};
+    input_type in{shard_.stage(lane(), rows_), patches_.stage(lane(), patches), {}};
+    for (std::size_t head = 0; head < labels.size(); ++head)
+      in.labels[head] = labels_[head].stage(lane(), labels[head]);
+    return in;
   }
 
-  /// The summed loss of a shard.
-  double loss(network_operands<lane_type> const& weights, shard_input<T> const& in) {
+  /// The summed loss of a shard that was brought.
+  double loss(typename Network::operands_type const& weights, input_type const& in) {
     if (total_.size() == 0) total_ = typename B::template buffer_of<double>(1);
     set_zero(lane(), total_.span());
-    network_.forward(weights, in.shard, in.patches, in.targets, total_.data());
+    network_.forward(weights, in, total_.data());
     double sum = 0;
     lane().download(std::span<double const>(total_.span()), std::span(&sum, 1));
     return sum;
   }
 
  private:
+  template <std::size_t... I>
+  void reserve_labels(std::index_sequence<I...> /*each*/,
+                      typename Network::parts_type const& parts,
+                      shard_capacity const& room) {
+    (labels_[I].reserve(std::get<I>(parts.heads).label_rows(room) *
+                        std::get<I>(parts.heads).label_width()),
+     ...);
+  }
+
   Network network_;
   shard_rows rows_;
   staged_shard<B> shard_;
   staged_array<B, T> patches_;
-  staged_array<B, T> targets_;
+  std::array<staged_array<B, T>, Network::num_heads> labels_;
   typename B::template buffer_of<double> total_;
 };
 

@@ -1,0 +1,164 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/head/decoder.hpp>
+#include <mae/head/decoder_pass.hpp>
+#include <mae/network/capacity.hpp>
+#include <mae/network/carver.hpp>
+#include <mae/network/head.hpp>
+#include <mae/network/network_parts.hpp>
+#include <mae/network/network_pass.hpp>
+#include <mae/network/prepared_weights.hpp>
+#include <mae/network/shard.hpp>
+#include <mae/network/transformer_block.hpp>
+#include <mae/op/attention.hpp>
+#include <mae/op/patch_loss.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace mae {
+
+template <Lane L>
+class painter_pass;
+
+/// The head that paints what is masked (He et al. 2021, arXiv 2111.06377): a decoder predicts each
+/// target patch, and a loss compares it with its label. Knows nothing of what the labels show: that
+/// is an objective's.
+struct painter {
+  template <class T, class Linear>
+  using weights = decoder_weights<T, Linear>;
+  template <Lane L>
+  using pass = painter_pass<L>;
+
+  static constexpr std::string_view name = decoder_segment;
+
+  decoder_sizes sizes;
+  patch_loss loss = {};
+
+  template <class Walk, class... Decoders>
+  void walk(Walk& at, Decoders&... of) const {
+    walk_decoder(at, sizes, of...);
+  }
+  index_t label_rows(shard_capacity const& room) const { return room.targets; }
+  index_t label_width() const { return sizes.target_width; }
+  product_extents extents(shard_capacity const& room) const {
+    auto const& stack = sizes.stack;
+    return {.width = std::max({3 * stack.width, stack.hidden(), sizes.target_width}),
+            .rows = room.decoder_rows,
+            .tokens = room.longest_decoder_sequence};
+  }
+  template <Lane L>
+  index_t scratch_size(shard_capacity const& room, int members) const {
+    auto const& stack = sizes.stack;
+    return attention_scratch_size<L>({room.decoder_rows,
+                                      room.longest_decoder_sequence,
+                                      stack.heads,
+                                      stack.width / stack.heads,
+                                      members});
+  }
+};
+static_assert(Head<painter>);
+
+/// Returns a loss. Throws config_error for a smooth_l1 whose beta is not positive and finite.
+inline patch_loss checked_loss(patch_loss const& loss) {
+  if (loss.of == patch_loss::kind::smooth_l1 && (!(loss.beta > 0) || !std::isfinite(loss.beta)))
+    throw config_error("smooth_l1's beta must be positive and finite, it is " +
+                       decimal_text(loss.beta));
+  return loss;
+}
+
+/// A painter on a lane: the decoder and its loss.
+template <Lane L>
+class painter_pass {
+  using T = scalar_of<L>;
+
+ public:
+  static painter_pass carve(carver<T>& memory,
+                            painter const& head,
+                            shard_capacity const& room,
+                            pass_kind kind) {
+    painter_pass pass;
+    pass.head_ = head;
+    pass.keep_ = decoder_activations<L>::carve(memory, head.sizes, room, kind);
+    pass.losses_ = memory.vector(room.targets);
+    if (kind == pass_kind::inference) return pass;
+    pass.block_grads_ = block_gradients<L>::carve(memory, head.sizes.stack, room.decoder_rows);
+    pass.grads_ = decoder_gradients<L>::carve(memory, head.sizes, room);
+    return pass;
+  }
+
+  /// Predicts the targets of a shard: (M, target width) in the order of shard.target_patches, valid
+  /// until the backward pass, which overwrites it.
+  matrix_view<T> predict(head_input<L> const& in, decoder_operands<L> const& weights) const {
+    return decoder_forward(in.lane, context(in), weights, in.shard, in.tokens, keep_);
+  }
+  /// The prediction of the forward pass just done.
+  matrix_view<T> prediction(shard_view const& shard) const {
+    return keep_.prediction.middle_rows(0, shard.num_targets());
+  }
+
+  /// Adds to *total the sum over the shard's targets of a patch's loss. in.labels (M, target
+  /// width).
+  void forward(head_input<L> const& in, decoder_operands<L> const& weights, double* total) const {
+    auto const predicted = predict(in, weights);
+    auto const losses = losses_.first(static_cast<std::size_t>(predicted.rows));
+    patch_loss_forward(in.lane, head_.loss, predicted, in.labels, losses);
+    add_losses(in.lane, losses, total);
+  }
+
+  /// Writes the tokens' gradient, and adds those of all the decoder's weights.
+  void backward(head_input<L> const& in,
+                decoder_operands<L> const& weights,
+                matrix_view<T> tokens_grad,
+                decoder_weights<T> const& weights_grad) const {
+    auto const predicted = prediction(in.shard);
+    patch_loss_backward(in.lane, head_.loss, predicted, in.labels, predicted);
+    decoder_backward(in.lane,
+                     context(in),
+                     weights,
+                     in.shard,
+                     in.tokens,
+                     keep_,
+                     block_grads_,
+                     grads_,
+                     predicted,
+                     tokens_grad,
+                     weights_grad);
+  }
+
+ private:
+  block_context<T> context(head_input<L> const& in) const {
+    return {in.shard.decoder_offsets, head_.sizes.stack.heads, in.norm_epsilon, in.scratch};
+  }
+
+  painter head_;
+  decoder_activations<L> keep_;
+  std::span<T> losses_;
+  block_gradients<L> block_grads_;
+  decoder_gradients<L> grads_;
+};
+
+/// The network of a masked autoencoder.
+template <Backend B>
+using painter_network = network_pass<B, painter>;
+
+/// Its parts. Throws config_error for an epsilon or a loss that cannot be used.
+inline network_parts<painter> painter_parts(model_config const& config,
+                                            index_t target_width,
+                                            double norm_epsilon = 1e-6,
+                                            patch_loss const& loss = {}) {
+  return {config,
+          checked_norm_epsilon(norm_epsilon),
+          {painter{decoder_sizes::of(config, target_width), checked_loss(loss)}}};
+}
+
+}  // namespace mae

@@ -1,0 +1,220 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/core/config.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/network/capacity.hpp>
+#include <mae/network/carver.hpp>
+#include <mae/network/encoder_pass.hpp>
+#include <mae/network/head.hpp>
+#include <mae/network/network_parts.hpp>
+#include <mae/network/prepared_weights.hpp>
+#include <mae/network/shard.hpp>
+#include <mae/network/workspace.hpp>
+#include <mae/op/add.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstddef>
+#include <span>
+#include <tuple>
+#include <utility>
+
+namespace mae {
+
+/// A shard in the memory of a backend, with what each head is to learn of it.
+template <class T, std::size_t NumHeads>
+struct shard_input {
+  shard_view shard;
+  matrix_view<T const> patches;                       // (images * N, P), normalised
+  std::array<matrix_view<T const>, NumHeads> labels;  // (label rows, label width)
+};
+
+/// Runs an encoder and heads on one shard after the other, and owns the memory for it: activations,
+/// and, for training, the gradients that live within a pass.
+template <Backend B, class... Heads>
+class network_pass {
+  using T = typename B::scalar;
+  using lane_type = typename B::lane;
+  using each_head = std::index_sequence_for<Heads...>;
+  // Here, and not of the template's pack, g++ says what a head lacks.
+  template <HeadOn<lane_type> Head>
+  using pass_of = typename Head::template pass<lane_type>;
+
+ public:
+  static constexpr std::size_t num_heads = sizeof...(Heads);
+
+  using backend_type = B;
+  using parts_type = network_parts<Heads...>;
+  using values_type = network_weights<T const, Heads...>;
+  using gradients_type = network_weights<T, Heads...>;
+  using operands_type = network_operands<lane_type, Heads...>;
+  using prepared_type = prepared_weights<B, Heads...>;
+  using input_type = shard_input<T, num_heads>;
+
+  network_pass(lane_type lane, parts_type const& parts, pass_kind kind)
+      : parts_(parts), kind_(kind), lane_(std::move(lane)) {}
+
+  lane_type const& lane() const { return lane_; }
+  /// The head number I, with what it kept of the last forward pass.
+  template <std::size_t I>
+  auto const& head() const {
+    return std::get<I>(heads_);
+  }
+
+  /// Makes room, so that later passes of no larger shards allocate nothing.
+  void fit(shard_capacity const& needed) {
+    workspace_.fit(needed, [this](carver<T>& memory, shard_capacity const& room) {
+      carve(memory, room);
+      reserve_products(room);
+    });
+  }
+
+  /// patches (images * N, P), normalised; returns the tokens after the final norm (R, D), valid
+  /// until the next call. Allocates when the shard is larger than all before.
+  matrix_view<T> encode(encoder_operands<lane_type> const& weights,
+                        shard_view const& shard,
+                        matrix_view<T const> patches) {
+    fit(shard_capacity::of(shard));
+    return encoder_forward(lane_, context(shard), weights, shard, patches, encoder_);
+  }
+
+  /// The first `rows` tokens of the last call before the final norm (R, D); likewise valid.
+  matrix_view<T> before_norm(index_t rows) const { return encoder_.output.middle_rows(0, rows); }
+
+  /// What a head's pass reads of the shard that was encoded last.
+  head_input<lane_type> input_of(shard_view const& shard, matrix_view<T const> labels = {}) const {
+    return {lane_, shard, tokens(shard), labels, scratch_, static_cast<T>(parts_.norm_epsilon)};
+  }
+
+  /// The forward pass: adds to *total, in the backend's memory, the sums of the heads' losses.
+  void forward(operands_type const& weights, input_type const& in, double* total) {
+    encode(weights.encoder, in.shard, in.patches);
+    forward_heads(each_head{}, weights, in, total);
+  }
+
+  /// The backward pass of the forward pass just done: adds the gradient of that sum.
+  void backward(operands_type const& weights,
+                input_type const& in,
+                gradients_type const& weights_grad) {
+    assert(kind_ == pass_kind::training);
+    index_t const rows = in.shard.encoder_rows();
+    auto const tokens_grad = tokens_grad_.middle_rows(0, rows);
+    backward_heads(each_head{}, weights, in, tokens_grad, weights_grad);
+    encoder_backward(lane_,
+                     context(in.shard),
+                     weights.encoder,
+                     in.shard,
+                     encoder_,
+                     encoder_block_grads_,
+                     tokens_grad,
+                     encoder_rows_grad_.middle_rows(0, rows),
+                     weights_grad.encoder);
+  }
+
+ private:
+  block_context<T> context(shard_view const& shard) const {
+    return {shard.encoder_offsets,
+            parts_.config.encoder.heads,
+            static_cast<T>(parts_.norm_epsilon),
+            scratch_};
+  }
+  matrix_view<T> tokens(shard_view const& shard) const {
+    return encoder_.tokens.middle_rows(0, shard.encoder_rows());
+  }
+
+  template <std::size_t... I>
+  void forward_heads(std::index_sequence<I...> /*each*/,
+                     operands_type const& weights,
+                     input_type const& in,
+                     double* total) {
+    (std::get<I>(heads_).forward(
+         input_of(in.shard, std::get<I>(in.labels)), std::get<I>(weights.heads), total),
+     ...);
+  }
+
+  template <std::size_t... I>
+  void backward_heads(std::index_sequence<I...> /*each*/,
+                      operands_type const& weights,
+                      input_type const& in,
+                      matrix_view<T> tokens_grad,
+                      gradients_type const& weights_grad) {
+    (backward_head<I>(weights, in, tokens_grad, weights_grad), ...);
+  }
+  /// The first head writes the tokens' gradient, those after it add to it.
+  template <std::size_t I>
+  void backward_head(operands_type const& weights,
+                     input_type const& in,
+                     matrix_view<T> tokens_grad,
+                     gradients_type const& weights_grad) {
+    auto const written = I == 0 ? tokens_grad : head_tokens_grad_.middle_rows(0, tokens_grad.rows);
+    std::get<I>(heads_).backward(input_of(in.shard, std::get<I>(in.labels)),
+                                 std::get<I>(weights.heads),
+                                 written,
+                                 std::get<I>(weights_grad.heads));
+    if constexpr (I > 0) add_to(lane_, written, tokens_grad);
+  }
+
+  void carve(carver<T>& memory, shard_capacity const& room) {
+    auto const& config = parts_.config;
+    auto const& stack = config.encoder;
+    encoder_ = encoder_activations<lane_type>::carve(memory, config, room, kind_);
+    std::apply(
+        [&](auto const&... head) {
+          heads_ = {std::decay_t<decltype(head)>::template pass<lane_type>::carve(
+              memory, head, room, kind_)...};
+          scratch_ = memory.vector(
+              std::max({attention_scratch_size<lane_type>({room.encoder_rows,
+                                                           room.longest_encoder_sequence,
+                                                           stack.heads,
+                                                           stack.width / stack.heads,
+                                                           members()}),
+                        head.template scratch_size<lane_type>(room, members())...}));
+        },
+        parts_.heads);
+    if (kind_ == pass_kind::inference) return;
+    encoder_block_grads_ = block_gradients<lane_type>::carve(memory, stack, room.encoder_rows);
+    tokens_grad_ = memory.matrix(room.encoder_rows, stack.width);
+    encoder_rows_grad_ = memory.matrix(room.encoder_rows, stack.width);
+    if (num_heads > 1) head_tokens_grad_ = memory.matrix(room.encoder_rows, stack.width);
+  }
+
+  /// Room for the largest products, of weights' gradients and of attention.
+  void reserve_products(shard_capacity const& room) {
+    auto const& config = parts_.config;
+    product_extents most{
+        .width =
+            std::max({3 * config.encoder.width, config.encoder.hidden(), config.patch_values()}),
+        .rows = room.encoder_rows,
+        .tokens = room.longest_encoder_sequence};
+    std::apply([&](auto const&... head) { ((most = most.larger(head.extents(room))), ...); },
+               parts_.heads);
+    lane_.reserve_products(most.rows, most.width);
+    if (kind_ == pass_kind::inference) return;
+    lane_.reserve_transposed(most.rows, most.width);
+    lane_.reserve_transposed(most.tokens, std::max(most.tokens, most.width));
+  }
+
+  int members() const {
+    if constexpr (lane_type::is_parallel)
+      return 1;
+    else
+      return lane_.num_members();
+  }
+
+  parts_type parts_;
+  pass_kind kind_;
+  lane_type lane_;
+  pass_workspace<B> workspace_;
+  encoder_activations<lane_type> encoder_;
+  std::tuple<pass_of<Heads>...> heads_;
+  std::span<T> scratch_;
+  block_gradients<lane_type> encoder_block_grads_;
+  matrix_view<T> tokens_grad_;
+  matrix_view<T> head_tokens_grad_;  // of a head after the first
+  matrix_view<T> encoder_rows_grad_;
+};
+
+}  // namespace mae
