@@ -25,7 +25,7 @@ using mae::safetensors_file;
 constexpr std::size_t memory_bound = 64'000'000;
 
 #ifdef __has_feature
-constexpr bool clang_instruments =
+[[maybe_unused]] constexpr bool clang_instruments =
     __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
 #else
 constexpr bool clang_instruments = false;
