@@ -16,10 +16,12 @@
 #include <mae/network/staging.hpp>
 #include <mae/op/add.hpp>
 #include <mae/op/attention.hpp>
+#include <mae/op/cross_entropy.hpp>
 #include <mae/op/gelu.hpp>
 #include <mae/op/layer_norm.hpp>
 #include <mae/op/linear.hpp>
 #include <mae/op/patch_loss.hpp>
+#include <mae/op/pooling.hpp>
 #include <mae/op/set_zero.hpp>
 #include <mae/op/tokens.hpp>
 #include <mae/optimizer/adamw.hpp>
@@ -76,6 +78,7 @@ class backend_runner {
     run_attention();
     run_tokens();
     run_loss();
+    run_classes();
     run_rule(mae::adamw{});
     run_rule(mae::lion{});
     run_rule(mae::with_average(mae::sgd{.weight_decay = 0.1, .nesterov = true},
@@ -292,6 +295,32 @@ class backend_runner {
       keep(name + ", added to", prediction);
     }
     keep("summed losses", total);
+  }
+
+  /// Two images' tokens, one of which shows no patch; more classes than a block has threads.
+  void run_classes() {
+    index_t const width = 36;
+    auto starts = indices({0, 5, 6});
+    mae::row_offsets const images{starts.values(), 5};
+    auto tokens = random(6, width);
+    for (auto const pool : {mae::pooling::class_token, mae::pooling::mean, mae::pooling::both}) {
+      std::string const name = "pooling " + std::to_string(static_cast<int>(pool));
+      auto y = unset(2, mae::pooled_width(pool, width));
+      mae::pool_tokens_forward(lane_, tokens.view(), images, pool, y.view());
+      keep(name, y);
+      auto grad = unset(6, width);
+      mae::pool_tokens_backward(lane_, y.view(), images, pool, grad.view());
+      keep(name + ", gradient", grad);
+    }
+    auto logits = random(3, 1100);
+    auto labels = unset(3, 1);
+    std::vector<T> const wanted{T{1099}, T{mae::ignored_label}, T{0}};
+    lane_.upload(std::span<T const>(wanted), labels.values());
+    auto losses = unset(1, 3);
+    mae::cross_entropy_forward(lane_, logits.view(), labels.view(), 0.1, losses.values());
+    keep("cross entropy", losses);
+    mae::cross_entropy_backward(lane_, logits.view(), labels.view(), 0.1, logits.view());
+    keep("cross entropy, gradient", logits);
   }
 
   /// A flat array of `layout`, zero between its tensors.

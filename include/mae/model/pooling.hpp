@@ -3,6 +3,7 @@
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/op/pooling.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -11,10 +12,6 @@
 #include <span>
 
 namespace mae {
-
-/// What an image's feature is made of: the class token, the mean of the patch tokens, or both side
-/// by side; all after the final norm.
-enum class pooling : std::uint8_t { class_token, mean, both };
 
 /// What the final norm is of: every token, or what is pooled of them, as in models that were
 /// fine-tuned on the mean (the official code's and timm's fc_norm).

@@ -1,0 +1,160 @@
+#pragma once
+
+#include "gradient_check.hpp"
+#include "model_images.hpp"
+#include "own_head.hpp"
+#include "padded_matrix.hpp"
+
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/head/classifier.hpp>
+#include <mae/head/painter.hpp>
+#include <mae/mask/plan.hpp>
+#include <mae/network/layout.hpp>
+#include <mae/network/network_parts.hpp>
+#include <mae/network/network_pass.hpp>
+#include <mae/network/shard.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <string>
+#include <tuple>
+#include <vector>
+
+// Networks of any heads, on one small batch.
+
+namespace mae_test {
+
+using backend = mae::eigen_backend<double>;
+constexpr index_t target_width = 5;
+constexpr index_t outputs = 3;
+constexpr index_t images = 3;
+
+inline mae::painter a_painter() {
+  return {mae::decoder_sizes::of(odd_config, target_width)};
+}
+inline regression a_regression() {
+  return {odd_config.encoder.width, outputs};
+}
+
+/// One batch, whose patches, masks and labels are the same for all networks.
+struct given_batch {
+  mae::random_stream random = mae_test::stream_of(3);
+  padded_matrix<double> patches{
+      images * odd_config.num_patches(), odd_config.patch_values(), random};
+  mae::shard_rows shard = [] {
+    mae::shard_rows rows;
+    rows.assign(mae_test::random_plan(odd_config, {{3, 9}, {2, 5}, {8, 2}}, 2), 0, images);
+    return rows;
+  }();
+  padded_matrix<double> targets{shard.num_targets(), target_width, random};
+  padded_matrix<double> outcomes{images, outputs, random};
+
+  // Of the classes 0 to 3; the second image is not learnt from.
+  std::vector<double> classes{2, mae::ignored_label, 0};
+
+  mae::matrix_view<double const> labels_of(mae::classifier const& /*head*/) const {
+    return {classes.data(), images, 1};
+  }
+  mae::matrix_view<double const> labels_of(mae::painter const& /*head*/) const {
+    return targets.view();
+  }
+  mae::matrix_view<double const> labels_of(regression const& /*head*/) const {
+    return outcomes.view();
+  }
+};
+
+/// A network of these heads. Its values depend on the tensors' names alone.
+template <class... Heads>
+class network_of {
+  using pass_type = mae::network_pass<backend, Heads...>;
+
+ public:
+  explicit network_of(Heads const&... heads)
+      : parts_{odd_config, 1e-6, {heads...}},
+        values(static_cast<std::size_t>(layout.size())),
+        pass_(backend_.make_lane(), parts_, mae::pass_kind::training) {
+    for (auto const& tensor : layout.tensors()) {
+      auto random = mae_test::stream_of(std::hash<std::string>{}(tensor.name));
+      for (double& value : of(tensor, values)) value = 0.3 * random.normal();
+    }
+  }
+
+  std::span<double> of(mae::tensor_spec const& tensor, std::vector<double>& flat) const {
+    return std::span(flat).subspan(static_cast<std::size_t>(tensor.offset),
+                                   static_cast<std::size_t>(tensor.size()));
+  }
+
+  double loss() {
+    double sum = 0;
+    pass_.forward(operands(), input(), &sum);
+    return sum;
+  }
+  std::vector<double> gradient() {
+    std::vector<double> flat(values.size());
+    loss();
+    pass_.backward(operands(), input(), mae::bind_network(layout, parts_, flat.data()));
+    return flat;
+  }
+
+ private:
+  typename pass_type::parts_type parts_;
+
+ public:
+  mae::parameter_layout layout = mae::layout_of(parts_);
+  std::vector<double> values;
+
+ private:
+  typename pass_type::input_type input() const {
+    return {batch_.shard.view(),
+            batch_.patches.view(),
+            std::apply(
+                [&](auto const&... head) -> decltype(pass_type::input_type::labels) {
+                  return {batch_.labels_of(head)...};
+                },
+                parts_.heads)};
+  }
+  typename pass_type::operands_type const& operands() {
+    double const* const base = values.data();
+    return prepared_.update(parts_, mae::bind_network(layout, parts_, base), backend_);
+  }
+
+  given_batch batch_;
+  backend backend_{1};
+  pass_type pass_;
+  typename pass_type::prepared_type prepared_{mae::pass_kind::training};
+};
+
+/// Every tensor's gradient is that of the loss, by central differences along a direction.
+template <class Network>
+void check_gradients(Network& network) {
+  auto const gradient = network.gradient();
+  for (auto const& tensor : network.layout.tensors()) {
+    if (tensor.kind == mae::tensor_kind::buffer) continue;
+    CAPTURE(tensor.name);
+    auto random = mae_test::stream_of(11);
+    auto const values = network.of(tensor, network.values);
+    std::vector<double> const kept(values.begin(), values.end());
+    std::vector<double> direction(kept.size());
+    for (double& component : direction) component = random.normal();
+    auto const loss_at = [&](double step) {
+      for (std::size_t i = 0; i < kept.size(); ++i) values[i] = kept[i] + step * direction[i];
+      double const loss = network.loss();
+      std::ranges::copy(kept, values.begin());
+      return loss;
+    };
+    double analytic = 0;
+    for (std::size_t i = 0; i < kept.size(); ++i)
+      analytic += gradient[static_cast<std::size_t>(tensor.offset) + i] * direction[i];
+    double const step = mae_test::difference_step;
+    double const numeric = (loss_at(step) - loss_at(-step)) / (2 * step);
+    CHECK(numeric == doctest::Approx(analytic).epsilon(1e-5));
+  }
+}
+
+}  // namespace mae_test

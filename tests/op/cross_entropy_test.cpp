@@ -1,0 +1,80 @@
+#include "cross_entropy_reference.hpp"
+#include "padded_matrix.hpp"
+
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/types.hpp>
+#include <mae/op/cross_entropy.hpp>
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cstddef>
+#include <limits>
+#include <span>
+
+namespace {
+
+namespace reference = cross_entropy_reference;
+
+using mae::index_t;
+using mae_test::padded_matrix;
+
+constexpr index_t rows = std::ssize(reference::labels);
+constexpr index_t classes = std::ssize(reference::logits) / rows;
+
+template <class T>
+padded_matrix<T> reference_logits(T shift = 0) {
+  padded_matrix<T> logits(rows, classes);
+  for (index_t row = 0; row < rows; ++row)
+    for (index_t col = 0; col < classes; ++col)
+      logits.view()(row, col) =
+          static_cast<T>(reference::logits[static_cast<std::size_t>(row * classes + col)]) + shift;
+  return logits;
+}
+
+template <class T>
+std::array<T, rows> reference_labels() {
+  std::array<T, rows> labels{};
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<T>(reference::labels[i]);
+  return labels;
+}
+
+template <class T>
+void check(padded_matrix<T> logits,
+           double smoothing,
+           std::span<double const> losses,
+           std::span<double const> gradient) {
+  double const most = 50 * static_cast<double>(std::numeric_limits<T>::epsilon());
+  auto const labels = reference_labels<T>();
+  mae::matrix_view<T const> const wanted{labels.data(), rows, 1};
+  mae::eigen_lane<T> const lane;
+  padded_matrix<T> found(1, rows, std::numeric_limits<T>::quiet_NaN());
+  padded_matrix<T> grad(rows, classes, std::numeric_limits<T>::quiet_NaN());
+  mae::cross_entropy_forward(lane, logits.view(), wanted, smoothing, found.vector());
+  mae::cross_entropy_backward(lane, logits.view(), wanted, smoothing, grad.view());
+  mae::cross_entropy_backward(lane, logits.view(), wanted, smoothing, logits.view());
+  for (index_t row = 0; row < rows; ++row) {
+    CHECK(found(0, row) == doctest::Approx(losses[static_cast<std::size_t>(row)]).epsilon(most));
+    for (index_t col = 0; col < classes; ++col)
+      CHECK(std::abs(static_cast<double>(grad(row, col)) -
+                     gradient[static_cast<std::size_t>(row * classes + col)]) <= most);
+  }
+  CHECK(mae_test::largest_difference(logits, grad) == 0);
+  CHECK(found.gaps_are_intact());
+  CHECK(grad.gaps_are_intact());
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("cross entropy is PyTorch's, with an ignored label and smoothing",
+                   T,
+                   float,
+                   double) {
+  check<T>(reference_logits<T>(), 0.0, reference::plain_losses, reference::plain_grad);
+  check<T>(reference_logits<T>(), 0.1, reference::smoothed_losses, reference::smoothed_grad);
+}
+
+TEST_CASE("scores far from 0 neither overflow nor lose the classes' differences") {
+  check<double>(
+      reference_logits(1000.0), 0.1, reference::smoothed_losses, reference::smoothed_grad);
+}
