@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up and runs the tests that every change must pass:
-#   dev       g++, optimised: all tests, header checks, packages, lint, compile budgets
+#   dev       g++, optimised: all tests, header checks, packages, lint, compile budgets; no benchmarks
 #   debug     clang, the tests again under the address, leak and undefined-behaviour sanitizers
 #   fuzz      with --fuzz: every fuzzer for a minute
 # tests/nightly.sh runs what takes longer.
@@ -29,6 +29,8 @@ install_packages g++ cmake ninja-build libeigen3-dev doctest-dev libbenchmark-de
   nlohmann-json3-dev libpng-dev libjpeg-dev libtbb-dev libthrust-dev
 export CXX=${CXX:-g++}
 
+# Nothing here runs the benchmarks, whose units take longest: nightly.sh builds them.
+configure_flags=(-DMAE_BUILD_BENCHMARKS=OFF)
 if $quick; then
   run_preset dev --label-exclude 'lint|budget'
 else
