@@ -11,6 +11,7 @@
 #include <mae/network/weights.hpp>
 #include <mae/objective/pixels.hpp>
 #include <mae/train/batch_loader.hpp>
+#include <mae/train/exchange.hpp>
 #include <mae/train/gradients.hpp>
 #include <mae/train/shard_schedule.hpp>
 
@@ -90,8 +91,11 @@ mae::gradient_sum<model_type::network_type> make_sum(reference const& expected,
           model.weights(),
           schedule,
           model.mask().max_visible(model_type::num_patches),
-          backend_type(threads)};
+          backend_type(threads),
+          {0, schedule.lanes}};
 }
+
+mae::alone here;
 
 double norm_of(std::span<float const> values) {
   double squares = 0;
@@ -124,7 +128,7 @@ TEST_CASE("the gradient of a batch in shards and lanes is that of the batch in o
         auto sum = make_sum(expected, schedule, threads);
         sum.clear();
         sum.add(expected.model().weights(), expected.batch());
-        auto const [loss, squares] = sum.reduce();
+        auto const [loss, squares] = sum.reduce(here);
         CHECK(loss == doctest::Approx(expected.loss()).epsilon(1e-6));
         CHECK(sum.num_targets() == expected.batch().num_targets());
         CHECK(relative_distance(sum.values(), expected.gradient()) < 2e-6);
@@ -139,7 +143,7 @@ TEST_CASE("sums go on from batch to batch until they are cleared") {
     sum.clear();
     sum.add(expected.model().weights(), expected.batch());
     sum.add(expected.model().weights(), expected.batch());
-    sum.reduce();
+    sum.reduce(here);
     CHECK(sum.num_targets() == 2 * expected.batch().num_targets());
     CHECK(relative_distance(sum.values(), expected.gradient(), 2) < 2e-6);
   }
@@ -151,12 +155,12 @@ TEST_CASE("more threads than lanes share the lanes' memory and give the same bit
   auto alone = make_sum(expected, schedule, 1);
   alone.clear();
   alone.add(expected.model().weights(), expected.batch());
-  alone.reduce();
+  alone.reduce(here);
   auto sum = make_sum(expected, schedule, 16);
   for (int round = 0; round < 50; ++round) {  // each time other threads take the two lanes
     sum.clear();
     sum.add(expected.model().weights(), expected.batch());
-    sum.reduce();
+    sum.reduce(here);
     REQUIRE(mae_test::bits_of(sum.values()) == mae_test::bits_of(alone.values()));
   }
 }

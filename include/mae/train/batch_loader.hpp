@@ -124,6 +124,9 @@ class batch_loader {
     for (double const loss : zero_losses_) batch.zero_loss += loss;
   }
 
+  /// Of the batch loaded last: each image's loss of predicting zero.
+  std::span<double const> zero_losses() const { return zero_losses_; }
+
  private:
   struct scratch {
     scratch(model_config const& config, augmentation const& augment)

@@ -13,6 +13,8 @@
 #include <mae/optimizer/optimizer.hpp>
 #include <mae/optimizer/rule.hpp>
 #include <mae/train/batch_loader.hpp>
+#include <mae/train/exchange.hpp>
+#include <mae/train/fitting_batch.hpp>
 #include <mae/train/gradients.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/report.hpp>
@@ -27,13 +29,15 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace mae {
 
 /// Pre-trains an autoencoder on a dataset. Owns the loop, the optimizer and the order of the data;
 /// the model and the dataset are the caller's and outlive it. Parameters change by `Rule`. The same
-/// seed gives the same parameters, bit for bit, for any number of threads.
-template <class Model, Dataset D, UpdateRule Rule = adamw>
+/// seed gives the same parameters, bit for bit, for any number of threads, and of processes that
+/// share each batch by an exchange and call the same members of trainers that were made alike.
+template <class Model, Dataset D, UpdateRule Rule = adamw, Exchange E = alone>
 class trainer {
   using T = typename Model::scalar;
   using backend_type = typename Model::backend_type;
@@ -42,11 +46,17 @@ class trainer {
  public:
   /// Sets the model's pixel statistics to the dataset's, unless it has some. Throws config_error,
   /// and leaves the model as it was, for options or a rule that cannot be used, a mask policy
-  /// whose max_visible lies outside [1, N], a dataset of another extent than the model's images, or
-  /// one whose statistics are not finite; device_memory_error, which names a batch that would fit,
-  /// where the device has too little memory.
-  trainer(Model& model, D const& dataset, training_options const& options, Rule const& rule = {})
+  /// whose max_visible lies outside [1, N], a dataset of another extent than the model's images or
+  /// whose statistics are not finite, a batch that so many processes cannot share (lanes_of_rank);
+  /// device_memory_error, which names a batch that would fit, where the device has
+  /// too little memory.
+  trainer(Model& model,
+          D const& dataset,
+          training_options const& options,
+          Rule const& rule = {},
+          E exchange = {})
       : options_(checked(options, rule)),
+        exchange_(std::move(exchange)),
         sampler_(dataset.size(), options.batch_size * options.accumulate, options.seed),
         schedule_(checked_schedule()),
         data_fingerprint_(fingerprint(dataset)),
@@ -59,13 +69,15 @@ class trainer {
                 {.seed = options.seed, .augment = options.augment, .loss = model.loss()},
                 model.backend().threads()),
         optimizer_(model.layout(), rule, model.backend()),
-        gradients_(gradients_that_fit(model, options.batch_size)) {
+        gradients_(make_for_batch(options.batch_size,
+                                  [&](index_t size) { return gradients_for(model, size); })) {
     optimizer_.begin(model.parameters().values());
   }
   trainer(Model& model,
           D const&& must_outlive_the_trainer,
           training_options const&,
-          Rule const& rule = {}) = delete;
+          Rule const& rule = {},
+          E exchange = {}) = delete;
 
   training_options const& options() const { return options_; }
   Model& model() { return model_; }
@@ -104,13 +116,13 @@ class trainer {
     double zero_loss = 0;
     for (index_t i = 0; i < options_.accumulate; ++i) {
       if (std::exchange(loaded_step_, no_step) != progress_.step)
-        load(indices, i, moment(report.epoch));
+        load(indices, i, moment(progress_.step, report.epoch));
       gradients_.add(model_.weights(), batch_);
-      zero_loss += batch_.zero_loss;
+      zero_loss += total_zero_loss();
     }
     if constexpr (!backend_type::uses_host_memory) load_ahead();
+    auto const sum = gradients_.reduce(exchange_);
     auto const targets = static_cast<double>(gradients_.num_targets());
-    auto const sum = gradients_.reduce();
     report.loss = sum.loss / targets;
     report.baseline = zero_loss / targets;
     report.gradient_norm = std::sqrt(sum.squared_norm) / targets;
@@ -159,59 +171,44 @@ class trainer {
   static index_t max_visible(Model const& model) {
     return checked_max_visible(model.mask(), model.sizes().config.num_patches());
   }
-  static shard_schedule schedule_for(Model const& model, index_t batch_size) {
-    return schedule_shards(batch_size,
-                           max_visible(model) + 1,
-                           model.layout().size() * static_cast<index_t>(sizeof(T)),
-                           backend_type::shards);
-  }
-
-  static gradients_type gradients_for(Model const& model, index_t batch_size) {
+  gradients_type gradients_for(Model const& model, index_t batch_size) const {
+    auto const schedule = schedule_shards(batch_size,
+                                          max_visible(model) + 1,
+                                          model.layout().size() * static_cast<index_t>(sizeof(T)),
+                                          backend_type::shards);
     return {model.sizes(),
             model.layout(),
             model.weights(),
-            schedule_for(model, batch_size),
+            schedule,
             max_visible(model),
-            model.backend()};
+            model.backend(),
+            lanes_of_rank(schedule, exchange_.rank(), exchange_.ranks())};
   }
-  /// Where there is too little memory, tries halves of the batch, to say which one fits.
-  static gradients_type gradients_that_fit(Model const& model, index_t batch_size) {
-    try {
-      return gradients_for(model, batch_size);
-    } catch (device_memory_error const& problem) {
-      std::string what = problem.what();
-      index_t fitting = batch_size / 2;
-      while (fitting > 0 && !fits(model, fitting)) fitting /= 2;
-      what += fitting == 0 ? "; not even a batch of one image fits: take a smaller model"
-                           : "; a batch of " + std::to_string(fitting) +
-                                 " images fits, and accumulating batches makes up for the rest";
-      throw device_memory_error(what);
-    }
-  }
-  static bool fits(Model const& model, index_t batch_size) {
-    try {
-      gradients_for(model, batch_size);
-      return true;
-    } catch (device_memory_error const&) {
-      return false;
-    }
-  }
-
   index_t step_of_epoch() const { return progress_.step % sampler_.steps_per_epoch(); }
 
-  training_moment moment(index_t epoch) const { return moment(progress_.step, epoch); }
   training_moment moment(std::int64_t step, index_t epoch) const {
     return {.step = step,
             .epoch = epoch,
             .progress = static_cast<double>(step) / static_cast<double>(total_steps())};
   }
 
-  /// Loads the accumulated batch `number` of a step that takes the images `indices`.
+  /// Loads the process's own images of the accumulated batch `number` of a step that takes the
+  /// images `indices`.
   void load(std::span<patch_index const> indices, index_t number, training_moment const& when) {
-    loader_.load(indices.subspan(static_cast<std::size_t>(number * options_.batch_size),
-                                 static_cast<std::size_t>(options_.batch_size)),
+    index_t const first = gradients_.first_image();
+    loader_.load(indices.subspan(static_cast<std::size_t>(number * options_.batch_size + first),
+                                 static_cast<std::size_t>(gradients_.last_image() - first)),
                  when,
                  batch_);
+  }
+
+  /// The loss of predicting zero of the batch's images, those of other processes included, added in
+  /// the order of one process.
+  double total_zero_loss() {
+    if (exchange_.ranks() == 1) return batch_.zero_loss;
+    zero_losses_.assign(static_cast<std::size_t>(options_.batch_size), 0.0);
+    return sum_in_order(
+        exchange_, loader_.zero_losses(), gradients_.first_image(), zero_losses_, received_losses_);
   }
 
   /// Loads the next step's first batch while a device works on this one.
@@ -285,6 +282,7 @@ class trainer {
   static constexpr std::int64_t no_step = -1;
 
   training_options options_;
+  E exchange_;
   epoch_sampler sampler_;
   cosine_schedule schedule_;
   std::uint64_t data_fingerprint_;
@@ -293,6 +291,7 @@ class trainer {
   mae::optimizer<Rule, backend_type> optimizer_;
   gradients_type gradients_;  // takes what memory the rest leaves
   training_batch<T> batch_;
+  std::vector<double> zero_losses_, received_losses_;
   std::int64_t loaded_step_ = no_step;  // whose first batch was loaded ahead
   training_progress progress_;
 };
