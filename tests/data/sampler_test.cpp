@@ -15,10 +15,10 @@
 
 namespace {
 
-using mae::patch_index;
+using mae::image_index;
 
-std::vector<patch_index> epoch_order(mae::epoch_sampler& sampler, std::uint32_t epoch) {
-  std::vector<patch_index> order;
+std::vector<image_index> epoch_order(mae::epoch_sampler& sampler, std::uint32_t epoch) {
+  std::vector<image_index> order;
   for (mae::index_t step = 0; step < sampler.steps_per_epoch(); ++step) {
     auto const batch = sampler.indices(epoch, step);
     CHECK(batch.size() == static_cast<std::size_t>(sampler.batch_size()));
@@ -33,7 +33,7 @@ TEST_CASE("an epoch shows each image at most once, in whole batches") {
   mae::epoch_sampler sampler(103, 10, 1);
   CHECK(sampler.steps_per_epoch() == 10);
   auto const order = epoch_order(sampler, 0);
-  std::set<patch_index> const seen(order.begin(), order.end());
+  std::set<image_index> const seen(order.begin(), order.end());
   CHECK(seen.size() == 100);
   CHECK(*seen.begin() >= 0);
   CHECK(*seen.rbegin() < 103);

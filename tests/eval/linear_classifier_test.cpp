@@ -35,10 +35,10 @@ TEST_CASE("fifteen steps are PyTorch's: batch norm, cross-entropy, momentum, sch
   mae::thread_pool threads(2);
   auto const train = eval_sets::reference_train();
   classifier probe(eval_sets::reference_features, eval_sets::reference_classes, batch);
-  std::vector<mae::patch_index> rows(batch);
+  std::vector<mae::image_index> rows(batch);
   std::vector<double> losses;
   for (std::size_t step = 0; step < steps; ++step) {
-    std::iota(rows.begin(), rows.end(), static_cast<mae::patch_index>(step % 3 * batch));
+    std::iota(rows.begin(), rows.end(), static_cast<mae::image_index>(step % 3 * batch));
     double const cosine =
         0.5 + 0.5 * std::cos(std::numbers::pi * static_cast<double>(step) / steps);
     losses.push_back(probe.train(train, rows, {0.1 * cosine, 0.9}, threads));

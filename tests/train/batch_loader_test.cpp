@@ -35,7 +35,7 @@ using mae_test::small_config;
 using mae_test::small_dataset;
 
 using batch_type = mae::training_batch<float>;
-using indices = std::vector<mae::patch_index>;
+using indices = std::vector<mae::image_index>;
 
 /// A user's objective: the mean of each channel.
 struct mean_colour {

@@ -46,7 +46,7 @@ class reference {
                 mae::channel_statistics(images_, model_.backend().threads()),
                 {.seed = 3},
                 model_.backend().threads()) {
-    std::vector<mae::patch_index> numbers(static_cast<std::size_t>(images));
+    std::vector<mae::image_index> numbers(static_cast<std::size_t>(images));
     std::iota(numbers.begin(), numbers.end(), 0);
     loader_.load(numbers, {}, batch_);
     run_whole_batch();

@@ -10,9 +10,10 @@ namespace mae {
 /// Every size, count and position. Signed, so that differences and loops downwards are safe.
 using index_t = std::ptrdiff_t;
 
-/// The position of a patch in its image, row of patches first; also an image's number in a dataset
-/// when stored in bulk.
+/// The position of a patch in its image, row of patches first.
 using patch_index = std::int32_t;
+/// An image's number in a dataset, where many are stored.
+using image_index = std::int32_t;
 
 /// The least multiple of `step` that is not below `value`; both positive.
 constexpr index_t round_up(index_t value, index_t step) {

@@ -45,7 +45,7 @@ class epoch_sampler {
 
   /// The numbers of the images of a step, step in [0, steps_per_epoch()). Valid until the next call
   /// with another epoch, which takes time proportional to the dataset and allocates nothing.
-  std::span<patch_index const> indices(std::uint32_t epoch, index_t step) {
+  std::span<image_index const> indices(std::uint32_t epoch, index_t step) {
     assert(step >= 0 && step < steps_per_epoch());
     if (epoch_ != epoch) order_epoch(epoch);
     return {order_.data() + step * batch_size_, static_cast<std::size_t>(batch_size_)};
@@ -53,7 +53,7 @@ class epoch_sampler {
 
  private:
   static index_t checked(index_t batch_size, index_t dataset_size) {
-    if (dataset_size > std::numeric_limits<patch_index>::max())
+    if (dataset_size > std::numeric_limits<image_index>::max())
       throw config_error("a dataset of " + std::to_string(dataset_size) +
                          " images: at most 2^31 - 1 can be shuffled");
     if (batch_size < 1) throw config_error("a batch needs at least one image");
@@ -66,7 +66,7 @@ class epoch_sampler {
 
   void order_epoch(std::uint32_t epoch) {
     random_stream random({.seed = seed_, .use = purpose::shuffle, .epoch = epoch});
-    std::iota(order_.begin(), order_.end(), patch_index{0});
+    std::iota(order_.begin(), order_.end(), image_index{0});
     shuffle(std::span(order_), random);
     epoch_ = epoch;
   }
@@ -74,7 +74,7 @@ class epoch_sampler {
   index_t batch_size_;
   std::uint64_t seed_;
   std::uint32_t epoch_ = 0;
-  std::vector<patch_index> order_;  // a permutation of the dataset, of epoch_
+  std::vector<image_index> order_;  // a permutation of the dataset, of epoch_
 };
 
 }  // namespace mae

@@ -73,7 +73,7 @@ class linear_classifier {
 
   /// One step over the images `rows` (batch) of `set`. Returns their mean cross-entropy before it.
   double train(labelled_features const& set,
-               std::span<patch_index const> rows,
+               std::span<image_index const> rows,
                sgd_step const& step,
                thread_pool& threads) {
     auto const count = static_cast<index_t>(rows.size());
@@ -132,7 +132,7 @@ class linear_classifier {
   };
 
   void gather(labelled_features const& set,
-              std::span<patch_index const> rows,
+              std::span<image_index const> rows,
               index_t first,
               index_t last) {
     feature_sums& sums = pieces_[static_cast<std::size_t>(first / piece_rows)].sums;
@@ -146,7 +146,7 @@ class linear_classifier {
   }
 
   void differentiate(labelled_features const& set,
-                     std::span<patch_index const> rows,
+                     std::span<image_index const> rows,
                      feature_scaling const& scaling,
                      index_t first,
                      index_t last) {

@@ -99,7 +99,7 @@ class batch_loader {
 
   /// Fills `batch` with the images of these numbers. Allocates only for a batch larger than all
   /// before.
-  void load(std::span<patch_index const> indices,
+  void load(std::span<image_index const> indices,
             training_moment const& moment,
             training_batch<T>& batch) {
     auto const images = static_cast<index_t>(indices.size());

@@ -86,13 +86,13 @@ heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t imag
       model.sizes(), model.backend(), mask.max_visible(model.sizes().config.num_patches()) + 1);
 
   index_t const count = images > 0 ? std::min(images, dataset.size()) : dataset.size();
-  std::vector<patch_index> numbers;
+  std::vector<image_index> numbers;
   training_batch<T> batch;
   heldout_loss sum;
   double targets = 0;
   for (index_t first = 0; first < count; first += chunk) {
     numbers.resize(static_cast<std::size_t>(std::min(chunk, count - first)));
-    std::iota(numbers.begin(), numbers.end(), static_cast<patch_index>(first));
+    std::iota(numbers.begin(), numbers.end(), static_cast<image_index>(first));
     loader.load(numbers, {}, batch);
     sum.loss += shards(operands, batch);
     sum.baseline += batch.zero_loss;

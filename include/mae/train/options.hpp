@@ -47,7 +47,7 @@ inline void require_valid(training_options const& options) {
   };
   require(options.batch_size > 0, "the batch size must be positive");
   require(options.accumulate > 0, "the number of accumulated batches must be positive");
-  require(options.batch_size <= std::numeric_limits<patch_index>::max() / options.accumulate,
+  require(options.batch_size <= std::numeric_limits<image_index>::max() / options.accumulate,
           "the images of a step, batch size times accumulated batches, must be fewer than 2^31");
   require(options.epochs > 0, "the number of epochs must be positive");
   require(!options.steps || *options.steps > 0, "the number of steps must be positive");

@@ -194,7 +194,7 @@ class trainer {
 
   /// Loads the process's own images of the accumulated batch `number` of a step that takes the
   /// images `indices`.
-  void load(std::span<patch_index const> indices, index_t number, training_moment const& when) {
+  void load(std::span<image_index const> indices, index_t number, training_moment const& when) {
     index_t const first = gradients_.first_image();
     loader_.load(indices.subspan(static_cast<std::size_t>(number * options_.batch_size + first),
                                  static_cast<std::size_t>(gradients_.last_image() - first)),
