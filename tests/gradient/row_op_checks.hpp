@@ -7,6 +7,7 @@
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/types.hpp>
 #include <mae/op/add.hpp>
+#include <mae/op/cross_entropy.hpp>
 #include <mae/op/gelu.hpp>
 #include <mae/op/layer_norm.hpp>
 #include <mae/op/patch_loss.hpp>
@@ -14,6 +15,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace mae_test {
 
@@ -113,6 +115,30 @@ inline void check_patch_loss(std::size_t shape, std::uint64_t seed) {
     padded_matrix<double> grad(s.rows, s.width, unset);
     mae::patch_loss_backward(lane, loss, prediction.view(), target.view(), grad.view());
     check_gradient("prediction", forward, cotangent, prediction.view(), grad);
+  }
+}
+
+/// Likewise; the second label of each shape is ignored, where there is one.
+inline void check_cross_entropy(std::size_t shape, std::uint64_t seed) {
+  constexpr std::array<row_shape, 3> shapes{{{1, 2}, {4, 140}, {7, 18}}};
+  auto const s = shapes[shape];
+  auto random = stream_of(seed);
+  padded_matrix<double> logits(s.rows, s.width, random);
+  std::vector<double> labels;
+  for (index_t row = 0; row < s.rows; ++row)
+    labels.push_back(row == 1 ? mae::ignored_label : static_cast<double>((5 * row) % s.width));
+  mae::matrix_view<double const> const wanted{labels.data(), s.rows, 1};
+  padded_matrix<double> const cotangent(1, s.rows, 1.0);
+  mae::eigen_lane<double> const lane;
+  for (double const smoothing : {0.0, 0.3}) {
+    auto const forward = [&] {
+      padded_matrix<double> losses(1, s.rows, unset);
+      mae::cross_entropy_forward(lane, logits.view(), wanted, smoothing, losses.vector());
+      return losses;
+    };
+    padded_matrix<double> grad(s.rows, s.width, unset);
+    mae::cross_entropy_backward(lane, logits.view(), wanted, smoothing, grad.view());
+    check_gradient("logits", forward, cotangent, logits.view(), grad);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/op/attention.hpp>
+#include <mae/op/pooling.hpp>
 #include <mae/op/tokens.hpp>
 
 #include <algorithm>
@@ -132,6 +133,28 @@ inline void check_gather_rows(std::size_t shape, std::uint64_t seed) {
   padded_matrix<double> x_grad(s.inputs, s.width, unset);
   mae::gather_rows_backward(lane, y_grad.view(), from, x_grad.view());
   check_gradient("x", forward, y_grad, x.view(), x_grad);
+}
+
+/// Three images, of which one shows no patch but in the first shape.
+inline void check_pool_tokens(std::size_t shape, std::uint64_t seed) {
+  constexpr std::array<mae::pooling, 3> pools{
+      mae::pooling::class_token, mae::pooling::mean, mae::pooling::both};
+  std::vector<index_t> const offsets{0, 4, shape == 0 ? 9 : 5, 12};
+  index_t const width = std::array<index_t, 3>{1, 17, 6}[shape];
+  auto random = stream_of(seed);
+  padded_matrix<double> tokens(12, width, random);
+  mae::eigen_lane<double> const lane;
+  for (auto const pool : pools) {
+    padded_matrix<double> const y_grad(3, mae::pooled_width(pool, width), random);
+    auto const forward = [&] {
+      padded_matrix<double> y(3, mae::pooled_width(pool, width), unset);
+      mae::pool_tokens_forward(lane, tokens.view(), offsets, pool, y.view());
+      return y;
+    };
+    padded_matrix<double> grad(12, width, unset);
+    mae::pool_tokens_backward(lane, y_grad.view(), offsets, pool, grad.view());
+    check_gradient("tokens", forward, y_grad, tokens.view(), grad);
+  }
 }
 
 }  // namespace mae_test

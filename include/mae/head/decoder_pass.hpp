@@ -7,6 +7,7 @@
 #include <mae/network/capacity.hpp>
 #include <mae/network/carver.hpp>
 #include <mae/network/encoder_pass.hpp>
+#include <mae/network/head.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/shard.hpp>
 #include <mae/network/transformer_block.hpp>
@@ -128,6 +129,7 @@ struct decoder_gradients {
   using T = scalar_of<L>;
   using O = operand_of<L>;
 
+  block_gradients<L> blocks;
   matrix_view<T> rows;        // (Rd, d)
   matrix_view<T> targets;     // (M, d)
   matrix_view<T> normalised;  // (M, d)
@@ -138,7 +140,8 @@ struct decoder_gradients {
                                  decoder_sizes const& sizes,
                                  shard_capacity const& room) {
     index_t const width = sizes.stack.width;
-    return {.rows = memory.matrix(room.decoder_rows, width),
+    return {.blocks = block_gradients<L>::carve(memory, sizes.stack, room.decoder_rows),
+            .rows = memory.matrix(room.decoder_rows, width),
             .targets = memory.matrix(room.targets, width),
             .normalised = memory.matrix(room.targets, width),
             .prediction = memory.template matrix_of<O>(room.targets, sizes.target_width),
@@ -146,22 +149,16 @@ struct decoder_gradients {
   }
 };
 
-/// From the gradient of the prediction (M, target width) to that of the encoder's tokens (Re, D),
-/// adding the gradients of all the decoder's weights. kept.embedded is overwritten.
+/// From the gradient of the prediction (M, target width) to that of the last block's targets (M,
+/// d), adding those of the weights between.
 template <Lane L>
-void decoder_backward(L const& lane,
-                      block_context<scalar_of<L>> const& context,
-                      decoder_operands<L> const& weights,
-                      shard_view const& shard,
-                      matrix_view<scalar_of<L> const> tokens,
-                      decoder_activations<L> const& kept,
-                      block_gradients<L> const& scratch,
-                      decoder_gradients<L> const& grads,
-                      matrix_view<scalar_of<L> const> prediction_grad,
-                      matrix_view<scalar_of<L>> tokens_grad,
-                      decoder_weights<scalar_of<L>> const& weights_grad) {
-  index_t const count = shard.num_targets();
-  auto const grad = grads.rows.middle_rows(0, shard.decoder_rows());
+matrix_view<scalar_of<L>> prediction_backward(L const& lane,
+                                              decoder_operands<L> const& weights,
+                                              decoder_activations<L> const& kept,
+                                              decoder_gradients<L> const& grads,
+                                              matrix_view<scalar_of<L> const> prediction_grad,
+                                              decoder_weights<scalar_of<L>> const& weights_grad) {
+  index_t const count = prediction_grad.rows;
   auto const targets_grad = grads.targets.middle_rows(0, count);
   auto const normalised_grad = grads.normalised.middle_rows(0, count);
   linear_backward(lane,
@@ -178,6 +175,27 @@ void decoder_backward(L const& lane,
                       normalised_grad,
                       targets_grad,
                       weights_grad.norm);
+  return targets_grad;
+}
+
+/// From the gradient of the prediction (M, target width) of what `in` was to that of the encoder's
+/// tokens (Re, D), adding the gradients of all the decoder's weights. kept.embedded is overwritten.
+template <Lane L>
+void decoder_backward(head_input<L> const& in,
+                      block_context<scalar_of<L>> const& context,
+                      decoder_operands<L> const& weights,
+                      decoder_activations<L> const& kept,
+                      decoder_gradients<L> const& grads,
+                      matrix_view<scalar_of<L> const> prediction_grad,
+                      matrix_view<scalar_of<L>> tokens_grad,
+                      decoder_weights<scalar_of<L>> const& weights_grad) {
+  L const& lane = in.lane;
+  auto const& shard = in.shard;
+  auto const& scratch = grads.blocks;
+  index_t const count = shard.num_targets();
+  auto const grad = grads.rows.middle_rows(0, shard.decoder_rows());
+  auto const targets_grad =
+      prediction_backward(lane, weights, kept, grads, prediction_grad, weights_grad);
 
   auto const& last = weights.blocks.back();
   auto const& last_grad = weights_grad.blocks.back();
@@ -202,7 +220,7 @@ void decoder_backward(L const& lane,
   auto const embedded_grad = kept.embedded.middle_rows(0, shard.encoder_rows());
   place_tokens_backward(lane, grad, shard.decoder_tokens, embedded_grad, weights_grad.mask_token);
   linear_backward(lane,
-                  as_operands(lane, tokens, kept.tokens),
+                  as_operands(lane, in.tokens, kept.tokens),
                   weights.embed,
                   as_operands(lane, embedded_grad, grads.embedded),
                   tokens_grad,

@@ -91,7 +91,6 @@ class painter_pass {
     pass.keep_ = decoder_activations<L>::carve(memory, head.sizes, room, kind);
     pass.losses_ = memory.vector(room.targets);
     if (kind == pass_kind::inference) return pass;
-    pass.block_grads_ = block_gradients<L>::carve(memory, head.sizes.stack, room.decoder_rows);
     pass.grads_ = decoder_gradients<L>::carve(memory, head.sizes, room);
     return pass;
   }
@@ -122,17 +121,7 @@ class painter_pass {
                 decoder_weights<T> const& weights_grad) const {
     auto const predicted = prediction(in.shard);
     patch_loss_backward(in.lane, head_.loss, predicted, in.labels, predicted);
-    decoder_backward(in.lane,
-                     context(in),
-                     weights,
-                     in.shard,
-                     in.tokens,
-                     keep_,
-                     block_grads_,
-                     grads_,
-                     predicted,
-                     tokens_grad,
-                     weights_grad);
+    decoder_backward(in, context(in), weights, keep_, grads_, predicted, tokens_grad, weights_grad);
   }
 
  private:
@@ -143,7 +132,6 @@ class painter_pass {
   painter head_;
   decoder_activations<L> keep_;
   std::span<T> losses_;
-  block_gradients<L> block_grads_;
   decoder_gradients<L> grads_;
 };
 

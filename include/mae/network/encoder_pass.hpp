@@ -126,18 +126,32 @@ matrix_view<scalar_of<L>> encoder_forward(L const& lane,
   return tokens;
 }
 
-/// Adds the gradients of all the encoder's weights, given that of its tokens (R, D). `grad` (R, D)
-/// is scratch memory; so is keep.embedded, whose values the backward pass does not need.
+/// Gradients that live only while the encoder goes backward.
+template <Lane L>
+struct encoder_gradients {
+  block_gradients<L> blocks;
+  matrix_view<scalar_of<L>> rows;  // (R, D)
+
+  static encoder_gradients carve(carver<scalar_of<L>>& memory,
+                                 model_config const& config,
+                                 shard_capacity const& room) {
+    return {.blocks = block_gradients<L>::carve(memory, config.encoder, room.encoder_rows),
+            .rows = memory.matrix(room.encoder_rows, config.encoder.width)};
+  }
+};
+
+/// Adds the gradients of all the encoder's weights, given that of its tokens (R, D). keep.embedded,
+/// whose values the backward pass does not need, is overwritten.
 template <Lane L>
 void encoder_backward(L const& lane,
                       block_context<scalar_of<L>> const& context,
                       encoder_operands<L> const& weights,
                       shard_view const& shard,
                       encoder_activations<L> const& kept,
-                      block_gradients<L> const& scratch,
+                      encoder_gradients<L> const& grads,
                       matrix_view<scalar_of<L> const> tokens_grad,
-                      matrix_view<scalar_of<L>> grad,
                       encoder_weights<scalar_of<L>> const& weights_grad) {
+  auto const grad = grads.rows.middle_rows(0, tokens_grad.rows);
   set_zero(lane, grad);
   layer_norm_backward(lane,
                       kept.output.middle_rows(0, grad.rows),
@@ -146,7 +160,8 @@ void encoder_backward(L const& lane,
                       tokens_grad,
                       grad,
                       weights_grad.norm);
-  stack_backward<L>(lane, context, weights.blocks, kept.blocks, scratch, grad, weights_grad.blocks);
+  stack_backward<L>(
+      lane, context, weights.blocks, kept.blocks, grads.blocks, grad, weights_grad.blocks);
 
   auto const embedded_grad = kept.embedded.middle_rows(0, shard.num_visible());
   place_tokens_backward(lane, grad, shard.encoder_tokens, embedded_grad, weights_grad.class_token);

@@ -108,9 +108,8 @@ class network_pass {
                      weights.encoder,
                      in.shard,
                      encoder_,
-                     encoder_block_grads_,
+                     encoder_grads_,
                      tokens_grad,
-                     encoder_rows_grad_.middle_rows(0, rows),
                      weights_grad.encoder);
   }
 
@@ -175,9 +174,8 @@ class network_pass {
         },
         parts_.heads);
     if (kind_ == pass_kind::inference) return;
-    encoder_block_grads_ = block_gradients<lane_type>::carve(memory, stack, room.encoder_rows);
+    encoder_grads_ = encoder_gradients<lane_type>::carve(memory, config, room);
     tokens_grad_ = memory.matrix(room.encoder_rows, stack.width);
-    encoder_rows_grad_ = memory.matrix(room.encoder_rows, stack.width);
     if (num_heads > 1) head_tokens_grad_ = memory.matrix(room.encoder_rows, stack.width);
   }
 
@@ -211,10 +209,9 @@ class network_pass {
   encoder_activations<lane_type> encoder_;
   std::tuple<pass_of<Heads>...> heads_;
   std::span<T> scratch_;
-  block_gradients<lane_type> encoder_block_grads_;
+  encoder_gradients<lane_type> encoder_grads_;
   matrix_view<T> tokens_grad_;
   matrix_view<T> head_tokens_grad_;  // of a head after the first
-  matrix_view<T> encoder_rows_grad_;
 };
 
 }  // namespace mae

@@ -8,7 +8,6 @@
 #include <mae/op/block_attention.hpp>
 #include <mae/op/product_attention.hpp>
 
-#include <cmath>
 #include <span>
 
 namespace mae {
@@ -44,7 +43,7 @@ void attention_forward(L const& lane,
                        matrix_view<scalar_of<L>> log_sums,
                        std::span<scalar_of<L>> scratch) {
   index_t const width = y.cols / heads;
-  T const scale = T{1} / std::sqrt(static_cast<T>(width));
+  T const scale = kernel::attention_scale<T>(width);
   if constexpr (L::fused.attention) {
     if (lane.can_attend(offsets.longest(), width))
       return lane.attend(qkv, offsets, heads, scale, y, log_sums);
@@ -62,7 +61,7 @@ void attention_forward(L const& lane,
                     functor.shared_values(offsets.longest(), width),
                     functor);
   } else {
-    kernel::attend_by_products(lane, qkv, offsets, heads, scale, y, log_sums, scratch);
+    kernel::attend_by_products(lane, qkv, offsets, heads, y, log_sums, scratch);
   }
 }
 
@@ -78,7 +77,7 @@ void attention_backward(L const& lane,
                         matrix_view<operand_of<L>> qkv_grad,
                         std::span<scalar_of<L>> scratch) {
   index_t const width = y_grad.cols / heads;
-  T const scale = T{1} / std::sqrt(static_cast<T>(width));
+  T const scale = kernel::attention_scale<T>(width);
   if constexpr (L::fused.attention) {
     if (lane.can_attend(offsets.longest(), width))
       return lane.attend_backward(qkv, offsets, heads, scale, log_sums, y_grad, qkv_grad);
@@ -101,7 +100,7 @@ void attention_backward(L const& lane,
     lane.for_blocks(blocks, shared, kernel::attend_chunk_key_grad<T, O>{of});
   } else {
     kernel::attend_by_products_backward(
-        lane, qkv, offsets, heads, scale, log_sums, y_grad, qkv_grad, scratch);
+        lane, qkv, offsets, heads, log_sums, y_grad, qkv_grad, scratch);
   }
 }
 

@@ -100,6 +100,7 @@ struct attention_gradient {
   };
   struct block_views {
     block_slices slices;
+    T* shared;
     T* scores;
     T* grads;
   };
@@ -110,6 +111,7 @@ struct attention_gradient {
     return {{slice_head(qkv, at.first, at.tokens, at.head, width),
              slice_head(qkv_grad, at.first, at.tokens, at.head, width),
              y_grad.middle_rows(at.first, at.tokens).middle_cols(at.head * width, width)},
+            shared,
             scores,
             scores + shape::scores(at.tokens)};
   }
@@ -123,12 +125,10 @@ struct attention_gradient {
                                 matrix_view<O const> b,
                                 matrix_view<O const> x,
                                 matrix_view<O const> y,
-                                T* shared,
-                                T* scores,
-                                T* grads) const {
+                                block_views const& mine) const {
     using shape = attention_chunk;
     index_t const width = a.cols;
-    T* const a_chunk = shared;
+    T* const a_chunk = mine.shared;
     T* const b_chunk = a_chunk + shape::staged_chunk(width);
     T* const x_tile = b_chunk + shape::staged_chunk(width);
     T* const y_tile = x_tile + shape::staged_tile(width);
@@ -139,8 +139,8 @@ struct attention_gradient {
       stage_transposed(block, x.middle_rows(j, count), count, x_tile, shape::tile + 1);
       stage_transposed(block, y.middle_rows(j, count), count, y_tile, shape::tile + 1);
       block.barrier();
-      multiply_staged(block, width, a_chunk, x_tile, count, scores + j * shape::rows);
-      multiply_staged(block, width, b_chunk, y_tile, count, grads + j * shape::rows);
+      multiply_staged(block, width, a_chunk, x_tile, count, mine.scores + j * shape::rows);
+      multiply_staged(block, width, b_chunk, y_tile, count, mine.grads + j * shape::rows);
       block.barrier();
     }
   }
@@ -160,7 +160,7 @@ struct attend_chunk_query_grad {
     auto const& [head, grad, out_grad] = mine.slices;
     T* const scores = mine.scores;
     T* const grads = mine.grads;
-    of.multiply(block, at, head.query, out_grad, head.key, head.value, shared, scores, grads);
+    of.multiply(block, at, head.query, out_grad, head.key, head.value, mine);
     block.for_rows(at.count, [&](auto const& team, index_t r) {
       index_t const row = at.first + at.begin + r;
       T const log_sum = of.log_sums.data[row * of.log_sums.stride + at.head];
@@ -194,7 +194,7 @@ struct attend_chunk_key_grad {
     auto const& [head, grad, out_grad] = mine.slices;
     T* const scores = mine.scores;
     T* const grads = mine.grads;
-    of.multiply(block, at, head.key, head.value, head.query, out_grad, shared, scores, grads);
+    of.multiply(block, at, head.key, head.value, head.query, out_grad, mine);
     block.for_each(at.tokens * shape::rows, [&](index_t i) {
       index_t const row = at.first + i / shape::rows;
       T const log_sum = of.log_sums.data[row * of.log_sums.stride + at.head];

@@ -5,10 +5,18 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 
+#include <cmath>
+
 namespace mae {
 inline namespace MAE_ISA {
 
 namespace kernel {
+
+/// What queries' products with keys are multiplied by.
+template <class T>
+T attention_scale(index_t head_width) {
+  return T{1} / std::sqrt(static_cast<T>(head_width));
+}
 
 /// One head's queries, keys and values of one image, within the packed rows of qkv.
 template <class T>

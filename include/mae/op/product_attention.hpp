@@ -190,11 +190,11 @@ void attend_by_products(L const& lane,
                         matrix_view<operand_of<L> const> qkv,
                         row_offsets offsets,
                         index_t heads,
-                        scalar_of<L> scale,
                         matrix_view<operand_of<L>> y,
                         matrix_view<scalar_of<L>> log_sums,
                         std::span<scalar_of<L>> scratch) {
   index_t const head_width = y.cols / heads;
+  T const scale = attention_scale<T>(head_width);
   for_heads(
       offsets,
       heads,
@@ -224,12 +224,12 @@ void attend_by_products_backward(L const& lane,
                                  matrix_view<operand_of<L> const> qkv,
                                  row_offsets offsets,
                                  index_t heads,
-                                 scalar_of<L> scale,
                                  matrix_view<scalar_of<L> const> log_sums,
                                  matrix_view<operand_of<L> const> y_grad,
                                  matrix_view<operand_of<L>> qkv_grad,
                                  std::span<scalar_of<L>> scratch) {
   index_t const head_width = y_grad.cols / heads;
+  T const scale = attention_scale<T>(head_width);
   for_heads(offsets,
             heads,
             head_width,
