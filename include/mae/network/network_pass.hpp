@@ -54,8 +54,8 @@ class network_pass {
   using prepared_type = prepared_weights<B, Heads...>;
   using input_type = shard_input<T, num_heads>;
 
-  network_pass(lane_type lane, parts_type const& parts, pass_kind kind)
-      : parts_(parts), kind_(kind), lane_(std::move(lane)) {}
+  network_pass(lane_type lane, parts_type parts, pass_kind kind)
+      : parts_(std::move(parts)), kind_(kind), lane_(std::move(lane)) {}
 
   lane_type const& lane() const { return lane_; }
   /// The head number I, with what it kept of the last forward pass.

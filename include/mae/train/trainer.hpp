@@ -48,8 +48,8 @@ class trainer {
   /// and leaves the model as it was, for options or a rule that cannot be used, a mask policy
   /// whose max_visible lies outside [1, N], a dataset of another extent than the model's images or
   /// whose statistics are not finite, a batch that so many processes cannot share (lanes_of_rank);
-  /// device_memory_error, which names a batch that would fit, where the device has
-  /// too little memory.
+  /// device_memory_error, which names a batch that would fit, where the device has too little
+  /// memory.
   trainer(Model& model,
           D const& dataset,
           training_options const& options,
@@ -73,11 +73,8 @@ class trainer {
                                   [&](index_t size) { return gradients_for(model, size); })) {
     optimizer_.begin(model.parameters().values());
   }
-  trainer(Model& model,
-          D const&& must_outlive_the_trainer,
-          training_options const&,
-          Rule const& rule = {},
-          E exchange = {}) = delete;
+  template <class... Rest>  // in one line, which compilers show
+  trainer(Model&, D const&& must_outlive_the_trainer, training_options const&, Rest...) = delete;
 
   training_options const& options() const { return options_; }
   Model& model() { return model_; }
