@@ -36,7 +36,7 @@ template <class T>
 struct pool_image {
   matrix_view<T const> tokens;
   std::span<index_t const> offsets;
-  pooling pool;
+  pooling pool = pooling::mean;
   matrix_view<T> y;
 
   template <class Block>
@@ -64,7 +64,7 @@ template <class T>
 struct unpool_image {
   matrix_view<T const> y_grad;
   std::span<index_t const> offsets;
-  pooling pool;
+  pooling pool = pooling::mean;
   matrix_view<T> tokens_grad;
 
   template <class Block>

@@ -70,7 +70,7 @@ inline lane_range lanes_of_rank(shard_schedule const& schedule, int rank, int ra
 template <Exchange E, class T>
 void sum_over_ranks(E& exchange, std::span<T> values, std::vector<T>& room) {
   struct half {
-    int partner;
+    int partner = 0;
     std::span<T> mine, theirs;
   };
   std::array<half, 32> halves;
