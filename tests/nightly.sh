@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets up and runs what takes too long for every change, or is judged by the clock:
 #   nightly   the tests of tests/nightly: 2,000 steps of training, what finding a bad step costs
-#   clang     clang, optimised: every test again but lint and compile budgets; the benchmarks compile
+#   clang     clang, optimised: every test again but lint and compile budgets; benchmarks compile
+#             but those on Thrust and on a GPU
 #   tsan      clang's thread sanitizer: all that computes, trains, reads and writes
 #   fuzz      every fuzzer for ten minutes
 #

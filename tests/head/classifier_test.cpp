@@ -62,7 +62,9 @@ TEST_CASE("a classifier's tensors have timm's names; without a norm there is non
 
 TEST_CASE("a classifier that cannot be is refused") {
   auto const refusal = [](classifier const& head) {
-    return refusal_of<mae::config_error>([&] { mae::checked_classifier(head); });
+    return refusal_of<mae::config_error>([&] {
+      mae::layout_of(mae::network_parts<classifier>{odd_config, 1e-6, {head}});
+    });
   };
   CHECK(refusal({.encoder_width = 8, .classes = 1}) ==
         "a classifier needs at least two classes, not 1");

@@ -47,6 +47,13 @@ struct classifier {
   bool normalises = false;  // what was pooled
   double smoothing = 0;     // the share of a label that all classes get alike
 
+  /// Throws config_error for fewer than two classes, and a smoothing outside [0, 1).
+  void require_valid() const {
+    if (classes < 2)
+      throw config_error("a classifier needs at least two classes, not " + std::to_string(classes));
+    if (!(smoothing >= 0 && smoothing < 1))
+      throw config_error("label smoothing must be in [0, 1), it is " + decimal_text(smoothing));
+  }
   index_t feature_width() const { return pooled_width(pool, encoder_width); }
 
   template <class Walk, class... Of>
@@ -65,17 +72,6 @@ struct classifier {
   }
 };
 static_assert(Head<classifier>);
-
-/// Returns a classifier. Throws config_error for fewer than two classes, and a smoothing outside
-/// [0, 1).
-inline classifier checked_classifier(classifier const& head) {
-  if (head.classes < 2)
-    throw config_error("a classifier needs at least two classes, not " +
-                       std::to_string(head.classes));
-  if (!(head.smoothing >= 0 && head.smoothing < 1))
-    throw config_error("label smoothing must be in [0, 1), it is " + decimal_text(head.smoothing));
-  return head;
-}
 
 /// A classifier on a lane. B images of a shard, F values of a feature, K classes.
 template <Lane L>

@@ -44,6 +44,13 @@ struct painter {
   decoder_sizes sizes;
   patch_loss loss = {};
 
+  /// Throws config_error for a smooth_l1 whose beta is not positive and finite.
+  void require_valid() const {
+    if (loss.of == patch_loss::kind::smooth_l1 && (!(loss.beta > 0) || !std::isfinite(loss.beta)))
+      throw config_error("smooth_l1's beta must be positive and finite, it is " +
+                         decimal_text(loss.beta));
+  }
+
   template <class Walk, class... Decoders>
   void walk(Walk& at, Decoders&... of) const {
     walk_decoder(at, sizes, of...);
@@ -67,14 +74,6 @@ struct painter {
   }
 };
 static_assert(Head<painter>);
-
-/// Returns a loss. Throws config_error for a smooth_l1 whose beta is not positive and finite.
-inline patch_loss checked_loss(patch_loss const& loss) {
-  if (loss.of == patch_loss::kind::smooth_l1 && (!(loss.beta > 0) || !std::isfinite(loss.beta)))
-    throw config_error("smooth_l1's beta must be positive and finite, it is " +
-                       decimal_text(loss.beta));
-  return loss;
-}
 
 /// A painter on a lane: the decoder and its loss.
 template <Lane L>
@@ -139,14 +138,14 @@ class painter_pass {
 template <Backend B>
 using painter_network = network_pass<B, painter>;
 
-/// Its parts. Throws config_error for an epsilon or a loss that cannot be used.
+/// Its parts. Throws config_error for an epsilon that cannot be used.
 inline network_parts<painter> painter_parts(model_config const& config,
                                             index_t target_width,
                                             double norm_epsilon = 1e-6,
                                             patch_loss const& loss = {}) {
   return {config,
           checked_norm_epsilon(norm_epsilon),
-          {painter{decoder_sizes::of(config, target_width), checked_loss(loss)}}};
+          {painter{decoder_sizes::of(config, target_width), loss}}};
 }
 
 }  // namespace mae

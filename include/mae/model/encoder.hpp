@@ -69,7 +69,7 @@ class sized_encoder {
   index_t num_tokens() const { return parts_.config.num_patches() + 1; }
   /// The number of values of a feature.
   index_t feature_width(pooling pool) const {
-    return pool == pooling::both ? 2 * parts_.config.encoder.width : parts_.config.encoder.width;
+    return pooled_width(pool, parts_.config.encoder.width);
   }
 
   /// All tokens of images (n, H, W, C) in scaled units ([0, 1] for 8-bit images): (n, N + 1, D),
@@ -130,22 +130,17 @@ class sized_encoder {
     encode(images, read, [&](index_t image, matrix_view<scalar const> tokens) {
       pool_tokens(tokens, pool, all.data() + image * size);
     });
-    if (final_norm_ == norm_place::pooled) normalise_pooled(all);
-    return all;
+    return final_norm_ == norm_place::pooled ? normalised(all) : all;
   }
 
-  void normalise_pooled(std::vector<scalar>& features) const {
-    host_values<B> const values(backend_, parameters_.values());
-    std::span<scalar const> const all = values.span();
+  /// Features, each part of the width of a token after the final norm.
+  std::vector<scalar> normalised(std::vector<scalar> const& features) const {
+    host_values<B> const weight(backend_, weights_.encoder.norm.weight);
+    host_values<B> const bias(backend_, weights_.encoder.norm.bias);
     index_t const width = parts_.config.encoder.width;
-    auto const of = [&](char const* name) {
-      return all.subspan(static_cast<std::size_t>(layout().find(name).offset),
-                         static_cast<std::size_t>(width));
-    };
-    normalise_rows<scalar>({features.data(), std::ssize(features) / width, width},
-                           of("norm.weight"),
-                           of("norm.bias"),
-                           parts_.norm_epsilon);
+    return normalised_rows<scalar>({features.data(), std::ssize(features) / width, width},
+                                   {weight.span(), bias.span()},
+                                   static_cast<scalar>(parts_.norm_epsilon));
   }
 
   void encode(index_t images, read_image const& read, take_tokens<scalar> const& take) const {
@@ -187,9 +182,7 @@ class encoder : public sized_encoder<B> {
   static constexpr index_t width = config.encoder.width;
   static constexpr index_t num_tokens = config.num_patches() + 1;
 
-  static constexpr index_t feature_width(pooling pool) {
-    return pool == pooling::both ? 2 * width : width;
-  }
+  static constexpr index_t feature_width(pooling pool) { return pooled_width(pool, width); }
 
   /// An untrained encoder, with the values that an autoencoder of this seed and of
   /// linear_start::xavier begins with.

@@ -47,6 +47,7 @@ struct any_walk {
 
 /// What learns from the encoder's tokens: a part of the network, whose tensors are a segment of its
 /// own. The object holds sizes and settings; weights are found in the network's flat arrays.
+/// Optional: `require_valid()`, which layout_of calls, throws config_error for any that cannot be.
 template <class H>
 concept Head = std::copyable<H> &&
     requires(H const& head, shard_capacity const& room, archetype::any_walk& at) {

@@ -75,13 +75,20 @@ void require_own_names() {
                            ": give each head a name of its own");
 }
 
+template <class Head>
+void require_valid_head(Head const& head) {
+  if constexpr (requires { head.require_valid(); }) head.require_valid();
+}
+
 }  // namespace detail
 
-/// The table of a network's tensors. Throws config_error for heads of one name.
+/// The table of a network's tensors. Throws config_error for heads of one name, and where a head
+/// cannot be.
 template <class... Heads>
 parameter_layout layout_of(network_parts<Heads...> const& parts,
                            linear_start linears = linear_start::xavier) {
   detail::require_own_names<Heads...>();
+  std::apply([](auto const&... head) { (detail::require_valid_head(head), ...); }, parts.heads);
   parameter_layout layout(linears);
   detail::table_walk at(layout);
   parts.walk(at);

@@ -55,8 +55,8 @@ struct pool_image {
       block.for_each(width, [&](index_t i) { mean[i] += token[i]; });
     }
     if (last == first + 1) return;  // no patch is seen, and the mean is 0
-    T const share = T{1} / static_cast<T>(last - first - 1);
-    block.for_each(width, [&](index_t i) { mean[i] *= share; });
+    T const patches = static_cast<T>(last - first - 1);
+    block.for_each(width, [&](index_t i) { mean[i] /= patches; });
   }
 };
 
