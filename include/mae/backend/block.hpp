@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 
@@ -35,7 +36,7 @@ struct serial_block {
 
   /// f() once: what all threads have in common is written by one of them.
   template <class F>
-  void single(F const& f) const {
+  MAE_HOST_DEVICE void single(F const& f) const {
     f();
   }
 
