@@ -23,14 +23,14 @@ struct serial_block {
 
   /// f(i) for every i in [0, count).
   template <class F>
-  void for_each(index_t count, F const& f) const {
+  MAE_HOST_DEVICE void for_each(index_t count, F const& f) const {
     for (index_t i = 0; i < count; ++i) f(i);
   }
 
   /// f(team, row) for every row in [0, count): each by one team, a warp of a GPU's block, which is
   /// a block to f.
   template <class F>
-  void for_rows(index_t count, F const& f) const {
+  MAE_HOST_DEVICE void for_rows(index_t count, F const& f) const {
     for (index_t row = 0; row < count; ++row) f(*this, row);
   }
 
@@ -42,22 +42,22 @@ struct serial_block {
 
   /// The sum of f(i) over i in [0, count).
   template <class T, class F>
-  T sum(index_t count, F const& f) const {
+  MAE_HOST_DEVICE T sum(index_t count, F const& f) const {
     return reduce<T>(count, T{0}, f, [](T a, T b) { return a + b; });
   }
 
   /// The largest of f(i) over i in [0, count), count > 0.
   template <class T, class F>
-  T max(index_t count, F const& f) const {
+  MAE_HOST_DEVICE T max(index_t count, F const& f) const {
     return reduce<T>(count, f(0), f, [](T a, T b) { return a < b ? b : a; });
   }
 
   /// Makes what the block wrote before it visible to what the block reads after it.
-  void barrier() const {}
+  MAE_HOST_DEVICE void barrier() const {}
 
  private:
   template <class T, class F, class Combine>
-  static T reduce(index_t count, T identity, F const& f, Combine const& combine) {
+  MAE_HOST_DEVICE static T reduce(index_t count, T identity, F const& f, Combine const& combine) {
     std::array<T, width> partial{};
     partial.fill(identity);
     T* const part = partial.data();
@@ -70,7 +70,7 @@ struct serial_block {
 
   /// Combines 2 * half partial results, each step one vector instruction.
   template <index_t half, class T, class Combine>
-  static T fold(T* part, Combine const& combine) {
+  MAE_HOST_DEVICE static T fold(T* part, Combine const& combine) {
     for (index_t j = 0; j < half; ++j) part[j] = combine(part[j], part[j + half]);
     if constexpr (half > 1) return fold<half / 2>(part, combine);
     return part[0];

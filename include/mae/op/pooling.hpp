@@ -49,14 +49,13 @@ struct pool_image {
     if (pool != pooling::mean) block.for_each(width, [&](index_t i) { out[i] = class_token[i]; });
     if (pool == pooling::class_token) return;
     T* const mean = out + mean_column(pool, width);
-    block.for_each(width, [&](index_t i) { mean[i] = T{0}; });
-    for (index_t row = first + 1; row < last; ++row) {
-      T const* const token = tokens.data + row * tokens.stride;
-      block.for_each(width, [&](index_t i) { mean[i] += token[i]; });
-    }
-    if (last == first + 1) return;  // no patch is seen, and the mean is 0
-    T const patches = static_cast<T>(last - first - 1);
-    block.for_each(width, [&](index_t i) { mean[i] /= patches; });
+    // Where no patch is seen the mean is 0.
+    T const patches = static_cast<T>(last > first + 1 ? last - first - 1 : 1);
+    block.for_each(width, [&](index_t i) {
+      T sum = 0;
+      for (index_t row = first + 1; row < last; ++row) sum += tokens.data[row * tokens.stride + i];
+      mean[i] = sum / patches;
+    });
   }
 };
 
