@@ -16,6 +16,7 @@
 #include <mae/data/synthetic.hpp>
 #include <mae/eval/knn.hpp>
 #include <mae/eval/linear_probe.hpp>
+#include <mae/head/classifier.hpp>
 #include <mae/io/checkpoint.hpp>
 #include <mae/io/model_file.hpp>
 #include <mae/mask/ramped.hpp>
@@ -24,6 +25,7 @@
 #include <mae/mask/uniform.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/model/headed_encoder.hpp>
 #include <mae/objective/pixels.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/optimizer/lion.hpp>

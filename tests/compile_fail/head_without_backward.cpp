@@ -2,6 +2,7 @@
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/network/network_pass.hpp>
 
+#include <span>
 #include <string_view>
 
 struct nothing {
@@ -16,7 +17,7 @@ struct nothing {
       return {};
     }
     template <class Operands>
-    void forward(mae::head_input<L> const&, Operands const&, double*) const {}
+    void forward(mae::head_input<L> const&, Operands const&, std::span<float>) const {}
   };
   static constexpr std::string_view name = "nothing";
 
@@ -24,11 +25,9 @@ struct nothing {
   void walk(Walk&, Of&...) const {}
   mae::index_t label_rows(mae::shard_capacity const&) const { return 0; }
   mae::index_t label_width() const { return 0; }
+  mae::index_t num_counted(mae::matrix_view<float const>) const { return 0; }
+  double loss_of_zero(mae::matrix_view<float const>) const { return 0; }
   mae::product_extents extents(mae::shard_capacity const&) const { return {}; }
-  template <class L>
-  mae::index_t scratch_size(mae::shard_capacity const&, int) const {
-    return 0;
-  }
 };
 
 template class mae::network_pass<mae::eigen_backend<float>, nothing>;

@@ -143,19 +143,26 @@ inline void check_cross_entropy(std::size_t shape, std::uint64_t seed) {
 }
 
 /// The gradient of y + x is y's for both.
-inline void check_add_to(std::size_t shape, std::uint64_t seed) {
+inline void check_add_times(std::size_t shape, std::uint64_t seed) {
   constexpr std::array<row_shape, 3> shapes{{{1, 1}, {4, 140}, {7, 18}}};
   auto const s = shapes[shape];
   auto random = stream_of(seed);
+  double const factor = 0.3;
   padded_matrix<double> x(s.rows, s.width, random);
   padded_matrix<double> const y(s.rows, s.width, random);
   padded_matrix<double> const y_grad(s.rows, s.width, random);
   auto const forward = [&] {
     auto sum = y;
-    mae::add_to(mae::eigen_lane<double>{}, x.view(), sum.view());
+    mae::add_times(mae::eigen_lane<double>{}, &factor, x.view(), sum.view());
     return sum;
   };
-  check_gradient("x", forward, y_grad, x.view(), y_grad);
+  auto const x_grad = [&] {
+    auto scaled = y_grad;
+    for (index_t r = 0; r < s.rows; ++r)
+      for (double& value : scaled.view().row(r)) value *= factor;
+    return scaled;
+  }();
+  check_gradient("x", forward, y_grad, x.view(), x_grad);
 }
 
 }  // namespace mae_test

@@ -115,14 +115,17 @@ class small_model {
 
   double loss(padded_matrix<double> const& targets) {
     double sum = 0;
-    pass_.forward(operands(), input(targets), &sum);
+    pass_.forward(operands(), input(targets), {.set = 1}, &sum);
     return sum;
   }
 
   /// Adds the gradient of the loss to a flat array of the layout.
   void add_gradient(padded_matrix<double> const& targets, std::vector<double>& gradient) {
     loss(targets);
-    pass_.backward(operands(), input(targets), mae::bind_network(layout_, parts_, gradient.data()));
+    pass_.backward(operands(),
+                   input(targets),
+                   {.set = 1},
+                   mae::bind_network(layout_, parts_, gradient.data()));
   }
 
  private:

@@ -19,8 +19,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <functional>
+#include <numeric>
 #include <span>
 #include <string>
 #include <tuple>
@@ -90,15 +92,20 @@ class network_of {
                                    static_cast<std::size_t>(tensor.size()));
   }
 
+  /// The sum of the heads' losses, each times its factor.
   double loss() {
-    double sum = 0;
-    pass_.forward(operands(), input(), &sum);
-    return sum;
+    std::array<double, sizeof...(Heads)> sums{};
+    pass_.forward(operands(), input(), active(), sums.data());
+    return std::inner_product(sums.begin(), sums.end(), factors.begin(), 0.0);
   }
   std::vector<double> gradient() {
     std::vector<double> flat(values.size());
     loss();
-    pass_.backward(operands(), input(), mae::bind_network(layout, parts_, flat.data()));
+    pass_.backward(operands(), input(), active(), mae::bind_network(layout, parts_, flat.data()));
+    for (auto const& tensor : layout.tensors())  // as lane_gradients does
+      for (std::size_t head = 0; head < factors.size(); ++head)
+        if (tensor.segment == parts_.names()[head])
+          for (double& value : of(tensor, flat)) value *= factors[head];
     return flat;
   }
 
@@ -108,8 +115,10 @@ class network_of {
  public:
   mae::parameter_layout layout = mae::layout_of(parts_);
   std::vector<double> values;
+  std::array<double, sizeof...(Heads)> factors = mae::network_parts<Heads...>::equal_weights();
 
  private:
+  typename pass_type::active_type active() const { return {mae::heads_on(parts_), factors.data()}; }
   typename pass_type::input_type input() const {
     return {batch_.shard.view(),
             batch_.patches.view(),

@@ -7,11 +7,13 @@
 #include <mae/network/carver.hpp>
 #include <mae/network/head.hpp>
 #include <mae/network/prepared_weights.hpp>
+#include <mae/objective/objective.hpp>
+#include <mae/objective/sample.hpp>
 #include <mae/op/linear.hpp>
 #include <mae/op/patch_loss.hpp>
 #include <mae/op/tokens.hpp>
 
-#include <cstddef>
+#include <algorithm>
 #include <span>
 #include <string_view>
 
@@ -30,7 +32,6 @@ struct regression_pass {
   matrix_view<T> prediction;       // (B, K), and then its gradient
   matrix_view<O> prediction_grad;  // (B, K), as operands
   matrix_view<T> class_grad;       // (B, D)
-  std::span<T> losses;             // (B)
 
   template <class Head>
   static regression_pass carve(mae::carver<T>& memory,
@@ -40,20 +41,17 @@ struct regression_pass {
     return {.class_tokens = memory.template matrix_of<O>(room.images, head.encoder_width),
             .prediction = memory.matrix(room.images, head.outputs),
             .prediction_grad = memory.template matrix_of<O>(room.images, head.outputs),
-            .class_grad = memory.matrix(room.images, head.encoder_width),
-            .losses = memory.vector(room.images)};
+            .class_grad = memory.matrix(room.images, head.encoder_width)};
   }
 
   template <class Operands>
-  void forward(mae::head_input<L> const& in, Operands const& weights, double* total) const {
+  void forward(mae::head_input<L> const& in, Operands const& weights, std::span<T> losses) const {
     index_t const images = in.shard.images;
     auto const tokens = class_tokens.middle_rows(0, images);
     auto const predicted = prediction.middle_rows(0, images);
-    auto const costs = losses.first(static_cast<std::size_t>(images));
     mae::gather_rows_forward(in.lane, in.tokens, class_rows(in), tokens);
     mae::linear_forward(in.lane, tokens, weights.layer, predicted);
-    mae::patch_loss_forward(in.lane, {}, predicted, in.labels, costs);
-    mae::add_losses(in.lane, costs, total);
+    mae::patch_loss_forward(in.lane, {}, predicted, in.labels, losses);
   }
 
   template <class Operands, class Gradients>
@@ -100,12 +98,21 @@ struct regression {
   }
   index_t label_rows(mae::shard_capacity const& room) const { return room.images; }
   index_t label_width() const { return outputs; }
+  template <class T>
+  index_t num_counted(matrix_view<T const> labels) const {
+    return labels.rows;
+  }
+  template <class T>
+  double loss_of_zero(matrix_view<T const> labels) const {
+    return mae::loss_of_zero(mae::patch_loss{}, labels);
+  }
+  /// Of an image its first pixels' values.
+  template <class T>
+  void label(mae::image_sample<T> const& image, matrix_view<T> to) const {
+    std::copy_n(image.patches.row(0).begin(), outputs, to.row(0).begin());
+  }
   mae::product_extents extents(mae::shard_capacity const& room) const {
     return {.width = outputs, .rows = room.images};
-  }
-  template <mae::Lane L>
-  index_t scratch_size(mae::shard_capacity const& /*room*/, int /*members*/) const {
-    return 0;
   }
 };
 static_assert(mae::Head<regression>);

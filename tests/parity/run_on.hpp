@@ -278,6 +278,7 @@ class backend_runner {
   void run_loss() {
     using kind = mae::patch_loss::kind;
     array<double> total(1, 1);
+    auto factor = random(1, 1);
     for (mae::patch_loss const& loss : {mae::patch_loss{},
                                         mae::patch_loss{.of = kind::l1},
                                         mae::patch_loss{.of = kind::smooth_l1, .beta = 0.6}}) {
@@ -291,7 +292,7 @@ class backend_runner {
       keep(name, losses);
       mae::patch_loss_backward(lane_, loss, prediction.view(), target.view(), prediction.view());
       keep(name + ", gradient", prediction);
-      mae::add_to(lane_, target.view(), prediction.view());
+      mae::add_times(lane_, factor.memory.data(), target.view(), prediction.view());
       keep(name + ", added to", prediction);
     }
     keep("summed losses", total);

@@ -95,7 +95,7 @@ class loaded_model {
   /// The sum of the targets' losses.
   double forward(std::vector<T> const& targets) {
     double sum = 0;
-    pass_.forward(operands(), {shard_, patches_in_use(), {view_of(targets)}}, &sum);
+    pass_.forward(operands(), {shard_, patches_in_use(), {view_of(targets)}}, {.set = 1}, &sum);
     return sum;
   }
   /// (M, P), after forward.
@@ -107,6 +107,7 @@ class loaded_model {
   void backward(std::vector<T> const& targets) {
     pass_.backward(operands(),
                    {shard_, patches_in_use(), {view_of(targets)}},
+                   {.set = 1},
                    mae::bind_network(layout_, sizes_, gradient_.data()));
   }
 

@@ -10,13 +10,17 @@
 #include <mae/data/channel_statistics.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/normalise.hpp>
+#include <mae/head/painter.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/mask/random_ratio.hpp>
+#include <mae/network/network_parts.hpp>
 #include <mae/objective/objective.hpp>
 #include <mae/objective/pixels.hpp>
+#include <mae/objective/sample.hpp>
 #include <mae/patch/patchify.hpp>
 #include <mae/train/batch_loader.hpp>
+#include <mae/train/training_batch.hpp>
 
 #include <doctest/doctest.h>
 
@@ -25,6 +29,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <tuple>
 #include <vector>
 
 namespace {
@@ -34,7 +39,7 @@ using mae::matrix_view;
 using mae_test::small_config;
 using mae_test::small_dataset;
 
-using batch_type = mae::training_batch<float>;
+using batch_type = mae::training_batch<float, 1>;
 using indices = std::vector<mae::image_index>;
 
 /// A user's objective: the mean of each channel.
@@ -58,6 +63,19 @@ struct mean_colour {
 };
 static_assert(mae::Objective<mean_colour>);
 
+using painting = mae::network_parts<mae::painter>;
+template <class Objective>
+using labels_of = std::tuple<mae::target_labels<Objective>>;
+
+template <class Objective>
+painting parts_of(Objective const& objective) {
+  return mae::painter_parts(small_config, objective.target_width(small_config));
+}
+template <class Objective>
+labels_of<Objective> labels(Objective const& objective) {
+  return {mae::target_labels<Objective>(objective)};
+}
+
 /// Twenty images, ragged masks, and a loader over them.
 template <class Objective = mae::normalised_pixels>
 class loading {
@@ -65,7 +83,13 @@ class loading {
   explicit loading(mae::batch_options const& options, int threads = 2)
       : threads_(threads),
         statistics_(mae::channel_statistics(images_, threads_)),
-        loader_(images_, mask_, objective_, small_config, statistics_, options, threads_) {}
+        loader_(images_,
+                mask_,
+                parts_of(objective_),
+                labels(objective_),
+                statistics_,
+                options,
+                threads_) {}
 
   batch_type load(indices const& numbers, mae::training_moment const& moment = {}) {
     batch_type batch;
@@ -83,7 +107,8 @@ class loading {
   Objective objective_;
   mae::thread_pool threads_;
   mae::pixel_statistics statistics_;
-  mae::batch_loader<small_dataset, mae::random_ratio_mask, Objective, float> loader_;
+  mae::batch_loader<small_dataset, mae::random_ratio_mask, painting, labels_of<Objective>, float>
+      loader_;
 };
 
 std::vector<float> values_of(matrix_view<float const> view) {
@@ -95,7 +120,7 @@ bool same_image(batch_type const& a, index_t i, batch_type const& b, index_t k) 
   return values_of(a.patches_of(i, i + 1)) == values_of(b.patches_of(k, k + 1)) &&
          std::ranges::equal(a.plan.visible(i), b.plan.visible(k)) &&
          std::ranges::equal(a.plan.target(i), b.plan.target(k)) &&
-         values_of(a.targets_of(i, i + 1)) == values_of(b.targets_of(k, k + 1));
+         values_of(a.labels[0].of(i, i + 1)) == values_of(b.labels[0].of(k, k + 1));
 }
 
 bool same_mask(batch_type const& a, batch_type const& b) {
@@ -162,16 +187,17 @@ TEST_CASE("without augmentation patches are the normalised image, in the order o
 TEST_CASE("targets stand image after image, and the loss of zero is their mean square") {
   auto const check = [](auto source, index_t width, auto const& objective) {
     auto const batch = source.load({3, 1, 4, 15, 9});
-    REQUIRE(batch.target_width == width);
-    CHECK(batch.target_offsets.front() == 0);
+    auto const& targets_of_batch = batch.labels[0];
+    REQUIRE(targets_of_batch.width == width);
+    CHECK(targets_of_batch.offsets.front() == 0);
     double zero_loss = 0;
     for (index_t i = 0; i < batch.images(); ++i) {
       auto const rows = batch.plan.target(i);
-      auto const targets = batch.targets_of(i, i + 1);
+      auto const targets = targets_of_batch.of(i, i + 1);
       REQUIRE(targets.rows == std::ssize(rows));
       REQUIRE(targets.cols == width);
-      CHECK(targets.data == batch.targets_of(0, batch.images())
-                                .row(batch.target_offsets[static_cast<std::size_t>(i)])
+      CHECK(targets.data == targets_of_batch.of(0, batch.images())
+                                .row(targets_of_batch.offsets[static_cast<std::size_t>(i)])
                                 .data());
       std::vector<float> expected(static_cast<std::size_t>(targets.size()));
       objective.target(small_config,
@@ -182,8 +208,8 @@ TEST_CASE("targets stand image after image, and the loss of zero is their mean s
       for (float const value : expected)
         zero_loss += static_cast<double>(value) * value / static_cast<double>(width);
     }
-    CHECK(batch.num_targets() == batch.plan.total().target);
-    CHECK(batch.zero_loss == doctest::Approx(zero_loss).epsilon(1e-12));
+    CHECK(targets_of_batch.counted == batch.plan.total().target);
+    CHECK(targets_of_batch.zero_loss == doctest::Approx(zero_loss).epsilon(1e-12));
   };
   check(loading<mae::normalised_pixels>(varied), 48, mae::normalised_pixels{});
   check(loading<mae::pixels>(varied), 48, mae::pixels{});
@@ -197,8 +223,8 @@ TEST_CASE("a batch may be filled anew with more or fewer images") {
   source.load({4, 5, 6, 7, 8}, batch);
   source.load({1, 2, 3}, batch);
   CHECK(batch.images() == 3);
-  CHECK(batch.zero_loss == expected.zero_loss);
-  CHECK(batch.target_offsets == expected.target_offsets);
+  CHECK(batch.labels[0].zero_loss == expected.labels[0].zero_loss);
+  CHECK(batch.labels[0].offsets == expected.labels[0].offsets);
   for (index_t i = 0; i < 3; ++i) CHECK(same_image(batch, i, expected, i));
   source.load({9, 8, 7, 6, 5, 4, 3}, batch);
   CHECK(same_image(batch, 6, expected, 2));
@@ -218,11 +244,11 @@ TEST_CASE("a mask policy's mistake is thrown to the caller, from whatever thread
   blind_mask const mask;
   mae::pixels const objective;
   mae::thread_pool threads(3);
-  mae::batch_loader<small_dataset, blind_mask, mae::pixels, float> loader(
+  mae::batch_loader<small_dataset, blind_mask, painting, labels_of<mae::pixels>, float> loader(
       images,
       mask,
-      objective,
-      small_config,
+      parts_of(objective),
+      labels(objective),
       mae::channel_statistics(images, threads),
       as_they_are,
       threads);

@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <numeric>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -41,8 +42,8 @@ class reference {
         images_(mae_test::painted_images(images, 1)),
         loader_(images_,
                 model_.mask(),
-                model_.objective(),
-                model_type::config,
+                model_.sizes(),
+                model_.label_makers(),
                 mae::channel_statistics(images_, model_.backend().threads()),
                 {.seed = 3},
                 model_.backend().threads()) {
@@ -53,7 +54,7 @@ class reference {
   }
 
   model_type const& model() const { return model_; }
-  mae::training_batch<float> const& batch() const { return batch_; }
+  mae::training_batch<float, 1> const& batch() const { return batch_; }
   double loss() const { return loss_; }
   std::vector<float> const& gradient() const { return gradient_; }
 
@@ -66,18 +67,24 @@ class reference {
     network::prepared_type prepared(mae::pass_kind::training);
     auto const& operands = prepared.update(model_.sizes(), model_.weights(), model_.backend());
     network::input_type const in{
-        shard, batch_.patches_of(0, batch_.images()), {batch_.targets_of(0, batch_.images())}};
-    pass.forward(operands, in, &loss_);
+        shard, batch_.patches_of(0, batch_.images()), batch_.labels_of(0, batch_.images())};
+    pass.forward(operands, in, {.set = 1}, &loss_);
     gradient_.resize(static_cast<std::size_t>(model_.layout().size()));
-    pass.backward(
-        operands, in, mae::bind_network(model_.layout(), model_.sizes(), gradient_.data()));
+    pass.backward(operands,
+                  in,
+                  {.set = 1},
+                  mae::bind_network(model_.layout(), model_.sizes(), gradient_.data()));
   }
 
   model_type model_;
   small_dataset images_;
-  mae::batch_loader<small_dataset, model_type::mask_type, model_type::objective_type, float>
+  mae::batch_loader<small_dataset,
+                    model_type::mask_type,
+                    model_type::parts_type,
+                    decltype(std::declval<model_type const&>().label_makers()),
+                    float>
       loader_;
-  mae::training_batch<float> batch_;
+  mae::training_batch<float, 1> batch_;
   double loss_ = 0;
   std::vector<float> gradient_;
 };
@@ -128,9 +135,8 @@ TEST_CASE("the gradient of a batch in shards and lanes is that of the batch in o
         auto sum = make_sum(expected, schedule, threads);
         sum.clear();
         sum.add(expected.model().weights(), expected.batch());
-        auto const [loss, squares] = sum.reduce(here);
-        CHECK(loss == doctest::Approx(expected.loss()).epsilon(1e-6));
-        CHECK(sum.num_targets() == expected.batch().num_targets());
+        auto const [losses, squares] = sum.reduce(here);
+        CHECK(losses[0] == doctest::Approx(expected.loss()).epsilon(1e-6));
         CHECK(relative_distance(sum.values(), expected.gradient()) < 2e-6);
         CHECK(std::sqrt(squares) == doctest::Approx(norm_of(sum.values())).epsilon(1e-12));
       }
@@ -144,7 +150,6 @@ TEST_CASE("sums go on from batch to batch until they are cleared") {
     sum.add(expected.model().weights(), expected.batch());
     sum.add(expected.model().weights(), expected.batch());
     sum.reduce(here);
-    CHECK(sum.num_targets() == 2 * expected.batch().num_targets());
     CHECK(relative_distance(sum.values(), expected.gradient(), 2) < 2e-6);
   }
 }

@@ -1,26 +1,26 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
+#include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/head/pooled_linear.hpp>
 #include <mae/network/capacity.hpp>
 #include <mae/network/carver.hpp>
 #include <mae/network/head.hpp>
+#include <mae/network/prepared_weights.hpp>
+#include <mae/objective/sample.hpp>
 #include <mae/op/cross_entropy.hpp>
-#include <mae/op/layer_norm.hpp>
-#include <mae/op/linear.hpp>
-#include <mae/op/patch_loss.hpp>
 #include <mae/op/pooling.hpp>
-#include <mae/op/set_zero.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
-#include <type_traits>
 
 namespace mae {
 
@@ -32,10 +32,7 @@ class classifier_pass;
 /// classes' numbers, or ignored_label. Tensors have timm's names: fc_norm, head.
 struct classifier {
   template <class T, class Linear>
-  struct weights {
-    norm_weights<T> norm;  // of what was pooled
-    Linear layer;          // (K, D or 2 D)
-  };
+  using weights = pooled_linear::weights<T, Linear>;
   template <Lane L>
   using pass = classifier_pass<L>;
 
@@ -54,48 +51,63 @@ struct classifier {
     if (!(smoothing >= 0 && smoothing < 1))
       throw config_error("label smoothing must be in [0, 1), it is " + decimal_text(smoothing));
   }
-  index_t feature_width() const { return pooled_width(pool, encoder_width); }
+  pooled_linear part() const { return {"head", encoder_width, classes, pool, normalises}; }
 
   template <class Walk, class... Of>
   void walk(Walk& at, Of&... of) const {
-    if (normalises) at.norm("fc_norm", feature_width(), of.norm...);
-    at.linear("head", classes, feature_width(), of.layer...);
+    part().walk(at, of...);
   }
   index_t label_rows(shard_capacity const& room) const { return room.images; }
   index_t label_width() const { return 1; }
-  product_extents extents(shard_capacity const& room) const {
-    return {.width = std::max(classes, feature_width()), .rows = room.images};
+  /// The head on top of an encoder of these sizes.
+  classifier fitted(model_config const& config) const {
+    classifier head = *this;
+    head.encoder_width = config.encoder.width;
+    return head;
   }
-  template <Lane L>
-  index_t scratch_size(shard_capacity const& /*room*/, int /*members*/) const {
-    return 0;
+  /// The class of an image, a row; ignored_label where the dataset says none. Throws config_error
+  /// for a class beyond those of the head.
+  template <class T>
+  void label(image_sample<T> const& image, matrix_view<T> to) const {
+    if (image.label >= classes)
+      throw config_error("image " + std::to_string(image.index) + " is of class " +
+                         std::to_string(image.label) + ", but the classifier has only " +
+                         std::to_string(classes) + " classes");
+    to(0, 0) = static_cast<T>(std::max<index_t>(image.label, ignored_label));
   }
+  template <class T>
+  index_t num_counted(matrix_view<T const> labels) const {
+    return std::count_if(
+        labels.data, labels.data + labels.rows, [](T label) { return label >= T{0}; });
+  }
+  /// Every class is as likely as any other.
+  template <class T>
+  double loss_of_zero(matrix_view<T const> labels) const {
+    return static_cast<double>(num_counted(labels)) * std::log(static_cast<double>(classes));
+  }
+  settings_list settings() const {
+    return {{"classes", std::to_string(classes)},
+            {"pooling", name_of(pool)},
+            {"norm", normalises ? "yes" : "no"},
+            {"smoothing", decimal_text(smoothing)}};
+  }
+  product_extents extents(shard_capacity const& room) const { return part().extents(room); }
 };
 static_assert(Head<classifier>);
 
-/// A classifier on a lane. B images of a shard, F values of a feature, K classes.
+/// A classifier on a lane. B images of a shard, K classes.
 template <Lane L>
 class classifier_pass {
   using T = scalar_of<L>;
-  using O = operand_of<L>;
 
  public:
   static classifier_pass carve(carver<T>& memory,
                                classifier const& head,
                                shard_capacity const& room,
                                pass_kind kind) {
-    index_t const width = head.feature_width();
     classifier_pass pass;
-    pass.head_ = head;
-    pass.pooled_ = memory.matrix(room.images, width);
-    pass.features_ = memory.template matrix_of<O>(room.images, width);
-    pass.statistics_ = memory.matrix(room.images, 2);
-    pass.logits_ = memory.matrix(room.images, head.classes);
-    pass.losses_ = memory.vector(room.images);
-    if (kind == pass_kind::inference) return pass;
-    pass.logits_grad_ = memory.template matrix_of<O>(room.images, head.classes);
-    pass.feature_grad_ = memory.matrix(room.images, width);
-    pass.pooled_grad_ = memory.matrix(room.images, width);
+    pass.part_ = pooled_linear_pass<L>::carve(memory, head.part(), room, kind);
+    pass.smoothing_ = head.smoothing;
     return pass;
   }
 
@@ -103,20 +115,13 @@ class classifier_pass {
   /// them.
   template <class Operands>
   matrix_view<T> predict(head_input<L> const& in, Operands const& weights) const {
-    auto const pooled = pooled_.middle_rows(0, in.shard.images);
-    auto const logits = logits_.middle_rows(0, in.shard.images);
-    pool_tokens_forward(in.lane, in.tokens, in.shard.encoder_offsets, head_.pool, pooled);
-    linear_forward(in.lane, features(in, weights), weights.layer, logits);
-    return logits;
+    return part_.forward(in, weights);
   }
 
-  /// Adds to *total the sum over the shard's images of the cross entropy.
+  /// losses (B): each image's cross entropy.
   template <class Operands>
-  void forward(head_input<L> const& in, Operands const& weights, double* total) const {
-    auto const logits = predict(in, weights);
-    auto const losses = losses_.first(static_cast<std::size_t>(logits.rows));
-    cross_entropy_forward(in.lane, logits, in.labels, head_.smoothing, losses);
-    add_losses(in.lane, losses, total);
+  void forward(head_input<L> const& in, Operands const& weights, std::span<T> losses) const {
+    cross_entropy_forward(in.lane, predict(in, weights), in.labels, smoothing_, losses);
   }
 
   /// Writes the tokens' gradient, and adds those of the weights.
@@ -125,59 +130,14 @@ class classifier_pass {
                 Operands const& weights,
                 matrix_view<T> tokens_grad,
                 Gradients const& weights_grad) const {
-    index_t const images = in.shard.images;
-    auto const logits = logits_.middle_rows(0, images);
-    auto const feature_grad = feature_grad_.middle_rows(0, images);
-    cross_entropy_backward(in.lane, logits, in.labels, head_.smoothing, logits);
-    linear_backward(in.lane,
-                    operands_of_features(images),
-                    weights.layer,
-                    as_operands(in.lane, logits, logits_grad_),
-                    feature_grad,
-                    weights_grad.layer);
-    auto grad = feature_grad;
-    if (head_.normalises) {
-      grad = pooled_grad_.middle_rows(0, images);
-      set_zero(in.lane, grad);
-      layer_norm_backward(in.lane,
-                          pooled_.middle_rows(0, images),
-                          weights.norm,
-                          statistics_.middle_rows(0, images),
-                          feature_grad,
-                          grad,
-                          weights_grad.norm);
-    }
-    pool_tokens_backward(in.lane, grad, in.shard.encoder_offsets, head_.pool, tokens_grad);
+    auto const logits = part_.outputs(in.shard);
+    cross_entropy_backward(in.lane, logits, in.labels, smoothing_, logits);
+    part_.backward(in, weights, logits, tokens_grad, weights_grad);
   }
 
  private:
-  /// What was pooled, normalised if so asked, as operands.
-  template <class Operands>
-  matrix_view<O const> features(head_input<L> const& in, Operands const& weights) const {
-    index_t const images = in.shard.images;
-    auto const pooled = pooled_.middle_rows(0, images);
-    if (!head_.normalises) return as_operands(in.lane, pooled, features_);
-    auto const normal = features_.middle_rows(0, images);
-    layer_norm_forward(
-        in.lane, pooled, weights.norm, in.norm_epsilon, normal, statistics_.middle_rows(0, images));
-    return normal;
-  }
-  /// The same, of the forward pass just done.
-  matrix_view<O const> operands_of_features(index_t images) const {
-    if constexpr (std::is_same_v<O, T>)
-      if (!head_.normalises) return pooled_.middle_rows(0, images);
-    return features_.middle_rows(0, images);
-  }
-
-  classifier head_;
-  matrix_view<T> pooled_;        // (B, F)
-  matrix_view<O> features_;      // (B, F), as operands
-  matrix_view<T> statistics_;    // (B, 2), of the norm
-  matrix_view<T> logits_;        // (B, K), and then their gradient
-  std::span<T> losses_;          // (B)
-  matrix_view<O> logits_grad_;   // (B, K), as operands
-  matrix_view<T> feature_grad_;  // (B, F)
-  matrix_view<T> pooled_grad_;   // (B, F)
+  pooled_linear_pass<L> part_;
+  double smoothing_ = 0;
 };
 
 }  // namespace mae

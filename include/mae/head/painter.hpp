@@ -16,12 +16,12 @@
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/shard.hpp>
 #include <mae/network/transformer_block.hpp>
+#include <mae/objective/objective.hpp>
 #include <mae/op/attention.hpp>
 #include <mae/op/patch_loss.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <span>
 #include <string_view>
 
@@ -57,6 +57,14 @@ struct painter {
   }
   index_t label_rows(shard_capacity const& room) const { return room.targets; }
   index_t label_width() const { return sizes.target_width; }
+  template <class T>
+  index_t num_counted(matrix_view<T const> labels) const {
+    return labels.rows;
+  }
+  template <class T>
+  double loss_of_zero(matrix_view<T const> labels) const {
+    return mae::loss_of_zero(loss, labels);
+  }
   product_extents extents(shard_capacity const& room) const {
     auto const& stack = sizes.stack;
     return {.width = std::max({3 * stack.width, stack.hidden(), sizes.target_width}),
@@ -88,7 +96,6 @@ class painter_pass {
     painter_pass pass;
     pass.head_ = head;
     pass.keep_ = decoder_activations<L>::carve(memory, head.sizes, room, kind);
-    pass.losses_ = memory.vector(room.targets);
     if (kind == pass_kind::inference) return pass;
     pass.grads_ = decoder_gradients<L>::carve(memory, head.sizes, room);
     return pass;
@@ -104,13 +111,11 @@ class painter_pass {
     return keep_.prediction.middle_rows(0, shard.num_targets());
   }
 
-  /// Adds to *total the sum over the shard's targets of a patch's loss. in.labels (M, target
-  /// width).
-  void forward(head_input<L> const& in, decoder_operands<L> const& weights, double* total) const {
-    auto const predicted = predict(in, weights);
-    auto const losses = losses_.first(static_cast<std::size_t>(predicted.rows));
-    patch_loss_forward(in.lane, head_.loss, predicted, in.labels, losses);
-    add_losses(in.lane, losses, total);
+  /// losses (M), of each of the shard's targets. in.labels (M, target width).
+  void forward(head_input<L> const& in,
+               decoder_operands<L> const& weights,
+               std::span<T> losses) const {
+    patch_loss_forward(in.lane, head_.loss, predict(in, weights), in.labels, losses);
   }
 
   /// Writes the tokens' gradient, and adds those of all the decoder's weights.
@@ -130,7 +135,6 @@ class painter_pass {
 
   painter head_;
   decoder_activations<L> keep_;
-  std::span<T> losses_;
   decoder_gradients<L> grads_;
 };
 

@@ -5,6 +5,7 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/io/description.hpp>
+#include <mae/io/head_list.hpp>
 #include <mae/io/model_file.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/progress_reader.hpp>
@@ -71,6 +72,8 @@ settings_list resume_settings(Trainer const& training) {
   all.push_back({"steps_per_epoch", std::to_string(training.steps_per_epoch())});
   for (auto const& [name, value] : describe_model(training.model(), contents::training))
     all.push_back({name, value});
+  for (auto& of_head : describe_training_of(training.model().sizes()))
+    all.push_back(std::move(of_head));
   return all;
 }
 
@@ -159,6 +162,25 @@ std::vector<std::vector<T>> read_states(safetensors_file const& file,
   return states;
 }
 
+/// Throws config_error for a training of other heads than the model's.
+template <class Model>
+void require_same_heads(std::string const& path,
+                        safetensors_metadata const& description,
+                        Model const& model) {
+  auto const left = heads_left_out(path, description, model.layout());
+  auto const expected = describe_training_of(model.sizes());
+  std::string other = left.empty() ? "" : left.front();
+  for (auto const& [name, value] : description)
+    if (auto const at = name.find(head_weight_suffix); at != name.npos)
+      if (std::ranges::find(expected, name, &setting::name) == expected.end())
+        other = name.substr(0, at);
+  for (auto const& [name, value] : expected)
+    if (!description.contains(name)) other = name.substr(0, name.find('.'));
+  if (!other.empty())
+    throw config_error(path + ": the training and the model differ in the head " + other +
+                       ": a training goes on with its own heads; load_model takes the values");
+}
+
 /// Throws config_error, which names both, for a training whose parameters changed by another rule.
 template <UpdateRule Rule>
 void require_rule(std::string const& path,
@@ -194,6 +216,7 @@ resume_report load_training(std::string const& path, Trainer& training) {
                              .knows_images = detail::check_images(path, file.metadata(), training)};
   auto metadata = file.metadata();
   metadata.try_emplace("loss", "squared");  // of older files there was no other
+  detail::require_same_heads(path, metadata, training.model());
   require_equal(path, metadata, detail::resume_settings(training));
   require_consistent(path, progress, report.previous_total_steps, training.steps_per_epoch());
   if (report.total_steps < report.previous_total_steps)

@@ -5,7 +5,9 @@
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
+#include <mae/head/decoder.hpp>
 #include <mae/io/description.hpp>
+#include <mae/io/head_list.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_writer.hpp>
@@ -43,18 +45,35 @@ inline settings_list describe(patch_loss const& loss) {
   return {};
 }
 
+namespace detail {
+
+/// Of a model that paints.
+template <class Model>
+settings_list describe_objective(Model const& model) {
+  settings_list list;
+  if constexpr (requires { model.objective(); }) {
+    list = settings_of("objective", model.objective());
+    for (auto& entry : describe(model.loss())) list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+}  // namespace detail
+
 /// Everything that a model's file says about it: sizes, parts and pixel statistics.
 template <class Model>
 safetensors_metadata describe_model(Model const& model, char const* held) {
   safetensors_metadata description{{"contents", held},
                                    {"norm_epsilon", decimal_text(model.sizes().norm_epsilon)},
                                    {"position_order", position_order}};
-  for (auto const& list : {describe(model.sizes().config),
-                           describe(model.statistics()),
-                           settings_of("mask", model.mask()),
-                           settings_of("objective", model.objective()),
-                           describe(model.loss())})
+  auto const add = [&](settings_list const& list) {
     for (auto const& [name, value] : list) description[name] = value;
+  };
+  add(describe(model.sizes().config));
+  add(describe(model.statistics()));
+  add(settings_of("mask", model.mask()));
+  add(detail::describe_objective(model));
+  add(describe_heads(model.layout()));
   return description;
 }
 
@@ -90,20 +109,24 @@ void save_encoder(std::string const& path, Model const& model) {
 
 /// Puts a model file's parameters and pixel statistics into a model of the same sizes; the model is
 /// as it was when anything is wrong. Throws io_error, format_error (a damaged file; a missing,
-/// extra or differently shaped tensor), config_error (a file of other sizes or another objective,
-/// by name).
+/// extra or differently shaped tensor), config_error (a file of other sizes, of another objective
+/// or without one of the model's heads, by name). Returns the heads of the file that the model
+/// lacks: their tensors were left.
 template <class Model>
-void load_model(std::string const& path, Model& model) {
+std::vector<std::string> load_model(std::string const& path, Model& model) {
   auto const file = safetensors_file::load(path);
   require_equal(path, file.metadata(), describe(model.sizes().config));
-  require_equal(path, file.metadata(), settings_of("objective", model.objective()));
+  if constexpr (requires { model.objective(); })
+    require_equal(path, file.metadata(), settings_of("objective", model.objective()));
   require_equal(
       path, file.metadata(), {{"norm_epsilon", decimal_text(model.sizes().norm_epsilon)}});
-  reject_unknown_tensors(file, path, model.layout(), {"optimizer."});
+  auto left = heads_left_out(path, file.metadata(), model.layout());
+  if (left.empty()) reject_unknown_tensors(file, path, model.layout(), {"optimizer."});
   auto const values = read_tensors<typename Model::scalar>(file, path, model.layout());
   auto statistics = parse_statistics(path, file.metadata(), model.sizes().config.image.channels);
   if (!statistics.mean.empty()) model.set_statistics(std::move(statistics));
   model.set_parameters(values.span());
+  return left;
 }
 
 /// Loads the encoder of an encoder's or a whole model's file, whatever decoder it was trained with.
@@ -115,7 +138,8 @@ encoder<Config, B> load_encoder(std::string const& path, B backend = B{}) {
   std::erase_if(sizes, [](setting const& size) { return size.name.starts_with("decoder_"); });
   require_equal(path, file.metadata(), sizes);
   encoder<Config, B> loaded(0, std::move(backend), parse_norm_epsilon(path, file.metadata(), 1e-6));
-  reject_unknown_tensors(file, path, loaded.layout(), {"decoder_", "mask_token", "optimizer."});
+  if (heads_in(file.metadata()) == std::vector{std::string(decoder_segment)})
+    reject_unknown_tensors(file, path, loaded.layout(), {"decoder_", "mask_token", "optimizer."});
   auto const values = read_tensors<typename B::scalar>(file, path, loaded.layout());
   loaded.set_parameters(values.span());
   loaded.set_statistics(parse_statistics(path, file.metadata(), Config.image.channels));

@@ -3,32 +3,35 @@
 #include <mae/backend/concept.hpp>
 #include <mae/backend/eigen/declaration.hpp>
 #include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/data/dataset.hpp>
+#include <mae/head/decoder.hpp>
 #include <mae/head/painter.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/model/reconstruction.hpp>
+#include <mae/model/sized_model.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/network_parts.hpp>
-#include <mae/network/parameters.hpp>
 #include <mae/network/weights.hpp>
 #include <mae/objective/objective.hpp>
 #include <mae/objective/pixels.hpp>
+#include <mae/objective/sample.hpp>
 #include <mae/op/patch_loss.hpp>
 
 #include <cstdint>
 #include <span>
-#include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 namespace mae {
 
-/// What a model is made of: `seed` and `linears` decide its initial values.
-template <MaskPolicy Mask, Backend B, Objective Target>
+/// What a model is made of: `seed` and `linears` decide its initial values. The heads are those
+/// beside the painter, which is the first to have a weight.
+template <MaskPolicy Mask, Backend B, Objective Target, class... Heads>
 struct autoencoder_parts {
   std::uint64_t seed = 0;
   Mask mask = {};
@@ -37,99 +40,100 @@ struct autoencoder_parts {
   double norm_epsilon = 1e-6;
   linear_start linears = linear_start::xavier;
   patch_loss loss = {};
+  std::tuple<Heads...> heads = {};
+  typename network_parts<painter, Heads...>::of_each_head head_weights =
+      network_parts<painter, Heads...>::equal_weights();
 };
 
 /// An autoencoder whose sizes are values of the object: what `autoencoder` of any configuration is
-/// underneath, so that what is written for it (a program that chooses among sizes) is compiled
-/// once. Made as an `autoencoder`, whose sizes the compiler has checked, and moved from there.
-template <MaskPolicy Mask, Backend B, Objective Target>
-class sized_autoencoder {
+/// underneath.
+template <MaskPolicy Mask, Backend B, Objective Target, class... Heads>
+class sized_autoencoder : public sized_model<Mask, B, painter, Heads...> {
+  using base = sized_model<Mask, B, painter, Heads...>;
+
  public:
-  using mask_type = Mask;
-  using backend_type = B;
   using objective_type = Target;
-  using scalar = typename B::scalar;
-  using network_type = painter_network<B>;
+  using typename base::scalar;
 
-  using parts = autoencoder_parts<Mask, B, Target>;
+  using parts = autoencoder_parts<Mask, B, Target, Heads...>;
 
-  std::uint64_t seed() const { return parts_.seed; }
-  Mask const& mask() const { return parts_.mask; }
-  Target const& objective() const { return parts_.objective; }
-  B const& backend() const { return parts_.backend; }
-
-  parameter_layout const& layout() const { return parameters_.layout(); }
-  parameter_block<B>& parameters() { return parameters_; }
-  parameter_block<B> const& parameters() const { return parameters_; }
-  /// Takes all parameters from the host's memory, laid out as layout() says, padding included.
-  /// Throws config_error for another number of values.
-  void set_parameters(std::span<scalar const> values) {
-    parameters_.assign(parts_.backend, values);
-  }
-  typename network_type::values_type const& weights() const { return values_; }
-  typename network_type::parts_type const& sizes() const { return sizes_; }
-  patch_loss const& loss() const { return parts_.loss; }
-  /// Of every layer norm: that of a file which was trained with another. Throws config_error unless
-  /// positive and finite.
-  void set_norm_epsilon(double epsilon) { sizes_.norm_epsilon = checked_norm_epsilon(epsilon); }
-
-  /// What maps a dataset's values to the network's input; a trainer sets it, a checkpoint keeps it.
-  pixel_statistics const& statistics() const { return statistics_; }
-  /// Throws config_error for statistics of other channels, and where normalising by them cannot be.
-  void set_statistics(pixel_statistics statistics) {
-    require_valid(statistics, sizes_.config.image.channels);
-    statistics_ = std::move(statistics);
+  Target const& objective() const { return objective_; }
+  patch_loss const& loss() const { return std::get<0>(base::sizes().heads).loss; }
+  /// For the painter the objective, for other heads themselves.
+  auto label_makers() const {
+    return std::apply(
+        [&](painter const& /*asks the objective*/, auto const&... heads) {
+          return std::tuple(target_labels<Target>(objective_), heads...);
+        },
+        base::sizes().heads);
   }
 
   /// Masks images as the plan says and predicts the targets. `images` (B, H, W, C), already
   /// normalised. Throws config_error when the plan has another number of images or patches, or no
-  /// targets at all.
+  /// targets at all; and where the painter is off.
   forward_result<scalar> forward(std::span<float const> images, mask_plan const& plan) const {
-    return forward_images(parts_.backend, sizes_, values_, parts_.objective, images, plan);
+    return forward_images(
+        base::backend(), painting_parts(), painting_weights(), objective_, images, plan);
   }
 
   /// Paints whole images: every present patch as the decoder predicts it, in the units of `images`.
   /// Returns (B, H, W, C); what is absent from the plan stays as it is. For objectives that have
-  /// `to_pixels`.
+  /// `to_pixels`. Throws likewise.
   std::vector<float> reconstruct(std::span<float const> images, mask_plan const& plan) const {
-    return reconstruct_images(parts_.backend, sizes_, values_, parts_.objective, images, plan);
+    return reconstruct_images(
+        base::backend(), painting_parts(), painting_weights(), objective_, images, plan);
   }
 
  protected:
   sized_autoencoder(model_config const& checked, parts made_of)
-      : parts_(std::move(made_of)),
-        sizes_(painter_parts(
-            checked, parts_.objective.target_width(checked), parts_.norm_epsilon, parts_.loss)),
-        parameters_(layout_of(sizes_, parts_.linears)),
-        values_(bind_network<scalar const>(layout(), sizes_, parameters_.values().data())) {
-    parameters_.initialise(parts_.backend, checked, parts_.seed);
-  }
+      : base(sizes_of(checked, made_of),
+             made_of.seed,
+             std::move(made_of.mask),
+             std::move(made_of.backend),
+             made_of.linears),
+        objective_(std::move(made_of.objective)) {}
 
  private:
-  parts parts_;
-  typename network_type::parts_type sizes_;
-  parameter_block<B> parameters_;
-  typename network_type::values_type values_;
-  pixel_statistics statistics_;
+  static typename base::parts_type sizes_of(model_config const& config, parts const& made_of) {
+    painter const painting{decoder_sizes::of(config, made_of.objective.target_width(config)),
+                           made_of.loss};
+    return {config,
+            checked_norm_epsilon(made_of.norm_epsilon),
+            std::tuple_cat(std::tuple(painting), made_of.heads),
+            made_of.head_weights};
+  }
+
+  // What paints, without the other heads: compiled once for all lists of heads.
+  network_parts<painter> painting_parts() const {
+    auto const& sizes = base::sizes();
+    if (!sizes.is_on(0)) throw config_error("the model paints nothing: its painter has weight 0");
+    return {sizes.config, sizes.norm_epsilon, {std::get<0>(sizes.heads)}};
+  }
+  network_weights<scalar const, painter> painting_weights() const {
+    return {base::weights().encoder, {std::get<0>(base::weights().heads)}};
+  }
+
+  Target objective_;
 };
 
 /// A masked autoencoder (He et al. 2021, arXiv 2111.06377), composed at compile time: sizes, how to
-/// mask, where to compute, what to predict. Policies do not instantiate the network anew: this
-/// class composes them with it.
+/// mask, where to compute, what to predict, and heads beside the painter. Policies do not
+/// instantiate the network anew: this class composes them with it.
 template <model_config Config,
           MaskPolicy Mask = uniform_mask<ratio{3, 4}>,
           Backend B = eigen_backend<float>,
-          Objective Target = normalised_pixels>
-class autoencoder : public sized_autoencoder<Mask, B, Target> {
+          Objective Target = normalised_pixels,
+          class... Heads>
+class autoencoder : public sized_autoencoder<Mask, B, Target, Heads...> {
  public:
   static constexpr model_config config = validated_config<Config>::value;
   static constexpr index_t num_patches = config.num_patches();
   static constexpr index_t patch_values = config.patch_values();
 
-  using parts = autoencoder_parts<Mask, B, Target>;
+  using parts = autoencoder_parts<Mask, B, Target, Heads...>;
 
   explicit autoencoder(parts made_of = parts{})
-      : sized_autoencoder<Mask, B, Target>(config, std::move(made_of)) {}
+      : sized_autoencoder<Mask, B, Target, Heads...>(config, std::move(made_of)) {}
 };
 
 }  // namespace mae

@@ -99,8 +99,8 @@ class image_passes {
     auto& pass = passes_[worker];
     auto const in = pass.bring(plan_, number, number + 1, patches, {targets});
     image_losses const sums{
-        .loss = pass.loss(weights, in),
-        .zero = loss_of_zero(std::get<0>(parts_.heads).loss, matrix_view<T const>(targets))};
+        .loss = pass.losses(weights, in, 1)[0],
+        .zero = std::get<0>(parts_.heads).loss_of_zero(matrix_view<T const>(targets))};
     copy_prediction(pass, pass.network().template head<0>().prediction(in.shard), prediction);
     return sums;
   }

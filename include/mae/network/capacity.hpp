@@ -29,6 +29,16 @@ struct shard_capacity {
             .longest_decoder_sequence = shard.decoder_offsets.longest()};
   }
 
+  /// What images with so many visible patches and targets in all take up, but for the longest
+  /// sequences.
+  static shard_capacity exactly(index_t images, index_t visible, index_t targets) {
+    return {.images = images,
+            .visible = visible,
+            .targets = targets,
+            .encoder_rows = visible + images,
+            .decoder_rows = visible + targets + images};
+  }
+
   /// Room for `images` images of which at most `max_visible` patches each are seen.
   static shard_capacity bound(model_config const& config, index_t images, index_t max_visible) {
     index_t const patches = config.num_patches();

@@ -45,28 +45,45 @@ struct any_walk {
 
 }  // namespace archetype
 
+/// Whether what a head says of an image depends on the others of the step: see CouplingHeadOn.
+template <class H>
+inline constexpr bool couples_samples = requires {
+  requires H::couples;
+};
+
 /// What learns from the encoder's tokens: a part of the network, whose tensors are a segment of its
 /// own. The object holds sizes and settings; weights are found in the network's flat arrays.
-/// Optional: `require_valid()`, which layout_of calls, throws config_error for any that cannot be.
+/// Optional: `fitted(config)` returns the head for an encoder of these sizes; `require_valid()`,
+/// which layout_of calls, throws config_error for any that cannot be; `settings()`, a settings_list
+/// that files keep of it; `scratch_size<L>(room, members)`, the scalars of scratch memory that its
+/// pass needs on a lane of so many members.
 template <class H>
-concept Head = std::copyable<H> &&
-    requires(H const& head, shard_capacity const& room, archetype::any_walk& at) {
+concept Head = std::copyable<H> && requires(H const& head,
+                                            shard_capacity const& room,
+                                            archetype::any_walk& at,
+                                            matrix_view<float const> labels) {
   /// A constant that no other head of the network has: its segment's name, and what errors call it.
   { H::name } -> std::convertible_to<std::string_view>;
   /// Tells of its tensors, as part.hpp says, and of the member of any objects that stands for each.
   { head.walk(at) } -> std::same_as<void>;
-  /// What it is to learn: a matrix, of at most so many rows for shards of this capacity.
+  /// What it is to learn: a matrix, of so many rows for a shard of these counts. A loss a row.
   { head.label_rows(room) } -> std::same_as<index_t>;
   { head.label_width() } -> std::same_as<index_t>;
   /// Its largest products.
   { head.extents(room) } -> std::same_as<product_extents>;
+  /// Of these labels, in the host's memory: the rows over which its loss is the mean; and the sum
+  /// of the losses of what has learnt nothing, a prediction of zeros.
+  requires couples_samples<H> || requires {
+    { head.num_counted(labels) } -> std::same_as<index_t>;
+    { head.loss_of_zero(labels) } -> std::same_as<double>;
+  };
 };
 
-/// A head that can be trained on a lane. H::weights<T, Linear> are its tensors as a walk sees them;
-/// H::pass<L> is what it keeps of a forward pass for the backward pass, carved out of the network's
-/// memory.
+namespace detail {
+
+/// What both kinds of heads have on a lane.
 template <class H, class L>
-concept HeadOn = Head<H> && Lane<L> && requires(
+concept AnyHeadOn = Head<H> && Lane<L> && requires(
     H const& head,
     shard_capacity const& room,
     carver<scalar_of<L>>& memory,
@@ -74,18 +91,50 @@ concept HeadOn = Head<H> && Lane<L> && requires(
     head_input<L> const& in,
     typename H::template weights<scalar_of<L> const, linear_operands<L>> const& operands,
     matrix_view<scalar_of<L>> tokens_grad,
-    typename H::template weights<scalar_of<L>, linear_weights<scalar_of<L>>> const& weights_grad,
-    double* total) {
-  /// The scalars of scratch memory that it needs on a lane of so many members.
-  { head.template scratch_size<L>(room, 1) } -> std::same_as<index_t>;
+    typename H::template weights<scalar_of<L>, linear_weights<scalar_of<L>>> const& weights_grad) {
   requires std::same_as<decltype(H::template pass<L>::carve(
                             memory, head, room, pass_kind::training)),
                         typename H::template pass<L>>;
-  /// Adds to *total, in the backend's memory, the sum of the shard's losses.
-  { pass.forward(in, operands, total) } -> std::same_as<void>;
-  /// After `forward`: writes the gradient of that sum for the tokens (R, D), and adds those of its
-  /// weights.
+  /// After the forward pass: writes the gradient of the losses' sum for the tokens (R, D), and adds
+  /// those of its weights.
   { pass.backward(in, operands, tokens_grad, weights_grad) } -> std::same_as<void>;
 };
+
+}  // namespace detail
+
+/// A head that can be trained on a lane. H::weights<T, Linear> are its tensors as a walk sees them;
+/// H::pass<L> is what it keeps of a forward pass for the backward pass, carved out of the network's
+/// memory.
+template <class H, class L>
+concept LabelledHeadOn =
+    detail::AnyHeadOn<H, L> && !couples_samples<H> &&
+    requires(typename H::template pass<L> const& pass,
+             head_input<L> const& in,
+             typename H::template weights<scalar_of<L> const, linear_operands<L>> const& operands,
+             std::span<scalar_of<L>> losses) {
+  /// losses[r] = the loss of row r of in.labels.
+  { pass.forward(in, operands, losses) } -> std::same_as<void>;
+};
+
+/// A head whose loss couples the images of a step, as a contrastive one does: its pass says of each
+/// image a row z of label_width() values, and all rows together have one loss. So its backward pass
+/// gets as labels the gradients of that loss for the shard's rows. H::couples is true.
+template <class H, class L>
+concept CouplingHeadOn = detail::AnyHeadOn<H, L> && couples_samples<H> &&
+    requires(H const& head,
+             typename H::template pass<L> const& pass,
+             head_input<L> const& in,
+             typename H::template weights<scalar_of<L> const, linear_operands<L>> const& operands,
+             matrix_view<scalar_of<L> const> all,
+             matrix_view<scalar_of<L>> z) {
+  /// Writes z (images of the shard, label_width()).
+  { pass.embed(in, operands, z) } -> std::same_as<void>;
+  /// On the host, once a step, with the rows of all its images (S, label_width()) in their order:
+  /// returns the loss and writes its gradient (S, label_width()).
+  { head.couple(all, z) } -> std::same_as<double>;
+};
+
+template <class H, class L>
+concept HeadOn = LabelledHeadOn<H, L> || CouplingHeadOn<H, L>;
 
 }  // namespace mae

@@ -10,7 +10,9 @@
 #include <mae/network/weights.hpp>
 #include <mae/op/linear.hpp>
 
+#include <algorithm>
 #include <array>
+#include <bitset>
 #include <cmath>
 #include <cstddef>
 #include <string>
@@ -24,11 +26,28 @@ namespace mae {
 /// is compiled anew for another configuration, mask or objective.
 template <class... Heads>
 struct network_parts {
+  static constexpr std::size_t num_heads = sizeof...(Heads);
+  /// A number for each head.
+  using of_each_head = std::array<double, num_heads>;
+
+  /// Every head as important as any other.
+  static constexpr of_each_head equal_weights() {
+    of_each_head ones{};
+    ones.fill(1.0);
+    return ones;
+  }
+
   model_config config;
   double norm_epsilon = 1e-6;  // of every layer norm
   std::tuple<Heads...> heads = {};
+  /// By how much the mean of a head's losses counts. A head of weight 0 is off: it has no tensors,
+  /// takes no room and is not in files.
+  of_each_head weights = equal_weights();
 
-  /// Walks the encoder's tensors, then each head's (see part.hpp).
+  constexpr bool is_on(std::size_t head) const { return weights[head] != 0; }
+  static constexpr std::array<std::string_view, num_heads> names() { return {Heads::name...}; }
+
+  /// Walks the encoder's tensors, then those of each head that is on (see part.hpp).
   template <class Walk, class... Networks>
   void walk(Walk& at, Networks&... of) const {
     at.begin(encoder_segment);
@@ -43,6 +62,7 @@ struct network_parts {
   }
   template <std::size_t I, class Walk, class... Networks>
   void walk_head(Walk& at, Networks&... of) const {
+    if (!is_on(I)) return;
     auto const& head = std::get<I>(heads);
     at.begin(head.name);
     head.walk(at, std::get<I>(of.heads)...);
@@ -80,14 +100,60 @@ void require_valid_head(Head const& head) {
   if constexpr (requires { head.require_valid(); }) head.require_valid();
 }
 
+/// Names in one line: "decoder, uniformity".
+template <std::size_t N>
+std::string listed(std::array<std::string_view, N> const& names) {
+  std::string list;
+  for (auto const name : names) (list += list.empty() ? "" : ", ") += name;
+  return list;
+}
+
+template <class... Heads>
+void require_valid_weights(network_parts<Heads...> const& parts) {
+  for (std::size_t head = 0; head < parts.num_heads; ++head)
+    if (double const weight = parts.weights[head]; !(weight >= 0) || !std::isfinite(weight))
+      throw config_error("the weight of the head " + std::string(parts.names()[head]) +
+                         " must be finite and not negative, it is " + decimal_text(weight));
+  bool const all_off =
+      std::ranges::all_of(parts.weights, [](double weight) { return weight == 0; });
+  if (parts.num_heads > 0 && all_off)
+    throw config_error("all heads of the network have weight 0 (" + listed(parts.names()) +
+                       "): there is nothing to learn");
+}
+
+template <class Head>
+Head fitted_head(Head const& head, model_config const& config) {
+  if constexpr (requires { head.fitted(config); })
+    return head.fitted(config);
+  else
+    return head;
+}
+
 }  // namespace detail
 
-/// The table of a network's tensors. Throws config_error for heads of one name, and where a head
-/// cannot be.
+/// The heads that are on.
+template <class... Heads>
+std::bitset<sizeof...(Heads)> heads_on(network_parts<Heads...> const& parts) {
+  std::bitset<sizeof...(Heads)> on;
+  for (std::size_t head = 0; head < parts.num_heads; ++head) on[head] = parts.is_on(head);
+  return on;
+}
+
+/// These parts, with each head fitted to the encoder.
+template <class... Heads>
+network_parts<Heads...> fitted(network_parts<Heads...> parts) {
+  std::apply([&](auto&... head) { ((head = detail::fitted_head(head, parts.config)), ...); },
+             parts.heads);
+  return parts;
+}
+
+/// The table of a network's tensors. Throws config_error for heads of one name, for weights that
+/// cannot be or are all 0, and where a head cannot be.
 template <class... Heads>
 parameter_layout layout_of(network_parts<Heads...> const& parts,
                            linear_start linears = linear_start::xavier) {
   detail::require_own_names<Heads...>();
+  detail::require_valid_weights(parts);
   std::apply([](auto const&... head) { (detail::require_valid_head(head), ...); }, parts.heads);
   parameter_layout layout(linears);
   detail::table_walk at(layout);

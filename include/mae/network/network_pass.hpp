@@ -13,9 +13,11 @@
 #include <mae/network/shard.hpp>
 #include <mae/network/workspace.hpp>
 #include <mae/op/add.hpp>
+#include <mae/op/patch_loss.hpp>
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cassert>
 #include <cstddef>
 #include <span>
@@ -32,6 +34,16 @@ struct shard_input {
   std::array<matrix_view<T const>, NumHeads> labels;  // (label rows, label width)
 };
 
+/// Which heads take part in a pass, and by which factors, in the memory of the backend, their
+/// gradients reach the encoder; the first's is 1.
+template <class T, std::size_t NumHeads>
+struct active_heads {
+  std::bitset<NumHeads> set;
+  T const* factors = nullptr;  // (NumHeads); read where two or more are active
+
+  bool is_first(std::size_t head) const { return (set << (NumHeads - head)).none(); }
+};
+
 /// Runs an encoder and heads on one shard after the other, and owns the memory for it: activations,
 /// and, for training, the gradients that live within a pass.
 template <Backend B, class... Heads>
@@ -45,6 +57,8 @@ class network_pass {
 
  public:
   static constexpr std::size_t num_heads = sizeof...(Heads);
+  /// Which heads couple images.
+  static constexpr std::array<bool, num_heads> coupling{couples_samples<Heads>...};
 
   using backend_type = B;
   using parts_type = network_parts<Heads...>;
@@ -53,6 +67,7 @@ class network_pass {
   using operands_type = network_operands<lane_type, Heads...>;
   using prepared_type = prepared_weights<B, Heads...>;
   using input_type = shard_input<T, num_heads>;
+  using active_type = active_heads<T, num_heads>;
 
   network_pass(lane_type lane, parts_type parts, pass_kind kind)
       : parts_(std::move(parts)), kind_(kind), lane_(std::move(lane)) {}
@@ -89,20 +104,31 @@ class network_pass {
     return {lane_, shard, tokens(shard), labels, scratch_, static_cast<T>(parts_.norm_epsilon)};
   }
 
-  /// The forward pass: adds to *total, in the backend's memory, the sums of the heads' losses.
-  void forward(operands_type const& weights, input_type const& in, double* total) {
+  /// The forward pass of the active heads: adds the sum of each one's losses to its place of
+  /// `totals` (num_heads), in the backend's memory. Those that couple images have no loss yet.
+  void forward(operands_type const& weights,
+               input_type const& in,
+               active_type const& active,
+               double* totals) {
     encode(weights.encoder, in.shard, in.patches);
-    forward_heads(each_head{}, weights, in, total);
+    forward_heads(each_head{}, weights, in, active, totals);
+  }
+  /// What a head that couples images says of those of the forward pass just done: (images, label
+  /// width).
+  matrix_view<T const> embedded(std::size_t head, shard_view const& shard) const {
+    return embedded_[head].middle_rows(0, shard.images);
   }
 
-  /// The backward pass of the forward pass just done: adds the gradient of that sum.
+  /// The backward pass of the forward pass just done: adds the gradient of the sum of the active
+  /// heads' losses, each times its factor where the encoder is concerned.
   void backward(operands_type const& weights,
                 input_type const& in,
+                active_type const& active,
                 gradients_type const& weights_grad) {
     assert(kind_ == pass_kind::training);
     index_t const rows = in.shard.encoder_rows();
     auto const tokens_grad = tokens_grad_.middle_rows(0, rows);
-    backward_heads(each_head{}, weights, in, tokens_grad, weights_grad);
+    backward_heads(each_head{}, weights, in, active, tokens_grad, weights_grad);
     encoder_backward(lane_,
                      context(in.shard),
                      weights.encoder,
@@ -128,55 +154,87 @@ class network_pass {
   void forward_heads(std::index_sequence<I...> /*each*/,
                      operands_type const& weights,
                      input_type const& in,
-                     double* total) {
-    (std::get<I>(heads_).forward(
-         input_of(in.shard, std::get<I>(in.labels)), std::get<I>(weights.heads), total),
-     ...);
+                     active_type const& active,
+                     double* totals) {
+    ((active.set[I] ? forward_head<I>(weights, in, totals + I) : void()), ...);
+  }
+  template <std::size_t I>
+  void forward_head(operands_type const& weights, input_type const& in, double* total) {
+    auto const input = input_of(in.shard, in.labels[I]);
+    if constexpr (coupling[I]) {
+      std::get<I>(heads_).embed(
+          input, std::get<I>(weights.heads), embedded_[I].middle_rows(0, in.shard.images));
+    } else {
+      auto const rows = std::get<I>(parts_.heads).label_rows(shard_capacity::of(in.shard));
+      auto const losses = losses_[I].first(static_cast<std::size_t>(rows));
+      std::get<I>(heads_).forward(input, std::get<I>(weights.heads), losses);
+      add_losses(lane_, std::span<T const>(losses), total);
+    }
   }
 
   template <std::size_t... I>
   void backward_heads(std::index_sequence<I...> /*each*/,
                       operands_type const& weights,
                       input_type const& in,
+                      active_type const& active,
                       matrix_view<T> tokens_grad,
                       gradients_type const& weights_grad) {
-    (backward_head<I>(weights, in, tokens_grad, weights_grad), ...);
+    ((active.set[I] ? backward_head<I>(weights, in, active, tokens_grad, weights_grad) : void()),
+     ...);
   }
-  /// The first head writes the tokens' gradient, those after it add to it.
+  /// The first active head writes the tokens' gradient, those after it add to it.
   template <std::size_t I>
   void backward_head(operands_type const& weights,
                      input_type const& in,
+                     active_type const& active,
                      matrix_view<T> tokens_grad,
                      gradients_type const& weights_grad) {
-    auto const written = I == 0 ? tokens_grad : head_tokens_grad_.middle_rows(0, tokens_grad.rows);
-    std::get<I>(heads_).backward(input_of(in.shard, std::get<I>(in.labels)),
+    bool const is_first = active.is_first(I);
+    auto const written =
+        is_first ? tokens_grad : head_tokens_grad_.middle_rows(0, tokens_grad.rows);
+    std::get<I>(heads_).backward(input_of(in.shard, in.labels[I]),
                                  std::get<I>(weights.heads),
                                  written,
                                  std::get<I>(weights_grad.heads));
-    if constexpr (I > 0) add_to(lane_, written, tokens_grad);
+    if constexpr (num_heads > 1)
+      if (!is_first) add_times(lane_, active.factors + I, written, tokens_grad);
   }
 
   void carve(carver<T>& memory, shard_capacity const& room) {
     auto const& config = parts_.config;
     auto const& stack = config.encoder;
     encoder_ = encoder_activations<lane_type>::carve(memory, config, room, kind_);
-    std::apply(
-        [&](auto const&... head) {
-          heads_ = {std::decay_t<decltype(head)>::template pass<lane_type>::carve(
-              memory, head, room, kind_)...};
-          scratch_ = memory.vector(
-              std::max({attention_scratch_size<lane_type>({room.encoder_rows,
-                                                           room.longest_encoder_sequence,
-                                                           stack.heads,
-                                                           stack.width / stack.heads,
-                                                           members()}),
-                        head.template scratch_size<lane_type>(room, members())...}));
-        },
-        parts_.heads);
+    index_t scratch = attention_scratch_size<lane_type>({room.encoder_rows,
+                                                         room.longest_encoder_sequence,
+                                                         stack.heads,
+                                                         stack.width / stack.heads,
+                                                         members()});
+    carve_heads(each_head{}, memory, room, scratch);
+    scratch_ = memory.vector(scratch);
     if (kind_ == pass_kind::inference) return;
     encoder_grads_ = encoder_gradients<lane_type>::carve(memory, config, room);
     tokens_grad_ = memory.matrix(room.encoder_rows, stack.width);
     if (num_heads > 1) head_tokens_grad_ = memory.matrix(room.encoder_rows, stack.width);
+  }
+
+  template <std::size_t... I>
+  void carve_heads(std::index_sequence<I...> /*each*/,
+                   carver<T>& memory,
+                   shard_capacity const& room,
+                   index_t& scratch) {
+    ((parts_.is_on(I) ? carve_head<I>(memory, room, scratch) : void()), ...);
+  }
+  template <std::size_t I>
+  void carve_head(carver<T>& memory, shard_capacity const& room, index_t& scratch) {
+    auto const& head = std::get<I>(parts_.heads);
+    using pass = std::tuple_element_t<I, decltype(heads_)>;
+    std::get<I>(heads_) = pass::carve(memory, head, room, kind_);
+    if constexpr (coupling[I])
+      embedded_[I] = memory.matrix(room.images, head.label_width());
+    else
+      losses_[I] = memory.vector(head.label_rows(room));
+    if constexpr (requires { head.template scratch_size<lane_type>(room, 1); })
+      scratch = std::max(scratch, head.template scratch_size<lane_type>(room, members()));
   }
 
   /// Room for the largest products, of weights' gradients and of attention.
@@ -187,8 +245,11 @@ class network_pass {
             std::max({3 * config.encoder.width, config.encoder.hidden(), config.patch_values()}),
         .rows = room.encoder_rows,
         .tokens = room.longest_encoder_sequence};
-    std::apply([&](auto const&... head) { ((most = most.larger(head.extents(room))), ...); },
-               parts_.heads);
+    std::size_t number = 0;
+    auto const include = [&](auto const& head) {
+      if (parts_.is_on(number++)) most = most.larger(head.extents(room));
+    };
+    std::apply([&](auto const&... head) { (include(head), ...); }, parts_.heads);
     lane_.reserve_products(most.rows, most.width);
     if (kind_ == pass_kind::inference) return;
     lane_.reserve_transposed(most.rows, most.width);
@@ -208,6 +269,8 @@ class network_pass {
   pass_workspace<B> workspace_;
   encoder_activations<lane_type> encoder_;
   std::tuple<pass_of<Heads>...> heads_;
+  std::array<std::span<T>, num_heads> losses_;      // of label rows
+  std::array<matrix_view<T>, num_heads> embedded_;  // (images, label width)
   std::span<T> scratch_;
   encoder_gradients<lane_type> encoder_grads_;
   matrix_view<T> tokens_grad_;

@@ -11,6 +11,7 @@
 #include <mae/op/set_zero.hpp>
 
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -31,6 +32,7 @@ class worker_pass {
   using each_head = std::make_index_sequence<Network::num_heads>;
 
  public:
+  using active_set = std::bitset<Network::num_heads>;
   /// The labels of each head, in the host's memory.
   using labels_type = std::array<matrix_view<T const>, Network::num_heads>;
 
@@ -68,14 +70,16 @@ class worker_pass {
     return in;
   }
 
-  /// The summed loss of a shard that was brought.
-  double loss(typename Network::operands_type const& weights, input_type const& in) {
-    if (total_.size() == 0) total_ = typename B::template buffer_of<double>(1);
-    set_zero(lane(), total_.span());
-    network_.forward(weights, in, total_.data());
-    double sum = 0;
-    lane().download(std::span<double const>(total_.span()), std::span(&sum, 1));
-    return sum;
+  /// The summed losses of the active heads on a shard that was brought.
+  std::array<double, Network::num_heads> losses(typename Network::operands_type const& weights,
+                                                input_type const& in,
+                                                active_set const& active) {
+    if (totals_.size() == 0) totals_ = typename B::template buffer_of<double>(Network::num_heads);
+    set_zero(lane(), totals_.span());
+    network_.forward(weights, in, {.set = active}, totals_.data());
+    std::array<double, Network::num_heads> sums{};
+    lane().download(std::span<double const>(totals_.span()), std::span<double>(sums));
+    return sums;
   }
 
  private:
@@ -83,8 +87,9 @@ class worker_pass {
   void reserve_labels(std::index_sequence<I...> /*each*/,
                       typename Network::parts_type const& parts,
                       shard_capacity const& room) {
-    (labels_[I].reserve(std::get<I>(parts.heads).label_rows(room) *
-                        std::get<I>(parts.heads).label_width()),
+    ((parts.is_on(I) ? labels_[I].reserve(std::get<I>(parts.heads).label_rows(room) *
+                                          std::get<I>(parts.heads).label_width())
+                     : void()),
      ...);
   }
 
@@ -93,7 +98,7 @@ class worker_pass {
   staged_shard<B> shard_;
   staged_array<B, T> patches_;
   std::array<staged_array<B, T>, Network::num_heads> labels_;
-  typename B::template buffer_of<double> total_;
+  typename B::template buffer_of<double> totals_;
 };
 
 /// The passes of several workers, each on a lane of its own.

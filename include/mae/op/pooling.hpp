@@ -23,6 +23,11 @@ constexpr index_t pooled_width(pooling pool, index_t width) {
   return pool == pooling::both ? 2 * width : width;
 }
 
+/// Its name, in files.
+constexpr char const* name_of(pooling pool) {
+  return pool == pooling::both ? "both" : pool == pooling::mean ? "mean" : "class_token";
+}
+
 inline namespace MAE_ISA {
 
 namespace kernel {

@@ -12,45 +12,24 @@
 #include <mae/data/normalise.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
-#include <mae/objective/objective.hpp>
-#include <mae/op/patch_loss.hpp>
+#include <mae/network/capacity.hpp>
+#include <mae/network/head.hpp>
+#include <mae/objective/sample.hpp>
 #include <mae/patch/patchify.hpp>
+#include <mae/train/training_batch.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <span>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 namespace mae {
-
-/// All that the network needs of a batch: B images of N patches of P values, W targets in all.
-template <class T>
-struct training_batch {
-  mask_plan plan;
-  index_t patch_values = 0;  // P
-  index_t target_width = 0;
-  host_buffer<T> patches;               // (B * N, P), normalised
-  host_buffer<T> targets;               // (W, target width), image after image
-  std::vector<index_t> target_offsets;  // (B + 1), image i has rows [offsets[i], offsets[i + 1])
-  double zero_loss = 0;                 // the loss of predicting zero, summed over targets
-
-  index_t images() const { return plan.images(); }
-  index_t num_targets() const { return target_offsets.back(); }
-  /// The patches of images [first, last).
-  matrix_view<T const> patches_of(index_t first, index_t last) const {
-    index_t const count = plan.patches();
-    return {patches.data() + first * count * patch_values, (last - first) * count, patch_values};
-  }
-  /// The targets of images [first, last).
-  matrix_view<T const> targets_of(index_t first, index_t last) const {
-    index_t const begin = target_offsets[static_cast<std::size_t>(first)];
-    index_t const end = target_offsets[static_cast<std::size_t>(last)];
-    return {targets.data() + begin * target_width, end - begin, target_width};
-  }
-};
 
 /// Where a training stands, for masks that change with it.
 struct training_moment {
@@ -64,47 +43,52 @@ struct batch_options {
   std::uint64_t seed = 0;
   purpose mask_purpose = purpose::mask;
   std::optional<augmentation> augment = {};  // none: images as they are
-  patch_loss loss = {};                      // by which predicting zero is judged
 };
 
 /// Reads, varies, cuts, masks and normalises images, all cores at once. Every image's randomness
 /// depends on seed, epoch and its number in the dataset alone, so that its views and masks are the
 /// same in batches of any size.
-template <Dataset D, MaskPolicy M, Objective O, class T>
+template <Dataset D, MaskPolicy M, class Parts, class Makers, class T>
 class batch_loader {
+  static constexpr std::size_t num_heads = Parts::num_heads;
+  using each_head = std::make_index_sequence<num_heads>;
+
  public:
-  /// Keeps references to all but the statistics and the options. Throws config_error for a dataset
-  /// of another extent than the model's images, and for statistics of other channels.
+  using batch_type = training_batch<T, num_heads>;
+
+  /// `makers` write the labels of the heads of `parts`, one each. Keeps references to the dataset,
+  /// the mask and the threads. Throws config_error for a dataset of another extent than the model's
+  /// images, and for statistics of other channels.
   batch_loader(D const& dataset,
                M const& mask,
-               O const& objective,
-               model_config const& config,
+               Parts parts,
+               Makers makers,
                pixel_statistics statistics,
                batch_options const& options,
                thread_pool& threads)
       : dataset_(dataset),
         mask_(mask),
-        objective_(objective),
-        config_(config),
+        parts_(std::move(parts)),
+        makers_(std::move(makers)),
+        config_(parts_.config),
         statistics_(std::move(statistics)),
         options_(options),
         threads_(threads) {
-    if (dataset.extent() != config.image)
+    if (dataset.extent() != config_.image)
       throw config_error("images of " + to_string(dataset.extent()) + " for a model of images of " +
-                         to_string(config.image));
-    require_valid(statistics_, config.image.channels);
+                         to_string(config_.image));
+    require_valid(statistics_, config_.image.channels);
     for (int worker = 0; worker < threads.size(); ++worker)
-      workers_.emplace_back(config, options.augment.value_or(augmentation{}));
+      workers_.emplace_back(config_, options.augment.value_or(augmentation{}));
   }
 
   /// Fills `batch` with the images of these numbers. Allocates only for a batch larger than all
   /// before.
   void load(std::span<image_index const> indices,
             training_moment const& moment,
-            training_batch<T>& batch) {
+            batch_type& batch) {
     auto const images = static_cast<index_t>(indices.size());
     batch.patch_values = config_.patch_values();
-    batch.target_width = objective_.target_width(config_);
     batch.plan.resize(images, config_.num_patches());
     reserve(batch.patches, images * config_.image.values());
     threads_.for_each(images, [&](index_t i, int worker) {
@@ -115,26 +99,20 @@ class batch_loader {
                  batch);
     });
 
-    batch.plan.target_offsets(batch.target_offsets);
-    // As many as there can be, so that no ragged batch needs more than one before it.
-    reserve(batch.targets, images * (config_.num_patches() - 1) * batch.target_width);
-    zero_losses_.assign(indices.size(), 0.0);
-    threads_.for_each(images, [&](index_t i, int /*worker*/) { make_targets(i, batch); });
-    batch.zero_loss = 0;
-    for (double const loss : zero_losses_) batch.zero_loss += loss;
+    make_labels(each_head{}, indices, batch);
   }
 
-  /// Of the batch loaded last: each image's loss of predicting zero.
-  std::span<double const> zero_losses() const { return zero_losses_; }
+  /// Of the batch loaded last: each image's loss of a head whose prediction is zeros.
+  std::span<double const> zero_losses(std::size_t head) const { return zero_losses_[head]; }
 
  private:
   struct scratch {
-    scratch(model_config const& config, augmentation const& augment)
-        : stored(static_cast<std::size_t>(config.image.values())),
+    scratch(model_config const& sizes, augmentation const& augment)
+        : stored(static_cast<std::size_t>(sizes.image.values())),
           varied(stored.size()),
           patches(stored.size()),
-          scores(static_cast<std::size_t>(config.num_patches())),
-          augmenter(config.image, augment) {}
+          scores(static_cast<std::size_t>(sizes.num_patches())),
+          augmenter(sizes.image, augment) {}
 
     std::vector<float> stored, varied, patches, scores;
     mae::augmenter augmenter;
@@ -149,7 +127,7 @@ class batch_loader {
                   index_t index,
                   training_moment const& moment,
                   scratch& work,
-                  training_batch<T>& batch) {
+                  batch_type& batch) {
     auto const number = static_cast<std::uint64_t>(index);
     auto const epoch = static_cast<std::uint32_t>(moment.epoch);
     dataset_.read(index, work.stored);
@@ -180,26 +158,70 @@ class batch_loader {
     std::ranges::copy(work.patches, batch.patches.data() + image * config_.image.values());
   }
 
-  void make_targets(index_t image, training_batch<T>& batch) {
-    auto const first = batch.target_offsets[static_cast<std::size_t>(image)];
-    matrix_view<T> const targets(batch.targets.data() + first * batch.target_width,
-                                 batch.plan.counts(image).target,
-                                 batch.target_width);
-    objective_.target(
-        config_, batch.patches_of(image, image + 1), batch.plan.target(image), targets);
-    zero_losses_[static_cast<std::size_t>(image)] =
-        loss_of_zero(options_.loss, matrix_view<T const>(targets));
+  template <std::size_t... I>
+  void make_labels(std::index_sequence<I...> /*each*/,
+                   std::span<image_index const> indices,
+                   batch_type& batch) {
+    (make_labels_of<I>(indices, batch), ...);
+  }
+  template <std::size_t I>
+  void make_labels_of(std::span<image_index const> indices, batch_type& batch) {
+    using head_type = std::tuple_element_t<I, decltype(parts_.heads)>;
+    if constexpr (!couples_samples<head_type>) {
+      if (!parts_.is_on(I)) return;
+      head_type const& head = std::get<I>(parts_.heads);
+      auto& labels = batch.labels[I];
+      labels.width = head.label_width();
+      lay_out(head, batch.plan, labels);
+      auto& zero_losses = zero_losses_[I];
+      zero_losses.assign(indices.size(), 0.0);
+      counted_.assign(indices.size(), 0);
+      threads_.for_each(std::ssize(indices), [&](index_t i, int /*worker*/) {
+        auto const at = static_cast<std::size_t>(i);
+        auto const rows = labels.of(i, i + 1);
+        matrix_view<T> const written(
+            labels.values.data() + labels.offsets[at] * labels.width, rows.rows, rows.cols);
+        std::get<I>(makers_).label(sample_of(i, indices[at], batch), written);
+        counted_[at] = head.num_counted(rows);
+        zero_losses[at] = head.loss_of_zero(rows);
+      });
+      labels.counted = std::accumulate(counted_.begin(), counted_.end(), index_t{0});
+      labels.zero_loss = std::accumulate(zero_losses.begin(), zero_losses.end(), 0.0);
+    }
+  }
+  /// Makes room for as many labels as there can be, so that no ragged batch needs more than one
+  /// before it.
+  template <class H>
+  void lay_out(H const& head, mask_plan const& plan, batch_labels<T>& labels) {
+    labels.offsets.assign(1, 0);
+    for (index_t i = 0; i < plan.images(); ++i) {
+      auto const [visible, target] = plan.counts(i);
+      labels.offsets.push_back(labels.offsets.back() +
+                               head.label_rows(shard_capacity::exactly(1, visible, target)));
+    }
+    reserve(labels.values,
+            head.label_rows(shard_capacity::bound(config_, plan.images(), config_.num_patches())) *
+                labels.width);
+  }
+  image_sample<T> sample_of(index_t image, index_t index, batch_type const& batch) const {
+    return {.config = config_,
+            .patches = batch.patches_of(image, image + 1),
+            .targets = batch.plan.target(image),
+            .index = index,
+            .label = dataset_.label(index)};
   }
 
   D const& dataset_;
   M const& mask_;
-  O const& objective_;
+  Parts parts_;
+  Makers makers_;
   model_config config_;
   pixel_statistics statistics_;
   batch_options options_;
   thread_pool& threads_;
   std::vector<scratch> workers_;
-  std::vector<double> zero_losses_;  // (B)
+  std::array<std::vector<double>, num_heads> zero_losses_;  // (B)
+  std::vector<index_t> counted_;                            // (B), of one head
 };
 
 }  // namespace mae

@@ -1,27 +1,26 @@
 #pragma once
 
-#include <mae/backend/block.hpp>
 #include <mae/backend/concept.hpp>
-#include <mae/core/config.hpp>
-#include <mae/core/host_device.hpp>
-#include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/mask/policy.hpp>
 #include <mae/network/capacity.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/network_pass.hpp>
 #include <mae/network/prepared_weights.hpp>
-#include <mae/network/weights.hpp>
 #include <mae/network/worker_pass.hpp>
 #include <mae/op/set_zero.hpp>
-#include <mae/train/batch_loader.hpp>
+#include <mae/train/coupled_samples.hpp>
 #include <mae/train/exchange.hpp>
+#include <mae/train/head_shares.hpp>
+#include <mae/train/lane_gradients.hpp>
 #include <mae/train/shard_schedule.hpp>
+#include <mae/train/training_batch.hpp>
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cassert>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -29,25 +28,10 @@
 
 namespace mae {
 
-inline namespace MAE_ISA {
-namespace kernel {
-
-template <class T>
-struct square_element {
-  T const* values;
-
-  MAE_HOST_DEVICE double operator()(index_t i) const {
-    auto const value = static_cast<double>(values[i]);
-    return value * value;
-  }
-};
-
-}  // namespace kernel
-}  // namespace MAE_ISA
-
 /// What the sum over all batches of a step amounts to.
+template <std::size_t NumHeads>
 struct summed_gradient {
-  double loss = 0;          // summed over targets
+  std::array<double, NumHeads> losses{};  // of each head, summed over its labels' rows
   double squared_norm = 0;  // of the sum of gradients: not finite when a gradient is not
 };
 
@@ -58,13 +42,19 @@ class gradient_sum {
   using B = typename Network::backend_type;
   using T = typename B::scalar;
   using parts_type = typename Network::parts_type;
+  static constexpr std::size_t num_heads = Network::num_heads;
 
  public:
+  using values_type = typename Network::values_type;
+  using batch_type = training_batch<T, num_heads>;
+  using shares_type = head_shares<num_heads>;
+  using coupled_type = coupled_samples<T, parts_type>;
+
   /// Allocates everything that these weights and shards with at most `max_visible` visible patches
   /// an image need, for the lanes that are this process's own.
   gradient_sum(parts_type const& parts,
                parameter_layout const& layout,
-               typename Network::values_type const& weights,
+               values_type const& weights,
                shard_schedule const& schedule,
                index_t max_visible,
                B const& backend,
@@ -73,183 +63,210 @@ class gradient_sum {
         schedule_(schedule),
         own_(own),
         backend_(backend),
-        size_(layout.size()),
-        passes_(std::min<index_t>(backend.num_workers(), num_lanes()),
+        passes_(std::min<index_t>(backend.num_workers(), std::max<index_t>(1, own.size())),
                 backend,
                 parts,
                 pass_kind::training),
-        totals_(schedule.lanes + 1) {
+        lanes_(layout, parts, own.size()),
+        factors_(static_cast<index_t>(num_heads)),
+        totals_(num_totals() + 1) {
     auto const room = shard_capacity::bound(parts.config, schedule.per_shard(), max_visible);
     for (index_t i = 0; i < passes_.size(); ++i) passes_[i].reserve(parts, room);
-    for (index_t i = 0; i < num_lanes(); ++i) lanes_.emplace_back(layout, parts);
     operands_ = &prepared_.update(parts_, weights, backend_);
   }
 
-  /// Begins a new sum, of gradients at whatever values the weights have then.
+  /// Begins a new sum, of gradients at whatever values the weights have then. All heads that are on
+  /// take part, as one alone does: with more of them, `share` must follow.
   void clear() {
     is_prepared_ = false;
-    for (auto& lane : lanes_) lane.is_empty = true;
-    set_zero(passes_[0].lane(),
-             std::span<double>(totals_.data(), static_cast<std::size_t>(schedule_.lanes) + 1));
-    targets_ = 0;
+    lanes_.clear();
+    set_zero(passes_[0].lane(), totals_.span());
+    shares_ = {.active = heads_on(parts_)};
+    shares_.factors.fill(1.0);
+  }
+  /// From here on these heads take part, each by its factor.
+  void share(shares_type const& shares) {
+    shares_ = shares;
+    std::array<T, num_heads> factors;
+    std::ranges::transform(
+        shares.factors, factors.begin(), [](double factor) { return static_cast<T>(factor); });
+    passes_[0].lane().upload(std::span<T const>(factors), factors_.span());
   }
 
-  /// Adds the gradient of a batch's summed loss. The batch has those of the schedule's images that
-  /// are in the process's own lanes; it may change at once, while a device still works.
-  void add(typename Network::values_type const& weights, training_batch<T> const& batch) {
-    if (!is_prepared_) operands_ = &prepared_.update(parts_, weights, backend_);
-    is_prepared_ = true;
-    bool const pass_for_each_lane = passes_.size() == own_.size();
-    backend_.for_lanes(own_.size(), [&](index_t lane, int worker) {
-      add_lane(lanes_[static_cast<std::size_t>(lane)],
-               own_.first + lane,
-               passes_[pass_for_each_lane ? lane : worker],
-               batch);
+  /// What the heads that couple images say of the accumulated batch `number` of a step.
+  void embed(values_type const& weights,
+             batch_type const& batch,
+             index_t number,
+             coupled_type& coupled) {
+    auto const active = heads_on(parts_) & coupled_type::heads();
+    for_shards(weights, [&](worker_pass<Network>& pass, index_t, image_range const& images) {
+      auto const in = pass.bring(batch.plan, images.first, images.last, patches(batch, images));
+      pass.lane().replay(key_of(phase::embed, active, pass, 0, in), [=, this, &pass] {
+        pass.network().forward(*operands_, in, {.set = active}, totals_.data());
+      });
+      for (std::size_t head = 0; head < num_heads; ++head)
+        if (active[head]) {
+          auto const from = pass.network().embedded(head, in.shard);
+          auto const to = coupled.z(head, samples_of(images, number));
+          auto const size = static_cast<std::size_t>(from.size());
+          pass.lane().download(std::span(from.data, size), std::span(to.data, size));
+        }
     });
-    targets_ += batch.num_targets();
+  }
+
+  /// Adds the gradient of the heads' summed losses on the accumulated batch `number` of a step;
+  /// those of heads that couple images are in `coupled`. The batch has those of the schedule's
+  /// images that are in the process's own lanes; it may change at once, while a device still works.
+  void add(values_type const& weights,
+           batch_type const& batch,
+           index_t number = 0,
+           coupled_type const* coupled = nullptr) {
+    auto const active = shares_.active;
+    for_shards(weights, [&](worker_pass<Network>& pass, index_t lane, image_range const& images) {
+      auto labels = batch.labels_of(images.first, images.last);
+      if (coupled != nullptr)
+        for (std::size_t head = 0; head < num_heads; ++head)
+          if (active[head] && coupled_type::heads()[head])
+            labels[head] = coupled->gradient(head, samples_of(images, number));
+      auto const in =
+          pass.bring(batch.plan, images.first, images.last, patches(batch, images), labels);
+      auto& gradients = lanes_[lane - own_.first];
+      if (gradients.is_empty) set_zero(pass.lane(), gradients.values.span());
+      gradients.is_empty = false;
+      auto* const totals = totals_.data() + lane * static_cast<index_t>(num_heads);
+      auto const of = typename Network::active_type{active, factors_.data()};
+      pass.lane().replay(key_of(phase::learn, active, pass, lane, in),
+                         [=, this, &pass, &gradients] {
+                           pass.network().forward(*operands_, in, of, totals);
+                           pass.network().backward(*operands_, in, of, gradients.weights);
+                         });
+    });
   }
 
   /// Sums the lanes of all processes, pair by pair in a fixed tree, when all that was added is
   /// done.
   template <Exchange E>
-  summed_gradient reduce(E& exchange) {
-    summed_gradient sum;
+  summed_gradient<num_heads> reduce(E& exchange) {
+    summed_gradient<num_heads> sum;
     auto const& lane = passes_[0].lane();
-    if constexpr (!B::lane::is_parallel) {
-      sum.squared_norm = reduce_lanes(exchange);
-    } else {
-      assert(lanes_.size() == 1);
-      lane.add_sum(size_, square_of(0), totals_.data() + schedule_.lanes);
-    }
-    loss_parts_.resize(static_cast<std::size_t>(schedule_.lanes) + 1);
-    lane.download(std::span<double const>(totals_.data(), loss_parts_.size()),
-                  std::span(loss_parts_));
+    if constexpr (!B::lane::is_parallel)
+      sum.squared_norm = lanes_.reduce(backend_, exchange, shares_.factors);
+    else
+      lanes_.finish_on(lane, shares_.factors, totals_.data() + num_totals());
+    loss_parts_.resize(static_cast<std::size_t>(num_totals()) + 1);
+    lane.download(std::span<double const>(totals_.span()), std::span(loss_parts_));
     sum.squared_norm += loss_parts_.back();
-    if (exchange.ranks() > 1) {  // every rank has zeros where others have losses
-      loss_parts_.back() = static_cast<double>(targets_);
-      sum_over_ranks(exchange, std::span(loss_parts_), received_losses_);
-      targets_ = static_cast<index_t>(loss_parts_.back());
-    }
-    for (index_t i = 0; i < schedule_.lanes; ++i)
-      sum.loss += loss_parts_[static_cast<std::size_t>(i)];
+    if (exchange.ranks() > 1)  // every rank has zeros where others have losses
+      sum_over_ranks(
+          exchange, std::span(loss_parts_).first(loss_parts_.size() - 1), received_losses_);
+    for (index_t i = 0; i < num_totals(); ++i)
+      sum.losses[static_cast<std::size_t>(i) % num_heads] +=
+          loss_parts_[static_cast<std::size_t>(i)];
     return sum;
   }
 
   /// The reduced sum, laid out as the parameters.
-  std::span<T const> values() const {
-    return {lanes_.front().values.data(), static_cast<std::size_t>(size_)};
-  }
-  /// W, the targets whose losses the sum covers: after reduce those of all processes.
-  index_t num_targets() const { return targets_; }
+  std::span<T const> values() const { return lanes_.values(); }
   shard_schedule const& schedule() const { return schedule_; }
   /// The images of a batch that are in the process's own lanes: [first, last).
   index_t first_image() const { return first_image_of(own_.first); }
   index_t last_image() const { return first_image_of(own_.last); }
 
  private:
-  /// A process without lanes of its own has room for one, for the sum.
-  index_t num_lanes() const { return std::max<index_t>(1, own_.size()); }
+  enum class phase : index_t { embed, learn };
+
+  index_t num_totals() const { return schedule_.lanes * static_cast<index_t>(num_heads); }
   index_t first_image_of(index_t lane) const {
     return schedule_.first_image(schedule_.first_shard(lane));
   }
-
-  struct gradient_lane {
-    gradient_lane(parameter_layout const& layout, parts_type const& parts)
-        : values(layout.size()), weights(bind_network(layout, parts, values.data())) {}
-
-    typename B::buffer values;
-    typename Network::gradients_type weights;
-    bool is_empty = true;
-  };
-
-  void add_lane(gradient_lane& lane,
-                index_t number,
-                worker_pass<Network>& pass,
-                training_batch<T> const& batch) {
-    if (lane.is_empty) set_zero(pass.lane(), lane.values.span());
-    lane.is_empty = false;
-    for (index_t i = schedule_.first_shard(number); i < schedule_.first_shard(number + 1); ++i) {
-      index_t const first = schedule_.first_image(i) - first_image();
-      index_t const last = schedule_.first_image(i + 1) - first_image();
-      auto const in = pass.bring(
-          batch.plan, first, last, batch.patches_of(first, last), {batch.targets_of(first, last)});
-      // Whose pass it is and its numbers of rows: with them the addresses are the same.
-      auto const rows = shard_capacity::of(in.shard);
-      std::array<index_t, 9> const key{static_cast<index_t>(std::bit_cast<std::uintptr_t>(&pass)),
-                                       number,
-                                       rows.images,
-                                       rows.visible,
-                                       rows.targets,
-                                       rows.encoder_rows,
-                                       rows.decoder_rows,
-                                       rows.longest_encoder_sequence,
-                                       rows.longest_decoder_sequence};
-      pass.lane().replay(key, [&] {
-        pass.network().forward(*operands_, in, totals_.data() + number);
-        pass.network().backward(*operands_, in, lane.weights);
-      });
-    }
+  /// The samples of a step which these images of a process's batch are.
+  image_range samples_of(image_range const& images, index_t number) const {
+    index_t const before = number * schedule_.images + first_image();
+    return {before + images.first, before + images.last};
+  }
+  static matrix_view<T const> patches(batch_type const& batch, image_range const& images) {
+    return batch.patches_of(images.first, images.last);
   }
 
-  kernel::square_element<T> square_of(index_t first) const {
-    return {lanes_.front().values.data() + first};
-  }
-
-  /// On the host, all cores at once; returns the squared norm of the sum.
-  template <Exchange E>
-  double reduce_lanes(E& exchange) {
-    constexpr index_t grain = 1 << 14;
-    squares_.assign(static_cast<std::size_t>(ceil_div(size_, grain)), 0.0);
-    bool const is_alone = exchange.ranks() == 1;
-    auto const square = [&](index_t first, index_t last) {
-      squares_[static_cast<std::size_t>(first / grain)] =
-          serial_block{}.template sum<double>(last - first, square_of(first));
-    };
-    backend_.threads().for_ranges(size_, grain, [&](index_t first, index_t last, int /*worker*/) {
-      sum_lanes(first, last);
-      if (is_alone) square(first, last);
+  /// body(pass, lane, images) for every shard of the process's own lanes, those of a lane in their
+  /// order.
+  template <class Body>
+  void for_shards(values_type const& weights, Body const& body) {
+    if (!is_prepared_) operands_ = &prepared_.update(parts_, weights, backend_);
+    is_prepared_ = true;
+    bool const pass_for_each_lane = passes_.size() == own_.size();
+    backend_.for_lanes(own_.size(), [&](index_t i, int worker) {
+      index_t const lane = own_.first + i;
+      for (index_t s = schedule_.first_shard(lane); s < schedule_.first_shard(lane + 1); ++s)
+        body(passes_[pass_for_each_lane ? i : worker],
+             lane,
+             image_range{schedule_.first_image(s) - first_image(),
+                         schedule_.first_image(s + 1) - first_image()});
     });
-    if (!is_alone) {
-      sum_over_ranks(
-          exchange, lanes_.front().values.span().first(static_cast<std::size_t>(size_)), received_);
-      backend_.threads().for_ranges(
-          size_, grain, [&](index_t first, index_t last, int /*worker*/) { square(first, last); });
-    }
-    double total = 0;
-    for (double const part : squares_) total += part;
-    return total;
   }
 
-  /// values [first, last) of the process's own lanes, into its first.
-  void sum_lanes(index_t first, index_t last) {
-    if (own_.size() == 0)  // -0 is what changes no other's sum
-      std::fill(lanes_.front().values.data() + first, lanes_.front().values.data() + last, -T{0});
-    for (std::size_t step = 1; step < lanes_.size(); step *= 2)
-      for (std::size_t i = 0; i + step < lanes_.size(); i += 2 * step)
-        add_range(lanes_[i].values.data(), lanes_[i + step].values.data(), first, last);
-  }
-
-  static void add_range(T* sum, T const* other, index_t first, index_t last) {
-    for (index_t i = first; i < last; ++i) sum[i] += other[i];
+  /// What decides a recording: what is done, by which heads, whose pass and lane it is, and its
+  /// numbers of rows: with them the addresses are the same.
+  static std::array<index_t, 11> key_of(phase of,
+                                        std::bitset<num_heads> const& active,
+                                        worker_pass<Network> const& pass,
+                                        index_t lane,
+                                        typename Network::input_type const& in) {
+    auto const rows = shard_capacity::of(in.shard);
+    return {static_cast<index_t>(of),
+            static_cast<index_t>(active.to_ulong()),
+            static_cast<index_t>(std::bit_cast<std::uintptr_t>(&pass)),
+            lane,
+            rows.images,
+            rows.visible,
+            rows.targets,
+            rows.encoder_rows,
+            rows.decoder_rows,
+            rows.longest_encoder_sequence,
+            rows.longest_decoder_sequence};
   }
 
   parts_type parts_;
   shard_schedule schedule_;
   lane_range own_;
   B backend_;
-  index_t size_;
   worker_passes<Network> passes_;  // one for each worker or lane, whichever are fewer
-  std::vector<gradient_lane> lanes_;
-  typename B::template buffer_of<double>
-      totals_;  // each lane's loss, and a parallel lane's squared norm
-  std::vector<double> loss_parts_;
-  std::vector<double> squares_;
-  std::vector<T> received_;  // of other processes, before it is added
-  std::vector<double> received_losses_;
+  lane_gradients<Network> lanes_;
+  shares_type shares_;
+  typename B::buffer factors_;                     // shares_'s
+  typename B::template buffer_of<double> totals_;  // each lane's losses of the heads, and a
+                                                   // parallel lane's squared norm
+  std::vector<double> loss_parts_, received_losses_;
   typename Network::prepared_type prepared_{pass_kind::training};
   typename Network::operands_type const* operands_ = nullptr;
   bool is_prepared_ = false;
-  index_t targets_ = 0;
 };
+
+/// The policy's max_visible (see there), of a model's patches.
+template <class Model>
+index_t checked_max_visible(Model const& model) {
+  return checked_max_visible(model.mask(), model.sizes().config.num_patches());
+}
+
+/// The sums of a model's gradients for batches of so many images, of a process of an exchange.
+template <class Model, Exchange E>
+gradient_sum<typename Model::network_type> gradients_of(Model const& model,
+                                                        index_t batch_size,
+                                                        E const& exchange) {
+  using B = typename Model::backend_type;
+  index_t const most = checked_max_visible(model);
+  auto const schedule =
+      schedule_shards(batch_size,
+                      most + 1,
+                      model.layout().size() * static_cast<index_t>(sizeof(typename B::scalar)),
+                      B::shards);
+  return {model.sizes(),
+          model.layout(),
+          model.weights(),
+          schedule,
+          most,
+          model.backend(),
+          lanes_of_rank(schedule, exchange.rank(), exchange.ranks())};
+}
 
 }  // namespace mae

@@ -11,10 +11,18 @@
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/worker_pass.hpp>
 #include <mae/train/batch_loader.hpp>
+#include <mae/train/exchange.hpp>
+#include <mae/train/head_shares.hpp>
 #include <mae/train/report.hpp>
+#include <mae/train/step_sums.hpp>
+#include <mae/train/trainable.hpp>
+#include <mae/train/training_batch.hpp>
 
 #include <algorithm>
+#include <array>
+#include <bitset>
 #include <cstddef>
+#include <functional>
 #include <iterator>
 #include <numeric>
 #include <optional>
@@ -27,59 +35,67 @@ template <class Network>
 class shard_loss {
   using B = typename Network::backend_type;
   using T = typename B::scalar;
+  static constexpr std::size_t num_heads = Network::num_heads;
 
  public:
+  using of_each_head = std::array<double, num_heads>;
+
   shard_loss(typename Network::parts_type const& parts, B const& backend, index_t tokens)
       : backend_(backend),
+        active_(heads_on(parts)),
         per_shard_(B::shards.images_of(tokens)),
-        passes_(backend.num_workers(), backend, parts, pass_kind::inference) {}
+        passes_(backend.num_workers(), backend, parts, pass_kind::inference) {
+    for (std::size_t head = 0; head < num_heads; ++head)
+      if (Network::coupling[head]) active_.reset(head);
+  }
 
-  /// The summed loss of a batch, in the order of its shards.
-  double operator()(typename Network::operands_type const& weights,
-                    training_batch<T> const& batch) {
-    losses_.assign(static_cast<std::size_t>(ceil_div(batch.images(), per_shard_)), 0.0);
+  /// The summed losses of a batch, in the order of its shards, of heads that couple no images.
+  of_each_head operator()(typename Network::operands_type const& weights,
+                          training_batch<T, num_heads> const& batch) {
+    losses_.assign(static_cast<std::size_t>(ceil_div(batch.images(), per_shard_)), {});
     backend_.for_lanes(std::ssize(losses_), [&](index_t number, int worker) {
       index_t const first = number * per_shard_;
       index_t const last = std::min(first + per_shard_, batch.images());
       auto& mine = passes_[worker];
-      losses_[static_cast<std::size_t>(number)] =
-          mine.loss(weights,
-                    mine.bring(batch.plan,
-                               first,
-                               last,
-                               batch.patches_of(first, last),
-                               {batch.targets_of(first, last)}));
+      auto const in = mine.bring(
+          batch.plan, first, last, batch.patches_of(first, last), batch.labels_of(first, last));
+      losses_[static_cast<std::size_t>(number)] = mine.losses(weights, in, active_);
     });
-    return std::accumulate(losses_.begin(), losses_.end(), 0.0);
+    of_each_head sum{};
+    for (auto const& losses : losses_)
+      std::ranges::transform(sum, losses, sum.begin(), std::plus<>{});
+    return sum;
   }
 
  private:
   B const& backend_;
+  std::bitset<num_heads> active_;
   index_t per_shard_;
   worker_passes<Network> passes_;
-  std::vector<double> losses_;
+  std::vector<of_each_head> losses_;
 };
 
-/// The loss on the first `images` images of a dataset (0: all of them). Each image has one fixed
-/// uniform 75% mask, whatever the training's policy, and no augmentation, so that trainings with
-/// different masks can be compared. The same bits for any number of threads. Throws config_error
-/// for a dataset without images or of another extent than the model's.
-template <class Model, Dataset D>
+/// The loss on the first `images` images of a dataset (0: all of them), but for heads that couple
+/// images. Each image has one fixed uniform 75% mask, whatever the training's policy, and no
+/// augmentation, so that trainings with different masks can be compared. The same bits for any
+/// number of threads. Throws config_error for a dataset without images or of another extent than
+/// the model's, and for one without a label from which any head could learn.
+template <Trainable Model, Dataset D>
 heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t images = 0) {
   using T = typename Model::scalar;
   using network = typename Model::network_type;
+  using mask_type = uniform_mask<ratio{3, 4}>;
   constexpr index_t chunk = 512;  // images in memory at once
   if (dataset.size() < 1) throw config_error("a dataset without images has no held-out loss");
-  uniform_mask<ratio{3, 4}> const mask{};
-  auto& threads = model.backend().threads();
-  batch_loader<D, uniform_mask<ratio{3, 4}>, typename Model::objective_type, T> loader(
-      dataset,
-      mask,
-      model.objective(),
-      model.sizes().config,
-      model.statistics(),
-      {.mask_purpose = purpose::heldout_mask, .augment = std::nullopt, .loss = model.loss()},
-      threads);
+  mask_type const mask{};
+  batch_loader<D, mask_type, typename network::parts_type, decltype(model.label_makers()), T>
+      loader(dataset,
+             mask,
+             model.sizes(),
+             model.label_makers(),
+             model.statistics(),
+             batch_options{.mask_purpose = purpose::heldout_mask, .augment = std::nullopt},
+             model.backend().threads());
   typename network::prepared_type prepared(pass_kind::inference);
   auto const& operands = prepared.update(model.sizes(), model.weights(), model.backend());
   shard_loss<network> shards(
@@ -87,18 +103,23 @@ heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t imag
 
   index_t const count = images > 0 ? std::min(images, dataset.size()) : dataset.size();
   std::vector<image_index> numbers;
-  training_batch<T> batch;
-  heldout_loss sum;
-  double targets = 0;
+  training_batch<T, network::num_heads> batch;
+  step_sums sums(model.sizes());
+  typename shard_loss<network>::of_each_head losses{};
+  alone here;
   for (index_t first = 0; first < count; first += chunk) {
     numbers.resize(static_cast<std::size_t>(std::min(chunk, count - first)));
     std::iota(numbers.begin(), numbers.end(), static_cast<image_index>(first));
     loader.load(numbers, {}, batch);
-    sum.loss += shards(operands, batch);
-    sum.baseline += batch.zero_loss;
-    targets += static_cast<double>(batch.num_targets());
+    std::ranges::transform(losses, shards(operands, batch), losses.begin(), std::plus<>{});
+    sums.count(batch);
+    sums.add_zero_losses(here, loader, batch, 0, batch.images());
   }
-  return {sum.loss / targets, sum.baseline / targets};
+  step_report report;
+  auto counted = sums.counted(here, {});
+  shares_of(model.sizes(), counted);
+  sums.report(losses, counted, report);
+  return {report.loss, report.baseline};
 }
 
 }  // namespace mae

@@ -4,8 +4,19 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
+#include <string_view>
 
 namespace mae {
+
+/// What a step says of one head.
+struct head_report {
+  std::string_view name;
+  double weight = 1;   // 0: it is off
+  double counted = 0;  // the rows over which the loss is the mean; with none it took no part
+  double loss = 0;
+  double baseline = 0;  // the same for predicting zero; 0 of a head that couples images
+};
 
 /// What one optimizer step says of itself.
 struct step_report {
@@ -14,12 +25,13 @@ struct step_report {
   index_t epoch = 0;             // the epoch that this step belongs to, from 0
   bool ends_epoch = false;
   index_t images = 0;
-  double loss = 0;           // the mean over the step's targets
+  double loss = 0;           // the mean over the step's targets; of several heads the weighted sum
   double baseline = 0;       // the same for predicting zero
-  double gradient_norm = 0;  // of that mean, before clipping
+  double gradient_norm = 0;  // of that loss, before clipping
   double lr = 0;
   double seconds = 0;
-  bool skipped = false;  // not finite, and left out
+  bool skipped = false;                     // not finite, and left out
+  std::span<head_report const> heads = {};  // of a trainer: until its next step
 };
 
 /// The means of an epoch's steps, skipped ones left out; NaN where all were skipped.

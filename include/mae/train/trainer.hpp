@@ -16,20 +16,26 @@
 #include <mae/train/exchange.hpp>
 #include <mae/train/fitting_batch.hpp>
 #include <mae/train/gradients.hpp>
+#include <mae/train/head_shares.hpp>
+#include <mae/train/non_finite.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/report.hpp>
 #include <mae/train/schedule.hpp>
 #include <mae/train/shard_schedule.hpp>
+#include <mae/train/step_batches.hpp>
+#include <mae/train/step_sums.hpp>
+#include <mae/train/trainable.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace mae {
 
@@ -37,17 +43,22 @@ namespace mae {
 /// the model and the dataset are the caller's and outlive it. Parameters change by `Rule`. The same
 /// seed gives the same parameters, bit for bit, for any number of threads, and of processes that
 /// share each batch by an exchange and call the same members of trainers that were made alike.
-template <class Model, Dataset D, UpdateRule Rule = adamw, Exchange E = alone>
+template <Trainable Model, Dataset D, UpdateRule Rule = adamw, Exchange E = alone>
 class trainer {
   using T = typename Model::scalar;
   using backend_type = typename Model::backend_type;
-  using gradients_type = gradient_sum<typename Model::network_type>;
+  using network_type = typename Model::network_type;
+  using parts_type = typename network_type::parts_type;
+  using gradients_type = gradient_sum<network_type>;
+  using of_each_head = typename parts_type::of_each_head;
+  using makers_type = std::remove_cvref_t<decltype(std::declval<Model const&>().label_makers())>;
 
  public:
   /// Sets the model's pixel statistics to the dataset's, unless it has some. Throws config_error,
   /// and leaves the model as it was, for options or a rule that cannot be used, a mask policy
   /// whose max_visible lies outside [1, N], a dataset of another extent than the model's images or
-  /// whose statistics are not finite, a batch that so many processes cannot share (lanes_of_rank);
+  /// whose statistics are not finite, a batch that so many processes cannot share (lanes_of_rank),
+  /// steps of one image where a head couples images;
   /// device_memory_error, which names a batch that would fit, where the device has too little
   /// memory.
   trainer(Model& model,
@@ -58,19 +69,22 @@ class trainer {
       : options_(checked(options, rule)),
         exchange_(std::move(exchange)),
         sampler_(dataset.size(), options.batch_size * options.accumulate, options.seed),
-        schedule_(checked_schedule()),
+        schedule_(schedule_of(options, sampler_.steps_per_epoch())),
         data_fingerprint_(fingerprint(dataset)),
         model_(prepared(model, dataset)),
-        loader_(dataset,
-                model.mask(),
-                model.objective(),
-                model.sizes().config,
-                model.statistics(),
-                {.seed = options.seed, .augment = options.augment, .loss = model.loss()},
-                model.backend().threads()),
+        batches_(dataset,
+                 model.mask(),
+                 model.sizes(),
+                 model.label_makers(),
+                 model.statistics(),
+                 batch_options{.seed = options.seed, .augment = options.augment},
+                 model.backend().threads()),
+        sums_(model.sizes()),
+        coupled_(model.sizes(), checked_samples()),
         optimizer_(model.layout(), rule, model.backend()),
-        gradients_(make_for_batch(options.batch_size,
-                                  [&](index_t size) { return gradients_for(model, size); })) {
+        gradients_(make_for_batch(options.batch_size, [&](index_t size) {
+          return gradients_of(model, size, exchange_);
+        })) {
     optimizer_.begin(model.parameters().values());
   }
   template <class... Rest>  // in one line, which compilers show
@@ -107,23 +121,31 @@ class trainer {
   step_report step() {
     double const start = monotonic_seconds();
     step_report report = describe_step();
-    gradients_.clear();
     auto const indices =
         sampler_.indices(static_cast<std::uint32_t>(report.epoch), step_of_epoch());
-    double zero_loss = 0;
+    auto const when = moment(progress_.step, report.epoch);
+    gradients_.clear();
+    of_each_head coupled_losses{};
+    if (shares_come_first()) coupled_losses = meet(indices, when);
+    sums_.clear();
     for (index_t i = 0; i < options_.accumulate; ++i) {
-      if (std::exchange(loaded_step_, no_step) != progress_.step)
-        load(indices, i, moment(progress_.step, report.epoch));
-      gradients_.add(model_.weights(), batch_);
-      zero_loss += total_zero_loss();
+      load(indices, i, when);
+      sums_.count(batches_.batch());
+      gradients_.add(model_.weights(), batches_.batch(), i, &coupled_);
+      sums_.add_zero_losses(exchange_,
+                            batches_.loader(),
+                            batches_.batch(),
+                            gradients_.first_image(),
+                            options_.batch_size);
     }
     if constexpr (!backend_type::uses_host_memory) load_ahead();
-    auto const sum = gradients_.reduce(exchange_);
-    auto const targets = static_cast<double>(gradients_.num_targets());
-    report.loss = sum.loss / targets;
-    report.baseline = zero_loss / targets;
-    report.gradient_norm = std::sqrt(sum.squared_norm) / targets;
-    apply(report, targets);
+    auto sum = gradients_.reduce(exchange_);
+    std::ranges::transform(sum.losses, coupled_losses, sum.losses.begin(), std::plus<>{});
+    auto const counted = sums_.counted(exchange_, network_type::coupling);
+    double const divisor = shares_of(model_.sizes(), counted).divisor;
+    sums_.report(sum.losses, counted, report);
+    report.gradient_norm = std::sqrt(sum.squared_norm) / divisor;
+    apply(report, divisor);
     report.seconds = monotonic_seconds() - start;
     return report;
   }
@@ -133,6 +155,7 @@ class trainer {
   void resume(training_progress const& progress, std::span<std::span<T const> const> states) {
     optimizer_.resume(progress.optimizer_steps, states);
     progress_ = progress;
+    batches_.forget();
   }
 
  private:
@@ -141,45 +164,23 @@ class trainer {
     require_valid(rule);
     return options;
   }
-  cosine_schedule checked_schedule() const {
-    // An epoch's number is part of every random stream's, and has 32 bits there.
-    constexpr index_t most_epochs = std::numeric_limits<std::uint32_t>::max();
-    index_t const most_steps = sampler_.steps_per_epoch() * most_epochs;  // at most 2^31 steps each
-    detail::require_that(
-        options_.steps ? *options_.steps <= most_steps : options_.epochs <= most_epochs,
-        "a training has at most 2^32 - 1 epochs");
-    auto const per_epoch = static_cast<double>(sampler_.steps_per_epoch());
-    cosine_schedule const schedule{.peak = options_.lr,
-                                   .warmup_steps = options_.warmup_epochs * per_epoch,
-                                   .total_steps = static_cast<double>(total_steps())};
-    detail::require_that(schedule.warmup_steps < schedule.total_steps,
-                         "the warm-up is as long as the whole training");
-    return schedule;
+  /// The images of a step. A loss that couples them needs two.
+  index_t checked_samples() const {
+    for (std::size_t head = 0; head < parts_type::num_heads; ++head)
+      if (network_type::coupling[head] && model_.sizes().is_on(head) && sampler_.batch_size() < 2)
+        throw config_error(
+            "the head " + std::string(parts_type::names()[head]) +
+            " couples the images of a step, and a step has one: take larger batches");
+    return sampler_.batch_size();
   }
   static Model& prepared(Model& model, D const& dataset) {
     detail::require_that(
         dataset.extent() == model.sizes().config.image,
         "the dataset's images have another height, width or number of channels than the model's");
-    max_visible(model);
+    checked_max_visible(model);
     if (model.statistics().mean.empty())
       model.set_statistics(channel_statistics(dataset, model.backend().threads()));
     return model;
-  }
-  static index_t max_visible(Model const& model) {
-    return checked_max_visible(model.mask(), model.sizes().config.num_patches());
-  }
-  gradients_type gradients_for(Model const& model, index_t batch_size) const {
-    auto const schedule = schedule_shards(batch_size,
-                                          max_visible(model) + 1,
-                                          model.layout().size() * static_cast<index_t>(sizeof(T)),
-                                          backend_type::shards);
-    return {model.sizes(),
-            model.layout(),
-            model.weights(),
-            schedule,
-            max_visible(model),
-            model.backend(),
-            lanes_of_rank(schedule, exchange_.rank(), exchange_.ranks())};
   }
   index_t step_of_epoch() const { return progress_.step % sampler_.steps_per_epoch(); }
 
@@ -189,23 +190,34 @@ class trainer {
             .progress = static_cast<double>(step) / static_cast<double>(total_steps())};
   }
 
-  /// Loads the process's own images of the accumulated batch `number` of a step that takes the
-  /// images `indices`.
-  void load(std::span<image_index const> indices, index_t number, training_moment const& when) {
-    index_t const first = gradients_.first_image();
-    loader_.load(indices.subspan(static_cast<std::size_t>(number * options_.batch_size + first),
-                                 static_cast<std::size_t>(gradients_.last_image() - first)),
-                 when,
-                 batch_);
+  /// With several heads a gradient's parts are scaled as it is made: W of each must be known.
+  bool shares_come_first() const {
+    auto const on = heads_on(model_.sizes());
+    return on.count() > 1 || (on & coupled_.heads()).any();
+  }
+  /// Goes once through the step's batches before their gradients are taken: for what heads that
+  /// couple images say of them, and for each head's share. Returns the losses of the former.
+  of_each_head meet(std::span<image_index const> indices, training_moment const& when) {
+    sums_.clear();
+    coupled_.clear();
+    bool const embeds = (heads_on(model_.sizes()) & coupled_.heads()).any();
+    for (index_t i = 0; i < options_.accumulate; ++i) {
+      load(indices, i, when);
+      sums_.count(batches_.batch());
+      if (embeds) gradients_.embed(model_.weights(), batches_.batch(), i, coupled_);
+    }
+    gradients_.share(shares_of(model_.sizes(), sums_.counted(exchange_, network_type::coupling)));
+    return coupled_.couple(model_.sizes(), exchange_);
   }
 
-  /// The loss of predicting zero of the batch's images, those of other processes included, added in
-  /// the order of one process.
-  double total_zero_loss() {
-    if (exchange_.ranks() == 1) return batch_.zero_loss;
-    zero_losses_.assign(static_cast<std::size_t>(options_.batch_size), 0.0);
-    return sum_in_order(
-        exchange_, loader_.zero_losses(), gradients_.first_image(), zero_losses_, received_losses_);
+  /// Loads the process's own images of the accumulated batch `number` of a step that takes the
+  /// images `indices`, unless it has them.
+  void load(std::span<image_index const> indices, index_t number, training_moment const& when) {
+    index_t const first = gradients_.first_image();
+    batches_.load(indices.subspan(static_cast<std::size_t>(number * options_.batch_size + first),
+                                  static_cast<std::size_t>(gradients_.last_image() - first)),
+                  number,
+                  when);
   }
 
   /// Loads the next step's first batch while a device works on this one.
@@ -216,7 +228,6 @@ class trainer {
     load(sampler_.indices(static_cast<std::uint32_t>(epoch), next % sampler_.steps_per_epoch()),
          0,
          moment(next, epoch));
-    loaded_step_ = next;
   }
 
   step_report describe_step() const {
@@ -235,7 +246,7 @@ class trainer {
   }
 
   /// Updates the parameters, or leaves the step out where something is not finite.
-  void apply(step_report& report, double targets) {
+  void apply(step_report& report, double divisor) {
     bool const finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
     if (!finite && options_.non_finite == non_finite_policy::stop)
       throw numeric_error(report.step, non_finite_tensor(report));
@@ -248,7 +259,7 @@ class trainer {
     optimizer_.step(model_.parameters().values(),
                     gradients_.values(),
                     report.lr,
-                    clip / targets,
+                    clip / divisor,
                     moment(report.step - 1, report.epoch).progress);
     progress_.optimizer_steps = optimizer_.steps();
     ++progress_.epoch_steps;
@@ -259,13 +270,7 @@ class trainer {
   std::string non_finite_tensor(step_report const& report) const {
     if (!std::isfinite(report.loss)) return "the loss";
     host_values<backend_type> const gradients(model_.backend(), gradients_.values());
-    for (auto const& tensor : model_.layout().tensors()) {
-      auto const values = gradients.span().subspan(static_cast<std::size_t>(tensor.offset),
-                                                   static_cast<std::size_t>(tensor.size()));
-      if (!std::ranges::all_of(values, [](T value) { return std::isfinite(value); }))
-        return "the gradient of " + tensor.name;
-    }
-    return "the gradient's norm";
+    return first_non_finite(model_.layout(), gradients.span());
   }
 
   epoch_report describe_epoch(index_t epoch) const {
@@ -276,20 +281,17 @@ class trainer {
             .baseline = progress_.epoch_baseline / steps};
   }
 
-  static constexpr std::int64_t no_step = -1;
-
   training_options options_;
   E exchange_;
   epoch_sampler sampler_;
   cosine_schedule schedule_;
   std::uint64_t data_fingerprint_;
   Model& model_;
-  batch_loader<D, typename Model::mask_type, typename Model::objective_type, T> loader_;
+  step_batches<batch_loader<D, typename Model::mask_type, parts_type, makers_type, T>> batches_;
+  step_sums<parts_type> sums_;
+  typename gradients_type::coupled_type coupled_;
   mae::optimizer<Rule, backend_type> optimizer_;
   gradients_type gradients_;  // takes what memory the rest leaves
-  training_batch<T> batch_;
-  std::vector<double> zero_losses_, received_losses_;
-  std::int64_t loaded_step_ = no_step;  // whose first batch was loaded ahead
   training_progress progress_;
 };
 

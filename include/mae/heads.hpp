@@ -1,0 +1,5 @@
+#pragma once
+
+/// The heads that mae.hpp does not have.
+
+#include <mae/head/uniformity.hpp>

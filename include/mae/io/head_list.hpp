@@ -1,0 +1,109 @@
+#pragma once
+
+#include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
+#include <mae/head/decoder.hpp>
+#include <mae/io/description.hpp>
+#include <mae/io/safetensors_header.hpp>
+#include <mae/network/layout.hpp>
+#include <mae/network/network_parts.hpp>
+#include <mae/network/part.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace mae {
+
+/// The entry of a file that names the heads whose tensors it holds, with spaces between; without it
+/// there is a decoder alone.
+inline constexpr char const* heads_entry = "heads";
+
+/// After a head's name: the entry of a training's file that holds its weight.
+inline constexpr char const* head_weight_suffix = ".head_weight";
+
+/// The heads that have tensors.
+inline std::vector<std::string> heads_in(parameter_layout const& layout) {
+  std::vector<std::string> heads;
+  for (auto const& tensor : layout.tensors())
+    if (tensor.segment != encoder_segment && (heads.empty() || heads.back() != tensor.segment))
+      heads.emplace_back(tensor.segment);
+  return heads;
+}
+
+/// The heads that a file names.
+inline std::vector<std::string> heads_in(safetensors_metadata const& description) {
+  auto const found = description.find(heads_entry);
+  if (found == description.end()) return {std::string(decoder_segment)};
+  std::vector<std::string> heads;
+  for (std::size_t first = 0; first < found->second.size();) {
+    auto const last = std::min(found->second.find(' ', first), found->second.size());
+    heads.push_back(found->second.substr(first, last - first));
+    first = last + 1;
+  }
+  return heads;
+}
+
+/// What a model's file says of its heads: nothing where there is a decoder alone.
+inline settings_list describe_heads(parameter_layout const& layout) {
+  auto const heads = heads_in(layout);
+  if (heads == std::vector{std::string(decoder_segment)}) return {};
+  std::string names;
+  for (auto const& head : heads) (names += names.empty() ? "" : " ") += head;
+  return {{heads_entry, names}};
+}
+
+namespace detail {
+
+inline bool names(std::vector<std::string> const& list, std::string const& name) {
+  return std::ranges::find(list, name) != list.end();
+}
+
+}  // namespace detail
+
+/// The heads of a file that a model of this layout lacks, which are left out. Throws config_error,
+/// with their names, for heads that the file lacks.
+inline std::vector<std::string> heads_left_out(std::string const& path,
+                                               safetensors_metadata const& description,
+                                               parameter_layout const& layout) {
+  auto const in_file = heads_in(description);
+  auto const here = heads_in(layout);
+  auto const listed = [](std::vector<std::string> const& heads) {
+    std::string list;
+    for (auto const& head : heads) (list += list.empty() ? "" : ", ") += head;
+    return list.empty() ? "none" : list;
+  };
+  for (auto const& head : here)
+    if (!detail::names(in_file, head))
+      throw config_error(path + ": the model has the head " + head + ", but the file's heads are " +
+                         listed(in_file) + ": load it into a model without that head");
+  std::vector<std::string> left;
+  for (auto const& head : in_file)
+    if (!detail::names(here, head)) left.push_back(head);
+  return left;
+}
+
+/// What a training's file says of its heads: their weights, and the settings of each under its
+/// name. Nothing of a painter alone, whose objective and loss stand elsewhere.
+template <class... Heads>
+settings_list describe_training_of(network_parts<Heads...> const& parts) {
+  settings_list list;
+  std::size_t number = 0;
+  auto const add = [&](auto const& head) {
+    if (!parts.is_on(number++)) return;
+    std::string const name(head.name);
+    list.push_back({name + head_weight_suffix, decimal_text(parts.weights[number - 1])});
+    if constexpr (requires { head.settings(); })
+      for (auto const& [key, value] : head.settings()) list.push_back({name + "." + key, value});
+  };
+  std::apply([&](auto const&... head) { (add(head), ...); }, parts.heads);
+  bool const painter_alone = list.size() == 1 && list.front().value == "1" &&
+                             list.front().name.starts_with(decoder_segment);
+  return painter_alone ? settings_list{} : list;
+}
+
+}  // namespace mae

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/core/config.hpp>
+#include <mae/mask/policy.hpp>
+#include <mae/model/sized_model.hpp>
+#include <mae/network/layout.hpp>
+#include <mae/network/network_parts.hpp>
+
+#include <cstdint>
+#include <tuple>
+#include <utility>
+
+namespace mae {
+
+/// What an encoder with heads is made of.
+template <MaskPolicy Mask, Backend B, class... Heads>
+struct headed_encoder_parts {
+  std::tuple<Heads...> heads = {};
+  typename network_parts<Heads...>::of_each_head head_weights =
+      network_parts<Heads...>::equal_weights();
+  std::uint64_t seed = 0;
+  Mask mask = {};
+  B backend = B{};
+  double norm_epsilon = 1e-6;
+  linear_start linears = linear_start::xavier;
+};
+
+/// An encoder with heads of any kind, each of which makes its own labels: what is trained without
+/// painting, as a classifier is. The decoder's sizes in Config are not used.
+template <model_config Config, MaskPolicy Mask, Backend B, class... Heads>
+class headed_encoder : public sized_model<Mask, B, Heads...> {
+  using base = sized_model<Mask, B, Heads...>;
+
+ public:
+  static constexpr model_config config = validated_config<Config>::value;
+
+  using parts = headed_encoder_parts<Mask, B, Heads...>;
+
+  /// Throws config_error for heads or weights that cannot be.
+  explicit headed_encoder(parts made_of)
+      : base({config,
+              checked_norm_epsilon(made_of.norm_epsilon),
+              std::move(made_of.heads),
+              made_of.head_weights},
+             made_of.seed,
+             std::move(made_of.mask),
+             std::move(made_of.backend),
+             made_of.linears) {}
+
+  /// The heads themselves.
+  std::tuple<Heads...> const& label_makers() const { return base::sizes().heads; }
+};
+
+}  // namespace mae

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <mae/core/config.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+
+#include <concepts>
+#include <span>
+
+namespace mae {
+
+/// One image of a batch, as labels are made of it.
+template <class T>
+struct image_sample {
+  model_config const& config;
+  matrix_view<T const> patches;          // (N, P), in the network's input units
+  std::span<patch_index const> targets;  // the patches to predict
+  index_t index = 0;                     // of the image in its dataset
+  index_t label = -1;                    // the dataset's; -1 where there is none
+};
+
+/// What writes a head's labels of an image: rows (label rows of one image, label width). A head
+/// that does not make its own gets one from its model. Const, and called from several threads.
+template <class M, class T>
+concept LabelMaker = requires(M const& maker, image_sample<T> const& image, matrix_view<T> rows) {
+  { maker.label(image, rows) } -> std::same_as<void>;
+};
+
+/// An objective's targets as labels.
+template <class Objective>
+class target_labels {
+ public:
+  explicit target_labels(Objective const& objective) : objective_(&objective) {}
+
+  template <class T>
+  void label(image_sample<T> const& image, matrix_view<T> rows) const {
+    objective_->target(image.config, image.patches, image.targets, rows);
+  }
+
+ private:
+  Objective const* objective_;
+};
+
+}  // namespace mae

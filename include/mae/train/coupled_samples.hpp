@@ -1,0 +1,118 @@
+#pragma once
+
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/network/head.hpp>
+#include <mae/network/network_parts.hpp>
+#include <mae/train/exchange.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <cstddef>
+#include <span>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace mae {
+
+/// Images [first, last).
+struct image_range {
+  index_t first = 0;
+  index_t last = 0;
+
+  constexpr index_t size() const { return last - first; }
+};
+
+/// What the heads that couple images say of all images of a step, of all processes, and the
+/// gradients of their losses for it: in the host's memory, a few numbers an image.
+template <class T, class Parts>
+class coupled_samples;
+
+template <class T, class... Heads>
+class coupled_samples<T, network_parts<Heads...>> {
+  static constexpr std::size_t num_heads = sizeof...(Heads);
+  using each_head = std::index_sequence_for<Heads...>;
+
+ public:
+  /// Room for steps of so many images.
+  coupled_samples(network_parts<Heads...> const& parts, index_t images) : images_(images) {
+    reserve(each_head{}, parts);
+  }
+
+  static constexpr std::bitset<num_heads> heads() {
+    unsigned long long bits = 0;
+    std::size_t number = 0;
+    ((bits |= couples_samples<Heads> ? 1ULL << number : 0ULL, ++number), ...);
+    return bits;
+  }
+
+  /// Begins a new step.
+  void clear() {
+    for (auto& head : heads_) std::ranges::fill(head.z, T{0});
+  }
+  /// The rows of these images of the step (images, label width).
+  matrix_view<T> z(std::size_t head, image_range const& images) {
+    auto& of = heads_[head];
+    return {of.z.data() + images.first * of.width, images.size(), of.width};
+  }
+  matrix_view<T const> gradient(std::size_t head, image_range const& images) const {
+    auto const& of = heads_[head];
+    return {of.gradient.data() + images.first * of.width, images.size(), of.width};
+  }
+
+  /// The loss of each head that couples images, with its gradients, when this process has said all
+  /// of its own images.
+  template <Exchange E>
+  std::array<double, num_heads> couple(network_parts<Heads...> const& parts, E& exchange) {
+    std::array<double, num_heads> losses{};
+    couple_each(each_head{}, parts, exchange, losses);
+    return losses;
+  }
+
+ private:
+  struct of_head {
+    index_t width = 0;
+    std::vector<T> z, gradient;  // (images, width)
+  };
+
+  template <std::size_t... I>
+  void reserve(std::index_sequence<I...> /*each*/, network_parts<Heads...> const& parts) {
+    (reserve_one<I>(parts), ...);
+  }
+  template <std::size_t I>
+  void reserve_one(network_parts<Heads...> const& parts) {
+    auto const& head = std::get<I>(parts.heads);
+    if constexpr (couples_samples<std::remove_cvref_t<decltype(head)>>)
+      if (parts.is_on(I)) {
+        auto const size = static_cast<std::size_t>(images_ * head.label_width());
+        heads_[I] = {head.label_width(), std::vector<T>(size), std::vector<T>(size)};
+      }
+  }
+
+  template <std::size_t... I, class E>
+  void couple_each(std::index_sequence<I...> /*each*/,
+                   network_parts<Heads...> const& parts,
+                   E& exchange,
+                   std::array<double, num_heads>& losses) {
+    ((heads_[I].width > 0 ? couple_one<I>(parts, exchange, losses[I]) : void()), ...);
+  }
+  template <std::size_t I, class E>
+  void couple_one(network_parts<Heads...> const& parts, E& exchange, double& loss) {
+    auto const& head = std::get<I>(parts.heads);
+    auto& mine = heads_[I];
+    if constexpr (couples_samples<std::remove_cvref_t<decltype(head)>>) {
+      sum_over_ranks(exchange, std::span(mine.z), received_);  // others' rows are zeros here
+      loss = head.couple(matrix_view<T const>(mine.z.data(), images_, mine.width),
+                         matrix_view<T>(mine.gradient.data(), images_, mine.width));
+    }
+  }
+
+  index_t images_;
+  std::array<of_head, num_heads> heads_;
+  std::vector<T> received_;
+};
+
+}  // namespace mae

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <mae/core/buffer.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/mask/plan.hpp>
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+namespace mae {
+
+/// What a head is to learn of a batch: rows of labels, image after image.
+template <class T>
+struct batch_labels {
+  index_t width = 0;
+  host_buffer<T> values;         // (rows, width)
+  std::vector<index_t> offsets;  // (B + 1), image i has rows [offsets[i], offsets[i + 1])
+  index_t counted = 0;           // rows over which the head's loss is the mean
+  double zero_loss = 0;          // the losses of a prediction of zeros, summed
+
+  /// The rows of images [first, last).
+  matrix_view<T const> of(index_t first, index_t last) const {
+    index_t const begin = offsets[static_cast<std::size_t>(first)];
+    index_t const end = offsets[static_cast<std::size_t>(last)];
+    return {values.data() + begin * width, end - begin, width};
+  }
+};
+
+/// All that the network needs of a batch: B images of N patches of P values, and each head's
+/// labels.
+template <class T, std::size_t NumHeads>
+struct training_batch {
+  mask_plan plan;
+  index_t patch_values = 0;  // P
+  host_buffer<T> patches;    // (B * N, P), normalised
+  std::array<batch_labels<T>, NumHeads> labels;
+
+  index_t images() const { return plan.images(); }
+  /// The patches of images [first, last).
+  matrix_view<T const> patches_of(index_t first, index_t last) const {
+    index_t const count = plan.patches();
+    return {patches.data() + first * count * patch_values, (last - first) * count, patch_values};
+  }
+  /// Each head's labels of images [first, last); empty where it has none.
+  std::array<matrix_view<T const>, NumHeads> labels_of(index_t first, index_t last) const {
+    std::array<matrix_view<T const>, NumHeads> of_heads;
+    for (std::size_t head = 0; head < NumHeads; ++head)
+      if (labels[head].width > 0) of_heads[head] = labels[head].of(first, last);
+    return of_heads;
+  }
+};
+
+}  // namespace mae

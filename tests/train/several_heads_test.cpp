@@ -1,0 +1,278 @@
+#include "editable_file.hpp"
+#include "labelled_images.hpp"
+#include "mailbox.hpp"
+#include "small_training.hpp"
+
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/bfloat16.hpp>
+#include <mae/core/error.hpp>
+#include <mae/core/random.hpp>
+#include <mae/core/types.hpp>
+#include <mae/data/synthetic.hpp>
+#include <mae/head/classifier.hpp>
+#include <mae/head/uniformity.hpp>
+#include <mae/mask/plan.hpp>
+#include <mae/mask/random_ratio.hpp>
+#include <mae/mask/uniform.hpp>
+#include <mae/model/autoencoder.hpp>
+#include <mae/model/headed_encoder.hpp>
+#include <mae/network/layout.hpp>
+#include <mae/objective/pixels.hpp>
+#include <mae/optimizer/adamw.hpp>
+#include <mae/optimizer/sgd.hpp>
+#include <mae/train/exchange.hpp>
+#include <mae/train/heldout.hpp>
+#include <mae/train/options.hpp>
+#include <mae/train/report.hpp>
+#include <mae/train/trainer.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+namespace {
+
+using mae::index_t;
+using mae_test::labelled_images;
+using mae_test::three_heads;
+using mae_test::three_heads_parts;
+using exact = mae::eigen_backend<double>;
+
+/// One step of plain gradient descent with rate 1: what the parameters lose is their gradient.
+struct descent {
+  double loss = 0;
+  std::vector<double> gradient;
+};
+
+template <class Model>
+descent descend(Model& model,
+                labelled_images const& images,
+                index_t batch,
+                index_t accumulate = 1) {
+  std::vector<double> const before(model.parameters().values().begin(),
+                                   model.parameters().values().end());
+  mae::trainer trainer(
+      model,
+      images,
+      {.batch_size = batch, .accumulate = accumulate, .steps = 1, .lr = 1, .warmup_epochs = 0},
+      mae::sgd{.momentum = 0});
+  descent found{.loss = trainer.step().loss, .gradient = before};
+  for (std::size_t i = 0; i < before.size(); ++i)
+    found.gradient[i] -= model.parameters().values()[i];
+  model.set_parameters(before);
+  return found;
+}
+
+double largest_difference(std::vector<double> const& a, std::vector<double> const& b) {
+  double largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a[i] - b[i]));
+  return largest;
+}
+
+/// Two steps' reports and parameters, whose bits are compared.
+template <class Model, class E>
+mae_test::training_state train(
+    Model& model, labelled_images const& images, index_t batch, index_t accumulate, E exchange) {
+  mae::trainer trainer(model,
+                       images,
+                       {.batch_size = batch, .accumulate = accumulate, .steps = 3, .lr = 1e-3},
+                       mae::adamw{},
+                       exchange);
+  trainer.run();
+  return mae_test::state_of(trainer);
+}
+
+}  // namespace
+
+TEST_CASE("the gradient of several heads is that of the reported loss") {
+  labelled_images const images(120);
+  three_heads<exact> model(three_heads_parts(exact(2)));
+  for (index_t const accumulate : {1, 3}) {
+    CAPTURE(accumulate);
+    auto const gradient = descend(model, images, 60, accumulate > 1 ? 2 : 1).gradient;
+    for (auto const& tensor : model.layout().tensors()) {
+      if (tensor.kind == mae::tensor_kind::buffer) continue;
+      CAPTURE(tensor.name);
+      auto random = mae::random_stream({.seed = 7});
+      std::vector<double> const kept(model.parameters().values().begin(),
+                                     model.parameters().values().end());
+      auto moved = kept;
+      double analytic = 0;
+      constexpr double step = 1e-5;
+      auto const loss_at = [&](double length) {
+        auto draws = random;
+        analytic = 0;
+        for (index_t i = 0; i < tensor.size(); ++i) {
+          auto const at = static_cast<std::size_t>(tensor.offset + i);
+          double const direction = draws.normal();
+          moved[at] = kept[at] + length * direction;
+          analytic += direction * gradient[at];
+        }
+        model.set_parameters(moved);
+        double const loss = descend(model, images, 60, accumulate > 1 ? 2 : 1).loss;
+        model.set_parameters(kept);
+        return loss;
+      };
+      double const numeric = (loss_at(step) - loss_at(-step)) / (2 * step);
+      CHECK(std::abs(numeric - analytic) <= 1e-6 * std::max(1.0, std::abs(analytic)));
+    }
+  }
+}
+
+TEST_CASE("many shards and accumulated batches have one shard's gradient to 1e-10") {
+  labelled_images const images(48);  // in one shard
+  three_heads<exact> model(three_heads_parts(exact(2)));
+  auto const expected = descend(model, images, 48);
+  for (index_t const accumulate : {2, 6, 24}) {
+    CAPTURE(accumulate);
+    auto const found = descend(model, images, 48 / accumulate, accumulate);
+    CHECK(found.loss == doctest::Approx(expected.loss).epsilon(1e-12));
+    CHECK(largest_difference(found.gradient, expected.gradient) <= 1e-10);
+  }
+  labelled_images const more(180);  // in shards of a batch
+  auto const sharded = descend(model, more, 180);
+  auto const split = descend(model, more, 20, 9);
+  CHECK(split.loss == doctest::Approx(sharded.loss).epsilon(1e-12));
+  CHECK(largest_difference(split.gradient, sharded.gradient) <= 1e-10);
+}
+
+TEST_CASE("several heads give the same bits for any number of threads and processes") {
+  labelled_images const images(360);
+  auto const check = [&]<class Operand>(Operand, index_t batch, index_t accumulate) {
+    using backend = mae::eigen_backend<Operand>;
+    auto const train_on = [&](int threads, auto exchange) {
+      three_heads<backend> model(three_heads_parts(backend(threads)));
+      return train(model, images, batch, accumulate, exchange);
+    };
+    auto const expected = train_on(1, mae::alone{});
+    for (int const threads : {2, 3, 8}) CHECK(train_on(threads, mae::alone{}) == expected);
+    for (int const ranks : {2, 4}) {
+      CAPTURE(ranks);
+      mae_test::mailbox box(ranks);
+      std::vector<mae_test::training_state> found(static_cast<std::size_t>(ranks));
+      std::vector<std::thread> processes;
+      for (int rank = 0; rank < ranks; ++rank)
+        processes.emplace_back([&, rank] {
+          found[static_cast<std::size_t>(rank)] =
+              train_on(1, mae_test::mailbox_exchange(box, rank));
+        });
+      for (auto& process : processes) process.join();
+      for (auto const& one : found) CHECK(one == expected);
+    }
+  };
+  check(float{}, 180, 1);
+  check(mae::bfloat16{}, 90, 2);
+}
+
+TEST_CASE("a head of weight 0 is not there: the bits and tensors are those of a painter alone") {
+  labelled_images const images(120);
+  using backend = mae::eigen_backend<float>;
+  auto parts = three_heads_parts(backend(2));
+  parts.head_weights = {1, 0, 0};
+  three_heads<backend> off(parts);
+  mae::autoencoder<mae_test::small_config, mae::random_ratio_mask, backend> alone(
+      {.seed = parts.seed, .mask = parts.mask, .backend = parts.backend});
+  CHECK(off.layout().size() == alone.layout().size());
+  CHECK(train(off, images, 60, 2, mae::alone{}) == train(alone, images, 60, 2, mae::alone{}));
+}
+
+TEST_CASE("a head without labels in a step takes no part in it, and the report says so") {
+  labelled_images const images(60, 1);  // none has a class
+  three_heads<exact> model(three_heads_parts(exact(2)));
+  mae::trainer trainer(model, images, {.batch_size = 60, .steps = 2, .warmup_epochs = 0});
+  auto const report = trainer.step();
+  REQUIRE(report.heads.size() == 3);
+  auto const& [painting, spreading, classifying] =
+      std::tuple(report.heads[0], report.heads[1], report.heads[2]);
+  CHECK(classifying.name == "classifier");
+  CHECK(classifying.counted == 0);
+  CHECK(classifying.loss == 0);
+  CHECK(painting.counted > 0);
+  CHECK(spreading.counted == 1);
+  CHECK(report.loss == doctest::Approx(painting.loss + 0.5 * spreading.loss));
+  auto const gradient = descend(model, images, 60).gradient;
+  for (auto const& tensor : model.layout().tensors())
+    if (tensor.segment == "classifier")
+      for (index_t i = 0; i < tensor.size(); ++i)
+        CHECK(gradient[static_cast<std::size_t>(tensor.offset + i)] == 0);
+}
+
+TEST_CASE("a step in which no head has a label is refused, with the heads' names") {
+  using encoder = mae::headed_encoder<mae_test::small_config,
+                                      mae::uniform_mask<mae::ratio{1, 4}>,
+                                      exact,
+                                      mae::classifier>;
+  encoder model({.heads = {mae::classifier{.classes = 4}}});
+  labelled_images const images(60, 1);
+  mae::trainer trainer(model, images, {.batch_size = 60, .steps = 2, .warmup_epochs = 0});
+  std::string const sentence =
+      "the images of a step have no label from which a head could learn (classifier): give it "
+      "labelled images, or larger batches";
+  CHECK(refusal_of<mae::config_error>([&] { trainer.step(); }) == sentence);
+  CHECK(refusal_of<mae::config_error>([&] { mae::evaluate_heldout(model, images); }) == sentence);
+}
+
+TEST_CASE("a classifier alone learns classes that pixels tell") {
+  using encoder = mae::headed_encoder<mae_test::small_config,
+                                      mae::uniform_mask<mae::ratio{3, 4}>,
+                                      mae::eigen_backend<float>,
+                                      mae::classifier>;
+  encoder model({.heads = {mae::classifier{.classes = 10}}});
+  mae::synthetic_dataset const images(400, 3, mae_test::small_config.image);
+  mae::trainer trainer(model, images, {.batch_size = 50, .epochs = 40, .lr = 1e-2});
+  trainer.run();
+  auto const [loss, baseline] = mae::evaluate_heldout(model, images);
+  CHECK(baseline == doctest::Approx(std::log(10.0)));
+  CHECK(loss < 0.9 * baseline);  // of a quarter of each image
+}
+
+TEST_CASE("heads and weights that cannot be are refused") {
+  auto const refusal = [](double painting, double spreading, double classifying) {
+    return refusal_of<mae::config_error>([&] {
+      auto parts = three_heads_parts(exact(1));
+      parts.head_weights = {painting, spreading, classifying};
+      three_heads<exact> const model(parts);
+    });
+  };
+  CHECK(refusal(0, 0, 0) ==
+        "all heads of the network have weight 0 (decoder, uniformity, classifier): there is "
+        "nothing to learn");
+  CHECK(refusal(1, -1, 0) ==
+        "the weight of the head uniformity must be finite and not negative, it is -1");
+  CHECK(refusal(1, 1, std::numeric_limits<double>::quiet_NaN()) ==
+        "the weight of the head classifier must be finite and not negative, it is nan");
+
+  three_heads<exact> model(three_heads_parts(exact(1)));
+  labelled_images const images(10);
+  CHECK(refusal_of<mae::config_error>([&] {
+          mae::trainer(model, images, {.batch_size = 1, .steps = 10, .warmup_epochs = 0});
+        }) ==
+        "the head uniformity couples the images of a step, and a step has one: take larger "
+        "batches");
+  CHECK_NOTHROW(mae::trainer(
+      model, images, {.batch_size = 1, .accumulate = 2, .steps = 5, .warmup_epochs = 0}));
+
+  auto parts = three_heads_parts(exact(1));
+  std::get<1>(parts.heads).classes = 2;
+  three_heads<exact> two_classes(parts);
+  mae::trainer trainer(two_classes, images, {.batch_size = 10, .steps = 10, .warmup_epochs = 0});
+  CHECK(refusal_of<mae::config_error>([&] {
+          trainer.step();
+        }).ends_with("but the classifier has only 2 classes"));
+
+  parts = three_heads_parts(exact(1));
+  parts.head_weights = {0, 1, 1};
+  three_heads<exact> const blind(parts);
+  std::vector<float> const image(static_cast<std::size_t>(mae_test::small_config.image.values()));
+  auto const plan = mae::mask_plan::all_visible(1, 16);
+  CHECK(refusal_of<mae::config_error>([&] { blind.reconstruct(image, plan); }) ==
+        "the model paints nothing: its painter has weight 0");
+}
