@@ -110,15 +110,15 @@ std::string listed(std::array<std::string_view, N> const& names) {
 
 template <class... Heads>
 void require_valid_weights(network_parts<Heads...> const& parts) {
-  for (std::size_t head = 0; head < parts.num_heads; ++head)
-    if (double const weight = parts.weights[head]; !(weight >= 0) || !std::isfinite(weight))
-      throw config_error("the weight of the head " + std::string(parts.names()[head]) +
-                         " must be finite and not negative, it is " + decimal_text(weight));
-  bool const all_off =
-      std::ranges::all_of(parts.weights, [](double weight) { return weight == 0; });
-  if (parts.num_heads > 0 && all_off)
-    throw config_error("all heads of the network have weight 0 (" + listed(parts.names()) +
-                       "): there is nothing to learn");
+  if constexpr (sizeof...(Heads) > 0) {  // an encoder alone has none
+    for (std::size_t head = 0; head < parts.num_heads; ++head)
+      if (double const weight = parts.weights[head]; !(weight >= 0) || !std::isfinite(weight))
+        throw config_error("the weight of the head " + std::string(parts.names()[head]) +
+                           " must be finite and not negative, it is " + decimal_text(weight));
+    if (std::ranges::all_of(parts.weights, [](double weight) { return weight == 0; }))
+      throw config_error("all heads of the network have weight 0 (" + listed(parts.names()) +
+                         "): there is nothing to learn");
+  }
 }
 
 template <class Head>

@@ -7,8 +7,8 @@
 #include <mae/backend/cuda/layer_norm.cuh>
 #include <mae/backend/cuda/memory.cuh>
 #include <mae/backend/cuda/product.cuh>
-#include <mae/backend/thrust/system.hpp>
 #include <mae/core/bfloat16.hpp>
+#include <mae/core/isa.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/row_offsets.hpp>
 #include <mae/core/types.hpp>
@@ -232,11 +232,13 @@ class cuda_lane {
   std::shared_ptr<cuda::context> context_;
 };
 
+inline namespace MAE_ISA {
+
 /// An NVIDIA GPU. `float` trains, with TensorFloat-32 products where asked; `bfloat16` trains in
 /// mixed precision, as on the processor; `double` is for checks. The host loads, varies and masks
 /// the next batch while the GPU works. Copies share one stream and one set of threads.
 template <class Operand>
-class thrust_backend<cuda_system, Operand> {
+class cuda_backend {
  public:
   using lane = cuda_lane<Operand>;
   using scalar = typename lane::scalar;
@@ -251,10 +253,10 @@ class thrust_backend<cuda_system, Operand> {
   /// `threads` of the host, as for thread_pool: 0 takes one for every core that the process may
   /// use. Throws device_error when there is no such GPU, and in a child, by fork(), of a process
   /// that has used one.
-  explicit thrust_backend(int threads = 0, cuda_options const& options = {})
-      : thrust_backend(std::make_shared<thread_pool>(threads), options) {}
+  explicit cuda_backend(int threads = 0, cuda_options const& options = {})
+      : cuda_backend(std::make_shared<thread_pool>(threads), options) {}
   /// Shares the host's threads.
-  explicit thrust_backend(std::shared_ptr<thread_pool> threads, cuda_options const& options = {})
+  explicit cuda_backend(std::shared_ptr<thread_pool> threads, cuda_options const& options = {})
       : threads_(std::move(threads)), context_(std::make_shared<cuda::context>(options)) {}
 
   static constexpr char const* name() { return "cuda"; }
@@ -286,8 +288,7 @@ class thrust_backend<cuda_system, Operand> {
   std::shared_ptr<cuda::context> context_;
 };
 
-template <class Operand>
-using cuda_backend = thrust_backend<cuda_system, Operand>;
 static_assert(Backend<cuda_backend<float>> && Backend<cuda_backend<bfloat16>>);
 
+}  // namespace MAE_ISA
 }  // namespace mae

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <mae/backend/thrust/system.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/process_mark.hpp>
@@ -18,7 +17,12 @@ static_assert(THRUST_VERSION >= 101700,
 
 namespace mae {
 
-/// The execution policy of a host system, its name, whether it has threads of its own, and `limit`,
+/// Where a thrust_backend works: one thread, OpenMP's threads, or oneTBB's.
+struct cpp_system {};
+struct omp_system {};
+struct tbb_system {};
+
+/// The execution policy of a system, its name, whether it has threads of its own, and `limit`,
 /// an object that holds it to a number of them for as long as it lives; omp.hpp and tbb.hpp add
 /// theirs.
 template <class System>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
-#include <mae/backend/thrust/system.hpp>
+#include <mae/backend/thrust/policy.hpp>
 #include <mae/backend/thrust/thrust_lane.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/isa.hpp>
