@@ -1,5 +1,6 @@
 # Checks the floors of DESIGN.md: a header includes only its own floor and those
-# below it, in angle brackets, and Eigen only in backend/eigen/eigen_map.hpp.
+# below it, in angle brackets; Eigen only in backend/eigen/eigen_map.hpp, Thrust only in backend/thrust,
+# and CUDA only in backend/cuda.
 #   cmake -D INCLUDE_DIR=<folder that holds mae/> -P check.cmake
 
 set(floors core backend op data images patch mask objective network head model optimizer train io eval interop)  # from the ground up
@@ -24,12 +25,17 @@ function(violations_of header result)
       endif()
     elseif(line MATCHES "<(unsupported/)?Eigen/" AND NOT header STREQUAL "backend/eigen/eigen_map.hpp")
       list(APPEND found "mae/${header}: Eigen belongs to backend/eigen/eigen_map.hpp: ${line}")
+    elseif(line MATCHES "<thrust/" AND NOT header MATCHES "^backend/thrust/")
+      list(APPEND found "mae/${header}: Thrust belongs to backend/thrust: ${line}")
+    endif()
+    if(line MATCHES "<(cuda|cublas)|[.]cuh>" AND NOT header MATCHES "^backend/cuda/.*[.]cuh$")
+      list(APPEND found "mae/${header}: CUDA belongs to backend/cuda, in a .cuh: ${line}")
     endif()
   endforeach()
   set(${result} "${found}" PARENT_SCOPE)
 endfunction()
 
-file(GLOB_RECURSE headers RELATIVE ${INCLUDE_DIR}/mae ${INCLUDE_DIR}/mae/*.hpp)
+file(GLOB_RECURSE headers RELATIVE ${INCLUDE_DIR}/mae ${INCLUDE_DIR}/mae/*.hpp ${INCLUDE_DIR}/mae/*.cuh)
 list(FILTER headers INCLUDE REGEX "/")  # the umbrella headers stand above all floors
 list(LENGTH headers count)
 if(count EQUAL 0)

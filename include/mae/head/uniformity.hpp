@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
+#include <mae/backend/eigen/eigen_map.hpp>
 #include <mae/core/config.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
@@ -10,8 +11,6 @@
 #include <mae/network/head.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/op/pooling.hpp>
-
-#include <Eigen/Core>
 
 #include <algorithm>
 #include <string_view>
@@ -53,10 +52,9 @@ struct uniformity {
   template <class T>
   double couple(matrix_view<T const> z, matrix_view<T> z_grad) const {
     using matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-    using mapped = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     constexpr double least_length = 1e-12;  // as PyTorch's normalize
     auto const count = static_cast<double>(z.rows);
-    matrix unit = Eigen::Map<mapped const>(z.data, z.rows, z.cols).template cast<double>();
+    matrix unit = eigen_map(z).template cast<double>();
     Eigen::VectorXd const lengths = unit.rowwise().norm().cwiseMax(least_length);
     unit.array().colwise() /= lengths.array();
     matrix const second_moment = unit.transpose() * unit / count;  // (F, F)
@@ -65,7 +63,7 @@ struct uniformity {
     Eigen::VectorXd const along = grad.cwiseProduct(unit).rowwise().sum();
     grad -= along.asDiagonal() * unit;
     grad.array().colwise() /= lengths.array();
-    Eigen::Map<mapped>(z_grad.data, z.rows, z.cols) = grad.template cast<T>();
+    eigen_map(z_grad) = grad.template cast<T>();
     return second_moment.squaredNorm();
   }
 };

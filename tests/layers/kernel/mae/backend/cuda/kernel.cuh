@@ -1,0 +1,1 @@
+#include <mae/op/linear.hpp>
