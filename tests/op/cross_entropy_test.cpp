@@ -78,3 +78,31 @@ TEST_CASE("scores far from 0 neither overflow nor lose the classes' differences"
   check<double>(
       reference_logits(1000.0), 0.1, reference::smoothed_losses, reference::smoothed_grad);
 }
+
+TEST_CASE("the gradient of cross entropy is its difference quotient, also for large scores") {
+  mae::eigen_lane<float> const lane;
+  float const label = 1;
+  std::array<float, 4> const logits{1.5F, -0.5F, 3.0F, 0.25F};
+  auto const loss = [&](std::array<float, 4> const& values) {
+    float found = 0;
+    mae::cross_entropy_forward(lane, {values.data(), 1, 4}, {&label, 1, 1}, 0, {&found, 1});
+    return found;
+  };
+  auto gradient = logits;
+  mae::cross_entropy_backward(
+      lane, {logits.data(), 1, 4}, {&label, 1, 1}, 0, {gradient.data(), 1, 4});
+  for (std::size_t i = 0; i < 4; ++i) {
+    auto above = logits;
+    auto below = logits;
+    above[i] += 0.0078125F;
+    below[i] -= 0.0078125F;
+    CHECK(gradient[i] == doctest::Approx((loss(above) - loss(below)) / 0.015625).epsilon(1e-3));
+  }
+  float const first = 0;
+  std::array<float, 2> large{-1000.0F, 1000.0F};
+  float found = 0;
+  mae::cross_entropy_forward(lane, {large.data(), 1, 2}, {&first, 1, 1}, 0, {&found, 1});
+  CHECK(found == 2000);
+  mae::cross_entropy_backward(lane, {large.data(), 1, 2}, {&first, 1, 1}, 0, {large.data(), 1, 2});
+  CHECK(large == std::array<float, 2>{-1.0F, 1.0F});
+}

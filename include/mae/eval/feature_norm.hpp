@@ -41,10 +41,11 @@ struct feature_sums {
 struct feature_scaling {
   explicit feature_scaling(index_t features) : mean(features), inverse_deviation(features) {}
 
-  /// `in` and `out` (F), which may be the same.
-  void apply(std::span<float const> in, std::span<float> out) const {
+  /// `in` and `out` (F). Computed in float, so that every backend sees the same values.
+  template <class T>
+  void apply(std::span<float const> in, std::span<T> out) const {
     float const* const x = in.data();
-    float* const y = out.data();
+    T* __restrict const y = out.data();
     for (index_t j = 0; j < mean.size(); ++j) y[j] = (x[j] - mean[j]) * inverse_deviation[j];
   }
 

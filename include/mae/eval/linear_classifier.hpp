@@ -2,209 +2,230 @@
 
 #include <mae/backend/concept.hpp>
 #include <mae/core/buffer.hpp>
-#include <mae/core/parallel.hpp>
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/eval/feature_norm.hpp>
+#include <mae/eval/feature_pass.hpp>
 #include <mae/eval/labelled_features.hpp>
+#include <mae/head/classifier.hpp>
+#include <mae/network/layout.hpp>
+#include <mae/network/prepared_weights.hpp>
+#include <mae/network/staging.hpp>
+#include <mae/network/weights.hpp>
 #include <mae/op/linear.hpp>
+#include <mae/op/pooling.hpp>
+#include <mae/op/set_zero.hpp>
+#include <mae/optimizer/optimizer.hpp>
+#include <mae/optimizer/sgd.hpp>
 
 #include <algorithm>
 #include <cassert>
-#include <cmath>
-#include <concepts>
 #include <cstddef>
+#include <memory>
 #include <numeric>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace mae {
 
-/// How one step of stochastic gradient descent moves a parameter, as PyTorch's SGD: the velocity
-/// becomes momentum * velocity + gradient, and the parameter loses learning_rate * velocity.
-struct sgd_step {
-  double learning_rate = 0.1;
-  double momentum = 0.9;
-};
-
-/// The cross-entropy of one row of logits and a class. The logits (classes) are overwritten by
-/// their gradient: softmax - one-hot.
-inline double cross_entropy_with_gradient(std::span<float> logits, index_t label) {
-  auto const own = static_cast<std::size_t>(label);
-  float const largest = *std::max_element(logits.begin(), logits.end());
-  float const own_logit = logits[own] - largest;
-  float sum = 0.0F;
-  for (float& logit : logits) sum += logit = std::exp(logit - largest);
-  for (float& probability : logits) probability /= sum;
-  logits[own] -= 1.0F;
-  return std::log(static_cast<double>(sum)) - own_logit;
-}
-
-/// A linear layer over normalised features (see feature_norm). A batch is cut into pieces of a
-/// fixed size that run in parallel and are summed in order, so that the number of threads does not
-/// change a bit.
-template <Lane L>
-requires std::same_as<typename L::operand, float>
+/// The head `classifier` over cached features, normalised (see feature_norm) as they are loaded.
+/// A batch is cut into pieces that run in parallel and are summed in order, so that the number of
+/// threads does not change a bit.
+template <Backend B>
 class linear_classifier {
+  using L = typename B::lane;
+  using T = typename B::scalar;
+  using pass_type = detail::feature_pass<B>;
+
  public:
   /// Weights and biases are zero at first. `batch` >= 2 is the size of every training batch.
-  linear_classifier(index_t features, index_t classes, index_t batch)
-      : features_(features),
-        classes_(classes),
-        parameters_(classes * features + classes),
-        velocity_(parameters_.size()),
-        packed_(L::packed_cells(features, classes)),
+  linear_classifier(
+      index_t features, index_t classes, index_t batch, sgd const& rule, B const& backend)
+      : head_{.encoder_width = features, .classes = classes, .pool = pooling::class_token},
+        layout_(layout_of(head_)),
+        backend_(backend),
+        piece_images_(std::max(least_images, ceil_div(batch, B::shards.lanes))),
         norm_(features),
-        inputs_(batch * features),
-        logits_(batch * classes) {
+        parameters_(layout_.size()),
+        values_(bound<T const>(parameters_.data())),
+        packed_(pass_kind::training),
+        rule_(layout_, rule, backend),
+        totals_(ceil_div(batch, piece_images_)) {
     assert(batch >= 2);
-    for (index_t first = 0; first < batch; first += piece_rows)
-      pieces_.emplace_back(features, parameters_.size());
+    for (int i = 0; i < backend_.num_workers(); ++i)
+      passes_.push_back(std::make_unique<pass_type>(backend_, head_, piece_images_));
+    for (index_t i = 0; i < totals_.size(); ++i) {
+      gradients_.push_back({.values = typename B::buffer(layout_.size())});
+      gradients_.back().weights = bound<T>(gradients_.back().values.data());
+    }
+    for (index_t first = 0; first < batch; first += least_images) sums_.emplace_back(features);
+    packed_.place([&](auto& at) { head_.walk(at, values_, operands_); });
+    packed_.pack(backend_);
   }
 
   /// Draws the weights from N(0, 0.01^2).
   void initialise(random_stream& random) {
     constexpr double deviation = 0.01;
-    for (index_t i = 0; i < classes_ * features_; ++i)
-      parameters_[i] = static_cast<float>(deviation * random.normal());
-    pack();
+    host_buffer<T> drawn(values_.layer.weight.size());
+    for (T& value : drawn.span()) value = static_cast<T>(deviation * random.normal());
+    passes_.front()->lane().upload(std::span<T const>(drawn.span()),
+                                   parameters_.span().first(drawn.span().size()));
+    packed_.pack(backend_);
   }
 
   /// One step over the images `rows` (batch) of `set`. Returns their mean cross-entropy before it.
   double train(labelled_features const& set,
                std::span<image_index const> rows,
-               sgd_step const& step,
-               thread_pool& threads) {
+               double learning_rate) {
     auto const count = static_cast<index_t>(rows.size());
-    assert(count * features_ == inputs_.size() && set.features.cols == features_);
-    threads.for_ranges(count, piece_rows, [&](index_t first, index_t last, int /*worker*/) {
-      gather(set, rows, first, last);
+    feature_scaling const& scaling = norm_.observe(sums_of(set, rows), count);
+    for_pieces(count, [&](pass_type& pass, index_t piece, index_t first, index_t images) {
+      load(set, scaling, pass, images, [&](index_t i) {
+        return static_cast<index_t>(rows[static_cast<std::size_t>(first + i)]);
+      });
+      gradient& own = gradients_[static_cast<std::size_t>(piece)];
+      double* const total = totals_.data() + piece;
+      set_zero(pass.lane(), own.values.span());
+      set_zero(pass.lane(), std::span(total, 1));
+      pass.learn(images, operands_, own.weights, total);
     });
-    for (std::size_t i = 1; i < pieces_.size(); ++i) pieces_[0].sums.add(pieces_[i].sums);
-    feature_scaling const& scaling = norm_.observe(pieces_[0].sums, count);
-    threads.for_ranges(count, piece_rows, [&](index_t first, index_t last, int /*worker*/) {
-      differentiate(set, rows, scaling, first, last);
-    });
-    return descend(count, step);
+    return descend(count, learning_rate);
   }
 
   /// The share of the set's images, in [0, 1], whose own class has the largest logit (of equal ones
   /// the lower class), the features normalised by the running statistics.
-  double accuracy(labelled_features const& set, thread_pool& threads) const {
+  double accuracy(labelled_features const& set) {
     feature_scaling const scaling = norm_.running();
-    std::vector<index_t> correct(static_cast<std::size_t>(ceil_div(set.size(), piece_rows)));
-    threads.for_ranges(set.size(), piece_rows, [&](index_t first, index_t last, int /*worker*/) {
-      host_buffer<float> inputs((last - first) * features_);
-      host_buffer<float> outputs((last - first) * classes_);
-      auto const x = inputs.matrix(last - first, features_);
-      auto const logits = outputs.matrix(last - first, classes_);
-      for (index_t i = 0; i < x.rows; ++i) scaling.apply(set.features.row(first + i), x.row(i));
-      classify(x, logits);
-      for (index_t i = 0; i < x.rows; ++i) {
-        auto const row = logits.row(i);
+    std::vector<index_t> correct(static_cast<std::size_t>(ceil_div(set.size(), piece_images_)));
+    for_pieces(set.size(), [&](pass_type& pass, index_t piece, index_t first, index_t images) {
+      load(set, scaling, pass, images, [&](index_t i) { return first + i; });
+      auto const logits = pass.predict(images, operands_);
+      host_values<B> const host(backend_, {logits.data, static_cast<std::size_t>(logits.size())});
+      for (index_t i = 0; i < images; ++i) {
+        auto const row = matrix_view<T const>(host.span().data(), images, logits.cols).row(i);
         auto const chosen = std::max_element(row.begin(), row.end()) - row.begin();
-        correct[static_cast<std::size_t>(first / piece_rows)] +=
-            chosen == set.label(first + i) ? 1 : 0;
+        correct[static_cast<std::size_t>(piece)] += chosen == set.label(first + i) ? 1 : 0;
       }
     });
-    index_t const total = std::accumulate(correct.begin(), correct.end(), index_t{0});
-    return static_cast<double>(total) / static_cast<double>(set.size());
+    index_t const right = std::accumulate(correct.begin(), correct.end(), index_t{0});
+    return static_cast<double>(right) / static_cast<double>(set.size());
   }
 
-  /// weight (classes, F), bias (classes).
-  linear_weights<float const> weights() const {
-    return {parameters_.matrix(classes_, features_),
-            parameters_.span().last(static_cast<std::size_t>(classes_))};
-  }
+  /// weight (classes, F), bias (classes), in the backend's memory.
+  linear_weights<T const> weights() const { return values_.layer; }
   feature_norm const& norm() const { return norm_; }
 
  private:
-  static constexpr index_t piece_rows = 64;
+  /// Of a piece: few enough that a core's caches hold them.
+  static constexpr index_t least_images = 64;
 
-  /// What one piece of a batch adds to the sums over all of it.
-  struct piece {
-    piece(index_t features, index_t parameters) : sums(features), gradient(parameters) {}
-
-    feature_sums sums;
-    host_buffer<float> gradient;  // of the parameters, for the sum of the losses
-    double loss = 0.0;
+  /// Of the sum of a piece's losses.
+  struct gradient {
+    typename B::buffer values;  // laid out as the parameters
+    typename pass_type::gradients_type weights = {};
   };
 
-  void gather(labelled_features const& set,
-              std::span<image_index const> rows,
-              index_t first,
-              index_t last) {
-    feature_sums& sums = pieces_[static_cast<std::size_t>(first / piece_rows)].sums;
-    auto const inputs = inputs_.matrix(static_cast<index_t>(rows.size()), features_);
-    sums.clear();
-    for (index_t i = first; i < last; ++i) {
-      auto const row = set.features.row(rows[static_cast<std::size_t>(i)]);
-      std::copy(row.begin(), row.end(), inputs.row(i).begin());
-      sums.add(row);
-    }
+  static parameter_layout layout_of(classifier const& head) {
+    parameter_layout layout;
+    layout.begin(classifier::name);
+    detail::table_walk at(layout);
+    head.walk(at);
+    return layout;
   }
 
-  void differentiate(labelled_features const& set,
-                     std::span<image_index const> rows,
-                     feature_scaling const& scaling,
-                     index_t first,
-                     index_t last) {
+  /// The tensors within a flat array of the layout.
+  template <class Value>
+  classifier::weights<Value, linear_weights<Value>> bound(Value* base) const {
+    classifier::weights<Value, linear_weights<Value>> views;
+    tensor_binder<Value> at(layout_, base);
+    head_.walk(at, views);
+    return views;
+  }
+
+  /// body(pass, piece, first, images) for the pieces of `count` images.
+  template <class Body>
+  void for_pieces(index_t count, Body const& body) {
+    backend_.for_lanes(ceil_div(count, piece_images_), [&](index_t piece, int worker) {
+      index_t const first = piece * piece_images_;
+      body(*passes_[static_cast<std::size_t>(worker)],
+           piece,
+           first,
+           std::min(piece_images_, count - first));
+    });
+  }
+
+  /// Writes the images image_of(0), image_of(1), ... of a set where a pass reads them. Within a
+  /// body of for_pieces.
+  template <class ImageOf>
+  void load(labelled_features const& set,
+            feature_scaling const& scaling,
+            pass_type& pass,
+            index_t images,
+            ImageOf const& image_of) const {
+    auto const features = pass.features(images);
+    auto const labels = pass.labels(images);
+    backend_.for_each_inside(images, [&](index_t i, int /*helper*/) {
+      index_t const image = image_of(i);
+      scaling.apply(set.features.row(image), features.row(i));
+      labels(i, 0) = static_cast<T>(set.label(image));
+    });
+  }
+
+  feature_sums const& sums_of(labelled_features const& set, std::span<image_index const> rows) {
     auto const count = static_cast<index_t>(rows.size());
-    auto const x = inputs_.matrix(count, features_).middle_rows(first, last - first);
-    auto const logits = logits_.matrix(count, classes_).middle_rows(first, last - first);
-    for (index_t i = 0; i < x.rows; ++i) scaling.apply(x.row(i), x.row(i));
-    classify(x, logits);
-
-    piece& own = pieces_[static_cast<std::size_t>(first / piece_rows)];
-    own.loss = 0.0;
-    for (index_t i = 0; i < x.rows; ++i) {
-      index_t const label = set.label(rows[static_cast<std::size_t>(first + i)]);
-      own.loss += cross_entropy_with_gradient(logits.row(i), label);
-    }
-    std::ranges::fill(own.gradient.span(), 0.0F);
-    linear_backward_weights<L>(L{},
-                               x,
-                               logits,
-                               {own.gradient.matrix(classes_, features_),
-                                own.gradient.span().last(static_cast<std::size_t>(classes_))});
+    assert(ceil_div(count, least_images) == std::ssize(sums_));
+    backend_.threads().for_ranges(count, least_images, [&](index_t first, index_t last, int) {
+      feature_sums& own = sums_[static_cast<std::size_t>(first / least_images)];
+      own.clear();
+      for (index_t i = first; i < last; ++i)
+        own.add(set.features.row(rows[static_cast<std::size_t>(i)]));
+    });
+    for (std::size_t i = 1; i < sums_.size(); ++i) sums_[0].add(sums_[i]);
+    return sums_[0];
   }
 
-  /// Whenever the parameters have changed: the weights as products read them.
-  void pack() { L{}.pack_transposed(weights().weight, packed_.data()); }
-
-  /// logits (rows, classes) = x (rows, F) W^T + b.
-  void classify(matrix_view<float const> x, matrix_view<float> logits) const {
-    L{}.multiply(x,
-                 L::packed_at(packed_.data(), features_, classes_),
-                 kernel::store_with_bias<float, float>{weights().bias.data(), logits});
+  double descend(index_t count, double learning_rate) {
+    add_gradients();
+    rule_.step(parameters_.span(),
+               std::as_const(gradients_.front().values).span(),
+               learning_rate,
+               1.0 / static_cast<double>(count));
+    packed_.pack(backend_);
+    host_buffer<double> losses(totals_.size());
+    passes_.front()->lane().download(std::span<double const>(totals_.span()), losses.span());
+    return std::accumulate(losses.span().begin(), losses.span().end(), 0.0) /
+           static_cast<double>(count);
   }
 
-  double descend(index_t count, sgd_step const& step) {
-    auto const images = static_cast<float>(count);
-    auto const momentum = static_cast<float>(step.momentum);
-    auto const rate = static_cast<float>(step.learning_rate);
-    for (index_t i = 0; i < parameters_.size(); ++i) {
-      float gradient = 0.0F;
-      for (piece const& each : pieces_) gradient += each.gradient[i];
-      velocity_[i] = momentum * velocity_[i] + gradient / images;
-      parameters_[i] -= rate * velocity_[i];
-    }
-    pack();
-    double loss = 0.0;
-    for (piece const& each : pieces_) loss += each.loss;
-    return loss / static_cast<double>(count);
+  /// Sums the pieces' gradients into the first's, in order. A lane that is parallel has one piece.
+  void add_gradients() {
+    assert(!L::is_parallel || gradients_.size() == 1);
+    if constexpr (!L::is_parallel)
+      backend_.threads().for_ranges(layout_.size(), 1 << 14, [&](index_t first, index_t last, int) {
+        T* const sum = gradients_.front().values.data();
+        for (std::size_t piece = 1; piece < gradients_.size(); ++piece) {
+          T const* __restrict const other = gradients_[piece].values.data();
+          for (index_t i = first; i < last; ++i) sum[i] += other[i];
+        }
+      });
   }
 
-  index_t features_;
-  index_t classes_;
-  host_buffer<float> parameters_;         // weight (classes, F), then bias (classes)
-  host_buffer<float> velocity_;           // like the parameters
-  host_buffer<typename L::cell> packed_;  // W^T
+  classifier head_;
+  parameter_layout layout_;
+  B backend_;
+  index_t piece_images_;
   feature_norm norm_;
-  host_buffer<float> inputs_;  // (batch, F)
-  host_buffer<float> logits_;  // (batch, classes); their gradient after the loss
-  std::vector<piece> pieces_;
+  std::vector<feature_sums> sums_;  // of the batch's images, `least_images` each
+  typename B::buffer parameters_;
+  classifier::weights<T const, linear_weights<T const>> values_;
+  detail::packed_layers<B> packed_;
+  typename pass_type::operands_type operands_;
+  optimizer<sgd, B> rule_;
+  std::vector<std::unique_ptr<pass_type>> passes_;  // of each worker
+  std::vector<gradient> gradients_;                 // of each piece
+  typename B::template buffer_of<double> totals_;   // of each piece, the sum of its losses
 };
 
 }  // namespace mae

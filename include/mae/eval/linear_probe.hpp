@@ -7,10 +7,10 @@
 #include <mae/data/sampler.hpp>
 #include <mae/eval/labelled_features.hpp>
 #include <mae/eval/linear_classifier.hpp>
+#include <mae/optimizer/sgd.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <concepts>
 #include <cstdint>
 #include <limits>
 #include <numbers>
@@ -51,22 +51,21 @@ inline void require_valid(probe_options const& options, index_t images) {
 /// How well a linear classifier does on frozen features: batch norm without affine part, a linear
 /// layer (weights N(0, 0.01^2), bias 0), cross-entropy, SGD with momentum, half a cosine per step
 /// from the learning rate to 0. The images after an epoch's last whole batch are left out of it.
-/// The last epoch counts, not the best. Runs on all of the backend's threads and does not depend on
-/// their number.
-/// Throws config_error for options that cannot be used and for sets that require_comparable
-/// refuses.
+/// The last epoch counts, not the best. Trains the head `classifier` by `sgd` on any backend, on
+/// all of its threads, and does not depend on their number. Throws config_error for options that
+/// cannot be used and for sets that require_comparable refuses.
 template <Backend B>
-requires(std::same_as<typename B::lane::operand, float>&& B::uses_host_memory) probe_result
-    linear_probe(B& backend,
-                 labelled_features const& train,
-                 labelled_features const& test,
-                 index_t classes,
-                 probe_options const& options = {}) {
+probe_result linear_probe(B const& backend,
+                          labelled_features const& train,
+                          labelled_features const& test,
+                          index_t classes,
+                          probe_options const& options = {}) {
   require_comparable(train, test, classes);
   detail::require_valid(options, train.size());
 
   index_t const batch = std::min(options.batch, train.size());
-  linear_classifier<typename B::lane> classifier(train.features.cols, classes, batch);
+  linear_classifier<B> classifier(
+      train.features.cols, classes, batch, sgd{.momentum = options.momentum}, backend);
   random_stream random({.seed = options.seed, .use = purpose::probe});
   classifier.initialise(random);
 
@@ -81,12 +80,11 @@ requires(std::same_as<typename B::lane::operand, float>&& B::uses_host_memory) p
       double const cosine = 0.5 + 0.5 * std::cos(std::numbers::pi * done);
       loss += classifier.train(train,
                                sampler.indices(static_cast<std::uint32_t>(epoch), i),
-                               {options.learning_rate * cosine, options.momentum},
-                               backend.threads());
+                               options.learning_rate * cosine);
     }
   }
-  return {.top1 = classifier.accuracy(test, backend.threads()),
-          .train_top1 = classifier.accuracy(train, backend.threads()),
+  return {.top1 = classifier.accuracy(test),
+          .train_top1 = classifier.accuracy(train),
           .loss = loss / static_cast<double>(epoch_steps)};
 }
 
