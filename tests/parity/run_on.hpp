@@ -7,6 +7,9 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/data/synthetic.hpp>
+#include <mae/eval/labelled_features.hpp>
+#include <mae/eval/linear_classifier.hpp>
+#include <mae/eval/linear_probe.hpp>
 #include <mae/io/checkpoint.hpp>
 #include <mae/io/model_file.hpp>
 #include <mae/mask/random_ratio.hpp>
@@ -38,6 +41,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
@@ -83,6 +87,7 @@ class backend_runner {
     run_rule(mae::lion{});
     run_rule(mae::with_average(mae::sgd{.weight_decay = 0.1, .nesterov = true},
                                {.momentum = 0.9, .last_momentum = 0.99}));
+    run_probe();
     run_model();
     return results_;
   }
@@ -358,6 +363,36 @@ class backend_runner {
     }
     mae::set_zero(lane_, values.values());
     keep("zeros", values);
+  }
+
+  /// A linear classifier of two pieces, and a whole probe, on features of three classes that lie a
+  /// distance of 2 apart.
+  void run_probe() {
+    constexpr index_t images = 200;
+    constexpr index_t width = 36;
+    constexpr index_t classes = 3;
+    mae::random_stream random{mae::stream_key{.seed = 12}};
+    std::vector<float> features;
+    std::vector<index_t> labels;
+    for (index_t i = 0; i < images; ++i) {
+      labels.push_back(i % classes);
+      for (index_t j = 0; j < width; ++j)
+        features.push_back((j == i % classes ? 2.0F : 0.0F) +
+                           0.3F * static_cast<float>(random.normal()));
+    }
+    mae::labelled_features const set{{features.data(), images, width}, labels};
+    mae::linear_classifier<B> probe(width, classes, 100, mae::sgd{}, backend_);
+    probe.initialise(random);
+    std::vector<mae::image_index> rows(100);
+    std::iota(rows.begin(), rows.end(), mae::image_index{50});
+    auto& losses = results_.values["losses of a linear classifier"];
+    for (int step = 0; step < 8; ++step)
+      losses.push_back(static_cast<float>(probe.train(set, rows, 0.1)));
+    mae::host_values<B> const weights(backend_, probe.values());
+    results_.values["a linear classifier"].assign(weights.span().begin(), weights.span().end());
+    auto const result = mae::linear_probe(backend_, set, set, classes, {.epochs = 4, .batch = 100});
+    results_.values["linear probe"] = {static_cast<float>(result.loss),
+                                       static_cast<float>(result.top1)};
   }
 
   // ---- a whole model ---------------------------------------------------------------------------

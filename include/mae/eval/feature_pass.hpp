@@ -48,7 +48,6 @@ class feature_pass {
     workspace_.fit(room, [&](carver<T>& memory, shard_capacity const& fitted) {
       pass_ = classifier_pass<L>::carve(memory, head, fitted, pass_kind::training);
       losses_ = memory.vector(head.label_rows(fitted));
-      tokens_grad_ = memory.matrix(fitted.encoder_rows, width_);
     });
     features_.reserve(host_features_.size());
     labels_.reserve(most);
@@ -76,7 +75,7 @@ class feature_pass {
     auto const losses = losses_.first(static_cast<std::size_t>(images));
     pass_.forward(in, weights, losses);
     add_losses(lane_, std::span<T const>(losses), total);
-    pass_.backward(in, weights, tokens_grad_.middle_rows(0, images), weights_grad);
+    pass_.backward(in, weights, {}, weights_grad);  // features do not learn
   }
 
   /// The classes' scores (n, K) of the shard that was written, in the backend's memory.
@@ -111,8 +110,7 @@ class feature_pass {
   typename B::template buffer_of<index_t> offsets_;  // 0, 1, 2, ...
   pass_workspace<B> workspace_;
   classifier_pass<L> pass_;
-  std::span<T> losses_;         // (n)
-  matrix_view<T> tokens_grad_;  // (n, F), for nobody: features do not learn
+  std::span<T> losses_;  // (n)
 };
 
 }  // namespace mae::detail

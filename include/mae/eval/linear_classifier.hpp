@@ -50,7 +50,7 @@ class linear_classifier {
         norm_(features),
         parameters_(layout_.size()),
         values_(bound<T const>(parameters_.data())),
-        packed_(pass_kind::training),
+        packed_(pass_kind::inference),  // no gradient goes back to the features
         rule_(layout_, rule, backend),
         totals_(ceil_div(batch, piece_images_)) {
     assert(batch >= 2);
@@ -115,6 +115,8 @@ class linear_classifier {
 
   /// weight (classes, F), bias (classes), in the backend's memory.
   linear_weights<T const> weights() const { return values_.layer; }
+  /// The same as one array, padding included, which is zero.
+  std::span<T const> values() const { return parameters_.span(); }
   feature_norm const& norm() const { return norm_; }
 
  private:

@@ -124,7 +124,7 @@ class classifier_pass {
     cross_entropy_forward(in.lane, predict(in, weights), in.labels, smoothing_, losses);
   }
 
-  /// Writes the tokens' gradient, and adds those of the weights.
+  /// Writes the tokens' gradient, unless there is no matrix for it, and adds those of the weights.
   template <class Operands, class Gradients>
   void backward(head_input<L> const& in,
                 Operands const& weights,

@@ -87,20 +87,21 @@ class pooled_linear_pass {
   }
 
   /// Given the gradient of the outputs (B, K), writes that of the tokens (R, D) and adds those of
-  /// the weights.
+  /// the weights. Without a matrix for the tokens' gradient, those of tokens that do not learn, the
+  /// layer's weights need not be packed for the backward pass where nothing is normalised.
   void backward(head_input<L> const& in,
                 operands const& weights,
                 matrix_view<T const> outputs_grad,
                 matrix_view<T> tokens_grad,
                 gradients const& weights_grad) const {
     index_t const images = in.shard.images;
+    bool const tokens_learn = tokens_grad.data != nullptr;
+    auto const x = operands_of_features(in.shard);
+    auto const y_grad = as_operands(in.lane, outputs_grad, outputs_grad_);
+    if (!tokens_learn && !part_.normalises)
+      return linear_backward_weights(in.lane, x, y_grad, weights_grad.layer);
     auto grad = feature_grad_.middle_rows(0, images);
-    linear_backward(in.lane,
-                    operands_of_features(in.shard),
-                    weights.layer,
-                    as_operands(in.lane, outputs_grad, outputs_grad_),
-                    grad,
-                    weights_grad.layer);
+    linear_backward(in.lane, x, weights.layer, y_grad, grad, weights_grad.layer);
     if (part_.normalises) {
       auto const normal_grad = grad;
       grad = pooled_grad_.middle_rows(0, images);
@@ -113,7 +114,8 @@ class pooled_linear_pass {
                           grad,
                           weights_grad.norm);
     }
-    pool_tokens_backward(in.lane, grad, in.shard.encoder_offsets, part_.pool, tokens_grad);
+    if (tokens_learn)
+      pool_tokens_backward(in.lane, grad, in.shard.encoder_offsets, part_.pool, tokens_grad);
   }
 
  private:
