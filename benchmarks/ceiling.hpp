@@ -47,7 +47,7 @@ void multiply_in_registers() {
 /// Operations of multiply_in_registers.
 template <class O>
 constexpr double operations() {
-  return 2.0 * mae::vector_lanes<mae::sum_of<O>> * mae::operand_traits<O>::values_per_cell *
+  return 2.0 * mae::vector_length<mae::sum_of<O>> * mae::operand_traits<O>::values_per_cell *
          chains * rounds;
 }
 

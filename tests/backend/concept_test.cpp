@@ -106,7 +106,7 @@ struct backend_without_memory : mae::eigen_backend<float> {
   struct buffer {};
 };
 struct backend_without_turns : mae::eigen_backend<float> {
-  void for_lanes() const;
+  void for_each() const;
 };
 static_assert(mae::Backend<mae::eigen_backend<float>> && mae::Backend<mae::eigen_backend<double>>);
 static_assert(!mae::Backend<mae::eigen_lane<float>>);

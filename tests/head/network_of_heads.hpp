@@ -102,7 +102,7 @@ class network_of {
     std::vector<double> flat(values.size());
     loss();
     pass_.backward(operands(), input(), active(), mae::bind_network(layout, parts_, flat.data()));
-    for (auto const& tensor : layout.tensors())  // as lane_gradients does
+    for (auto const& tensor : layout.tensors())  // as partial_gradients does
       for (std::size_t head = 0; head < factors.size(); ++head)
         if (tensor.segment == parts_.names()[head])
           for (double& value : of(tensor, flat)) value *= factors[head];

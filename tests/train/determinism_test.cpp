@@ -64,15 +64,15 @@ outcome train(MakeMask const& make_mask, mae::training_options const& options, i
   return result;
 }
 
-/// Trains repeatedly and with several numbers of threads; `lanes` of them find work at once.
+/// Trains repeatedly and with several numbers of threads; `sums` of them find work at once.
 template <mae::model_config config = mae_test::small_config, class MakeMask>
 void check_same_bits(MakeMask const& make_mask,
                      mae::training_options const& options,
                      index_t shards,
-                     index_t lanes) {
+                     index_t sums) {
   outcome const expected = train<config>(make_mask, options, 1);
   REQUIRE(expected.shards ==
-          mae::shard_schedule{.images = options.batch_size, .shards = shards, .lanes = lanes});
+          mae::shard_schedule{.images = options.batch_size, .shards = shards, .sums = sums});
   REQUIRE(expected.state.progress.step == options.steps);
   for (int const threads : {1, 2, 3, 4, 8, 8, 8}) {
     CAPTURE(threads);
@@ -83,7 +83,7 @@ void check_same_bits(MakeMask const& make_mask,
   }
 }
 
-/// 13 tokens an image make shards of at most 20 images, in lanes of two: 16, of 10 or 11 images.
+/// 13 tokens an image make shards of at most 20 images, in sums of two: 16, of 10 or 11 images.
 constexpr mae::training_options sixteen_shards{
     .seed = 9, .batch_size = 165, .steps = 20, .lr = 3e-3, .warmup_epochs = 2, .clip = 1};
 
@@ -120,7 +120,8 @@ TEST_CASE("a random ratio trains to the same bits on any number of threads") {
                   8);
 }
 
-TEST_CASE("accumulated batches of few lanes train to the same bits on any number of threads") {
+TEST_CASE(
+    "accumulated batches of few partial sums train to the same bits on any number of threads") {
   auto options = sixteen_shards;
   options.batch_size = 83;
   options.accumulate = 2;
@@ -130,7 +131,7 @@ TEST_CASE("accumulated batches of few lanes train to the same bits on any number
                   5);
 }
 
-TEST_CASE("lanes of one shard and of two train to the same bits on any number of threads") {
+TEST_CASE("partial sums of one shard and of two train to the same bits on any number of threads") {
   // Of 256 patches 255 are visible: each image is a shard.
   constexpr mae::model_config pixel_patches = [] {
     auto config = mae_test::small_config;

@@ -58,7 +58,7 @@ struct limited_backend : mae::eigen_backend<float> {
   using buffer_of = limited_buffer<T>;
   using buffer = buffer_of<float>;
   static constexpr bool uses_host_memory = false;
-  static constexpr mae::shard_limits shards{.rows = 1 << 14, .lanes = 1};
+  static constexpr mae::shard_limits shards{.rows = 1 << 14, .sums = 1};
 };
 
 using limited_model =

@@ -56,7 +56,7 @@ std::vector<std::vector<float>> numbers_of_ranks(int ranks, std::size_t count) {
   return numbers;
 }
 
-/// The sum of what all have, pair by pair, as lanes are summed.
+/// The sum of what all have, pair by pair, as partial sums are added.
 std::vector<float> sum_of_tree(std::vector<std::vector<float>> numbers) {
   for (std::size_t step = 1; step < numbers.size(); step *= 2)
     for (std::size_t i = 0; i + step < numbers.size(); i += 2 * step)
@@ -75,7 +75,7 @@ std::vector<float> sum_of_sequence(std::vector<std::vector<float>> const& number
 struct outcome {
   mae_test::training_state state;
   std::vector<std::uint64_t> said;
-  index_t lanes = 0;
+  index_t sums = 0;
 
   friend bool operator==(outcome const&, outcome const&) = default;
 };
@@ -96,15 +96,15 @@ outcome train(Mask const& mask, mae::training_options const& options, E exchange
       result.said.push_back(std::bit_cast<std::uint64_t>(value));
   }});
   result.state = mae_test::state_of(trainer);
-  result.lanes = trainer.shards().lanes;
+  result.sums = trainer.shards().sums;
   return result;
 }
 
 template <class Operand, class Mask>
-void check_ranks(Mask const& mask, mae::training_options const& options, index_t lanes) {
+void check_ranks(Mask const& mask, mae::training_options const& options, index_t sums) {
   auto const expected = train<Operand>(mask, options, mae::alone{});
-  REQUIRE(expected.lanes == lanes);
-  for (int ranks = 1; ranks <= static_cast<int>(std::bit_ceil(static_cast<unsigned>(lanes)));
+  REQUIRE(expected.sums == sums);
+  for (int ranks = 1; ranks <= static_cast<int>(std::bit_ceil(static_cast<unsigned>(sums)));
        ranks *= 2) {
     CAPTURE(ranks);
     std::vector<outcome> found(static_cast<std::size_t>(ranks));
@@ -143,7 +143,7 @@ mae_test::training_state go_on(mae::training_options const& options,
 
 }  // namespace
 
-TEST_CASE("ranks add in the order of the lanes' tree, whatever the length") {
+TEST_CASE("ranks add in the order of the sums' tree, whatever the length") {
   for (int const ranks : {1, 2, 4, 8})
     for (int const count : {0, 1, 2, 3, 7, 64, 1001}) {
       CAPTURE(ranks);
@@ -161,10 +161,10 @@ TEST_CASE("ranks add in the order of the lanes' tree, whatever the length") {
   REQUIRE(sum_of_tree(numbers) != sum_of_sequence(numbers));  // an order is seen
 }
 
-TEST_CASE("lanes are shared out as the tree is cut, and no other number of ranks is taken") {
-  mae::shard_schedule const five{.images = 40, .shards = 10, .lanes = 5};
+TEST_CASE("partial sums are shared out as the tree is cut, and no other number of ranks is taken") {
+  mae::shard_schedule const five{.images = 40, .shards = 10, .sums = 5};
   auto const range = [&](int rank, int ranks) {
-    auto const own = mae::lanes_of_rank(five, rank, ranks);
+    auto const own = mae::sums_of_rank(five, rank, ranks);
     return std::vector<index_t>{own.first, own.last};
   };
   CHECK(range(0, 1) == std::vector<index_t>{0, 5});
@@ -173,8 +173,8 @@ TEST_CASE("lanes are shared out as the tree is cut, and no other number of ranks
   CHECK(range(3, 4) == std::vector<index_t>{5, 5});
   CHECK(range(7, 8) == std::vector<index_t>{5, 5});
   for (int const ranks : {0, 3, 16})
-    CHECK(refusal_of<mae::config_error>([&] { mae::lanes_of_rank(five, 0, ranks); }) ==
-          "a batch of 5 lanes cannot be shared by " + std::to_string(ranks) +
+    CHECK(refusal_of<mae::config_error>([&] { mae::sums_of_rank(five, 0, ranks); }) ==
+          "a batch of 5 partial sums cannot be shared by " + std::to_string(ranks) +
               " processes: take a power of two, at most 8");
 }
 
@@ -186,7 +186,7 @@ TEST_CASE("several processes leave the bits of one") {
   SUBCASE("accumulated batches, mixed precision") {
     check_ranks<mae::bfloat16>(quarter{}, options_of(100, 2), 2);
   }
-  SUBCASE("ragged masks, and ranks that share seven lanes, of which one may have none") {
+  SUBCASE("ragged masks, and ranks that share seven sums, of which one may have none") {
     check_ranks<float>(mae::random_ratio_mask({.low = 0.3, .high = 0.9}), options_of(147), 7);
   }
 }

@@ -99,7 +99,7 @@ mae::gradient_sum<model_type::network_type> make_sum(reference const& expected,
           schedule,
           model.mask().max_visible(model_type::num_patches),
           backend_type(threads),
-          {0, schedule.lanes}};
+          {0, schedule.sums}};
 }
 
 mae::alone here;
@@ -122,15 +122,15 @@ double relative_distance(std::span<float const> values,
 
 }  // namespace
 
-TEST_CASE("the gradient of a batch in shards and lanes is that of the batch in one piece") {
+TEST_CASE("the gradient of a batch in shards and partial sums is that of the batch in one piece") {
   reference const expected(37);
   for (index_t const shards : {37, 8, 1})
-    for (index_t const lanes : {1, 2, 3, 5, 8})
+    for (index_t const sums : {1, 2, 3, 5, 8})
       for (int const threads : {1, 3, 9}) {
-        mae::shard_schedule const schedule{.images = 37, .shards = shards, .lanes = lanes};
-        if (lanes > schedule.shards) continue;
+        mae::shard_schedule const schedule{.images = 37, .shards = shards, .sums = sums};
+        if (sums > schedule.shards) continue;
         CAPTURE(shards);
-        CAPTURE(lanes);
+        CAPTURE(sums);
         CAPTURE(threads);
         auto sum = make_sum(expected, schedule, threads);
         sum.clear();
@@ -144,7 +144,7 @@ TEST_CASE("the gradient of a batch in shards and lanes is that of the batch in o
 
 TEST_CASE("sums go on from batch to batch until they are cleared") {
   reference const expected(20);
-  auto sum = make_sum(expected, {.images = 20, .shards = 5, .lanes = 3}, 2);
+  auto sum = make_sum(expected, {.images = 20, .shards = 5, .sums = 3}, 2);
   for (int round = 0; round < 2; ++round) {
     sum.clear();
     sum.add(expected.model().weights(), expected.batch());
@@ -154,15 +154,15 @@ TEST_CASE("sums go on from batch to batch until they are cleared") {
   }
 }
 
-TEST_CASE("more threads than lanes share the lanes' memory and give the same bits") {
+TEST_CASE("more threads than partial sums share their memory and give the same bits") {
   reference const expected(24);
-  mae::shard_schedule const schedule{.images = 24, .shards = 8, .lanes = 2};
+  mae::shard_schedule const schedule{.images = 24, .shards = 8, .sums = 2};
   auto alone = make_sum(expected, schedule, 1);
   alone.clear();
   alone.add(expected.model().weights(), expected.batch());
   alone.reduce(here);
   auto sum = make_sum(expected, schedule, 16);
-  for (int round = 0; round < 50; ++round) {  // each time other threads take the two lanes
+  for (int round = 0; round < 50; ++round) {  // each time other threads take the two sums
     sum.clear();
     sum.add(expected.model().weights(), expected.batch());
     sum.reduce(here);

@@ -143,7 +143,7 @@ using operand_of = typename L::operand;
 /// its longest sequences, and their gradients into at most so many sums.
 struct shard_limits {
   index_t rows = 256;
-  index_t lanes = 8;
+  index_t sums = 8;
 
   /// The images of a shard, in sequences of `tokens`.
   constexpr index_t images_of(index_t tokens) const {
@@ -153,7 +153,7 @@ struct shard_limits {
 
 namespace archetype {
 
-struct any_lane_body {
+struct any_worker_body {
   void operator()(index_t i, int worker) const;
 };
 
@@ -162,7 +162,7 @@ struct any_lane_body {
 /// Owns memory and runs lanes. A backend is a type that the user names; nothing falls back to
 /// another.
 template <class B>
-concept Backend = requires(B const& backend, index_t n, archetype::any_lane_body body) {
+concept Backend = requires(B const& backend, index_t n, archetype::any_worker_body body) {
   typename B::scalar;
   requires Lane<typename B::lane>;
   requires std::same_as<typename B::lane::scalar, typename B::scalar>;
@@ -176,13 +176,13 @@ concept Backend = requires(B const& backend, index_t n, archetype::any_lane_body
   { B::shards } -> std::same_as<shard_limits const&>;
   { backend.make_lane() } -> std::same_as<typename B::lane>;
   /// One for shards so few that workers would be idle: all threads share its work. Not for use
-  /// within for_lanes.
+  /// within for_each.
   { backend.make_team_lane() } -> std::same_as<typename B::lane>;
   /// body(i, worker) for every i in [0, n), worker in [0, num_workers()): as many at once as have
   /// lanes of their own.
   { backend.num_workers() } -> std::same_as<int>;
-  { backend.for_lanes(n, body) } -> std::same_as<void>;
-  /// The same within a body of for_lanes, on those of the host's threads that it leaves free:
+  { backend.for_each(n, body) } -> std::same_as<void>;
+  /// The same within a body of for_each, on those of the host's threads that it leaves free:
   /// helper in [0, num_helpers()).
   { backend.num_helpers() } -> std::same_as<int>;
   { backend.for_each_inside(n, body) } -> std::same_as<void>;

@@ -14,7 +14,8 @@ namespace mae {
 class xxh64 {
  public:
   explicit constexpr xxh64(std::uint64_t seed = 0)
-      : seed_(seed), lanes_{seed + prime_1 + prime_2, seed + prime_2, seed, seed - prime_1} {}
+      : seed_(seed),
+        accumulators_{seed + prime_1 + prime_2, seed + prime_2, seed, seed - prime_1} {}
 
   constexpr void update(std::span<std::byte const> bytes) {
     length_ += bytes.size();
@@ -34,7 +35,7 @@ class xxh64 {
 
   /// The hash of everything up to here; more may follow.
   constexpr std::uint64_t digest() const {
-    std::uint64_t hash = length_ < stripe ? seed_ + prime_5 : merged_lanes();
+    std::uint64_t hash = length_ < stripe ? seed_ + prime_5 : merged();
     hash += length_;
     std::span<std::byte const> rest(pending_.data(), filled_);
     for (; rest.size() >= 8; rest = rest.subspan(8))
@@ -54,7 +55,7 @@ class xxh64 {
   static constexpr std::uint64_t prime_3 = 0x165667B19E3779F9;
   static constexpr std::uint64_t prime_4 = 0x85EBCA77C2B2AE63;
   static constexpr std::uint64_t prime_5 = 0x27D4EB2F165667C5;
-  static constexpr std::size_t stripe = 32;  // bytes: eight for each of four lanes
+  static constexpr std::size_t stripe = 32;  // bytes: eight for each of four accumulators
 
   /// Compilers turn this into one load.
   static constexpr std::uint64_t little_endian(std::span<std::byte const> bytes) {
@@ -63,23 +64,24 @@ class xxh64 {
       value |= std::to_integer<std::uint64_t>(bytes[i]) << 8 * i;
     return value;
   }
-  static constexpr std::uint64_t mix(std::uint64_t lane, std::uint64_t word) {
-    return std::rotl(lane + word * prime_2, 31) * prime_1;
+  static constexpr std::uint64_t mix(std::uint64_t accumulator, std::uint64_t word) {
+    return std::rotl(accumulator + word * prime_2, 31) * prime_1;
   }
   constexpr void consume(std::span<std::byte const> bytes) {
-    for (std::size_t i = 0; i < lanes_.size(); ++i)
-      lanes_[i] = mix(lanes_[i], little_endian(bytes.subspan(8 * i, 8)));
+    for (std::size_t i = 0; i < accumulators_.size(); ++i)
+      accumulators_[i] = mix(accumulators_[i], little_endian(bytes.subspan(8 * i, 8)));
   }
-  constexpr std::uint64_t merged_lanes() const {
-    std::uint64_t hash = std::rotl(lanes_[0], 1) + std::rotl(lanes_[1], 7) +
-                         std::rotl(lanes_[2], 12) + std::rotl(lanes_[3], 18);
-    for (std::uint64_t const lane : lanes_) hash = (hash ^ mix(0, lane)) * prime_1 + prime_4;
+  constexpr std::uint64_t merged() const {
+    std::uint64_t hash = std::rotl(accumulators_[0], 1) + std::rotl(accumulators_[1], 7) +
+                         std::rotl(accumulators_[2], 12) + std::rotl(accumulators_[3], 18);
+    for (std::uint64_t const accumulator : accumulators_)
+      hash = (hash ^ mix(0, accumulator)) * prime_1 + prime_4;
     return hash;
   }
 
   std::uint64_t seed_;
   std::uint64_t length_ = 0;
-  std::array<std::uint64_t, 4> lanes_;
+  std::array<std::uint64_t, 4> accumulators_;
   std::array<std::byte, stripe> pending_{};
   std::size_t filled_ = 0;  // bytes of pending_ that wait for the rest of their stripe
 };

@@ -68,7 +68,7 @@ settings_list resume_settings(Trainer const& training) {
   auto const& shards = training.shards();
   all.push_back({"precision", training.model().backend().precision()});
   all.push_back({"shards", std::to_string(shards.shards)});
-  all.push_back({"lanes", std::to_string(shards.lanes)});
+  all.push_back({"lanes", std::to_string(shards.sums)});
   all.push_back({"steps_per_epoch", std::to_string(training.steps_per_epoch())});
   for (auto const& [name, value] : describe_model(training.model(), contents::training))
     all.push_back({name, value});

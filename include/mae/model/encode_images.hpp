@@ -149,7 +149,7 @@ void encode_images(B const& backend,
     workers[static_cast<std::size_t>(worker)]->encode(
         weights, plan, statistics, first, std::min(first + per_shard, images), read, take);
   };
-  if (!as_team) return backend.for_lanes(shards, encode);
+  if (!as_team) return backend.for_each(shards, encode);
   for (index_t shard = 0; shard < shards; ++shard) encode(shard, 0);
 }
 

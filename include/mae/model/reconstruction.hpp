@@ -184,7 +184,7 @@ forward_result<T> forward_images(B const& backend,
   auto const& operands = prepared.update(parts, weights, backend);
   std::vector<detail::image_losses> losses(static_cast<std::size_t>(plan.images()));
   detail::image_passes<B> const passes(backend, parts, images, plan);
-  backend.for_lanes(plan.images(), [&](index_t i, int worker) {
+  backend.for_each(plan.images(), [&](index_t i, int worker) {
     auto const at = static_cast<std::size_t>(i);
     losses[at] = passes.predict(
         operands, objective, i, worker, result.prediction.data() + offsets[at] * target_width);
@@ -211,7 +211,7 @@ std::vector<float> reconstruct_images(B const& backend,
   auto const& operands = prepared.update(parts, weights, backend);
   std::vector<float> painted(images.size());
   detail::image_passes<B> const passes(backend, parts, images, plan);
-  backend.for_lanes(plan.images(), [&](index_t i, int worker) {
+  backend.for_each(plan.images(), [&](index_t i, int worker) {
     passes.paint(operands,
                  objective,
                  i,

@@ -123,7 +123,7 @@ class packed_layers {
 
   /// Packs the values as they are now, all cores at once.
   void pack(B const& backend) const {
-    backend.for_lanes(std::ssize(layers_), [&](index_t i, int /*worker*/) {
+    backend.for_each(std::ssize(layers_), [&](index_t i, int /*worker*/) {
       auto const& mine = layers_[static_cast<std::size_t>(i)];
       L const lane = backend.make_lane();
       lane.pack_transposed(mine.weight, mine.forward);

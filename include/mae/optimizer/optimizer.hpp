@@ -173,7 +173,7 @@ class optimizer {
   B backend_;
   std::vector<typename B::buffer> states_;
   std::vector<T*> state_data_;                         // where they lie
-  std::vector<tensor_piece> pieces_;                   // where lanes share them out
+  std::vector<tensor_piece> pieces_;                   // where threads share them out
   typename B::template buffer_of<update_kind> kinds_;  // where one lane takes all at once
   std::int64_t steps_ = 0;
 };

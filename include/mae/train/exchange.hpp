@@ -43,30 +43,32 @@ struct alone {
 };
 static_assert(Exchange<alone>);
 
-/// A rank's lanes of a schedule: [first, last), neighbours in the tree by which lanes are summed.
-struct lane_range {
+/// A rank's partial sums of a schedule: [first, last), neighbours in the tree by which they are
+/// added.
+struct sum_range {
   index_t first = 0;
   index_t last = 0;
 
   constexpr index_t size() const { return last - first; }
 };
 
-/// All of a schedule's lanes, shared out to `ranks` processes. Throws config_error for a number of
-/// processes by which the tree of lanes cannot be cut.
-inline lane_range lanes_of_rank(shard_schedule const& schedule, int rank, int ranks) {
-  auto const leaves = static_cast<index_t>(std::bit_ceil(static_cast<std::size_t>(schedule.lanes)));
+/// All of a schedule's partial sums, shared out to `ranks` processes. Throws config_error for a
+/// number of processes by which their tree cannot be cut.
+inline sum_range sums_of_rank(shard_schedule const& schedule, int rank, int ranks) {
+  auto const leaves = static_cast<index_t>(std::bit_ceil(static_cast<std::size_t>(schedule.sums)));
   if (ranks < 1 || ranks > leaves || !std::has_single_bit(static_cast<unsigned>(ranks)))
-    throw config_error("a batch of " + std::to_string(schedule.lanes) +
-                       " lanes cannot be shared by " + std::to_string(ranks) +
+    throw config_error("a batch of " + std::to_string(schedule.sums) +
+                       " partial sums cannot be shared by " + std::to_string(ranks) +
                        " processes: take a power of two, at most " + std::to_string(leaves));
   index_t const each = leaves / ranks;
-  return {std::min(rank * each, schedule.lanes), std::min((rank + 1) * each, schedule.lanes)};
+  return {std::min(rank * each, schedule.sums), std::min((rank + 1) * each, schedule.sums)};
 }
 
 /// values = their sum over all ranks, in each of them: ranks 2 i and 2 i + 1 first, then these
-/// pairs, and so on, which is the tree of the lanes that they share; element by element, so that
-/// the bits depend on no length. Recursive halving: each of a pair adds half of what both hold, and
-/// what all added is gathered on the way back. `room` is scratch memory. Throws what a swap throws.
+/// pairs, and so on, which is the tree of the partial sums that they share; element by element, so
+/// that the bits depend on no length. Recursive halving: each of a pair adds half of what both
+/// hold, and what all added is gathered on the way back. `room` is scratch memory. Throws what a
+/// swap throws.
 template <Exchange E, class T>
 void sum_over_ranks(E& exchange, std::span<T> values, std::vector<T>& room) {
   struct half {

@@ -13,7 +13,7 @@
 #include <mae/train/coupled_samples.hpp>
 #include <mae/train/exchange.hpp>
 #include <mae/train/head_shares.hpp>
-#include <mae/train/lane_gradients.hpp>
+#include <mae/train/partial_gradients.hpp>
 #include <mae/train/shard_schedule.hpp>
 #include <mae/train/training_batch.hpp>
 
@@ -51,14 +51,14 @@ class gradient_sum {
   using coupled_type = coupled_samples<T, parts_type>;
 
   /// Allocates everything that these weights and shards with at most `max_visible` visible patches
-  /// an image need, for the lanes that are this process's own.
+  /// an image need, for the partial sums that are this process's own.
   gradient_sum(parts_type const& parts,
                parameter_layout const& layout,
                values_type const& weights,
                shard_schedule const& schedule,
                index_t max_visible,
                B const& backend,
-               lane_range const& own)
+               sum_range const& own)
       : parts_(parts),
         schedule_(schedule),
         own_(own),
@@ -67,7 +67,7 @@ class gradient_sum {
                 backend,
                 parts,
                 pass_kind::training),
-        lanes_(layout, parts, own.size()),
+        gradients_(layout, parts, own.size()),
         factors_(static_cast<index_t>(num_heads)),
         totals_(num_totals() + 1) {
     auto const room = shard_capacity::bound(parts.config, schedule.per_shard(), max_visible);
@@ -79,7 +79,7 @@ class gradient_sum {
   /// take part, as one alone does: with more of them, `share` must follow.
   void clear() {
     is_prepared_ = false;
-    lanes_.clear();
+    gradients_.clear();
     set_zero(passes_[0].lane(), totals_.span());
     shares_ = {.active = heads_on(parts_)};
     shares_.factors.fill(1.0);
@@ -116,13 +116,14 @@ class gradient_sum {
 
   /// Adds the gradient of the heads' summed losses on the accumulated batch `number` of a step;
   /// those of heads that couple images are in `coupled`. The batch has those of the schedule's
-  /// images that are in the process's own lanes; it may change at once, while a device still works.
+  /// images that are in the process's own partial sums; it may change at once, while a device still
+  /// works.
   void add(values_type const& weights,
            batch_type const& batch,
            index_t number = 0,
            coupled_type const* coupled = nullptr) {
     auto const active = shares_.active;
-    for_shards(weights, [&](worker_pass<Network>& pass, index_t lane, image_range const& images) {
+    for_shards(weights, [&](worker_pass<Network>& pass, index_t sum, image_range const& images) {
       auto labels = batch.labels_of(images.first, images.last);
       if (coupled != nullptr)
         for (std::size_t head = 0; head < num_heads; ++head)
@@ -130,29 +131,28 @@ class gradient_sum {
             labels[head] = coupled->gradient(head, samples_of(images, number));
       auto const in =
           pass.bring(batch.plan, images.first, images.last, patches(batch, images), labels);
-      auto& gradients = lanes_[lane - own_.first];
+      auto& gradients = gradients_[sum - own_.first];
       if (gradients.is_empty) set_zero(pass.lane(), gradients.values.span());
       gradients.is_empty = false;
-      auto* const totals = totals_.data() + lane * static_cast<index_t>(num_heads);
+      auto* const totals = totals_.data() + sum * static_cast<index_t>(num_heads);
       auto const of = typename Network::active_type{active, factors_.data()};
-      pass.lane().replay(key_of(phase::learn, active, pass, lane, in),
-                         [=, this, &pass, &gradients] {
-                           pass.network().forward(*operands_, in, of, totals);
-                           pass.network().backward(*operands_, in, of, gradients.weights);
-                         });
+      pass.lane().replay(key_of(phase::learn, active, pass, sum, in), [=, this, &pass, &gradients] {
+        pass.network().forward(*operands_, in, of, totals);
+        pass.network().backward(*operands_, in, of, gradients.weights);
+      });
     });
   }
 
-  /// Sums the lanes of all processes, pair by pair in a fixed tree, when all that was added is
-  /// done.
+  /// Adds the partial sums of all processes, pair by pair in a fixed tree, when all that was added
+  /// is done.
   template <Exchange E>
   summed_gradient<num_heads> reduce(E& exchange) {
     summed_gradient<num_heads> sum;
     auto const& lane = passes_[0].lane();
     if constexpr (!B::lane::is_parallel)
-      sum.squared_norm = lanes_.reduce(backend_, exchange, shares_.factors);
+      sum.squared_norm = gradients_.reduce(backend_, exchange, shares_.factors);
     else
-      lanes_.finish_on(lane, shares_.factors, totals_.data() + num_totals());
+      gradients_.finish_on(lane, shares_.factors, totals_.data() + num_totals());
     loss_parts_.resize(static_cast<std::size_t>(num_totals()) + 1);
     lane.download(std::span<double const>(totals_.span()), std::span(loss_parts_));
     sum.squared_norm += loss_parts_.back();
@@ -166,18 +166,18 @@ class gradient_sum {
   }
 
   /// The reduced sum, laid out as the parameters.
-  std::span<T const> values() const { return lanes_.values(); }
+  std::span<T const> values() const { return gradients_.values(); }
   shard_schedule const& schedule() const { return schedule_; }
-  /// The images of a batch that are in the process's own lanes: [first, last).
+  /// The images of a batch that are in the process's own partial sums: [first, last).
   index_t first_image() const { return first_image_of(own_.first); }
   index_t last_image() const { return first_image_of(own_.last); }
 
  private:
   enum class phase : index_t { embed, learn };
 
-  index_t num_totals() const { return schedule_.lanes * static_cast<index_t>(num_heads); }
-  index_t first_image_of(index_t lane) const {
-    return schedule_.first_image(schedule_.first_shard(lane));
+  index_t num_totals() const { return schedule_.sums * static_cast<index_t>(num_heads); }
+  index_t first_image_of(index_t sum) const {
+    return schedule_.first_image(schedule_.first_shard(sum));
   }
   /// The samples of a step which these images of a process's batch are.
   image_range samples_of(image_range const& images, index_t number) const {
@@ -188,35 +188,35 @@ class gradient_sum {
     return batch.patches_of(images.first, images.last);
   }
 
-  /// body(pass, lane, images) for every shard of the process's own lanes, those of a lane in their
-  /// order.
+  /// body(pass, sum, images) for every shard of the process's own partial sums, those of each in
+  /// their order.
   template <class Body>
   void for_shards(values_type const& weights, Body const& body) {
     if (!is_prepared_) operands_ = &prepared_.update(parts_, weights, backend_);
     is_prepared_ = true;
-    bool const pass_for_each_lane = passes_.size() == own_.size();
-    backend_.for_lanes(own_.size(), [&](index_t i, int worker) {
-      index_t const lane = own_.first + i;
-      for (index_t s = schedule_.first_shard(lane); s < schedule_.first_shard(lane + 1); ++s)
-        body(passes_[pass_for_each_lane ? i : worker],
-             lane,
+    bool const pass_for_each_sum = passes_.size() == own_.size();
+    backend_.for_each(own_.size(), [&](index_t i, int worker) {
+      index_t const sum = own_.first + i;
+      for (index_t s = schedule_.first_shard(sum); s < schedule_.first_shard(sum + 1); ++s)
+        body(passes_[pass_for_each_sum ? i : worker],
+             sum,
              image_range{schedule_.first_image(s) - first_image(),
                          schedule_.first_image(s + 1) - first_image()});
     });
   }
 
-  /// What decides a recording: what is done, by which heads, whose pass and lane it is, and its
-  /// numbers of rows: with them the addresses are the same.
+  /// What decides a recording: what is done, by which heads, whose pass and partial sum it is, and
+  /// its numbers of rows: with them the addresses are the same.
   static std::array<index_t, 11> key_of(phase of,
                                         std::bitset<num_heads> const& active,
                                         worker_pass<Network> const& pass,
-                                        index_t lane,
+                                        index_t sum,
                                         typename Network::input_type const& in) {
     auto const rows = shard_capacity::of(in.shard);
     return {static_cast<index_t>(of),
             static_cast<index_t>(active.to_ulong()),
             static_cast<index_t>(std::bit_cast<std::uintptr_t>(&pass)),
-            lane,
+            sum,
             rows.images,
             rows.visible,
             rows.targets,
@@ -228,13 +228,13 @@ class gradient_sum {
 
   parts_type parts_;
   shard_schedule schedule_;
-  lane_range own_;
+  sum_range own_;
   B backend_;
-  worker_passes<Network> passes_;  // one for each worker or lane, whichever are fewer
-  lane_gradients<Network> lanes_;
+  worker_passes<Network> passes_;  // one for each worker or partial sum, whichever are fewer
+  partial_gradients<Network> gradients_;
   shares_type shares_;
   typename B::buffer factors_;                     // shares_'s
-  typename B::template buffer_of<double> totals_;  // each lane's losses of the heads, and a
+  typename B::template buffer_of<double> totals_;  // each sum's losses of the heads, and a
                                                    // parallel lane's squared norm
   std::vector<double> loss_parts_, received_losses_;
   typename Network::prepared_type prepared_{pass_kind::training};
@@ -266,7 +266,7 @@ gradient_sum<typename Model::network_type> gradients_of(Model const& model,
           schedule,
           most,
           model.backend(),
-          lanes_of_rank(schedule, exchange.rank(), exchange.ranks())};
+          sums_of_rank(schedule, exchange.rank(), exchange.ranks())};
 }
 
 }  // namespace mae

@@ -53,7 +53,7 @@ class shard_loss {
   of_each_head operator()(typename Network::operands_type const& weights,
                           training_batch<T, num_heads> const& batch) {
     losses_.assign(static_cast<std::size_t>(ceil_div(batch.images(), per_shard_)), {});
-    backend_.for_lanes(std::ssize(losses_), [&](index_t number, int worker) {
+    backend_.for_each(std::ssize(losses_), [&](index_t number, int worker) {
       index_t const first = number * per_shard_;
       index_t const last = std::min(first + per_shard_, batch.images());
       auto& mine = passes_[worker];

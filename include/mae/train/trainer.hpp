@@ -57,7 +57,7 @@ class trainer {
   /// Sets the model's pixel statistics to the dataset's, unless it has some. Throws config_error,
   /// and leaves the model as it was, for options or a rule that cannot be used, a mask policy
   /// whose max_visible lies outside [1, N], a dataset of another extent than the model's images or
-  /// whose statistics are not finite, a batch that so many processes cannot share (lanes_of_rank),
+  /// whose statistics are not finite, a batch that so many processes cannot share (sums_of_rank),
   /// steps of one image where a head couples images;
   /// device_memory_error, which names a batch that would fit, where the device has too little
   /// memory.

@@ -12,7 +12,7 @@ namespace thread {
 
 // A block's members are called by functors that run on the host as well, so they are compiled for
 // both; the host never calls these.
-MAE_HOST_DEVICE inline int lane() {
+MAE_HOST_DEVICE inline int in_warp() {
 #if defined(__CUDA_ARCH__)
   return static_cast<int>(threadIdx.x);
 #else
@@ -67,7 +67,7 @@ struct warp_block {
 
   template <class F>
   MAE_HOST_DEVICE void for_each(index_t count, F const& f) const {
-    for (index_t i = thread::lane(); i < count; i += warp_size) f(i);
+    for (index_t i = thread::in_warp(); i < count; i += warp_size) f(i);
   }
 
   template <class F>
@@ -77,13 +77,13 @@ struct warp_block {
 
   template <class F>
   MAE_HOST_DEVICE void single(F const& f) const {
-    if (thread::lane() == 0) f();
+    if (thread::in_warp() == 0) f();
   }
 
   template <class T, class F>
   MAE_HOST_DEVICE T sum(index_t count, F const& f) const {
     T total{0};
-    for (index_t i = thread::lane(); i < count; i += warp_size) total += f(i);
+    for (index_t i = thread::in_warp(); i < count; i += warp_size) total += f(i);
     for (int mask = warp_size / 2; mask > 0; mask /= 2) total += thread::exchange(total, mask);
     return total;
   }
@@ -91,7 +91,7 @@ struct warp_block {
   template <class T, class F>
   MAE_HOST_DEVICE T max(index_t count, F const& f) const {
     T top = f(0);
-    for (index_t i = thread::lane(); i < count; i += warp_size) {
+    for (index_t i = thread::in_warp(); i < count; i += warp_size) {
       T const value = f(i);
       top = top < value ? value : top;
     }
@@ -113,7 +113,7 @@ struct thread_block {
   template <class F>
   MAE_HOST_DEVICE void for_each(index_t count, F const& f) const {
     int const step = warp_size * thread::warps();
-    for (index_t i = warp_size * thread::warp() + thread::lane(); i < count; i += step) f(i);
+    for (index_t i = warp_size * thread::warp() + thread::in_warp(); i < count; i += step) f(i);
   }
 
   template <class F>
@@ -123,7 +123,7 @@ struct thread_block {
 
   template <class F>
   MAE_HOST_DEVICE void single(F const& f) const {
-    if (thread::warp() == 0 && thread::lane() == 0) f();
+    if (thread::warp() == 0 && thread::in_warp() == 0) f();
   }
 
   MAE_HOST_DEVICE void barrier() const { thread::synchronize_block(); }

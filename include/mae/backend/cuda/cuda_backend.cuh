@@ -248,7 +248,7 @@ class cuda_backend {
 
   static constexpr bool uses_host_memory = false;
   /// Rows enough to fill a GPU, few enough that their activations fit its memory.
-  static constexpr shard_limits shards{.rows = 1 << 14, .lanes = 1};
+  static constexpr shard_limits shards{.rows = 1 << 14, .sums = 1};
 
   /// `threads` of the host, as for thread_pool: 0 takes one for every core that the process may
   /// use. Throws device_error when there is no such GPU, and in a child, by fork(), of a process
@@ -272,7 +272,7 @@ class cuda_backend {
   lane make_team_lane() const { return make_lane(); }
   static constexpr int num_workers() { return 1; }
   template <class Body>
-  void for_lanes(index_t count, Body&& body) const {
+  void for_each(index_t count, Body&& body) const {
     std::lock_guard const turn(context_->turn());
     context_->select();
     for (index_t i = 0; i < count; ++i) body(i, 0);

@@ -120,7 +120,7 @@ class eigen_backend {
   static constexpr bool uses_host_memory = true;
   /// Few enough rows that a layer's operands stay in the L2 cache, enough that weights are read
   /// rarely.
-  static constexpr shard_limits shards{.rows = 256, .lanes = 8};
+  static constexpr shard_limits shards{.rows = 256, .sums = 8};
 
   /// `threads` as for thread_pool: 0 takes one for every core that the process may use.
   explicit eigen_backend(int threads = 0) : threads_(std::make_shared<thread_pool>(threads)) {}
@@ -135,7 +135,7 @@ class eigen_backend {
   lane make_team_lane() const { return lane(*threads_); }
   int num_workers() const { return threads_->size(); }
   template <class Body>
-  void for_lanes(index_t count, Body&& body) const {
+  void for_each(index_t count, Body&& body) const {
     threads_->for_each(count, body);
   }
   static constexpr int num_helpers() { return 1; }

@@ -29,7 +29,7 @@ class thrust_backend {
 
   static constexpr bool uses_host_memory = true;
   /// Rows enough that all threads find pieces, few enough that activations stay near.
-  static constexpr shard_limits shards{.rows = 1 << 11, .lanes = 1};
+  static constexpr shard_limits shards{.rows = 1 << 11, .sums = 1};
 
   /// `threads`, as for thread_pool: 0 takes one for every core that the process may use. The system
   /// uses as many. Throws device_error in a child, by fork(), of a process that has used the
@@ -48,7 +48,7 @@ class thrust_backend {
   lane make_team_lane() const { return make_lane(); }
   static constexpr int num_workers() { return 1; }
   template <class Body>
-  void for_lanes(index_t count, Body&& body) const {
+  void for_each(index_t count, Body&& body) const {
     std::lock_guard const turn(system_->turn);
     for (index_t i = 0; i < count; ++i) body(i, 0);
   }

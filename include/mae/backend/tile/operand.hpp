@@ -15,7 +15,7 @@ namespace mae {
 inline namespace MAE_ISA {
 
 /// How the values of type O are multiplied: in cells, each of as many values, neighbours along the
-/// sum of a product, as one lane of a register takes up at once.
+/// sum of a product, as one place of a register takes up at once.
 template <class O>
 struct operand_traits {
   using sum = O;
@@ -26,7 +26,7 @@ struct operand_traits {
   static void multiply_add(vector_of<sum>& sums, cell a, vector_of<cell> b) { sums += a * b; }
 };
 
-/// A pair of bfloat16 fills a lane: the processor's dot product where it has one, two products in
+/// A pair of bfloat16 fills a place: the processor's dot product where it has one, two products in
 /// float elsewhere.
 template <>
 struct operand_traits<bfloat16> {

@@ -54,12 +54,11 @@ constexpr index_t packed_cells(index_t depth, index_t cols) {
 namespace kernel {
 
 /// The elements of two registers in turns: a0 b0 a1 b1 ...
-template <class V, index_t... lane>
-[[gnu::always_inline]] inline auto interleave(V const& a,
-                                              V const& b,
-                                              std::integer_sequence<index_t, lane...> /*of both*/) {
-  constexpr index_t second = sizeof...(lane) / 2;
-  return __builtin_shufflevector(a, b, (lane % 2 == 0 ? lane / 2 : second + lane / 2)...);
+template <class V, index_t... place>
+[[gnu::always_inline]] inline auto interleave(
+    V const& a, V const& b, std::integer_sequence<index_t, place...> /*of both*/) {
+  constexpr index_t second = sizeof...(place) / 2;
+  return __builtin_shufflevector(a, b, (place % 2 == 0 ? place / 2 : second + place / 2)...);
 }
 
 /// A register of cells: pairs of a value of each row.
@@ -70,7 +69,7 @@ template <class V, index_t... lane>
   half b;
   std::memcpy(&a, first, sizeof(a));
   std::memcpy(&b, second, sizeof(b));
-  return std::bit_cast<vector_of<std::uint32_t>>(interleave(a, b, every_lane<std::uint16_t>));
+  return std::bit_cast<vector_of<std::uint32_t>>(interleave(a, b, every_place<std::uint16_t>));
 }
 
 }  // namespace kernel
@@ -84,15 +83,15 @@ template <class O, class T>
   if constexpr (std::is_same_v<T, cell_of<O>>) {
     if (count == tile_cols<O>) {  // g++ calls memmove for a loop here
       store_vector(to, load_vector(first));
-      store_vector(to + vector_lanes<T>, load_vector(first + vector_lanes<T>));
+      store_vector(to + vector_length<T>, load_vector(first + vector_length<T>));
       return;
     }
   }
   if constexpr (std::is_same_v<T, O> && operand_traits<O>::values_per_cell == 2) {
-    constexpr index_t lanes = vector_lanes<cell_of<O>>;
+    constexpr index_t length = vector_length<cell_of<O>>;
     if (count == tile_cols<O> && row + 1 < a.rows) {
       store_vector(to, kernel::join_pairs(first, first + a.stride));
-      store_vector(to + lanes, kernel::join_pairs(first + lanes, first + a.stride + lanes));
+      store_vector(to + length, kernel::join_pairs(first + length, first + a.stride + length));
       return;
     }
   }
@@ -137,7 +136,7 @@ template <class O>
 void pack_tiles_by_columns(matrix_view<O const> a, cell_of<O>* cells) {
   constexpr index_t step = operand_traits<O>::values_per_cell;
   constexpr index_t rows = tile_rows<O>;
-  static_assert(round_up(rows, vector_lanes<cell_of<O>>) <= 2 * rows);
+  static_assert(round_up(rows, vector_length<cell_of<O>>) <= 2 * rows);
   index_t const tile_cells = cells_for<O>(a.rows) * rows;
   for (index_t row = 0; row < a.rows; row += step) {
     cell_of<O>* to = cells + row / step * rows;
@@ -148,7 +147,7 @@ void pack_tiles_by_columns(matrix_view<O const> a, cell_of<O>* cells) {
         // they read beyond it is still a's, since a row follows.
         if (row + step < a.rows) {
           O const* const first = a.data + row * a.stride + col;
-          for (index_t i = 0; i < rows; i += vector_lanes<cell_of<O>>)
+          for (index_t i = 0; i < rows; i += vector_length<cell_of<O>>)
             store_vector(to + i, join_pairs(first + i, first + a.stride + i));
           continue;
         }
@@ -166,26 +165,26 @@ template <class O>
 void pack_tiles_by_rows(matrix_view<O const> a, cell_of<O>* cells) {
   using cell = cell_of<O>;
   constexpr index_t step = operand_traits<O>::values_per_cell;
-  constexpr index_t lanes = vector_lanes<cell>;
+  constexpr index_t length = vector_length<cell>;
   index_t const depth = cells_for<O>(a.rows);
-  for (index_t k = 0; k < depth; k += lanes)
-    for (index_t col = 0; col < a.cols; col += lanes) {
-      vector_of<cell> square[lanes] = {};  // NOLINT(*-avoid-c-arrays): as in tile_kernel.hpp
-      if (col + lanes <= a.cols && (k + lanes) * step <= a.rows) {
+  for (index_t k = 0; k < depth; k += length)
+    for (index_t col = 0; col < a.cols; col += length) {
+      vector_of<cell> square[length] = {};  // NOLINT(*-avoid-c-arrays): as in tile_kernel.hpp
+      if (col + length <= a.cols && (k + length) * step <= a.rows) {
         O const* const from = a.data + k * step * a.stride + col;
 #pragma GCC unroll 16
-        for (index_t i = 0; i < lanes; ++i)
+        for (index_t i = 0; i < length; ++i)
           square[i] = join_pairs(from + i * step * a.stride, from + (i * step + 1) * a.stride);
       } else {
-        std::array<cell, static_cast<std::size_t>(lanes)> row{};
-        for (index_t i = 0; i < lanes && (k + i) * step < a.rows; ++i) {
-          join_rows<O>(a, (k + i) * step, col, std::min(lanes, a.cols - col), row.data());
+        std::array<cell, static_cast<std::size_t>(length)> row{};
+        for (index_t i = 0; i < length && (k + i) * step < a.rows; ++i) {
+          join_rows<O>(a, (k + i) * step, col, std::min(length, a.cols - col), row.data());
           square[i] = load_vector(row.data());
         }
       }
       transpose<cell>(square);
 #pragma GCC unroll 16
-      for (index_t i = 0; i < lanes; ++i) store_vector(cells + (col + i) * depth + k, square[i]);
+      for (index_t i = 0; i < length; ++i) store_vector(cells + (col + i) * depth + k, square[i]);
     }
 }
 
@@ -220,30 +219,31 @@ template <class O, class T>
     std::memcpy(&cells, from, sizeof(cells));
   } else {
     constexpr index_t step = traits::values_per_cell;
-    for (index_t i = 0; i < vector_lanes<cell_of<O>>; ++i)
+    for (index_t i = 0; i < vector_length<cell_of<O>>; ++i)
       cells[i] = traits::make_cell(static_cast<O>(from[i * step]),
                                    static_cast<O>(from[i * step + step - 1]));
   }
   return cells;
 }
 
-/// Packs `count` rows of b from `row` on, at most a register's lanes, as columns of a panel.
+/// Packs `count` rows of b from `row` on, at most as many as a register has values, as columns of a
+/// panel.
 template <class O, class T>
 void pack_columns(matrix_view<T const> b, index_t row, index_t count, cell_of<O>* panel) {
   using traits = operand_traits<O>;
   using cell = cell_of<O>;
   constexpr index_t step = traits::values_per_cell;
-  constexpr index_t lanes = vector_lanes<cell>;
+  constexpr index_t length = vector_length<cell>;
   T const* const from = b.data + row * b.stride;
-  index_t const whole = b.cols / (step * lanes) * lanes;  // cells that are packed by squares
-  for (index_t k = 0; k < whole; k += lanes) {
-    vector_of<cell> square[lanes] = {};  // NOLINT(*-avoid-c-arrays): as in tile_kernel.hpp
+  index_t const whole = b.cols / (step * length) * length;  // cells that are packed by squares
+  for (index_t k = 0; k < whole; k += length) {
+    vector_of<cell> square[length] = {};  // NOLINT(*-avoid-c-arrays): as in tile_kernel.hpp
 #pragma GCC unroll 16
-    for (index_t i = 0; i < lanes; ++i)
+    for (index_t i = 0; i < length; ++i)
       if (i < count) square[i] = load_cells<O, T>(from + i * b.stride + k * step);
     transpose<cell>(square);
 #pragma GCC unroll 16
-    for (index_t i = 0; i < lanes; ++i) store_vector(panel + (k + i) * tile_cols<O>, square[i]);
+    for (index_t i = 0; i < length; ++i) store_vector(panel + (k + i) * tile_cols<O>, square[i]);
   }
   for (index_t k = whole; k < cells_for<O>(b.cols); ++k) {
     cell* const to = panel + k * tile_cols<O>;
@@ -263,12 +263,12 @@ void pack_columns(matrix_view<T const> b, index_t row, index_t count, cell_of<O>
 /// Packs the transpose of b (cols, depth) into `cells`.
 template <class O, class T>
 packed_matrix<O> pack_transposed(matrix_view<T const> b, cell_of<O>* cells) {
-  constexpr index_t lanes = vector_lanes<cell_of<O>>;
+  constexpr index_t length = vector_length<cell_of<O>>;
   for (index_t col = 0; col < b.rows; col += tile_cols<O>)
-    for (index_t part = 0; part < tile_cols<O>; part += lanes) {
+    for (index_t part = 0; part < tile_cols<O>; part += length) {
       index_t const row = std::min(col + part, b.rows);
       kernel::pack_columns<O, T>(
-          b, row, std::min(lanes, b.rows - row), cells + col * cells_for<O>(b.cols) + part);
+          b, row, std::min(length, b.rows - row), cells + col * cells_for<O>(b.cols) + part);
     }
   return {cells, b.cols, b.rows};
 }

@@ -78,7 +78,7 @@ void finish_tile(sum_of<O> const* sums,
                  index_t cols,
                  Epilogue const& epilogue,
                  [[maybe_unused]] tile_forecast<O> forecast) {
-  constexpr index_t lanes = vector_lanes<sum_of<O>>;
+  constexpr index_t length = vector_length<sum_of<O>>;
   for (index_t r = skipped; r < end; ++r) {
     if constexpr (has_tile_registers<O>) forecast.ask();
     sum_of<O> const* values = sums + r * tile_cols<O>;
@@ -87,9 +87,9 @@ void finish_tile(sum_of<O> const* sums,
       continue;
     }
     index_t done = 0;
-    if (cols >= lanes) {
-      epilogue(values, row + r, col, std::integral_constant<index_t, lanes>{});
-      done = lanes;
+    if (cols >= length) {
+      epilogue(values, row + r, col, std::integral_constant<index_t, length>{});
+      done = length;
     }
     for (; done < cols; ++done)
       epilogue(values + done, row + r, col + done, std::integral_constant<index_t, 1>{});

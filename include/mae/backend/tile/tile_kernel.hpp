@@ -22,7 +22,7 @@ inline constexpr index_t tile_rows = has_tile_registers<O> ? 32
 template <class O>
 inline constexpr index_t half_tile_rows = tile_rows<O> / 2;
 template <class O>
-inline constexpr index_t tile_cols = 2 * vector_lanes<sum_of<O>>;
+inline constexpr index_t tile_cols = 2 * vector_length<sum_of<O>>;
 
 /// The way in which the left operand lies: with a row's cells side by side (a matrix as it is), or
 /// with a column's cells side by side (what was copied into tiles).
@@ -75,7 +75,7 @@ __attribute__((noinline, no_sanitize("undefined"))) void multiply_tile(index_t d
                                                                        tile_forecast<O> forecast) {
   using cell = cell_of<O>;
   using sum = sum_of<O>;
-  constexpr index_t lanes = vector_lanes<sum>;
+  constexpr index_t length = vector_length<sum>;
   constexpr index_t group = 3;  // rows that one address register serves, at 0, 1 and 2 strides
   constexpr bool by_rows = order == tile_order::rows;
   constexpr index_t row_step = by_rows ? 0 : sizeof(cell);
@@ -98,7 +98,7 @@ __attribute__((noinline, no_sanitize("undefined"))) void multiply_tile(index_t d
     depth -= count;
     for (; count > 0; --count) {
       auto const left = load_vector(b);
-      auto const right = load_vector(b + lanes);
+      auto const right = load_vector(b + length);
       b += tile_cols<O>;
 #pragma GCC unroll 12
       for (index_t r = 0; r < rows; ++r) {
@@ -118,7 +118,7 @@ __attribute__((noinline, no_sanitize("undefined"))) void multiply_tile(index_t d
 #pragma GCC unroll 12
   for (index_t r = 0; r < rows; ++r) {
     store_vector(sums + r * tile_cols<O>, tile[r][0]);
-    store_vector(sums + r * tile_cols<O> + lanes, tile[r][1]);
+    store_vector(sums + r * tile_cols<O> + length, tile[r][1]);
   }
 }
 

@@ -26,12 +26,13 @@ struct vector_type {
 template <class T>
 using vector_of = typename vector_type<T>::type;
 
+/// The values of a register.
 template <class T>
-inline constexpr index_t vector_lanes = vector_bytes / static_cast<index_t>(sizeof(T));
+inline constexpr index_t vector_length = vector_bytes / static_cast<index_t>(sizeof(T));
 
-/// The numbers of a register's lanes, to be unpacked where a shuffle wants constants.
+/// The numbers of a register's places, to be unpacked where a shuffle wants constants.
 template <class T>
-inline constexpr auto every_lane = std::make_integer_sequence<index_t, vector_lanes<T>>{};
+inline constexpr auto every_place = std::make_integer_sequence<index_t, vector_length<T>>{};
 
 template <class T>
 vector_of<T> load_vector(T const* from) {
@@ -47,33 +48,33 @@ void store_vector(T* to, vector_of<T> value) {
 
 namespace kernel {
 
-/// Exchanges the off-diagonal squares of every square of 2 * half lanes that two registers share.
-template <index_t half, class V, index_t... lane>
+/// Exchanges the off-diagonal squares of every square of 2 * half values that two registers share.
+template <index_t half, class V, index_t... place>
 [[gnu::always_inline]] inline void exchange(V& a,
                                             V& b,
-                                            std::integer_sequence<index_t, lane...> /*lanes*/) {
-  constexpr index_t lanes = sizeof...(lane);
+                                            std::integer_sequence<index_t, place...> /*places*/) {
+  constexpr index_t length = sizeof...(place);
   V const first =
-      __builtin_shufflevector(a, b, ((lane & half) != 0 ? lanes + lane - half : lane)...);
-  b = __builtin_shufflevector(a, b, ((lane & half) != 0 ? lanes + lane : lane + half)...);
+      __builtin_shufflevector(a, b, ((place & half) != 0 ? length + place - half : place)...);
+  b = __builtin_shufflevector(a, b, ((place & half) != 0 ? length + place : place + half)...);
   a = first;
 }
 
 template <index_t half, class T>
 [[gnu::always_inline]] inline void transpose_squares(vector_of<T>* rows) {
-  constexpr index_t lanes = vector_lanes<T>;
+  constexpr index_t length = vector_length<T>;
 #pragma GCC unroll 16
-  for (index_t i = 0; i < lanes; ++i)
-    if ((i & half) == 0) exchange<half>(rows[i], rows[i + half], every_lane<T>);
+  for (index_t i = 0; i < length; ++i)
+    if ((i & half) == 0) exchange<half>(rows[i], rows[i + half], every_place<T>);
   if constexpr (half > 1) transpose_squares<half / 2, T>(rows);
 }
 
 }  // namespace kernel
 
-/// Transposes the square matrix whose rows are as many registers as one has lanes.
+/// Transposes the square matrix whose rows are as many registers as one has values.
 template <class T>
 [[gnu::always_inline]] inline void transpose(vector_of<T>* rows) {
-  kernel::transpose_squares<vector_lanes<T> / 2, T>(rows);
+  kernel::transpose_squares<vector_length<T> / 2, T>(rows);
 }
 
 }  // namespace MAE_ISA

@@ -44,18 +44,18 @@ struct scale_element {
 }  // namespace kernel
 }  // namespace MAE_ISA
 
-/// The gradients of a process's lanes, each laid out as the parameters, and their sum over all
-/// lanes of all processes.
+/// The partial sums of gradients that are a process's own, each laid out as the parameters, and the
+/// sum of those of all processes.
 template <class Network>
-class lane_gradients {
+class partial_gradients {
   using B = typename Network::backend_type;
   using T = typename B::scalar;
   using parts_type = typename Network::parts_type;
   static constexpr std::size_t num_heads = Network::num_heads;
 
  public:
-  struct lane {
-    lane(parameter_layout const& layout, parts_type const& parts)
+  struct partial_sum {
+    partial_sum(parameter_layout const& layout, parts_type const& parts)
         : values(layout.size()), weights(bind_network(layout, parts, values.data())) {}
 
     typename B::buffer values;
@@ -63,28 +63,29 @@ class lane_gradients {
     bool is_empty = true;
   };
 
-  /// A process without lanes of its own has one, for the sum.
-  lane_gradients(parameter_layout const& layout, parts_type const& parts, index_t own)
+  /// A process without partial sums of its own has one, for the sum of all.
+  partial_gradients(parameter_layout const& layout, parts_type const& parts, index_t own)
       : own_(own), size_(layout.size()) {
-    for (index_t i = 0; i < std::max<index_t>(1, own); ++i) lanes_.emplace_back(layout, parts);
+    for (index_t i = 0; i < std::max<index_t>(1, own); ++i) sums_.emplace_back(layout, parts);
     for (auto const& tensor : layout.tensors())
       for (std::size_t head = 0; head < num_heads; ++head)
         if (tensor.segment == parts_type::names()[head]) segments_[head].include(tensor);
   }
 
-  index_t size() const { return std::ssize(lanes_); }
-  lane& operator[](index_t i) { return lanes_[static_cast<std::size_t>(i)]; }
+  index_t size() const { return std::ssize(sums_); }
+  partial_sum& operator[](index_t i) { return sums_[static_cast<std::size_t>(i)]; }
   void clear() {
-    for (auto& each : lanes_) each.is_empty = true;
+    for (auto& each : sums_) each.is_empty = true;
   }
 
   /// The reduced sum.
   std::span<T const> values() const {
-    return {lanes_.front().values.data(), static_cast<std::size_t>(size_)};
+    return {sums_.front().values.data(), static_cast<std::size_t>(size_)};
   }
 
-  /// On the host, all cores at once: sums the lanes of all processes, pair by pair in a fixed tree,
-  /// and multiplies each head's tensors by its factor. Returns the squared norm of the sum.
+  /// On the host, all cores at once: adds the partial sums of all processes, pair by pair in a
+  /// fixed tree, and multiplies each head's tensors by its factor. Returns the squared norm of the
+  /// sum.
   template <Exchange E>
   double reduce(B const& backend, E& exchange, std::array<double, num_heads> const& factors) {
     constexpr index_t grain = 1 << 14;
@@ -92,18 +93,18 @@ class lane_gradients {
     bool const is_alone = exchange.ranks() == 1;
     auto const finish = [&](index_t first, index_t last) {
       for_scaled(factors, first, last, [&](index_t begin, index_t end, T factor) {
-        for (index_t i = begin; i < end; ++i) lanes_.front().values.data()[i] *= factor;
+        for (index_t i = begin; i < end; ++i) sums_.front().values.data()[i] *= factor;
       });
       squares_[static_cast<std::size_t>(first / grain)] =
           serial_block{}.template sum<double>(last - first, square_of(first));
     };
     backend.threads().for_ranges(size_, grain, [&](index_t first, index_t last, int /*worker*/) {
-      sum_lanes(first, last);
+      add_up(first, last);
       if (is_alone) finish(first, last);
     });
     if (!is_alone) {
       sum_over_ranks(
-          exchange, lanes_.front().values.span().first(static_cast<std::size_t>(size_)), received_);
+          exchange, sums_.front().values.span().first(static_cast<std::size_t>(size_)), received_);
       backend.threads().for_ranges(
           size_, grain, [&](index_t first, index_t last, int /*worker*/) { finish(first, last); });
     }
@@ -116,10 +117,10 @@ class lane_gradients {
   /// in its memory.
   template <Lane L>
   void finish_on(L const& on, std::array<double, num_heads> const& factors, double* total) {
-    assert(lanes_.size() == 1);
+    assert(sums_.size() == 1);
     for_scaled(factors, 0, size_, [&](index_t begin, index_t end, T factor) {
       on.for_each(end - begin,
-                  kernel::scale_element<T>{lanes_.front().values.data() + begin, factor});
+                  kernel::scale_element<T>{sums_.front().values.data() + begin, factor});
     });
     on.add_sum(size_, square_of(0), total);
   }
@@ -137,7 +138,7 @@ class lane_gradients {
   };
 
   kernel::square_element<T> square_of(index_t first) const {
-    return {lanes_.front().values.data() + first};
+    return {sums_.front().values.data() + first};
   }
 
   /// body(begin, end, factor) for what of [first, last) has another factor than 1.
@@ -153,13 +154,13 @@ class lane_gradients {
     }
   }
 
-  /// values [first, last) of the process's own lanes, into its first.
-  void sum_lanes(index_t first, index_t last) {
+  /// values [first, last) of the process's own partial sums, into the first.
+  void add_up(index_t first, index_t last) {
     if (own_ == 0)  // -0 is what changes no other's sum
-      std::fill(lanes_.front().values.data() + first, lanes_.front().values.data() + last, -T{0});
-    for (std::size_t step = 1; step < lanes_.size(); step *= 2)
-      for (std::size_t i = 0; i + step < lanes_.size(); i += 2 * step)
-        add_range(lanes_[i].values.data(), lanes_[i + step].values.data(), first, last);
+      std::fill(sums_.front().values.data() + first, sums_.front().values.data() + last, -T{0});
+    for (std::size_t step = 1; step < sums_.size(); step *= 2)
+      for (std::size_t i = 0; i + step < sums_.size(); i += 2 * step)
+        add_range(sums_[i].values.data(), sums_[i + step].values.data(), first, last);
   }
 
   static void add_range(T* sum, T const* other, index_t first, index_t last) {
@@ -168,7 +169,7 @@ class lane_gradients {
 
   index_t own_;
   index_t size_;
-  std::vector<lane> lanes_;
+  std::vector<partial_sum> sums_;
   std::array<segment, num_heads> segments_;
   std::vector<double> squares_;
   std::vector<T> received_;  // of other processes, before it is added
