@@ -1,6 +1,10 @@
 // Turns images into features with a trained encoder: encode [encoder.safetensors]
+// Checks that images differ in them.
 #include <mae/mae.hpp>
 
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <iostream>
 
 constexpr mae::model_config small{
@@ -16,6 +20,12 @@ int main(int argc, char** argv) {
   mae::synthetic_dataset const images(8, /*seed=*/2);
   auto const features = encoder.features(images, mae::pooling::mean);  // (8, 96)
   // [/encode]
-  for (std::size_t i = 0; i < features.size(); i += small.encoder.width)
+  constexpr std::size_t width = small.encoder.width;
+  for (std::size_t i = 0; i < features.size(); i += width)
     std::cout << features[i] << ' ' << features[i + 1] << ' ' << features[i + 2] << " ...\n";
+  bool const are_numbers =
+      std::ranges::all_of(features, [](float value) { return std::isfinite(value); });
+  bool const differ =
+      !std::equal(features.begin(), features.begin() + width, features.begin() + width);
+  return features.size() == 8 * width && are_numbers && differ ? 0 : 1;
 }

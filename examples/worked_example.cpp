@@ -1,4 +1,5 @@
-// Composes a masked autoencoder, trains it for a moment, and keeps its encoder.
+// Composes a masked autoencoder, trains it for a moment, and keeps its encoder. Checks that it
+// learned, and that the file holds what was saved.
 #include <mae/mae.hpp>
 
 #include <iostream>
@@ -27,4 +28,11 @@ int main() {
   }});
   mae::save_encoder("encoder.safetensors", network);
   // [/train]
+  auto const [loss, baseline] = mae::evaluate_heldout(network, images, 256);
+  auto const kept = mae::encoder_of(network);
+  auto const read = mae::load_encoder<small>("encoder.safetensors");
+  mae::synthetic_dataset const others(8, /*seed=*/2);
+  bool const is_kept =
+      read.features(others, mae::pooling::mean) == kept.features(others, mae::pooling::mean);
+  return loss < baseline && is_kept ? 0 : 1;
 }
