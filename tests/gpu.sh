@@ -3,7 +3,7 @@
 # checks, then times training steps beside the card's ceiling and, where python3 has it, PyTorch.
 #
 # Usage: tests/gpu.sh [--built DIR] [--tests | --speed]
-#   --built DIR   run test_cuda, cuda_ceiling and cuda_step_speed of this folder; build nothing
+#   --built DIR   run test_cuda, gpu, cuda_ceiling and cuda_step_speed of this folder; build nothing
 #   --tests       the tests and compute-sanitizer's checks alone
 #   --speed       the timings alone
 set -euo pipefail
@@ -28,15 +28,17 @@ nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
 if [ -z "$built" ]; then
   cmake -S "$root" -B "$root/build/gpu" -G Ninja -DCMAKE_BUILD_TYPE=Release \
     -DCMAKE_CUDA_ARCHITECTURES=native > /dev/null
-  cmake --build "$root/build/gpu" --target test_cuda cuda_ceiling cuda_step_speed
+  cmake --build "$root/build/gpu" --target test_cuda example_gpu cuda_ceiling cuda_step_speed
   built=$root/build/gpu/bin
   mkdir -p "$built"
-  cp "$root"/build/gpu/tests/parity/test_cuda "$root"/build/gpu/benchmarks/cuda_{ceiling,step_speed} "$built"
+  cp "$root"/build/gpu/tests/parity/test_cuda "$root"/build/gpu/examples/gpu \
+    "$root"/build/gpu/benchmarks/cuda_{ceiling,step_speed} "$built"
 fi
 
 check() {
   echo "== parity and determinism"
   "$built/test_cuda"
+  (cd "$built" && ./gpu)
   for tool in memcheck initcheck; do
     echo "== compute-sanitizer $tool"
     compute-sanitizer --tool "$tool" --error-exitcode 1 "$built/test_cuda" -tc="a GPU computes*" |
