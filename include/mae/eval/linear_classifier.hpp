@@ -46,7 +46,7 @@ class linear_classifier {
       : head_{.encoder_width = features, .classes = classes, .pool = pooling::class_token},
         layout_(layout_of(head_)),
         backend_(backend),
-        piece_images_(std::max(least_images, ceil_div(batch, B::shards.lanes))),
+        piece_images_(std::max(least_images, ceil_div(batch, B::shards.sums))),
         norm_(features),
         parameters_(layout_.size()),
         values_(bound<T const>(parameters_.data())),
@@ -149,7 +149,7 @@ class linear_classifier {
   /// body(pass, piece, first, images) for the pieces of `count` images.
   template <class Body>
   void for_pieces(index_t count, Body const& body) {
-    backend_.for_lanes(ceil_div(count, piece_images_), [&](index_t piece, int worker) {
+    backend_.for_each(ceil_div(count, piece_images_), [&](index_t piece, int worker) {
       index_t const first = piece * piece_images_;
       body(*passes_[static_cast<std::size_t>(worker)],
            piece,
