@@ -6,6 +6,7 @@
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/eval/linear_classifier.hpp>
+#include <mae/eval/linear_probe.hpp>
 #include <mae/optimizer/sgd.hpp>
 
 #include <doctest/doctest.h>
@@ -101,6 +102,19 @@ TEST_CASE("the number of threads changes no bit of a training") {
     CHECK(found.losses == one.losses);
     CHECK(found.top1 == one.top1);
   }
+}
+
+TEST_CASE("a probe in double and in bf16 names within 0.5% as many classes as one in float") {
+  eval_sets::cloud_set const train(1500, 16, 4, 0.7, 1);
+  eval_sets::cloud_set const test(1000, 16, 4, 0.7, 2);
+  auto const top1 = [&](auto const& backend) {
+    return mae::linear_probe(backend, train.view, test.view, 4, {.epochs = 8, .batch = 128}).top1;
+  };
+  double const expected = top1(mae::eigen_backend<float>(2));
+  CHECK(expected > 0.85);
+  CHECK(expected < 0.99);
+  CHECK(std::abs(top1(mae::eigen_backend<double>(2)) - expected) <= 0.005);
+  CHECK(std::abs(top1(mae::eigen_backend<mae::bfloat16>(2)) - expected) <= 0.005);
 }
 
 TEST_CASE("accuracy counts the images whose own class is chosen, a tie for the lower class") {
