@@ -87,7 +87,7 @@ class gradient_sum {
   /// From here on these heads take part, each by its factor.
   void share(shares_type const& shares) {
     shares_ = shares;
-    std::array<T, num_heads> factors;
+    std::array<T, num_heads> factors{};
     std::ranges::transform(
         shares.factors, factors.begin(), [](double factor) { return static_cast<T>(factor); });
     passes_[0].lane().upload(std::span<T const>(factors), factors_.span());
