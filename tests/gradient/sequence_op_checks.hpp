@@ -137,8 +137,8 @@ inline void check_gather_rows(std::size_t shape, std::uint64_t seed) {
 
 /// Three images, of which one shows no patch but in the first shape.
 inline void check_pool_tokens(std::size_t shape, std::uint64_t seed) {
-  constexpr std::array<mae::pooling, 3> pools{
-      mae::pooling::class_token, mae::pooling::mean, mae::pooling::both};
+  constexpr std::array<mae::pooling, 4> pools{
+      mae::pooling::class_token, mae::pooling::mean, mae::pooling::both, mae::pooling::first};
   std::vector<index_t> const offsets{0, 4, shape == 0 ? 9 : 5, 12};
   index_t const width = std::array<index_t, 3>{1, 17, 6}[shape];
   auto random = stream_of(seed);

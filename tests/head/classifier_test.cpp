@@ -110,7 +110,7 @@ static_assert(mae::HeadOn<classifier, mae::eigen_lane<float>>);
 static_assert(mae::HeadOn<classifier, mae::eigen_lane<mae::bfloat16>>);
 
 TEST_CASE("R1: a classifier's gradient, whatever is pooled, normalised and smoothed") {
-  for (auto const pool : {pooling::class_token, pooling::mean, pooling::both})
+  for (auto const pool : {pooling::class_token, pooling::mean, pooling::both, pooling::first})
     for (bool const normalises : {false, true}) {
       CAPTURE(static_cast<int>(pool));
       CAPTURE(normalises);

@@ -125,7 +125,8 @@ TEST_CASE("a painter alone says nothing of heads: its files are what they were")
   mae_test::temporary_folder const folder;
   std::string const path = folder.file("model.safetensors");
   mae::save_model(path, model_type(parts_with({1, 0, 0})));
-  for (auto const& [name, value] : mae::safetensors_file::load(path).metadata()) {
+  auto const file = mae::safetensors_file::load(path);
+  for (auto const& [name, value] : file.metadata()) {
     CHECK(name != "heads");
     CHECK(name.find("head_weight") == std::string::npos);
   }

@@ -30,19 +30,25 @@ double mean_of(padded_matrix<double> const& tokens, index_t image, index_t col) 
 
 }  // namespace
 
-TEST_CASE("tokens are pooled as the class token, the mean of the patches', or both") {
+TEST_CASE("tokens are pooled as the class token, the mean of the patches', both, or the first") {
   auto random = mae_test::stream_of(4);
   padded_matrix<double> const tokens(9, token_width, random);
   mae::eigen_lane<double> const lane;
-  for (auto const pool : {pooling::class_token, pooling::mean, pooling::both}) {
+  for (auto const pool : {pooling::class_token, pooling::mean, pooling::both, pooling::first}) {
     padded_matrix<double> y(
         3, mae::pooled_width(pool, token_width), std::numeric_limits<double>::quiet_NaN());
     mae::pool_tokens_forward(lane, tokens.view(), image_rows, pool, y.view());
     for (index_t image = 0; image < 3; ++image)
       for (index_t col = 0; col < token_width; ++col) {
-        double const class_token = tokens(image_rows[static_cast<std::size_t>(image)], col);
+        auto const at = static_cast<std::size_t>(image);
+        double const class_token = tokens(image_rows[at], col);
         double const mean = mean_of(tokens, image, col);
-        CHECK(y(image, col) == doctest::Approx(pool == pooling::mean ? mean : class_token));
+        bool const sees_one = image_rows[at + 1] > image_rows[at] + 1;
+        double const expected = pool == pooling::mean    ? mean
+                                : pool != pooling::first ? class_token
+                                : sees_one               ? tokens(image_rows[at] + 1, col)
+                                                         : 0.0;
+        CHECK(y(image, col) == doctest::Approx(expected));
         if (pool == pooling::both)
           CHECK(y(image, token_width + col) == doctest::Approx(mean).epsilon(1e-12));
       }
@@ -60,7 +66,7 @@ TEST_CASE("the gradient of pooling is its transpose: <y', P x> = <P^T y', x>") {
       for (index_t col = 0; col < a.view().cols; ++col) sum += a(row, col) * b(row, col);
     return sum;
   };
-  for (auto const pool : {pooling::class_token, pooling::mean, pooling::both}) {
+  for (auto const pool : {pooling::class_token, pooling::mean, pooling::both, pooling::first}) {
     index_t const width = mae::pooled_width(pool, token_width);
     padded_matrix<double> const y_grad(3, width, random);
     padded_matrix<double> y(3, width);

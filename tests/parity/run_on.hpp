@@ -10,6 +10,8 @@
 #include <mae/eval/labelled_features.hpp>
 #include <mae/eval/linear_classifier.hpp>
 #include <mae/eval/linear_probe.hpp>
+#include <mae/head/classifier.hpp>
+#include <mae/head/uniformity.hpp>
 #include <mae/io/checkpoint.hpp>
 #include <mae/io/model_file.hpp>
 #include <mae/mask/random_ratio.hpp>
@@ -309,7 +311,8 @@ class backend_runner {
     auto starts = indices({0, 5, 6});
     mae::row_offsets const images{starts.values(), 5};
     auto tokens = random(6, width);
-    for (auto const pool : {mae::pooling::class_token, mae::pooling::mean, mae::pooling::both}) {
+    for (auto const pool :
+         {mae::pooling::class_token, mae::pooling::mean, mae::pooling::both, mae::pooling::first}) {
       std::string const name = "pooling " + std::to_string(static_cast<int>(pool));
       auto y = unset(2, mae::pooled_width(pool, width));
       mae::pool_tokens_forward(lane_, tokens.view(), images, pool, y.view());
@@ -404,12 +407,25 @@ class backend_runner {
       .encoder = {.depth = 3, .width = 48, .heads = 3},
       .decoder = {.depth = 2, .width = 24, .heads = 2, .mlp_ratio = {128, 3}}};
 
+  /// Every kind of head on one encoder.
+  template <class Model>
+  typename Model::parts parts_of(std::uint64_t seed) const {
+    return {.seed = seed,
+            .mask = mae::random_ratio_mask({.low = 0.5, .high = 0.9}),
+            .backend = backend_,
+            .heads = {mae::uniformity{}, mae::classifier{.classes = 10, .normalises = true}},
+            .head_weights = {1, 0.5, 0.25}};
+  }
+
   void run_model() {
-    using model_type = mae::autoencoder<config, mae::random_ratio_mask, B>;
+    using model_type = mae::autoencoder<config,
+                                        mae::random_ratio_mask,
+                                        B,
+                                        mae::normalised_pixels,
+                                        mae::uniformity,
+                                        mae::classifier>;
     mae::synthetic_dataset const images(256, 3, config.image);
-    model_type model({.seed = 5,
-                      .mask = mae::random_ratio_mask({.low = 0.5, .high = 0.9}),
-                      .backend = backend_});
+    model_type model(parts_of<model_type>(5));
     mae::trainer training(
         model, images, {.seed = 7, .batch_size = 64, .steps = 10, .lr = 1e-3, .clip = 1});
     auto& losses = results_.values["ten losses"];
@@ -418,6 +434,9 @@ class backend_runner {
       auto const report = training.step();
       losses.push_back(static_cast<float>(report.loss));
       norms.push_back(static_cast<float>(report.gradient_norm));
+      for (auto const& head : report.heads)
+        results_.values["losses of " + std::string(head.name)].push_back(
+            static_cast<float>(head.loss));
       if (i == 0) keep_gradient(model, training);
     }
     auto const heldout = mae::evaluate_heldout(model, images, 100);
@@ -449,9 +468,7 @@ class backend_runner {
                        ("mae_backend_" + std::string(B::name()) + ".safetensors"))
                           .string();
     mae::save_training(path, training);
-    Model other({.seed = 6,
-                 .mask = mae::random_ratio_mask({.low = 0.5, .high = 0.9}),
-                 .backend = backend_});
+    Model other(parts_of<Model>(6));
     mae::trainer resumed(
         other, images, {.seed = 7, .batch_size = 64, .steps = 10, .lr = 1e-3, .clip = 1});
     mae::load_training(path, resumed);

@@ -1,7 +1,9 @@
+#include "coupling_archetype.hpp"
 #include "editable_file.hpp"
 #include "labelled_images.hpp"
 #include "mailbox.hpp"
 #include "small_training.hpp"
+#include "trainable_archetype.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/bfloat16.hpp>
@@ -15,6 +17,7 @@
 #include <mae/mask/random_ratio.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/model/autoencoder.hpp>
+#include <mae/model/encoder.hpp>
 #include <mae/model/headed_encoder.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/objective/pixels.hpp>
@@ -77,6 +80,40 @@ double largest_difference(std::vector<double> const& a, std::vector<double> cons
   return largest;
 }
 
+/// Every tensor's gradient is that of the reported loss, by central differences in one direction.
+template <class Model>
+void check_gradient(Model& model,
+                    labelled_images const& images,
+                    index_t batch,
+                    index_t accumulate) {
+  constexpr double step = 1e-5;
+  auto const gradient = descend(model, images, batch, accumulate).gradient;
+  std::vector<double> const kept(model.parameters().values().begin(),
+                                 model.parameters().values().end());
+  for (auto const& tensor : model.layout().tensors()) {
+    if (tensor.kind == mae::tensor_kind::buffer) continue;
+    CAPTURE(tensor.name);
+    double analytic = 0;
+    auto const loss_at = [&](double length) {
+      mae::random_stream random({.seed = 7});
+      auto moved = kept;
+      analytic = 0;
+      for (index_t i = tensor.offset; i < tensor.offset + tensor.size(); ++i) {
+        auto const at = static_cast<std::size_t>(i);
+        double const direction = random.normal();
+        moved[at] += length * direction;
+        analytic += direction * gradient[at];
+      }
+      model.set_parameters(moved);
+      double const loss = descend(model, images, batch, accumulate).loss;
+      model.set_parameters(kept);
+      return loss;
+    };
+    double const numeric = (loss_at(step) - loss_at(-step)) / (2 * step);
+    CHECK(std::abs(numeric - analytic) <= 1e-6 * std::max(1.0, std::abs(analytic)));
+  }
+}
+
 /// Two steps' reports and parameters, whose bits are compared.
 template <class Model, class E>
 mae_test::training_state train(
@@ -95,36 +132,8 @@ mae_test::training_state train(
 TEST_CASE("the gradient of several heads is that of the reported loss") {
   labelled_images const images(120);
   three_heads<exact> model(three_heads_parts(exact(2)));
-  for (index_t const accumulate : {1, 3}) {
-    CAPTURE(accumulate);
-    auto const gradient = descend(model, images, 60, accumulate > 1 ? 2 : 1).gradient;
-    for (auto const& tensor : model.layout().tensors()) {
-      if (tensor.kind == mae::tensor_kind::buffer) continue;
-      CAPTURE(tensor.name);
-      auto random = mae::random_stream({.seed = 7});
-      std::vector<double> const kept(model.parameters().values().begin(),
-                                     model.parameters().values().end());
-      auto moved = kept;
-      double analytic = 0;
-      constexpr double step = 1e-5;
-      auto const loss_at = [&](double length) {
-        auto draws = random;
-        analytic = 0;
-        for (index_t i = 0; i < tensor.size(); ++i) {
-          auto const at = static_cast<std::size_t>(tensor.offset + i);
-          double const direction = draws.normal();
-          moved[at] = kept[at] + length * direction;
-          analytic += direction * gradient[at];
-        }
-        model.set_parameters(moved);
-        double const loss = descend(model, images, 60, accumulate > 1 ? 2 : 1).loss;
-        model.set_parameters(kept);
-        return loss;
-      };
-      double const numeric = (loss_at(step) - loss_at(-step)) / (2 * step);
-      CHECK(std::abs(numeric - analytic) <= 1e-6 * std::max(1.0, std::abs(analytic)));
-    }
-  }
+  check_gradient(model, images, 60, 1);
+  check_gradient(model, images, 60, 2);
 }
 
 TEST_CASE("many shards and accumulated batches have one shard's gradient to 1e-10") {
@@ -170,6 +179,38 @@ TEST_CASE("several heads give the same bits for any number of threads and proces
   };
   check(float{}, 180, 1);
   check(mae::bfloat16{}, 90, 2);
+}
+
+TEST_CASE("a head that couples images may have tensors: their gradient is the loss's") {
+  using encoder =
+      mae::headed_encoder<mae_test::small_config, mae::random_ratio_mask, exact, mae_test::scatter>;
+  encoder model({.heads = {{}}, .mask = mae::random_ratio_mask({.low = 0.3, .high = 0.9})});
+  labelled_images const images(120);
+  auto const whole = descend(model, images, 120);
+  CHECK(largest_difference(descend(model, images, 20, 6).gradient, whole.gradient) <= 1e-10);
+  check_gradient(model, images, 120, 1);
+}
+
+TEST_CASE("a trainer asks of a model what Trainable says, and no more") {
+  labelled_images const images(120);
+  using backend = mae::eigen_backend<float>;
+  using model_type = three_heads<backend>;
+  model_type model(three_heads_parts(backend(2)));
+  mae_test::trainable_archetype<model_type> other{model_type(three_heads_parts(backend(2)))};
+  static_assert(mae::Trainable<mae_test::trainable_archetype<model_type>>);
+  CHECK(train(other, images, 60, 2, mae::alone{}) == train(model, images, 60, 2, mae::alone{}));
+  auto const of_model = mae::evaluate_heldout(model, images);
+  CHECK(mae::evaluate_heldout(other, images).loss == of_model.loss);
+}
+
+TEST_CASE("an encoder is copied out of a model of any heads") {
+  using backend = mae::eigen_backend<float>;
+  three_heads<backend> const model(three_heads_parts(backend(2)));
+  auto const encoder = mae::encoder_of(model);
+  static_assert(mae::Encoder<decltype(encoder)>);
+  for (auto const& tensor : encoder.layout().tensors())
+    CHECK(mae_test::bits_of(encoder.parameters().tensor(tensor.name)) ==
+          mae_test::bits_of(model.parameters().tensor(tensor.name)));
 }
 
 TEST_CASE("a head of weight 0 is not there: the bits and tensors are those of a painter alone") {

@@ -15,6 +15,7 @@
 #include <mae/model/encoder.hpp>
 #include <mae/network/staging.hpp>
 #include <mae/op/patch_loss.hpp>
+#include <mae/train/trainable.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -61,7 +62,7 @@ settings_list describe_objective(Model const& model) {
 }  // namespace detail
 
 /// Everything that a model's file says about it: sizes, parts and pixel statistics.
-template <class Model>
+template <Trainable Model>
 safetensors_metadata describe_model(Model const& model, char const* held) {
   safetensors_metadata description{{"contents", held},
                                    {"norm_epsilon", decimal_text(model.sizes().norm_epsilon)},
@@ -80,7 +81,7 @@ safetensors_metadata describe_model(Model const& model, char const* held) {
 /// Writes a model under the official parameter names, with its sizes, parts and pixel statistics,
 /// as a whole or not at all. Throws io_error when the system refuses; numeric_error, and leaves a
 /// file that is there, for a parameter that is not finite.
-template <class Model>
+template <Trainable Model>
 void save_model(std::string const& path, Model const& model) {
   tensor_collector<typename Model::scalar> tensors;
   host_values<typename Model::backend_type> const values(model.backend(),
@@ -92,7 +93,7 @@ void save_model(std::string const& path, Model const& model) {
 
 /// Writes what users keep of a model: the encoder alone. Its file has the names of timm's encoder.
 /// Throws as save_model.
-template <class Model>
+template <Trainable Model>
 void save_encoder(std::string const& path, Model const& model) {
   parameter_layout layout;
   add_encoder(layout, model.sizes().config);
@@ -112,7 +113,7 @@ void save_encoder(std::string const& path, Model const& model) {
 /// extra or differently shaped tensor), config_error (a file of other sizes, of another objective
 /// or without one of the model's heads, by name). Returns the heads of the file that the model
 /// lacks: their tensors were left.
-template <class Model>
+template <Trainable Model>
 std::vector<std::string> load_model(std::string const& path, Model& model) {
   auto const file = safetensors_file::load(path);
   require_equal(path, file.metadata(), describe(model.sizes().config));

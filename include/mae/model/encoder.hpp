@@ -11,7 +11,9 @@
 #include <mae/mask/policy.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encode_images.hpp>
+#include <mae/model/headed_encoder.hpp>
 #include <mae/model/pooling.hpp>
+#include <mae/model/sized_model.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/network_parts.hpp>
 #include <mae/network/parameters.hpp>
@@ -21,6 +23,7 @@
 #include <mae/objective/objective.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -31,6 +34,17 @@
 #include <vector>
 
 namespace mae {
+
+/// What makes tokens and features of images, (n, H, W, C) in scaled units: (n, N + 1, D) and
+/// (n, feature_width(pool)). Const members are called from several threads at once.
+template <class E>
+concept Encoder = requires(E const& encoder, std::span<float const> images, pooling pool) {
+  { encoder.features(images, pool) } -> std::same_as<std::vector<typename E::scalar>>;
+  { encoder.tokens(images) } -> std::same_as<std::vector<typename E::scalar>>;
+  { encoder.feature_width(pool) } -> std::same_as<index_t>;
+  { encoder.sizes() } -> std::same_as<model_config const&>;
+  { encoder.statistics() } -> std::same_as<pixel_statistics const&>;
+};
 
 /// An encoder whose sizes are values of the object: what `encoder` of any configuration is
 /// underneath, as sized_autoencoder is for models.
@@ -192,17 +206,17 @@ class encoder : public sized_encoder<B> {
 
 namespace detail {
 
-/// An encoder of sizes that an autoencoder has, whose configuration was checked with it.
+/// An encoder of sizes that a model has, whose configuration was checked with it.
 template <Backend B>
 struct copied_encoder : sized_encoder<B> {
-  template <MaskPolicy Mask, Objective Target>
-  explicit copied_encoder(sized_autoencoder<Mask, B, Target> const& model)
+  template <MaskPolicy Mask, class... Heads>
+  explicit copied_encoder(sized_model<Mask, B, Heads...> const& model)
       : sized_encoder<B>(
             model.sizes().config, model.seed(), model.backend(), model.sizes().norm_epsilon) {}
 };
 
-template <class Model, class Encoder>
-void copy_encoder(Model const& model, Encoder& copy) {
+template <class Model, Encoder E>
+void copy_encoder(Model const& model, E& copy) {
   host_values<typename Model::backend_type> const values(model.backend(),
                                                          model.parameters().values());
   std::vector<typename Model::scalar> taken(static_cast<std::size_t>(copy.layout().size()));
@@ -214,20 +228,30 @@ void copy_encoder(Model const& model, Encoder& copy) {
   copy.set_statistics(model.statistics());
 }
 
+template <model_config Config, class Model>
+encoder<Config, typename Model::backend_type> sized_copy(Model const& model) {
+  encoder<Config, typename Model::backend_type> copy(
+      model.seed(), model.backend(), model.sizes().norm_epsilon);
+  copy_encoder(model, copy);
+  return copy;
+}
+
 }  // namespace detail
 
 /// A copy of a model's encoder.
-template <MaskPolicy Mask, Backend B, Objective Target>
-sized_encoder<B> encoder_of(sized_autoencoder<Mask, B, Target> const& model) {
+template <MaskPolicy Mask, Backend B, class... Heads>
+sized_encoder<B> encoder_of(sized_model<Mask, B, Heads...> const& model) {
   detail::copied_encoder<B> copy(model);
   detail::copy_encoder(model, copy);
   return copy;
 }
-template <model_config Config, MaskPolicy Mask, Backend B, Objective Target>
-encoder<Config, B> encoder_of(autoencoder<Config, Mask, B, Target> const& model) {
-  encoder<Config, B> copy(model.seed(), model.backend(), model.sizes().norm_epsilon);
-  detail::copy_encoder(model, copy);
-  return copy;
+template <model_config Config, MaskPolicy Mask, Backend B, Objective Target, class... Heads>
+encoder<Config, B> encoder_of(autoencoder<Config, Mask, B, Target, Heads...> const& model) {
+  return detail::sized_copy<Config>(model);
+}
+template <model_config Config, MaskPolicy Mask, Backend B, class... Heads>
+encoder<Config, B> encoder_of(headed_encoder<Config, Mask, B, Heads...> const& model) {
+  return detail::sized_copy<Config>(model);
 }
 
 }  // namespace mae

@@ -14,6 +14,7 @@
 #include <bitset>
 #include <cstddef>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <tuple>
 #include <utility>
@@ -51,7 +52,11 @@ class worker_pass {
     network_.fit(room);
     rows_.reserve(room.images, parts.config.num_patches(), room.longest_encoder_sequence - 1);
     shard_.reserve(room);
-    patches_.reserve(room.images * parts.config.image.values());
+    patches_.reserve(room.visible * parts.config.patch_values());
+    if constexpr (!B::uses_host_memory) {
+      visible_.reserve(static_cast<std::size_t>(room.visible * parts.config.patch_values()));
+      in_order_.reserve(static_cast<std::size_t>(room.visible));
+    }
     reserve_labels(each_head{}, parts, room);
   }
 
@@ -64,7 +69,8 @@ class worker_pass {
                    labels_type const& labels = {},
                    predicted_patches predicted = predicted_patches::targets) {
     rows_.assign(plan, first, last, predicted);
-    input_type in{shard_.stage(lane(), rows_), patches_.stage(lane(), patches), {}};
+    auto const [shard, visible] = seen_of(patches);
+    input_type in{shard_.stage(lane(), shard), patches_.stage(lane(), visible), {}};
     for (std::size_t head = 0; head < labels.size(); ++head)
       in.labels[head] = labels_[head].stage(lane(), labels[head]);
     return in;
@@ -83,6 +89,29 @@ class worker_pass {
   }
 
  private:
+  struct seen_patches {
+    shard_view shard;
+    matrix_view<T const> patches;
+  };
+
+  /// The shard, and of its patches those that are brought: all of them where the memory is the
+  /// host's, elsewhere the visible ones alone, in their order.
+  seen_patches seen_of(matrix_view<T const> patches) {
+    seen_patches seen{rows_.view(), patches};
+    index_t const visible = rows_.num_visible();
+    if constexpr (!B::uses_host_memory)
+      if (visible < patches.rows) {
+        visible_.clear();
+        in_order_.resize(static_cast<std::size_t>(visible));
+        std::iota(in_order_.begin(), in_order_.end(), index_t{0});
+        for (index_t const row : rows_.visible_patches())
+          visible_.insert(visible_.end(), patches.row(row).begin(), patches.row(row).end());
+        seen.shard.visible_patches = in_order_;
+        seen.patches = {visible_.data(), visible, patches.cols};
+      }
+    return seen;
+  }
+
   template <std::size_t... I>
   void reserve_labels(std::index_sequence<I...> /*each*/,
                       typename Network::parts_type const& parts,
@@ -97,6 +126,8 @@ class worker_pass {
   shard_rows rows_;
   staged_shard<B> shard_;
   staged_array<B, T> patches_;
+  std::vector<T> visible_;         // of the shard, (V, P)
+  std::vector<index_t> in_order_;  // 0, 1, ..., V - 1
   std::array<staged_array<B, T>, Network::num_heads> labels_;
   typename B::template buffer_of<double> totals_;
 };

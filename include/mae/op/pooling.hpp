@@ -7,6 +7,7 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 
+#include <array>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -14,9 +15,9 @@
 
 namespace mae {
 
-/// What an image's feature is made of: the class token, the mean of the patch tokens, or both side
-/// by side.
-enum class pooling : std::uint8_t { class_token, mean, both };
+/// What an image's feature is made of: the class token, the mean of the patch tokens, both side by
+/// side, or the first patch token.
+enum class pooling : std::uint8_t { class_token, mean, both, first };
 
 /// The values of a feature pooled of tokens of `width` values.
 constexpr index_t pooled_width(pooling pool, index_t width) {
@@ -25,13 +26,21 @@ constexpr index_t pooled_width(pooling pool, index_t width) {
 
 /// Its name, in files.
 constexpr char const* name_of(pooling pool) {
-  return pool == pooling::both ? "both" : pool == pooling::mean ? "mean" : "class_token";
+  constexpr std::array<char const*, 4> names{"class_token", "mean", "both", "first"};
+  return names[static_cast<std::size_t>(pool)];
 }
 
 inline namespace MAE_ISA {
 
 namespace kernel {
 
+/// Whether a feature has one token as it is, and the mean of the patch tokens.
+MAE_HOST_DEVICE constexpr bool has_token(pooling pool) {
+  return pool != pooling::mean;
+}
+MAE_HOST_DEVICE constexpr bool has_mean(pooling pool) {
+  return pool == pooling::mean || pool == pooling::both;
+}
 /// Where the mean of the patch tokens stands in a feature.
 MAE_HOST_DEVICE constexpr index_t mean_column(pooling pool, index_t width) {
   return pool == pooling::both ? width : 0;
@@ -50,9 +59,12 @@ struct pool_image {
     index_t const first = offsets[static_cast<std::size_t>(image)];
     index_t const last = offsets[static_cast<std::size_t>(image) + 1];
     T* const out = y.data + image * y.stride;
-    T const* const class_token = tokens.data + first * tokens.stride;
-    if (pool != pooling::mean) block.for_each(width, [&](index_t i) { out[i] = class_token[i]; });
-    if (pool == pooling::class_token) return;
+    index_t const chosen = pool == pooling::first ? first + 1 : first;
+    bool const is_there = chosen < last;  // where no patch is seen the feature is 0
+    T const* const token = tokens.data + chosen * tokens.stride;
+    if (has_token(pool))
+      block.for_each(width, [&](index_t i) { out[i] = is_there ? token[i] : T{0}; });
+    if (!has_mean(pool)) return;
     T* const mean = out + mean_column(pool, width);
     // Where no patch is seen the mean is 0.
     T const patches = static_cast<T>(last > first + 1 ? last - first - 1 : 1);
@@ -77,15 +89,16 @@ struct unpool_image {
     index_t const first = offsets[static_cast<std::size_t>(image)];
     index_t const last = offsets[static_cast<std::size_t>(image) + 1];
     T const* const in = y_grad.data + image * y_grad.stride;
-    T* const class_grad = tokens_grad.data + first * tokens_grad.stride;
-    bool const has_class = pool != pooling::mean;
-    block.for_each(width, [&](index_t i) { class_grad[i] = has_class ? in[i] : T{0}; });
-    bool const has_mean = pool != pooling::class_token;
+    index_t const chosen = pool == pooling::first ? first + 1 : first;
     T const* const mean = in + mean_column(pool, width);
-    T const share = has_mean && last > first + 1 ? T{1} / static_cast<T>(last - first - 1) : T{0};
-    for (index_t row = first + 1; row < last; ++row) {
+    T const share = last > first + 1 ? T{1} / static_cast<T>(last - first - 1) : T{0};
+    for (index_t row = first; row < last; ++row) {
       T* const grad = tokens_grad.data + row * tokens_grad.stride;
-      block.for_each(width, [&](index_t i) { grad[i] = has_mean ? share * mean[i] : T{0}; });
+      bool const takes_token = has_token(pool) && row == chosen;
+      bool const takes_mean = has_mean(pool) && row > first;
+      block.for_each(width, [&](index_t i) {
+        grad[i] = takes_token ? in[i] : takes_mean ? share * mean[i] : T{0};
+      });
     }
   }
 };

@@ -15,6 +15,7 @@
 #include <mae/train/head_shares.hpp>
 #include <mae/train/partial_gradients.hpp>
 #include <mae/train/shard_schedule.hpp>
+#include <mae/train/trainable.hpp>
 #include <mae/train/training_batch.hpp>
 
 #include <algorithm>
@@ -249,7 +250,7 @@ index_t checked_max_visible(Model const& model) {
 }
 
 /// The sums of a model's gradients for batches of so many images, of a process of an exchange.
-template <class Model, Exchange E>
+template <Trainable Model, Exchange E>
 gradient_sum<typename Model::network_type> gradients_of(Model const& model,
                                                         index_t batch_size,
                                                         E const& exchange) {

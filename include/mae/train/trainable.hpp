@@ -27,6 +27,7 @@ concept Trainable = Backend<typename M::backend_type> && MaskPolicy<typename M::
   { of.layout() } -> std::same_as<parameter_layout const&>;
   { of.weights() } -> std::same_as<typename M::network_type::values_type const&>;
   { model.parameters().values() } -> std::same_as<std::span<typename M::scalar>>;
+  { of.parameters().values() } -> std::same_as<std::span<typename M::scalar const>>;
   { of.statistics() } -> std::same_as<pixel_statistics const&>;
   { model.set_statistics(statistics) } -> std::same_as<void>;
 };
