@@ -12,6 +12,7 @@
 #include <mae/op/pooling.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <numeric>
@@ -55,7 +56,7 @@ class unit_rows {
     std::size_t const rows = lengths_.size();
     std::size_t r = 0;
     for (; r + 4 <= rows; r += 4) {
-      double const* const f[4] = {at(r), at(r + 1), at(r + 2), at(r + 3)};
+      std::array<double const*, 4> const f{at(r), at(r + 1), at(r + 2), at(r + 3)};
       for (std::size_t i = 0; i < width_; ++i)
         for (std::size_t k = 0; k < width_; ++k)
           sum[i * width_ + k] +=
