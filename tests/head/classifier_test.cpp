@@ -154,6 +154,7 @@ TEST_CASE("a classifier that cannot be is refused") {
   };
   CHECK(refusal({.encoder_width = 8, .classes = 1}) ==
         "a classifier needs at least two classes, not 1");
+  CHECK(refusal({.classes = 2}) == "a classifier needs the width of its encoder");
   CHECK(refusal({.encoder_width = 8, .classes = 2, .smoothing = 1.0}) ==
         "label smoothing must be in [0, 1), it is 1");
   double const not_a_number = std::numeric_limits<double>::quiet_NaN();

@@ -1,5 +1,6 @@
 #include "own_head.hpp"
 
+#include "editable_file.hpp"
 #include "model_images.hpp"
 #include "network_of_heads.hpp"
 
@@ -22,6 +23,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -90,6 +92,64 @@ TEST_CASE("a head's tensors are a segment of its own, behind the encoder's") {
   CHECK(network.layout.find("norm.bias").offset < network.layout.find("regression.weight").offset);
   CHECK(network.layout.find("regression.bias").offset <
         network.layout.find("decoder_embed.weight").offset);
+}
+
+namespace {
+
+/// A head with a tensor of this name, and itself of another.
+struct tensor_head : regression {
+  static constexpr std::string_view name = "second";
+  char const* tensor = "";
+
+  template <class Walk, class... Of>
+  void walk(Walk& at, Of&... of) const {
+    at.linear(tensor, outputs, encoder_width, of.layer...);
+  }
+};
+
+struct spoken_head : regression {
+  static constexpr std::string_view name = "my head";
+};
+
+/// Says that a shard has one label, however many images it has.
+struct miscounting_head : regression {
+  mae::index_t label_rows(mae::shard_capacity const& /*room*/) const { return 1; }
+};
+
+}  // namespace
+
+TEST_CASE("two tensors of one name are refused by it: only one of them would learn") {
+  auto const refusal = [](char const* tensor) {
+    tensor_head second{a_regression()};
+    second.tensor = tensor;
+    return refusal_of<mae::config_error>([&] {
+      mae::layout_of(mae::network_parts<regression, tensor_head>{
+          odd_config, 1e-6, std::tuple(a_regression(), second)});
+    });
+  };
+  CHECK(refusal("regression") ==
+        "the network has two tensors named regression.bias, of regression and of second: give each "
+        "tensor a name of its own");
+  CHECK(refusal("norm") ==
+        "the network has two tensors named norm.bias, of encoder and of second: give each tensor a "
+        "name of its own");
+  CHECK(refusal("another") == "nothing was thrown");
+}
+
+TEST_CASE("a head's name is plain, since files put it between spaces and before dots") {
+  CHECK(refusal_of<mae::config_error>([] {
+          mae::layout_of(mae::network_parts<spoken_head>{
+              odd_config, 1e-6, std::tuple(spoken_head{a_regression()})});
+        }) ==
+        "a head is named \"my head\": give it a name of small letters, digits and underscores, but "
+        "neither optimizer nor mae");
+}
+
+TEST_CASE("label rows that are not the sum of the images' are refused") {
+  network_of<miscounting_head> network(miscounting_head{a_regression()});
+  CHECK(refusal_of<mae::config_error>([&] { network.loss(); }) ==
+        "the head regression says 1 label rows of a shard with labels of 3 and room for 1: its "
+        "label_rows must be the sum of its images'");
 }
 
 TEST_CASE("two heads of one name are refused by it") {

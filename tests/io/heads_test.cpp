@@ -11,6 +11,7 @@
 #include <mae/io/safetensors.hpp>
 #include <mae/mask/random_ratio.hpp>
 #include <mae/model/autoencoder.hpp>
+#include <mae/op/pooling.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/trainer.hpp>
 
@@ -18,6 +19,7 @@
 
 #include <array>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -32,11 +34,20 @@ mae_test::labelled_images const& images() {
   return painted;
 }
 
-model_type::parts parts_with(std::array<double, 3> const& weights, int classes = 4) {
+model_type::parts parts_with(std::array<double, 3> const& weights) {
   auto parts = mae_test::three_heads_parts(backend(2));
   parts.head_weights = weights;
-  std::get<1>(parts.heads).classes = classes;
   return parts;
+}
+/// With another classifier.
+template <class Change>
+model_type::parts parts_after(Change const& change) {
+  auto parts = mae_test::three_heads_parts(backend(2));
+  change(std::get<mae::classifier>(parts.heads));
+  return parts;
+}
+model_type::parts pooled_by(mae::pooling pool) {
+  return parts_after([&](mae::classifier& head) { head.pool = pool; });
 }
 
 struct training {
@@ -96,8 +107,10 @@ TEST_CASE("a training goes on with its own heads, their weights and settings alo
         "without that head");
   CHECK(refusal(parts_with(all), parts_with({1, 0.5, 0.125})) ==
         "classifier.head_weight is 0.25 in the file, but 0.125 here");
-  CHECK(refusal(parts_with(all), parts_with(all, 5)) ==
+  CHECK(refusal(parts_with(all), parts_after([](mae::classifier& head) { head.classes = 5; })) ==
         "classifier.classes is 4 in the file, but 5 here");
+  CHECK(refusal(parts_with(all), parts_after([](mae::classifier& head) { head.smoothing = 0; })) ==
+        "classifier.smoothing is 0.1 in the file, but 0 here");
 }
 
 TEST_CASE("a file of more heads is read, and what was left out is said; one of fewer is refused") {
@@ -119,6 +132,20 @@ TEST_CASE("a file of more heads is read, and what was left out is said; one of f
         path +
             ": the model has the head classifier, but the file's heads are decoder: load it "
             "into a model without that head");
+}
+
+TEST_CASE("a head whose tensors mean something else does not take a file's") {
+  mae_test::temporary_folder const folder;
+  std::string const path = folder.file("model.safetensors");
+  mae::save_model(path, model_type(pooled_by(mae::pooling::mean)));
+  model_type other(pooled_by(mae::pooling::class_token));  // of the same shapes
+  CHECK(refusal_of<mae::config_error>([&] { mae::load_model(path, other); }) ==
+        path + ": classifier.pooling is mean in the file, but class_token here");
+  model_type unsmoothed(parts_after([](mae::classifier& head) { head.smoothing = 0; }));
+  CHECK(mae::load_model(path, unsmoothed).empty());  // which decides nothing but a training
+  mae::save_encoder(path, other);
+  auto const encoder = mae::safetensors_file::load(path);
+  for (auto const& [name, value] : encoder.metadata()) CHECK_FALSE(name.starts_with("classifier"));
 }
 
 TEST_CASE("a painter alone says nothing of heads: its files are what they were") {

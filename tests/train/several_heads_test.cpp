@@ -261,6 +261,14 @@ TEST_CASE("a step in which no head has a label is refused, with the heads' names
   CHECK(refusal_of<mae::config_error>([&] { mae::evaluate_heldout(model, images); }) == sentence);
 }
 
+TEST_CASE("a loss of images together is none of images held out") {
+  using encoder =
+      mae::headed_encoder<mae_test::small_config, mae::random_ratio_mask, exact, mae::uniformity>;
+  encoder const model({.heads = {{}}, .mask = mae::random_ratio_mask({.low = 0.3, .high = 0.9})});
+  CHECK(refusal_of<mae::config_error>([&] { mae::evaluate_heldout(model, labelled_images(9)); }) ==
+        "all heads of the model couple images: there is no held-out loss of them");
+}
+
 TEST_CASE("a classifier alone learns classes that pixels tell") {
   using encoder = mae::headed_encoder<mae_test::small_config,
                                       mae::uniform_mask<mae::ratio{3, 4}>,
@@ -293,16 +301,18 @@ TEST_CASE("heads and weights that cannot be are refused") {
 
   three_heads<exact> model(three_heads_parts(exact(1)));
   labelled_images const images(10);
+  auto const leaves_the_model = [&] { CHECK(model.statistics().mean.empty()); };
   CHECK(refusal_of<mae::config_error>([&] {
           mae::trainer(model, images, {.batch_size = 1, .steps = 10, .warmup_epochs = 0});
         }) ==
         "the head uniformity couples the images of a step, and a step has one: take larger "
         "batches");
+  leaves_the_model();
   CHECK_NOTHROW(mae::trainer(
       model, images, {.batch_size = 1, .accumulate = 2, .steps = 5, .warmup_epochs = 0}));
 
   auto parts = three_heads_parts(exact(1));
-  std::get<1>(parts.heads).classes = 2;
+  std::get<mae::classifier>(parts.heads).classes = 2;
   three_heads<exact> two_classes(parts);
   mae::trainer trainer(two_classes, images, {.batch_size = 10, .steps = 10, .warmup_epochs = 0});
   CHECK(refusal_of<mae::config_error>([&] {

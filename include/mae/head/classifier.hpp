@@ -44,10 +44,11 @@ struct classifier {
   bool normalises = false;  // what was pooled
   double smoothing = 0;     // the share of a label that all classes get alike
 
-  /// Throws config_error for fewer than two classes, and a smoothing outside [0, 1).
+  /// Throws config_error for fewer than two classes, no encoder, and a smoothing outside [0, 1).
   void require_valid() const {
     if (classes < 2)
       throw config_error("a classifier needs at least two classes, not " + std::to_string(classes));
+    if (encoder_width < 1) throw config_error("a classifier needs the width of its encoder");
     if (!(smoothing >= 0 && smoothing < 1))
       throw config_error("label smoothing must be in [0, 1), it is " + decimal_text(smoothing));
   }
@@ -88,9 +89,9 @@ struct classifier {
   settings_list settings() const {
     return {{"classes", std::to_string(classes)},
             {"pooling", name_of(pool)},
-            {"norm", normalises ? "yes" : "no"},
-            {"smoothing", decimal_text(smoothing)}};
+            {"norm", normalises ? "yes" : "no"}};
   }
+  settings_list training_settings() const { return {{"smoothing", decimal_text(smoothing)}}; }
   product_extents extents(shard_capacity const& room) const { return part().extents(room); }
 };
 static_assert(Head<classifier>);

@@ -2,6 +2,7 @@
 
 #include <mae/backend/concept.hpp>
 #include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
@@ -99,7 +100,11 @@ struct uniformity {
 
   /// The head on top of an encoder of these sizes.
   uniformity fitted(model_config const& config) const { return {pool, config.encoder.width}; }
-  settings_list settings() const { return {{"pooling", name_of(pool)}}; }
+  /// Throws config_error where no encoder was named.
+  void require_valid() const {
+    if (encoder_width < 1) throw config_error("uniformity needs the width of its encoder");
+  }
+  settings_list training_settings() const { return {{"pooling", name_of(pool)}}; }
 
   template <class Walk, class... Of>
   void walk(Walk& /*at*/, Of&... /*of*/) const {}

@@ -48,13 +48,31 @@ inline std::vector<std::string> heads_in(safetensors_metadata const& description
   return heads;
 }
 
-/// What a model's file says of its heads: nothing where there is a decoder alone.
-inline settings_list describe_heads(parameter_layout const& layout) {
+/// What gives the tensors of the heads that are on their meaning, under the heads' names.
+template <class... Heads>
+settings_list describe_heads(network_parts<Heads...> const& parts) {
+  settings_list list;
+  std::size_t number = 0;
+  auto const add = [&](auto const& head) {
+    if (!parts.is_on(number++)) return;
+    if constexpr (requires { head.settings(); })
+      for (auto const& [key, value] : head.settings())
+        list.push_back({std::string(head.name) + "." + key, value});
+  };
+  std::apply([&](auto const&... head) { (add(head), ...); }, parts.heads);
+  return list;
+}
+
+/// What the file of a model says of its heads: nothing where there is a decoder alone.
+template <class... Heads>
+settings_list describe_heads(parameter_layout const& layout, network_parts<Heads...> const& parts) {
+  settings_list list = describe_heads(parts);
   auto const heads = heads_in(layout);
-  if (heads == std::vector{std::string(decoder_segment)}) return {};
+  if (heads == std::vector{std::string(decoder_segment)}) return list;
   std::string names;
   for (auto const& head : heads) (names += names.empty() ? "" : " ") += head;
-  return {{heads_entry, names}};
+  list.push_back({heads_entry, names});
+  return list;
 }
 
 namespace detail {
@@ -87,8 +105,8 @@ inline std::vector<std::string> heads_left_out(std::string const& path,
   return left;
 }
 
-/// What a training's file says of its heads: their weights, and the settings of each under its
-/// name. Nothing of a painter alone, whose objective and loss stand elsewhere.
+/// What a training's file says of its heads besides: their weights, and what else decides the
+/// training. Nothing of a painter alone, whose objective and loss stand elsewhere.
 template <class... Heads>
 settings_list describe_training_of(network_parts<Heads...> const& parts) {
   settings_list list;
@@ -97,12 +115,13 @@ settings_list describe_training_of(network_parts<Heads...> const& parts) {
     if (!parts.is_on(number++)) return;
     std::string const name(head.name);
     list.push_back({name + head_weight_suffix, decimal_text(parts.weights[number - 1])});
-    if constexpr (requires { head.settings(); })
-      for (auto const& [key, value] : head.settings()) list.push_back({name + "." + key, value});
+    if constexpr (requires { head.training_settings(); })
+      for (auto const& [key, value] : head.training_settings())
+        list.push_back({name + "." + key, value});
   };
   std::apply([&](auto const&... head) { (add(head), ...); }, parts.heads);
   bool const painter_alone = list.size() == 1 && list.front().value == "1" &&
-                             list.front().name.starts_with(decoder_segment);
+                             list.front().name == std::string(decoder_segment) + head_weight_suffix;
   return painter_alone ? settings_list{} : list;
 }
 

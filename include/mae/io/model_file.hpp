@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -74,7 +75,8 @@ safetensors_metadata describe_model(Model const& model, char const* held) {
   add(describe(model.statistics()));
   add(settings_of("mask", model.mask()));
   add(detail::describe_objective(model));
-  add(describe_heads(model.layout()));
+  if (held != std::string_view(contents::encoder))
+    add(describe_heads(model.layout(), model.sizes()));
   return description;
 }
 
@@ -121,12 +123,14 @@ std::vector<std::string> load_model(std::string const& path, Model& model) {
     require_equal(path, file.metadata(), settings_of("objective", model.objective()));
   require_equal(
       path, file.metadata(), {{"norm_epsilon", decimal_text(model.sizes().norm_epsilon)}});
+  require_equal(path, file.metadata(), describe_heads(model.sizes()));
   auto left = heads_left_out(path, file.metadata(), model.layout());
   if (left.empty()) reject_unknown_tensors(file, path, model.layout(), {"optimizer."});
   auto const values = read_tensors<typename Model::scalar>(file, path, model.layout());
   auto statistics = parse_statistics(path, file.metadata(), model.sizes().config.image.channels);
   if (!statistics.mean.empty()) model.set_statistics(std::move(statistics));
-  model.set_parameters(values.span());
+  model.backend().make_lane().upload(std::span<typename Model::scalar const>(values.span()),
+                                     model.parameters().values());
   return left;
 }
 

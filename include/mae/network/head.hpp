@@ -51,28 +51,59 @@ inline constexpr bool couples_samples = requires {
   requires H::couples;
 };
 
+namespace detail {
+
+/// Optional members that are not const would be passed over.
+template <class H>
+concept HasConstOptions = requires(H const& head, model_config const& config) {
+  requires !requires(H & changed) {
+    changed.fitted(config);
+  }
+  || requires {
+    { head.fitted(config) } -> std::same_as<H>;
+  };
+  requires !requires(H & changed) {
+    changed.require_valid();
+  }
+  || requires {
+    head.require_valid();
+  };
+  requires !requires(H & changed) {
+    changed.settings();
+  }
+  || requires {
+    head.settings();
+  };
+};
+
+}  // namespace detail
+
 /// What learns from the encoder's tokens: a part of the network, whose tensors are a segment of its
 /// own. The object holds sizes and settings; weights are found in the network's flat arrays.
-/// Optional: `fitted(config)` returns the head for an encoder of these sizes; `require_valid()`,
-/// which layout_of calls, throws config_error for any that cannot be; `settings()`, a settings_list
-/// that files keep of it; `scratch_size<L>(room, members)`, the scalars of scratch memory that its
-/// pass needs on a lane of so many members.
+/// Optional, all const: `fitted(config)`, the head for an encoder of these sizes;
+/// `require_valid()`, which layout_of calls, throws config_error for any that cannot be;
+/// `settings()`, a settings_list of what gives its tensors their meaning, and
+/// `training_settings()`, of what else decides a training: files keep them, and loading compares
+/// them; `label(image, rows)`, which makes its labels (LabelMaker); `scratch_size<L>(room,
+/// members)`, the scalars of scratch memory that its pass needs on a lane of so many members.
 template <class H>
-concept Head = std::copyable<H> && requires(H const& head,
-                                            shard_capacity const& room,
-                                            archetype::any_walk& at,
-                                            matrix_view<float const> labels) {
+concept Head = std::copyable<H> && detail::HasConstOptions<H> &&
+    requires(H const& head,
+             shard_capacity const& room,
+             archetype::any_walk& at,
+             matrix_view<float const> labels) {
   /// A constant that no other head of the network has: its segment's name, and what errors call it.
   { H::name } -> std::convertible_to<std::string_view>;
   /// Tells of its tensors, as part.hpp says, and of the member of any objects that stands for each.
   { head.walk(at) } -> std::same_as<void>;
-  /// What it is to learn: a matrix, of so many rows for a shard of these counts. A loss a row.
+  /// What it is to learn: a matrix, of so many rows for a shard of these counts, the sum of those
+  /// of its images; a loss a row. One row an image of a head that couples them.
   { head.label_rows(room) } -> std::same_as<index_t>;
   { head.label_width() } -> std::same_as<index_t>;
   /// Its largest products.
   { head.extents(room) } -> std::same_as<product_extents>;
-  /// Of these labels, in the host's memory: the rows over which its loss is the mean; and the sum
-  /// of the losses of what has learnt nothing, a prediction of zeros.
+  /// Of these labels, in the host's memory: the rows over which its loss is the mean, others having
+  /// neither loss nor gradient; and the sum of the losses of a prediction of zeros.
   requires couples_samples<H> || requires {
     { head.num_counted(labels) } -> std::same_as<index_t>;
     { head.loss_of_zero(labels) } -> std::same_as<double>;

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace mae {
 
@@ -85,14 +86,39 @@ using network_operands = network_views<scalar_of<L> const, linear_operands<L>, H
 
 namespace detail {
 
+/// Names stand in files, before a dot and between spaces.
+inline void require_plain(std::string_view name) {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789_";
+  bool const plain = !name.empty() && name.find_first_not_of(letters) == name.npos;
+  if (!plain || name == "optimizer" || name == "mae")
+    throw config_error("a head is named \"" + std::string(name) +
+                       "\": give it a name of small letters, digits and underscores, but neither "
+                       "optimizer nor mae");
+}
+
 template <class... Heads>
 void require_own_names() {
+  (require_plain(Heads::name), ...);
   std::array<std::string_view, sizeof...(Heads) + 1> const names{encoder_segment, Heads::name...};
   for (std::size_t i = 0; i < names.size(); ++i)
     for (std::size_t k = 0; k < i; ++k)
       if (names[i] == names[k])
         throw config_error("two parts of the network are named " + std::string(names[i]) +
                            ": give each head a name of its own");
+}
+
+/// Views find tensors by name: of two that share one, the second would never learn.
+inline void require_own_tensors(parameter_layout const& layout) {
+  std::vector<std::string_view> names;
+  for (auto const& tensor : layout.tensors()) names.emplace_back(tensor.name);
+  std::ranges::sort(names);
+  auto const twice = std::ranges::adjacent_find(names);
+  if (twice == names.end()) return;
+  std::string parts;
+  for (auto const& tensor : layout.tensors())
+    if (tensor.name == *twice) (parts += parts.empty() ? "" : " and of ") += tensor.segment;
+  throw config_error("the network has two tensors named " + std::string(*twice) + ", of " + parts +
+                     ": give each tensor a name of its own");
 }
 
 template <class Head>
@@ -147,8 +173,8 @@ network_parts<Heads...> fitted(network_parts<Heads...> parts) {
   return parts;
 }
 
-/// The table of a network's tensors. Throws config_error for heads of one name, for weights that
-/// cannot be or are all 0, and where a head cannot be.
+/// The table of a network's tensors. Throws config_error for heads or tensors of one name, for
+/// weights that cannot be or are all 0, and where a head cannot be.
 template <class... Heads>
 parameter_layout layout_of(network_parts<Heads...> const& parts,
                            linear_start linears = linear_start::xavier) {
@@ -158,6 +184,7 @@ parameter_layout layout_of(network_parts<Heads...> const& parts,
   parameter_layout layout(linears);
   detail::table_walk at(layout);
   parts.walk(at);
+  detail::require_own_tensors(layout);
   return layout;
 }
 

@@ -2,6 +2,7 @@
 
 #include <mae/backend/concept.hpp>
 #include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/network/capacity.hpp>
@@ -21,6 +22,7 @@
 #include <cassert>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -165,11 +167,23 @@ class network_pass {
       std::get<I>(heads_).embed(
           input, std::get<I>(weights.heads), embedded_[I].middle_rows(0, in.shard.images));
     } else {
-      auto const rows = std::get<I>(parts_.heads).label_rows(shard_capacity::of(in.shard));
-      auto const losses = losses_[I].first(static_cast<std::size_t>(rows));
+      auto const losses = losses_[I].first(checked_label_rows<I>(in));
       std::get<I>(heads_).forward(input, std::get<I>(weights.heads), losses);
       add_losses(lane_, std::span<T const>(losses), total);
     }
+  }
+
+  template <std::size_t I>
+  std::size_t checked_label_rows(input_type const& in) const {
+    auto const& head = std::get<I>(parts_.heads);
+    index_t const rows = head.label_rows(shard_capacity::of(in.shard));
+    if (rows != in.labels[I].rows || rows > std::ssize(losses_[I]))
+      throw config_error("the head " + std::string(head.name) + " says " + std::to_string(rows) +
+                         " label rows of a shard with labels of " +
+                         std::to_string(in.labels[I].rows) + " and room for " +
+                         std::to_string(losses_[I].size()) +
+                         ": its label_rows must be the sum of its images'");
+    return static_cast<std::size_t>(rows);
   }
 
   template <std::size_t... I>
@@ -214,7 +228,8 @@ class network_pass {
     if (kind_ == pass_kind::inference) return;
     encoder_grads_ = encoder_gradients<lane_type>::carve(memory, config, room);
     tokens_grad_ = memory.matrix(room.encoder_rows, stack.width);
-    if (num_heads > 1) head_tokens_grad_ = memory.matrix(room.encoder_rows, stack.width);
+    if (heads_on(parts_).count() > 1)
+      head_tokens_grad_ = memory.matrix(room.encoder_rows, stack.width);
   }
 
   template <std::size_t... I>

@@ -23,6 +23,7 @@ class staged_array {
     if constexpr (B::uses_host_memory) {
       return host;
     } else {
+      if (host.empty()) return {};
       reserve(static_cast<index_t>(host.size()));
       std::span<T> const copy(memory_.data(), host.size());
       lane.upload(host, copy);

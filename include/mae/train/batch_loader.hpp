@@ -52,6 +52,7 @@ template <Dataset D, MaskPolicy M, class Parts, class Makers, class T>
 class batch_loader {
   static constexpr std::size_t num_heads = Parts::num_heads;
   using each_head = std::make_index_sequence<num_heads>;
+  static_assert(std::tuple_size_v<Makers> == num_heads, "each head has a maker of its labels");
 
  public:
   using batch_type = training_batch<T, num_heads>;
@@ -168,6 +169,8 @@ class batch_loader {
   void make_labels_of(std::span<image_index const> indices, batch_type& batch) {
     using head_type = std::tuple_element_t<I, decltype(parts_.heads)>;
     if constexpr (!couples_samples<head_type>) {
+      static_assert(LabelMaker<std::tuple_element_t<I, Makers>, T>,
+                    "a head's labels have no maker");
       if (!parts_.is_on(I)) return;
       head_type const& head = std::get<I>(parts_.heads);
       auto& labels = batch.labels[I];
@@ -199,9 +202,9 @@ class batch_loader {
       labels.offsets.push_back(labels.offsets.back() +
                                head.label_rows(shard_capacity::exactly(1, visible, target)));
     }
-    reserve(labels.values,
-            head.label_rows(shard_capacity::bound(config_, plan.images(), config_.num_patches())) *
-                labels.width);
+    index_t const most =
+        head.label_rows(shard_capacity::bound(config_, plan.images(), config_.num_patches()));
+    reserve(labels.values, std::max(most, labels.offsets.back()) * labels.width);
   }
   image_sample<T> sample_of(index_t image, index_t index, batch_type const& batch) const {
     return {.config = config_,

@@ -49,9 +49,9 @@ class coupled_samples<T, network_parts<Heads...>> {
     return bits;
   }
 
-  /// Begins a new step.
+  /// Begins a new step: -0 is what changes no other process's rows.
   void clear() {
-    for (auto& head : heads_) std::ranges::fill(head.z, T{0});
+    for (auto& head : heads_) std::ranges::fill(head.z, -T{0});
   }
   /// The rows of these images of the step (images, label width).
   matrix_view<T> z(std::size_t head, image_range const& images) {
@@ -104,7 +104,7 @@ class coupled_samples<T, network_parts<Heads...>> {
     auto const& head = std::get<I>(parts.heads);
     auto& mine = heads_[I];
     if constexpr (couples_samples<std::remove_cvref_t<decltype(head)>>) {
-      sum_over_ranks(exchange, std::span(mine.z), received_);  // others' rows are zeros here
+      sum_over_ranks(exchange, std::span(mine.z), received_);  // others' rows are -0 here
       loss = head.couple(matrix_view<T const>(mine.z.data(), images_, mine.width),
                          matrix_view<T>(mine.gradient.data(), images_, mine.width));
     }

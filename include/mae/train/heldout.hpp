@@ -26,6 +26,7 @@
 #include <iterator>
 #include <numeric>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 namespace mae {
@@ -49,6 +50,7 @@ class shard_loss {
       if (Network::coupling[head]) active_.reset(head);
   }
 
+  bool has_none() const { return active_.none(); }
   /// The summed losses of a batch, in the order of its shards, of heads that couple no images.
   of_each_head operator()(typename Network::operands_type const& weights,
                           training_batch<T, num_heads> const& batch) {
@@ -88,7 +90,11 @@ heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t imag
   constexpr index_t chunk = 512;  // images in memory at once
   if (dataset.size() < 1) throw config_error("a dataset without images has no held-out loss");
   mask_type const mask{};
-  batch_loader<D, mask_type, typename network::parts_type, decltype(model.label_makers()), T>
+  batch_loader<D,
+               mask_type,
+               typename network::parts_type,
+               std::remove_cvref_t<decltype(model.label_makers())>,
+               T>
       loader(dataset,
              mask,
              model.sizes(),
@@ -116,7 +122,9 @@ heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t imag
     sums.add_zero_losses(here, loader, batch, 0, batch.images());
   }
   step_report report;
-  auto counted = sums.counted(here, {});
+  auto const counted = sums.counted(here, {});
+  if (shards.has_none())
+    throw config_error("all heads of the model couple images: there is no held-out loss of them");
   shares_of(model.sizes(), counted);
   sums.report(losses, counted, report);
   return {report.loss, report.baseline};

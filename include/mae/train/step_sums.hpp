@@ -42,7 +42,7 @@ class step_sums {
     of_each_head all = counted_;
     if (exchange.ranks() > 1) sum_over_ranks(exchange, std::span<double>(all), received_);
     for (std::size_t head = 0; head < num_heads; ++head)
-      if (coupling[head]) all[head] = 1;
+      if (coupling[head]) all[head] = reports_[head].weight == 0 ? 0 : 1;
     return all;
   }
 

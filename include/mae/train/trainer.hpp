@@ -39,10 +39,11 @@
 
 namespace mae {
 
-/// Pre-trains an autoencoder on a dataset. Owns the loop, the optimizer and the order of the data;
-/// the model and the dataset are the caller's and outlive it. Parameters change by `Rule`. The same
-/// seed gives the same parameters, bit for bit, for any number of threads, and of processes that
-/// share each batch by an exchange and call the same members of trainers that were made alike.
+/// Trains an encoder and its heads on a dataset. Owns the loop, the optimizer and the order of the
+/// data; the model and the dataset are the caller's and outlive it. Parameters change by `Rule`.
+/// The same seed gives the same parameters, bit for bit, for any number of threads, and of
+/// processes that share each batch by an exchange and call the same members of trainers that were
+/// made alike.
 template <Trainable Model, Dataset D, UpdateRule Rule = adamw, Exchange E = alone>
 class trainer {
   using T = typename Model::scalar;
@@ -58,9 +59,8 @@ class trainer {
   /// and leaves the model as it was, for options or a rule that cannot be used, a mask policy
   /// whose max_visible lies outside [1, N], a dataset of another extent than the model's images or
   /// whose statistics are not finite, a batch that so many processes cannot share (sums_of_rank),
-  /// steps of one image where a head couples images;
-  /// device_memory_error, which names a batch that would fit, where the device has too little
-  /// memory.
+  /// steps of one image where a head couples images; device_memory_error, which names a batch that
+  /// would fit, where the device has too little memory.
   trainer(Model& model,
           D const& dataset,
           training_options const& options,
@@ -80,7 +80,7 @@ class trainer {
                  batch_options{.seed = options.seed, .augment = options.augment},
                  model.backend().threads()),
         sums_(model.sizes()),
-        coupled_(model.sizes(), checked_samples()),
+        coupled_(model.sizes(), sampler_.batch_size()),
         optimizer_(model.layout(), rule, model.backend()),
         gradients_(make_for_batch(options.batch_size, [&](index_t size) {
           return gradients_of(model, size, exchange_);
@@ -164,20 +164,21 @@ class trainer {
     require_valid(rule);
     return options;
   }
-  /// The images of a step. A loss that couples them needs two.
-  index_t checked_samples() const {
+  /// A loss that couples the images of a step needs two.
+  void require_samples(Model const& model) const {
     for (std::size_t head = 0; head < parts_type::num_heads; ++head)
-      if (network_type::coupling[head] && model_.sizes().is_on(head) && sampler_.batch_size() < 2)
+      if (network_type::coupling[head] && model.sizes().is_on(head) && sampler_.batch_size() < 2)
         throw config_error(
             "the head " + std::string(parts_type::names()[head]) +
             " couples the images of a step, and a step has one: take larger batches");
-    return sampler_.batch_size();
   }
-  static Model& prepared(Model& model, D const& dataset) {
+  /// Checks all before it changes the model.
+  Model& prepared(Model& model, D const& dataset) const {
     detail::require_that(
         dataset.extent() == model.sizes().config.image,
         "the dataset's images have another height, width or number of channels than the model's");
-    checked_max_visible(model);
+    require_samples(model);
+    sums_of_rank(schedule_of(model, options_.batch_size), exchange_.rank(), exchange_.ranks());
     if (model.statistics().mean.empty())
       model.set_statistics(channel_statistics(dataset, model.backend().threads()));
     return model;
