@@ -48,10 +48,12 @@ double loss_of(std::vector<double> const& z, index_t rows, std::vector<double>& 
 }  // namespace
 
 TEST_CASE("uniformity is the mean squared cosine of all pairs, and its gradient that loss's") {
-  struct {
+  struct shape {
     index_t rows, width;
-  } const shapes[] = {{1, 1}, {2, 5}, {7, 3}, {30, 12}};
-  for (auto const& [rows, width] : shapes) {
+  };
+  for (auto const of : {shape{1, 1}, shape{2, 5}, shape{7, 3}, shape{30, 12}}) {
+    index_t const rows = of.rows;
+    index_t const width = of.width;
     CAPTURE(rows);
     CAPTURE(width);
     auto random = mae_test::stream_of(static_cast<std::uint64_t>(rows));
