@@ -161,7 +161,8 @@ Head fitted_head(Head const& head, model_config const& config) {
 template <class... Heads>
 std::bitset<sizeof...(Heads)> heads_on(network_parts<Heads...> const& parts) {
   std::bitset<sizeof...(Heads)> on;
-  for (std::size_t head = 0; head < parts.num_heads; ++head) on[head] = parts.is_on(head);
+  std::size_t head = 0;
+  for (double const weight : parts.weights) on.set(head++, weight != 0);
   return on;
 }
 
