@@ -13,6 +13,7 @@
 #include <concepts>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 namespace mae {
 
@@ -167,5 +168,27 @@ concept CouplingHeadOn = detail::AnyHeadOn<H, L> && couples_samples<H> &&
 
 template <class H, class L>
 concept HeadOn = LabelledHeadOn<H, L> || CouplingHeadOn<H, L>;
+
+namespace detail {
+
+template <class L, LabelledHeadOn<L> H>
+using labelled_pass = typename H::template pass<L>;
+template <class L, CouplingHeadOn<L> H>
+using coupling_pass = typename H::template pass<L>;
+
+/// By the concept of its own kind, so that compilers say what it lacks of that.
+template <class L, class H>
+auto identity_of_pass() {
+  if constexpr (couples_samples<H>)
+    return std::type_identity<coupling_pass<L, H>>{};
+  else
+    return std::type_identity<labelled_pass<L, H>>{};
+}
+
+}  // namespace detail
+
+/// A head's pass on a lane.
+template <class L, class H>
+using pass_of_head = typename decltype(detail::identity_of_pass<L, H>())::type;
 
 }  // namespace mae

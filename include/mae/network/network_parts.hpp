@@ -89,7 +89,7 @@ namespace detail {
 /// Names stand in files, before a dot and between spaces.
 inline void require_plain(std::string_view name) {
   constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789_";
-  bool const plain = !name.empty() && name.find_first_not_of(letters) == name.npos;
+  bool const plain = !name.empty() && name.find_first_not_of(letters) == std::string_view::npos;
   if (!plain || name == "optimizer" || name == "mae")
     throw config_error("a head is named \"" + std::string(name) +
                        "\": give it a name of small letters, digits and underscores, but neither "

@@ -53,9 +53,6 @@ class network_pass {
   using T = typename B::scalar;
   using lane_type = typename B::lane;
   using each_head = std::index_sequence_for<Heads...>;
-  // Here, and not of the template's pack, g++ says what a head lacks.
-  template <HeadOn<lane_type> Head>
-  using pass_of = typename Head::template pass<lane_type>;
 
  public:
   static constexpr std::size_t num_heads = sizeof...(Heads);
@@ -283,7 +280,7 @@ class network_pass {
   lane_type lane_;
   pass_workspace<B> workspace_;
   encoder_activations<lane_type> encoder_;
-  std::tuple<pass_of<Heads>...> heads_;
+  std::tuple<pass_of_head<lane_type, Heads>...> heads_;
   std::array<std::span<T>, num_heads> losses_;      // of label rows
   std::array<matrix_view<T>, num_heads> embedded_;  // (images, label width)
   std::span<T> scratch_;
