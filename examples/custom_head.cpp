@@ -57,10 +57,10 @@ struct tint {
   mae::index_t label_width() const { return part.outputs; }
   template <class T>
   void label(mae::image_sample<T> const& image, mae::matrix_view<T> row) const {
-    auto const pixels = static_cast<T>(image.patches.size() / part.outputs);
+    mae::index_t const pixels = image.patches.size() / part.outputs;
     std::ranges::fill(row.row(0), T{0});
     for (mae::index_t i = 0; i < image.patches.size(); ++i)
-      row(0, i % part.outputs) += image.patches.data[i] / pixels;
+      row(0, i % part.outputs) += image.patches.data[i] / static_cast<T>(pixels);
   }
   auto num_counted(auto const& labels) const { return labels.rows; }
   double loss_of_zero(auto const& labels) const { return mae::loss_of_zero({}, labels); }
