@@ -48,18 +48,39 @@ inline std::vector<std::string> heads_in(safetensors_metadata const& description
   return heads;
 }
 
+namespace detail {
+
+/// body(head, weight) for every head that is on.
+template <class... Heads, class Body>
+void for_heads_on(network_parts<Heads...> const& parts, Body const& body) {
+  std::size_t number = 0;
+  auto const visit = [&](auto const& head) {
+    double const weight = parts.weights[number++];
+    if (weight != 0) body(head, weight);
+  };
+  std::apply([&](auto const&... head) { (visit(head), ...); }, parts.heads);
+}
+
+inline void add_under(std::string const& name, settings_list const& settings, settings_list& list) {
+  for (auto const& [key, value] : settings) list.push_back({name + "." + key, value});
+}
+
+inline std::string joined(std::vector<std::string> const& names, char const* between) {
+  std::string line;
+  for (auto const& name : names) (line += line.empty() ? "" : between) += name;
+  return line;
+}
+
+}  // namespace detail
+
 /// What gives the tensors of the heads that are on their meaning, under the heads' names.
 template <class... Heads>
 settings_list describe_heads(network_parts<Heads...> const& parts) {
   settings_list list;
-  std::size_t number = 0;
-  auto const add = [&](auto const& head) {
-    if (!parts.is_on(number++)) return;
+  detail::for_heads_on(parts, [&](auto const& head, double /*weight*/) {
     if constexpr (requires { head.settings(); })
-      for (auto const& [key, value] : head.settings())
-        list.push_back({std::string(head.name) + "." + key, value});
-  };
-  std::apply([&](auto const&... head) { (add(head), ...); }, parts.heads);
+      detail::add_under(std::string(head.name), head.settings(), list);
+  });
   return list;
 }
 
@@ -69,9 +90,7 @@ settings_list describe_heads(parameter_layout const& layout, network_parts<Heads
   settings_list list = describe_heads(parts);
   auto const heads = heads_in(layout);
   if (heads == std::vector{std::string(decoder_segment)}) return list;
-  std::string names;
-  for (auto const& head : heads) (names += names.empty() ? "" : " ") += head;
-  list.push_back({heads_entry, names});
+  list.push_back({heads_entry, detail::joined(heads, " ")});
   return list;
 }
 
@@ -90,15 +109,11 @@ inline std::vector<std::string> heads_left_out(std::string const& path,
                                                parameter_layout const& layout) {
   auto const in_file = heads_in(description);
   auto const here = heads_in(layout);
-  auto const listed = [](std::vector<std::string> const& heads) {
-    std::string list;
-    for (auto const& head : heads) (list += list.empty() ? "" : ", ") += head;
-    return list.empty() ? "none" : list;
-  };
   for (auto const& head : here)
     if (!detail::names(in_file, head))
       throw config_error(path + ": the model has the head " + head + ", but the file's heads are " +
-                         listed(in_file) + ": load it into a model without that head");
+                         (in_file.empty() ? "none" : detail::joined(in_file, ", ")) +
+                         ": load it into a model without that head");
   std::vector<std::string> left;
   for (auto const& head : in_file)
     if (!detail::names(here, head)) left.push_back(head);
@@ -110,16 +125,12 @@ inline std::vector<std::string> heads_left_out(std::string const& path,
 template <class... Heads>
 settings_list describe_training_of(network_parts<Heads...> const& parts) {
   settings_list list;
-  std::size_t number = 0;
-  auto const add = [&](auto const& head) {
-    if (!parts.is_on(number++)) return;
+  detail::for_heads_on(parts, [&](auto const& head, double weight) {
     std::string const name(head.name);
-    list.push_back({name + head_weight_suffix, decimal_text(parts.weights[number - 1])});
+    list.push_back({name + head_weight_suffix, decimal_text(weight)});
     if constexpr (requires { head.training_settings(); })
-      for (auto const& [key, value] : head.training_settings())
-        list.push_back({name + "." + key, value});
-  };
-  std::apply([&](auto const&... head) { (add(head), ...); }, parts.heads);
+      detail::add_under(name, head.training_settings(), list);
+  });
   bool const painter_alone = list.size() == 1 && list.front().value == "1" &&
                              list.front().name == std::string(decoder_segment) + head_weight_suffix;
   return painter_alone ? settings_list{} : list;
