@@ -13,7 +13,6 @@
 #include <concepts>
 #include <span>
 #include <string_view>
-#include <type_traits>
 
 namespace mae {
 
@@ -176,19 +175,21 @@ using labelled_pass = typename H::template pass<L>;
 template <class L, CouplingHeadOn<L> H>
 using coupling_pass = typename H::template pass<L>;
 
-/// By the concept of its own kind, so that compilers say what it lacks of that.
+/// By the concept of its own kind, so that compilers say what it lacks of that. No `if constexpr`:
+/// nvcc hands its untaken branch on.
+template <class L, class H, bool couples = couples_samples<H>>
+struct kind_of_pass {
+  using type = labelled_pass<L, H>;
+};
 template <class L, class H>
-auto identity_of_pass() {
-  if constexpr (couples_samples<H>)
-    return std::type_identity<coupling_pass<L, H>>{};
-  else
-    return std::type_identity<labelled_pass<L, H>>{};
-}
+struct kind_of_pass<L, H, true> {
+  using type = coupling_pass<L, H>;
+};
 
 }  // namespace detail
 
 /// A head's pass on a lane.
 template <class L, class H>
-using pass_of_head = typename decltype(detail::identity_of_pass<L, H>())::type;
+using pass_of_head = typename detail::kind_of_pass<L, H>::type;
 
 }  // namespace mae
