@@ -29,8 +29,9 @@ install_packages g++ cmake ninja-build libeigen3-dev doctest-dev libbenchmark-de
   nlohmann-json3-dev libpng-dev libjpeg-dev libtbb-dev libthrust-dev
 export CXX=${CXX:-g++}
 
-# Nothing here runs the benchmarks, whose units take longest: nightly.sh builds them.
-configure_flags=(-DMAE_BUILD_BENCHMARKS=OFF)
+# Nothing here runs the benchmarks, whose units take longest: nightly.sh builds them, and each test
+# file as a unit of its own.
+configure_flags=(-DMAE_BUILD_BENCHMARKS=OFF -DMAE_TESTS_AS_ONE_UNIT=ON)
 if $quick; then
   run_preset dev --label-exclude 'lint|budget'
 else
