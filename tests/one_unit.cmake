@@ -4,8 +4,8 @@
 option(MAE_TESTS_AS_ONE_UNIT "Compile each test program's sources as one translation unit" OFF)
 
 # Sets `result` to the sources that a program `name` is made of. Each file stands in a namespace of its
-# own, so that names which two of them give away do not meet; what they include stands before all. One
-# that replaces the global operator new stays a unit, which no namespace may hold.
+# own, so that names which two of them give away do not meet; what they include stands before all. A
+# file that defines what no namespace may hold says so in a line, and stays a unit.
 function(as_one_unit name sources result)
   if(NOT MAE_TESTS_AS_ONE_UNIT)
     set(${result} ${sources} PARENT_SCOPE)
@@ -15,8 +15,8 @@ function(as_one_unit name sources result)
   set(bodies "")
   set(alone "")
   foreach(source IN LISTS sources)
-    file(STRINGS ${source} replacement REGEX "^void\\* operator new")
-    if(replacement)
+    file(STRINGS ${source} says_so REGEX "^// Always a unit of its own:")
+    if(says_so)
       list(APPEND alone ${source})
       continue()
     endif()

@@ -22,11 +22,11 @@ namespace {
 
 using mae::index_t;
 
-constexpr mae::image_extent extent{.height = 2, .width = 3, .channels = 1};
+constexpr mae::image_extent extent_of_all{.height = 2, .width = 3, .channels = 1};
 
 struct images {
   std::vector<std::uint8_t> pixels = std::vector<std::uint8_t>(600, 7);
-  mae::image_format format{.extent = extent};
+  mae::image_format format{.extent = extent_of_all};
   mae::image_labels labels{.classes = std::vector<std::int32_t>(100, 1), .num_classes = 3};
 };
 
@@ -41,7 +41,7 @@ struct lazy_images {
   index_t other_label = -1;
   mutable index_t reads = 0;
 
-  mae::image_extent extent() const { return ::extent; }
+  mae::image_extent extent() const { return extent_of_all; }
   index_t size() const { return count; }
   double pixel_scale() const { return 1; }
   index_t label(index_t index) const { return index == other_label ? 1 : 0; }
