@@ -1,34 +1,34 @@
-# With MAE_TESTS_AS_ONE_UNIT the sources of a test program are compiled together, which takes a third
-# of the time: what they share (Eigen, a model's network) is read and instantiated once. Whoever works
-# on one test file leaves it off.
-option(MAE_TESTS_AS_ONE_UNIT "Compile each test program's sources as one translation unit" OFF)
+# With MAE_TESTS_AS_ONE_UNIT a test program is compiled as one translation unit: what its files share
+# (Eigen, a model's network) is read and instantiated once. Whoever works on one file leaves it off.
+option(MAE_TESTS_AS_ONE_UNIT "Compile each test program as one translation unit" OFF)
 
-# Sets `result` to the sources that a program `name` is made of. Each file stands in a namespace of its
-# own, so that names which two of them give away do not meet; what they include stands before all. A
-# file that defines what no namespace may hold says so in a line, and stays a unit.
-function(as_one_unit name sources result)
+# As CMake's unity builds are, but each file stands in a namespace of its own, so that names which two
+# of them give away do not meet, after all that any of them includes. A file that defines what no
+# namespace may hold is left out by its property SKIP_UNITY_BUILD_INCLUSION.
+function(as_one_unit target)
   if(NOT MAE_TESTS_AS_ONE_UNIT)
-    set(${result} ${sources} PARENT_SCOPE)
     return()
   endif()
+  get_target_property(sources ${target} SOURCES)
   set(includes "")
-  set(bodies "")
-  set(alone "")
   foreach(source IN LISTS sources)
-    file(STRINGS ${source} says_so REGEX "^// Always a unit of its own:")
-    if(says_so)
-      list(APPEND alone ${source})
-      continue()
+    get_source_file_property(is_alone ${source} SKIP_UNITY_BUILD_INCLUSION)
+    if(NOT is_alone)
+      file(STRINGS ${source} lines REGEX "^#include ")
+      list(APPEND includes ${lines})
+      cmake_path(GET source PARENT_PATH folder)
     endif()
-    file(STRINGS ${source} lines REGEX "^#include ")
-    list(APPEND includes ${lines})
-    cmake_path(GET source STEM stem)
-    string(APPEND bodies "namespace unit_${stem} {\n#include \"${source}\"\n}\n")
   endforeach()
   list(REMOVE_DUPLICATES includes)
   list(JOIN includes "\n" includes)
-  set(unit ${CMAKE_CURRENT_BINARY_DIR}/units/${name}.cpp)
-  file(CONFIGURE OUTPUT ${unit} CONTENT "${includes}\n${bodies}" @ONLY)
+  set(header ${CMAKE_CURRENT_BINARY_DIR}/includes_of_${target}.hpp)
+  file(CONFIGURE OUTPUT ${header} CONTENT "#pragma once\n${includes}\n" @ONLY)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${sources})
-  set(${result} ${unit} ${alone} PARENT_SCOPE)
+  target_include_directories(${target} PRIVATE ${folder})
+  set_target_properties(${target} PROPERTIES
+    UNITY_BUILD ON
+    UNITY_BUILD_BATCH_SIZE 0
+    UNITY_BUILD_UNIQUE_ID MAE_TEST_FILE
+    UNITY_BUILD_CODE_BEFORE_INCLUDE "#include \"${header}\"\nnamespace MAE_TEST_FILE {"
+    UNITY_BUILD_CODE_AFTER_INCLUDE "}  // namespace MAE_TEST_FILE")
 endfunction()

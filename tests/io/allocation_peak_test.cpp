@@ -10,8 +10,6 @@
 #include <new>
 #include <vector>
 
-// Always a unit of its own: it defines global operators.
-
 // Replaces the program's global operator new and delete by ones that count. The thread sanitizer
 // has operators of its own, which cannot be replaced: nothing is counted then.
 #ifdef __has_feature

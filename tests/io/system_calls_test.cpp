@@ -1,5 +1,3 @@
-// Always a unit of its own: it defines the system's calls.
-
 // glibc's fortified headers would define the calls below inline.
 #undef _FORTIFY_SOURCE
 
