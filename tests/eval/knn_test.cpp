@@ -57,6 +57,19 @@ TEST_CASE("neighbours are found across tiles, whatever the number of threads") {
   CHECK(mae::knn_top1(three, train.view, train.view, 5, {.neighbours = 1}) == 1.0);
 }
 
+TEST_CASE("several numbers of neighbours at once are each of them alone") {
+  cloud_set const train(1500, 12, 5, 0.7, 1);
+  cloud_set const test(333, 12, 5, 0.7, 2);
+  backend processor(2);
+  std::vector<index_t> const numbers{20, 1, 200, 5};
+  auto const together = mae::knn_top1(processor, train.view, test.view, 5, numbers);
+  std::vector<double> alone;
+  for (index_t const number : numbers)
+    alone.push_back(mae::knn_top1(processor, train.view, test.view, 5, {.neighbours = number}));
+  CHECK(together == alone);
+  CHECK(together[1] != together[0]);
+}
+
 TEST_CASE("length does not count, direction does") {
   std::vector<float> const values{100.0F, 1.0F, 0.0F, 0.01F};
   std::vector<index_t> const labels{0, 1};
@@ -102,4 +115,10 @@ TEST_CASE("options that cannot be used are refused") {
   refused({.neighbours = 61});
   refused({.temperature = 0.0});
   refused({.temperature = -1.0});
+  auto const refused_list = [&](std::vector<index_t> const& neighbours) {
+    CHECK_THROWS_AS(mae::knn_top1(processor, train, train, 3, neighbours), mae::config_error);
+  };
+  refused_list({});
+  refused_list({1, 61});
+  refused_list({5, 0});
 }

@@ -10,11 +10,11 @@
 #include <mae/op/linear.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <limits>
-#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
@@ -49,14 +49,16 @@ class neighbour_list {
       }
   }
 
-  /// The class with the largest sum of votes; of equal ones the lower. `votes` (classes) is
-  /// scratch.
-  index_t elect(std::span<index_t const> labels,
+  /// The class with the largest sum of votes of the first `neighbours`; of equal ones the lower.
+  /// `votes` (classes) is scratch.
+  index_t elect(index_t neighbours,
+                std::span<index_t const> labels,
                 double temperature,
                 std::span<double> votes) const {
     std::fill(votes.begin(), votes.end(), 0.0);
     double const best = nearest_.front().similarity;
-    for (auto const& [similarity, index] : nearest_) {
+    for (auto const& [similarity, index] :
+         std::span(nearest_).first(static_cast<std::size_t>(neighbours))) {
       auto const label = static_cast<std::size_t>(labels[static_cast<std::size_t>(index)]);
       votes[label] += std::exp((similarity - best) / temperature);  // the scale elects nobody
     }
@@ -127,13 +129,15 @@ class training_tiles {
   host_buffer<typename L::cell> cells_;
 };
 
-/// How many of the test images have the class that their neighbours elect.
+/// How many of the test images have the class that their neighbours elect, for each number of
+/// neighbours.
 template <Lane L>
-index_t count_elected(training_tiles<L> const& train,
-                      std::span<index_t const> train_labels,
-                      labelled_features const& test,
-                      index_t classes,
-                      knn_options const& options) {
+std::vector<index_t> count_elected(training_tiles<L> const& train,
+                                   std::span<index_t const> train_labels,
+                                   labelled_features const& test,
+                                   index_t classes,
+                                   std::span<index_t const> neighbours,
+                                   double temperature) {
   L const lane;
   host_buffer<float> queries(test.features.size());
   host_buffer<float> similarities(test.size() * train.most_images);
@@ -141,7 +145,7 @@ index_t count_elected(training_tiles<L> const& train,
   copy_at_unit_length(test.features, rows);
 
   std::vector<neighbour_list> nearest(static_cast<std::size_t>(test.size()),
-                                      neighbour_list(options.neighbours));
+                                      neighbour_list(std::ranges::max(neighbours)));
   for (index_t tile = 0; tile < train.count(); ++tile) {
     auto const found = similarities.matrix(test.size(), train[tile].cols);
     lane.multiply(rows, train[tile], kernel::store_product<float, float>{found});
@@ -150,21 +154,68 @@ index_t count_elected(training_tiles<L> const& train,
   }
 
   std::vector<double> votes(static_cast<std::size_t>(classes));
-  index_t elected = 0;
-  for (index_t i = 0; i < test.size(); ++i) {
-    neighbour_list const& own = nearest[static_cast<std::size_t>(i)];
-    if (own.elect(train_labels, options.temperature, votes) == test.label(i)) ++elected;
+  std::vector<index_t> elected;
+  for (index_t const number : neighbours) {
+    elected.push_back(0);
+    for (index_t i = 0; i < test.size(); ++i) {
+      neighbour_list const& own = nearest[static_cast<std::size_t>(i)];
+      if (own.elect(number, train_labels, temperature, votes) == test.label(i)) ++elected.back();
+    }
   }
   return elected;
 }
 
+inline void require_valid(std::span<index_t const> neighbours,
+                          double temperature,
+                          index_t training_images) {
+  if (neighbours.empty()) throw config_error("kNN: no number of neighbours is given");
+  for (index_t const number : neighbours)
+    if (number < 1 || number > training_images)
+      throw config_error("kNN: " + std::to_string(number) + " neighbours of " +
+                         std::to_string(training_images) + " training images");
+  if (!(temperature > 0.0)) throw config_error("kNN: the temperature must be positive");
+}
+
 }  // namespace detail
 
-/// The share of test images, in [0, 1], whose class the nearest training images name: cosine
-/// similarity, votes as Wu et al. 2018 (arXiv 1805.01978) weigh them. Runs on all of the backend's
-/// threads and does not depend on their number.
-/// Throws config_error for sets that require_comparable refuses, for fewer than one neighbour or
-/// more than there are training images, and for a temperature that is not positive.
+/// The share of test images, in [0, 1], whose class the nearest training images name, for each of
+/// several numbers of neighbours: cosine similarity, votes as Wu et al. 2018 (arXiv 1805.01978)
+/// weigh them, whatever the number, as DINO's eval_knn has it. Similarities are computed once. Runs
+/// on all of the backend's threads and does not depend on their number.
+/// Throws config_error for sets that require_comparable refuses, for no number, for fewer than one
+/// neighbour or more than there are training images, and for a temperature that is not positive.
+template <Backend B>
+requires(std::same_as<typename B::lane::operand, float> && !B::lane::is_parallel)
+    std::vector<double> knn_top1(B& backend,
+                                 labelled_features const& train,
+                                 labelled_features const& test,
+                                 index_t classes,
+                                 std::span<index_t const> neighbours,
+                                 double temperature = knn_options{}.temperature) {
+  constexpr index_t grain = 64;
+  require_comparable(train, test, classes);
+  detail::require_valid(neighbours, temperature, train.size());
+
+  thread_pool& threads = backend.threads();
+  detail::training_tiles<typename B::lane> const tiles(train.features, threads);
+  std::vector<std::vector<index_t>> elected(static_cast<std::size_t>(ceil_div(test.size(), grain)));
+  threads.for_ranges(test.size(), grain, [&](index_t first, index_t last, int /*worker*/) {
+    labelled_features const part{test.features.middle_rows(first, last - first),
+                                 test.labels.subspan(static_cast<std::size_t>(first),
+                                                     static_cast<std::size_t>(last - first))};
+    elected[static_cast<std::size_t>(first / grain)] =
+        detail::count_elected(tiles, train.labels, part, classes, neighbours, temperature);
+  });
+  std::vector<double> shares;
+  for (std::size_t k = 0; k < neighbours.size(); ++k) {
+    index_t total = 0;
+    for (auto const& part : elected) total += part[k];
+    shares.push_back(static_cast<double>(total) / static_cast<double>(test.size()));
+  }
+  return shares;
+}
+
+/// The same for one number of neighbours.
 template <Backend B>
 requires(std::same_as<typename B::lane::operand, float> &&
          !B::lane::is_parallel) double knn_top1(B& backend,
@@ -172,25 +223,8 @@ requires(std::same_as<typename B::lane::operand, float> &&
                                                 labelled_features const& test,
                                                 index_t classes,
                                                 knn_options const& options = {}) {
-  constexpr index_t grain = 64;
-  require_comparable(train, test, classes);
-  if (options.neighbours < 1 || options.neighbours > train.size())
-    throw config_error("kNN: " + std::to_string(options.neighbours) + " neighbours of " +
-                       std::to_string(train.size()) + " training images");
-  if (!(options.temperature > 0.0)) throw config_error("kNN: the temperature must be positive");
-
-  thread_pool& threads = backend.threads();
-  detail::training_tiles<typename B::lane> const tiles(train.features, threads);
-  std::vector<index_t> elected(static_cast<std::size_t>(ceil_div(test.size(), grain)));
-  threads.for_ranges(test.size(), grain, [&](index_t first, index_t last, int /*worker*/) {
-    labelled_features const part{test.features.middle_rows(first, last - first),
-                                 test.labels.subspan(static_cast<std::size_t>(first),
-                                                     static_cast<std::size_t>(last - first))};
-    elected[static_cast<std::size_t>(first / grain)] =
-        detail::count_elected(tiles, train.labels, part, classes, options);
-  });
-  index_t const total = std::accumulate(elected.begin(), elected.end(), index_t{0});
-  return static_cast<double>(total) / static_cast<double>(test.size());
+  std::array<index_t, 1> const neighbours{options.neighbours};
+  return knn_top1(backend, train, test, classes, neighbours, options.temperature).front();
 }
 
 }  // namespace mae

@@ -1,0 +1,86 @@
+#include "probe_report.hpp"
+
+#include <cstddef>
+#include <iomanip>
+#include <sstream>
+#include <string_view>
+
+namespace tools {
+namespace {
+
+/// How a reader is called, and what it read of each layer.
+struct column {
+  std::string title;  // of the table
+  std::string name;   // of the file
+  std::vector<double> percent;
+};
+
+std::vector<column> columns_of(probe_report const& report) {
+  std::vector<column> columns;
+  auto const add = [&](std::string title, std::string name, auto const& score_of) {
+    column added{std::move(title), std::move(name), {}};
+    for (auto const& layer : report.layers)
+      if (std::optional<double> const score = score_of(layer)) added.percent.push_back(*score);
+    if (!added.percent.empty()) columns.push_back(std::move(added));
+  };
+  add("linear probe", "linear", [](layer_scores const& layer) { return layer.linear; });
+  for (std::size_t i = 0; i < report.neighbours.size(); ++i) {
+    std::string const number = std::to_string(report.neighbours[i]);
+    add("kNN, k = " + number, "knn_" + number, [i](layer_scores const& layer) {
+      return i < layer.knn.size() ? std::optional(layer.knn[i]) : std::nullopt;
+    });
+  }
+  return columns;
+}
+
+std::string fixed(double value, int digits) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(digits) << value;
+  return std::move(text).str();
+}
+
+}  // namespace
+
+std::string to_table(probe_report const& report, mae::index_t depth) {
+  constexpr int first = 20;
+  constexpr int other = 16;
+  std::ostringstream table;
+  auto const begin = [&](std::string const& what) {
+    table << std::left << std::setw(first) << what;
+  };
+  auto const add = [&](std::string const& text) {
+    table << std::right << std::setw(other) << text;
+  };
+  auto const columns = columns_of(report);
+  begin("");
+  for (auto const& reader : columns) add(reader.title);
+  table << '\n';
+  if (report.pixels) {
+    begin("raw pixels");
+    add(fixed(*report.pixels, 1) + " %");
+    table << '\n';
+  }
+  for (std::size_t i = 0; i < report.layers.size(); ++i) {
+    auto const layer = report.layers[i].layer;
+    bool const is_all = report.layers.size() == 1 && layer == depth;
+    begin(is_all ? "the encoder" : "block " + std::to_string(layer));
+    for (auto const& reader : columns) add(fixed(reader.percent[i], 1) + " %");
+    table << '\n';
+  }
+  return std::move(table).str();
+}
+
+std::string to_csv(probe_report const& report) {
+  auto const columns = columns_of(report);
+  std::string table = "layer";
+  for (auto const& reader : columns) table += ',' + reader.name;
+  table += "\r\n";
+  for (std::size_t i = 0; i < report.layers.size(); ++i) {
+    table += std::to_string(report.layers[i].layer);
+    for (auto const& reader : columns) table += ',' + fixed(reader.percent[i], 4);
+    table += "\r\n";
+  }
+  return table;
+}
+
+}  // namespace tools

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "chart.hpp"
+
+#include <mae/core/types.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tools {
+
+/// What was read off the tokens after one block, as shares of the test images in percent; what was
+/// not asked for is missing.
+struct layer_scores {
+  mae::index_t layer = 0;  // the block's number, from 1
+  std::optional<double> linear = {};
+  std::vector<double> knn = {};  // for each number of neighbours
+};
+
+/// What a probe found.
+struct probe_report {
+  std::vector<mae::index_t> neighbours;  // of kNN
+  std::optional<double> pixels = {};     // the linear probe of the raw pixels
+  std::vector<layer_scores> layers = {};
+};
+
+/// A table for a terminal: a line for the raw pixels, where they were graded, and one for each
+/// layer, or "the encoder" where its last block alone was asked for.
+std::string to_table(probe_report const& report, mae::index_t depth);
+
+/// Comma-separated values (RFC 4180) under the header "layer,linear,knn_1,knn_5": a column for each
+/// reader that was asked for, a line for each layer.
+std::string to_csv(probe_report const& report);
+
+}  // namespace tools

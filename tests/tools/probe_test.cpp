@@ -1,0 +1,97 @@
+// mae_probe as its users run it: what it reads, and the files that it writes.
+
+#include "probe_report.hpp"
+#include "running_program.hpp"
+#include "temporary_folder.hpp"
+#include "text_file.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+std::string const model = MAE_TESTS_DIR "/interop/fixtures/rgb";  // 3 blocks
+std::string const pictures = MAE_TESTS_DIR "/images/fixtures/";
+
+bool holds(std::string const& text, std::string const& part) {
+  CAPTURE(text);
+  return text.find(part) != std::string::npos;
+}
+
+program_result run_probe(std::vector<std::string> const& more) {
+  std::vector<std::string> words{std::string(TOOLS) + "/mae_probe", "--model", model};
+  words.insert(words.end(), more.begin(), more.end());
+  return run_program(words);
+}
+
+/// On a few synthetic images; what it must say.
+std::string probe(std::vector<std::string> more) {
+  more.insert(more.begin(), {"--data", "synthetic", "--probe-images", "200"});
+  auto const result = run_probe(more);
+  CHECK_MESSAGE(result.exit_code == 0, result.err);
+  return result.out;
+}
+
+void check_usage(std::vector<std::string> const& flags, std::string const& why) {
+  auto const result = run_probe(flags);
+  CHECK(result.exit_code == 2);
+  CHECK(holds(result.err, why));
+}
+
+}  // namespace
+
+TEST_CASE("a report is a table for readers and a file for programs") {
+  tools::probe_report report{.neighbours = {1, 20}, .pixels = 35.25};
+  report.layers = {{.layer = 3, .linear = 50.5, .knn = {40, 41.125}}};
+  CHECK(to_csv(report) == "layer,linear,knn_1,knn_20\r\n3,50.5000,40.0000,41.1250\r\n");
+  CHECK(to_table(report, 3) ==
+        "                        linear probe      kNN, k = 1     kNN, k = 20\n"
+        "raw pixels                    35.2 %\n"
+        "the encoder                   50.5 %          40.0 %          41.1 %\n");
+  report.layers.push_back({.layer = 4, .linear = 60, .knn = {42, 43}});
+  CHECK(holds(to_table(report, 4), "block 3 "));
+  CHECK(holds(to_table(report, 4), "block 4 "));
+  CHECK(to_csv(report).ends_with("4,60.0000,42.0000,43.0000\r\n"));
+  CHECK(tools::to_csv({.neighbours = {7}, .layers = {{.layer = 1, .knn = {5}}}}) ==
+        "layer,knn_7\r\n1,5.0000\r\n");
+}
+
+TEST_CASE("each number of neighbours has its column, in the table and in the file") {
+  mae_test::temporary_folder const scratch;
+  std::string const text =
+      probe({"--probe", "knn", "--knn", "5,1", "--out", scratch.file("of/it")});
+  CHECK(holds(text, "      kNN, k = 5      kNN, k = 1\n"));
+  std::string const table = read_text(scratch.file("of/it/layers.csv"));
+  CHECK(table.starts_with("layer,knn_5,knn_1\r\n3,"));
+  CHECK(holds(text, "wrote " + scratch.file("of/it/layers.csv")));
+  CHECK(holds(probe({"--probe", "knn"}), "kNN, k = 20\n"));
+}
+
+TEST_CASE("fewer neighbours than usual are said; numbers that cannot be are refused") {
+  mae_test::temporary_folder const data;
+  for (std::string const name : {"cats", "dogs"}) {
+    fs::create_directories(data / name);
+    for (int i = 0; i < 5; ++i)
+      fs::copy(pictures + (name == "cats" ? "rgb.png" : "photo.jpg"),
+               data / name / (std::to_string(i) + (name == "cats" ? ".png" : ".jpg")));
+  }
+  std::vector<std::string> const few{"--data", data.path().string(), "--probe", "knn"};
+  auto const result = run_probe(few);
+  CHECK(result.exit_code == 0);
+  CHECK(holds(result.err,
+              "assumed: 9 neighbours, as there are no more training images; --knn says otherwise"));
+  auto too_many = few;
+  too_many.insert(too_many.end(), {"--knn", "3,10"});
+  auto const refused = run_probe(too_many);
+  CHECK(refused.exit_code == 1);
+  CHECK(holds(refused.err, "kNN: 10 neighbours of 9 training images"));
+  check_usage({"--knn", "1,0"}, "must be a whole number from 1 to 1000000000, not 0");
+  check_usage({"--knn", "1,,2"}, "must be a whole number");
+  check_usage({"--knn", "1,"}, "must be a whole number");
+  check_usage({"--knn", "4,1,4"}, "has 4 twice");
+  check_usage({"--knn", "4", "--probe", "linear"}, "--knn has no meaning with --probe linear");
+}
