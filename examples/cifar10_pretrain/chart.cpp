@@ -160,13 +160,21 @@ void draw_series(svg_page& page, chart_series const& series, axis const& x, axis
 
 void draw_legend(svg_page& page, std::vector<chart_series> const& all) {
   constexpr double entry_width = 190;
-  double left = (frame_left + frame_right - entry_width * static_cast<double>(all.size())) / 2;
-  for (chart_series const& series : all) {
-    page.line({left, legend_line}, {left + 28, legend_line}, stroke_of(series));
-    if (series.style == series_style::line_with_points)
-      page.dot({left + 14, legend_line}, series.colour);
-    page.text({left + 35, legend_line + 4}, "start", series.name, "");
-    left += entry_width;
+  constexpr double line_height = 16;
+  constexpr std::size_t most_in_line = 4;
+  std::size_t const lines = (all.size() + most_in_line - 1) / most_in_line;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    std::size_t const line = i / most_in_line;
+    auto const in_line =
+        static_cast<double>(std::min(most_in_line, all.size() - line * most_in_line));
+    double const left = (frame_left + frame_right - entry_width * in_line) / 2 +
+                        entry_width * static_cast<double>(i % most_in_line);
+    double const height = legend_line + line_height * (static_cast<double>(line) -
+                                                       static_cast<double>(lines - 1) / 2);
+    page.line({left, height}, {left + 28, height}, stroke_of(all[i]));
+    if (all[i].style == series_style::line_with_points)
+      page.dot({left + 14, height}, all[i].colour);
+    page.text({left + 35, height + 4}, "start", all[i].name, "");
   }
 }
 

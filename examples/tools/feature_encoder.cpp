@@ -48,6 +48,10 @@ mae::index_t feature_encoder::width(mae::pooling pool) const {
   return parts_->encoder.feature_width(pool);
 }
 
+mae::index_t feature_encoder::depth() const {
+  return parts_->encoder.sizes().encoder.depth;
+}
+
 mae::index_t feature_encoder::images_of_part() const {
   auto const& encoder = parts_->encoder;
   return pretrain::images_of_part(encoder.backend(), encoder.num_tokens());
@@ -66,9 +70,19 @@ std::vector<float> feature_encoder::encode(pretrain::image_set const& images,
                                            mae::pooling pool,
                                            image_name const& name_of,
                                            pretrain::progress_line& progress) const {
+  return encode(images, count, pool, {depth(), depth()}, name_of, progress);
+}
+
+std::vector<float> feature_encoder::encode(pretrain::image_set const& images,
+                                           mae::index_t count,
+                                           mae::pooling pool,
+                                           mae::block_range blocks,
+                                           image_name const& name_of,
+                                           pretrain::progress_line& progress) const {
   auto const part = [&](mae::index_t first, mae::index_t size) {
-    auto found = parts_->encoder.features(mae::subset(images, first, size), pool);
-    require_finite(found, width(pool), [&](mae::index_t i) { return name_of(first + i); });
+    auto found = parts_->encoder.features(mae::subset(images, first, size), pool, blocks);
+    require_finite(
+        found, blocks.count() * width(pool), [&](mae::index_t i) { return name_of(first + i); });
     return found;
   };
   return pretrain::encode_in_parts(count, {part, images_of_part()}, progress, [] { return false; });

@@ -7,6 +7,7 @@
 #include <mae/core/types.hpp>
 #include <mae/interop/pretrained.hpp>
 #include <mae/model/encode_images.hpp>
+#include <mae/network/encoder_pass.hpp>
 
 #include <functional>
 #include <memory>
@@ -28,6 +29,7 @@ class feature_encoder {
   feature_encoder& operator=(feature_encoder const&) = delete;
 
   mae::index_t width(mae::pooling pool) const;
+  mae::index_t depth() const;
   /// The images that are best encoded at once: enough for all threads.
   mae::index_t images_of_part() const;
 
@@ -40,6 +42,13 @@ class feature_encoder {
   std::vector<float> encode(pretrain::image_set const& images,
                             mae::index_t count,
                             mae::pooling pool,
+                            image_name const& name_of,
+                            pretrain::progress_line& progress) const;
+  /// The same after each of several blocks, in one pass: (count, blocks, width).
+  std::vector<float> encode(pretrain::image_set const& images,
+                            mae::index_t count,
+                            mae::pooling pool,
+                            mae::block_range blocks,
                             image_name const& name_of,
                             pretrain::progress_line& progress) const;
 

@@ -1,9 +1,10 @@
 #include "probe_report.hpp"
 
+#include <array>
 #include <cstddef>
 #include <iomanip>
 #include <sstream>
-#include <string_view>
+#include <utility>
 
 namespace tools {
 namespace {
@@ -68,6 +69,28 @@ std::string to_table(probe_report const& report, mae::index_t depth) {
     table << '\n';
   }
   return std::move(table).str();
+}
+
+pretrain::chart to_chart(probe_report const& report) {
+  constexpr std::array colours{"#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf"};
+  pretrain::chart drawn{"What is read after each block", "block", "top-1, %", {}};
+  auto const& layers = report.layers;
+  for (auto const& reader : columns_of(report)) {
+    pretrain::chart_series curve{reader.title,
+                                 colours[drawn.series.size() % colours.size()],
+                                 pretrain::series_style::line_with_points,
+                                 {}};
+    for (std::size_t i = 0; i < layers.size(); ++i)
+      curve.points.push_back({static_cast<double>(layers[i].layer), reader.percent[i]});
+    drawn.series.push_back(std::move(curve));
+  }
+  if (report.pixels)
+    drawn.series.push_back({"linear, raw pixels",
+                            "#555555",
+                            pretrain::series_style::dashed,
+                            {{static_cast<double>(layers.front().layer), *report.pixels},
+                             {static_cast<double>(layers.back().layer), *report.pixels}}});
+  return drawn;
 }
 
 std::string to_csv(probe_report const& report) {

@@ -29,6 +29,9 @@ struct probe_report {
 /// layer, or "the encoder" where its last block alone was asked for.
 std::string to_table(probe_report const& report, mae::index_t depth);
 
+/// The curves of each reader over the layers, and, dashed, the raw pixels.
+pretrain::chart to_chart(probe_report const& report);
+
 /// Comma-separated values (RFC 4180) under the header "layer,linear,knn_1,knn_5": a column for each
 /// reader that was asked for, a line for each layer.
 std::string to_csv(probe_report const& report);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
 #include <string>
 
 namespace {
@@ -64,6 +65,23 @@ TEST_CASE("a chart without any point is still a chart") {
   CHECK(svg.find("nan") == std::string::npos);
   CHECK(svg.find("inf") == std::string::npos);
   CHECK(svg.find("</svg>") != std::string::npos);
+}
+
+TEST_CASE("a legend of many series goes on in another line, within the page") {
+  pretrain::chart drawn{"t", "x", "y", {}};
+  for (int i = 0; i < 6; ++i)
+    drawn.series.push_back({std::to_string(i), "#000", series_style::line, {{0, 0}, {1, 1}}});
+  std::string const svg = render_svg(drawn);
+  std::set<std::string> places;
+  std::string const start = "' text-anchor='start'";
+  for (auto at = svg.find(start); at != std::string::npos; at = svg.find(start, at + 1)) {
+    auto const place = svg.substr(svg.rfind("x='", at) + 3, at - svg.rfind("x='", at) - 3);
+    CHECK(std::stod(place) > 0);
+    CHECK(std::stod(place) < 700);
+    CHECK(std::stod(place.substr(place.find("y='") + 3)) < 72);
+    places.insert(place);
+  }
+  CHECK(places.size() == 6);
 }
 
 TEST_CASE("the loss chart averages many steps and draws the baseline from the start") {

@@ -3,15 +3,19 @@
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/bfloat16.hpp>
+#include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/memory_dataset.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/configs.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/model/pooling.hpp>
 #include <mae/model/reconstruction.hpp>
+#include <mae/network/encoder_pass.hpp>
 #include <mae/network/network_pass.hpp>
 #include <mae/network/parameters.hpp>
 #include <mae/network/shard.hpp>
@@ -79,6 +83,21 @@ std::vector<float> tokens_by_network(encoder_type const& encoder, std::span<floa
   return {tokens.data, tokens.data + tokens.size()};
 }
 
+constexpr mae::model_config with_depth(index_t depth) {
+  auto config = odd_config;
+  config.encoder.depth = depth;
+  return config;
+}
+
+/// The tensors of a shallower encoder, from one that has more blocks.
+template <class Whole, class Cut>
+void copy_what_it_has(Whole const& whole, Cut& cut) {
+  std::vector<float> values(static_cast<std::size_t>(cut.layout().size()));
+  for (auto const& tensor : cut.layout().tensors())
+    std::ranges::copy(whole.parameters().tensor(tensor.name), values.begin() + tensor.offset);
+  cut.set_parameters(values);
+}
+
 bool close(std::span<float const> a, std::span<float const> b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](float x, float y) {
     return std::abs(x - y) <= 1e-5F;
@@ -122,6 +141,59 @@ TEST_CASE("features are the class token, the mean of the patches' tokens, or bot
     CHECK(std::ranges::equal(pooled.first(20), std::span(class_tokens).subspan(alone, 20)));
     CHECK(std::ranges::equal(pooled.last(20), std::span(means).subspan(alone, 20)));
   }
+}
+
+TEST_CASE("after each block the features are those of an encoder that ends there") {
+  static constexpr auto deep = with_depth(3);
+  mae::encoder<deep> whole(7, backend(2));
+  std::vector<float> values(whole.parameters().values().begin(), whole.parameters().values().end());
+  auto const& bias = whole.layout().find("norm.bias");
+  values[static_cast<std::size_t>(bias.offset)] = 0.5F;  // a final norm that can be missed
+  whole.set_parameters(values);
+  auto const pixels = images();
+  mae::memory_dataset<float> const dataset(pixels, {.extent = deep.image});
+  for (auto const place : {mae::norm_place::tokens, mae::norm_place::pooled}) {
+    whole.set_final_norm(place);
+    auto const both = whole.features(dataset, pooling::both, {2, 3});
+    REQUIRE(std::ssize(both) == count * 2 * 40);
+    auto const after = [&](index_t block) {
+      std::vector<float> own;
+      for (index_t image = 0; image < count; ++image) {
+        auto const first = both.begin() + (image * 2 + block - 2) * 40;
+        own.insert(own.end(), first, first + 40);
+      }
+      return own;
+    };
+    CHECK(after(3) == whole.features(dataset, pooling::both));
+    mae::encoder<with_depth(2)> cut(0);
+    copy_what_it_has(whole, cut);
+    cut.set_final_norm(place);
+    CHECK(after(2) == cut.features(dataset, pooling::both));
+    CHECK(after(2) == whole.features(dataset, pooling::both, {2, 2}));
+    CHECK(after(2) != after(3));
+  }
+}
+
+TEST_CASE("the tokens after each block are those whose features are") {
+  encoder_type const encoder(8, backend(3));
+  mae::memory_dataset<float> const dataset(images(), {.extent = odd_config.image});
+  auto const features = encoder.features(dataset, pooling::class_token, {1, 2});
+  std::vector<float> seen(features.size());
+  encoder.encode_blocks(
+      dataset, {1, 2}, [&](index_t image, index_t block, mae::matrix_view<float const> tokens) {
+        CHECK(tokens.rows == 13);
+        std::copy_n(tokens.data, 20, seen.begin() + ((image * 2) + block - 1) * 20);
+      });
+  CHECK(seen == features);
+}
+
+TEST_CASE("blocks that an encoder has not are refused") {
+  encoder_type const encoder(8);
+  mae::memory_dataset<float> const dataset(images(), {.extent = odd_config.image});
+  for (mae::block_range const blocks : {mae::block_range{0, 1}, {1, 3}, {2, 1}})
+    CHECK_THROWS_AS(encoder.features(dataset, pooling::mean, blocks), mae::config_error);
+  CHECK_THROWS_WITH(encoder.features(dataset, pooling::mean, {3, 3}),
+                    "blocks 3 to 3 of an encoder whose blocks are 1 to 2");
 }
 
 TEST_CASE("features do not depend on threads, nor on who else uses the encoder") {

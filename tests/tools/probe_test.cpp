@@ -71,6 +71,37 @@ TEST_CASE("each number of neighbours has its column, in the table and in the fil
   CHECK(holds(probe({"--probe", "knn"}), "kNN, k = 20\n"));
 }
 
+TEST_CASE("each block is read, drawn, and is what it is alone") {
+  mae_test::temporary_folder const scratch;
+  std::vector<std::string> const all{
+      "--layer", "all", "--knn", "1,9", "--out", scratch.file("all")};
+  std::string const text = probe(all);
+  CHECK(holds(text, "block 1 "));
+  CHECK(holds(text, "block 3 "));
+  CHECK(holds(text, "raw pixels "));
+  std::string const table = read_text(scratch.file("all/layers.csv"));
+  CHECK(table.starts_with("layer,linear,knn_1,knn_9\r\n1,"));
+  std::string const drawing = read_text(scratch.file("all/layers.svg"));
+  CHECK(holds(drawing, "<svg "));
+  CHECK(holds(drawing, "linear probe"));
+  CHECK(holds(drawing, "kNN, k = 9"));
+
+  probe({"--layer", "2", "--knn", "1,9", "--out", scratch.file("two")});
+  std::string const second = read_text(scratch.file("two/layers.csv"));
+  CHECK_FALSE(fs::exists(scratch.file("two/layers.svg")));
+  CHECK(holds(table, second.substr(second.find("2,"))));
+  probe({"--knn", "1,9", "--out", scratch.file("last")});
+  std::string const last = read_text(scratch.file("last/layers.csv"));
+  CHECK(table.ends_with(last.substr(last.find("3,"))));
+  CHECK(second.substr(second.find("2,") + 1) != last.substr(last.find("3,") + 1));
+}
+
+TEST_CASE("layers that an encoder has not are refused") {
+  check_usage({"--data", "synthetic", "--layer", "4"}, "--layer 4: the encoder has 3 blocks");
+  check_usage({"--layer", "0"}, "must be a whole number from 1 to 1000000000, not 0");
+  check_usage({"--layer", "none"}, "must be a whole number");
+}
+
 TEST_CASE("fewer neighbours than usual are said; numbers that cannot be are refused") {
   mae_test::temporary_folder const data;
   for (std::string const name : {"cats", "dogs"}) {

@@ -7,6 +7,7 @@
 #include <mae/data/normalise.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/model/pooling.hpp>
+#include <mae/network/encoder_pass.hpp>
 #include <mae/network/network_parts.hpp>
 #include <mae/network/network_pass.hpp>
 #include <mae/network/prepared_weights.hpp>
@@ -28,9 +29,10 @@ namespace mae {
 /// Fills the pixels (H, W, C) of an image, in scaled units ([0, 1] for 8-bit images).
 using read_image = std::function<void(index_t, std::span<float>)>;
 
-/// Gets the tokens (N + 1, D) of an image, the class token first.
+/// Gets the tokens (N + 1, D) of an image after a block, which are numbered from 1; the class token
+/// first.
 template <class T>
-using take_tokens = std::function<void(index_t, matrix_view<T const>)>;
+using take_tokens = std::function<void(index_t image, index_t block, matrix_view<T const>)>;
 
 /// The images of a dataset, which must outlive the result.
 template <Dataset D>
@@ -64,12 +66,13 @@ class image_encoder {
     for (auto& helper : helpers_) helper.cut.resize(helper.pixels.size());
   }
 
-  /// Encodes images [first, last): one shard.
+  /// Encodes images [first, last): one shard. After each of `blocks` their tokens are taken.
   void encode(encoder_operands<typename B::lane> const& weights,
               mask_plan const& all_visible,
               pixel_statistics const& statistics,
               index_t first,
               index_t last,
+              block_range blocks,
               read_image const& read,
               take_tokens<T> const& take) {
     index_t const images = last - first;
@@ -79,20 +82,32 @@ class image_encoder {
       cut(mine, statistics, i);
     });
     auto const in = pass_.bring(all_visible, 0, images, patches(images));
-    auto& network = pass_.network();
-    auto const normalised = network.encode(weights, in.shard, in.patches);
-    auto const encoded =
-        norm_ == norm_place::tokens ? normalised : network.before_norm(normalised.rows);
+    auto const visit = [&](index_t block, matrix_view<T const> encoded) {
+      give(first, images, block, encoded, take);
+    };
+    pass_.network().encode_blocks(
+        weights,
+        in.shard,
+        in.patches,
+        block_visits<decltype(visit)>{blocks, norm_ == norm_place::tokens, visit});
+  }
+
+ private:
+  /// Lets the tokens of images from `first` on be taken, in the host's memory.
+  void give(index_t first,
+            index_t images,
+            index_t block,
+            matrix_view<T const> encoded,
+            take_tokens<T> const& take) const {
     host_values<B> const values(backend_,
                                 std::span(encoded.data, static_cast<std::size_t>(encoded.size())));
     matrix_view<T const> const tokens(values.span().data(), encoded.rows, encoded.cols);
     index_t const each = config_.num_patches() + 1;
     backend_.for_each_inside(images, [&](index_t i, int /*helper*/) {
-      take(first + i, tokens.middle_rows(i * each, each));
+      take(first + i, block, tokens.middle_rows(i * each, each));
     });
   }
 
- private:
   struct scratch {
     std::vector<float> pixels;  // (H, W, C), in scaled units
     std::vector<float> cut;     // (N, P)
@@ -121,11 +136,11 @@ class image_encoder {
 
 }  // namespace detail
 
-/// Encodes `images` images, unmasked, with tokens after the final norm, or before one of what is
-/// pooled: shards in parallel, or, where that would leave half of the
-/// threads idle, one after the other on all threads. `read` and `take` are called from several
-/// threads at once, for different images. They are functions of any kind, not templates, so that
-/// the network is compiled once for all that is encoded with it.
+/// Encodes `images` images, unmasked, and lets their tokens be taken after each of `blocks`,
+/// through the final norm, or without one of what is pooled: shards in parallel, or, where that
+/// would leave half of the threads idle, one after the other on all threads. `read` and `take` are
+/// called from several threads at once, for different images. They are functions of any kind, not
+/// templates, so that the network is compiled once for all that is encoded with it.
 template <Backend B>
 void encode_images(B const& backend,
                    network_parts<> const& parts,
@@ -133,6 +148,7 @@ void encode_images(B const& backend,
                    encoder_operands<typename B::lane> const& weights,
                    pixel_statistics const& statistics,
                    index_t images,
+                   block_range blocks,
                    read_image const& read,
                    take_tokens<typename B::scalar> const& take) {
   index_t const per_shard = std::min(images, B::shards.images_of(parts.config.num_patches() + 1));
@@ -146,8 +162,9 @@ void encode_images(B const& backend,
   mask_plan const plan = mask_plan::all_visible(per_shard, parts.config.num_patches());
   auto const encode = [&](index_t shard, int worker) {
     index_t const first = shard * per_shard;
+    index_t const last = std::min(first + per_shard, images);
     workers[static_cast<std::size_t>(worker)]->encode(
-        weights, plan, statistics, first, std::min(first + per_shard, images), read, take);
+        weights, plan, statistics, first, last, blocks, read, take);
   };
   if (!as_team) return backend.for_each(shards, encode);
   for (index_t shard = 0; shard < shards; ++shard) encode(shard, 0);

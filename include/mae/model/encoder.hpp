@@ -14,6 +14,7 @@
 #include <mae/model/headed_encoder.hpp>
 #include <mae/model/pooling.hpp>
 #include <mae/model/sized_model.hpp>
+#include <mae/network/encoder_pass.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/network_parts.hpp>
 #include <mae/network/parameters.hpp>
@@ -92,23 +93,40 @@ class sized_encoder {
   std::vector<scalar> tokens(std::span<float const> images) const {
     index_t const size = num_tokens() * parts_.config.encoder.width;
     std::vector<scalar> all(static_cast<std::size_t>(count(images) * size));
-    encode(count(images), read_from(images), [&](index_t image, matrix_view<scalar const> rows) {
+    auto const keep = [&](index_t image, index_t /*block*/, matrix_view<scalar const> rows) {
       std::copy_n(rows.data, rows.size(), all.data() + image * size);
-    });
+    };
+    encode(count(images), last_block(), read_from(images), keep);
     return all;
   }
 
   /// One feature for each of images (n, H, W, C) in scaled units: (n, feature_width(pool)).
   std::vector<scalar> features(std::span<float const> images, pooling pool) const {
-    return pooled_features(count(images), read_from(images), pool);
+    return pooled_features(count(images), last_block(), read_from(images), pool);
   }
 
   /// One feature for each image of a dataset.
   template <Dataset D>
   std::vector<scalar> features(D const& dataset, pooling pool) const {
-    if (dataset.extent() != parts_.config.image)
-      throw config_error("the dataset's images have another extent than the encoder's");
-    return pooled_features(dataset.size(), reader_of(dataset), pool);
+    return features(dataset, pool, last_block());
+  }
+
+  /// The same after each of several blocks: (n, blocks, feature_width(pool)), from one forward
+  /// pass, which ends with the last of them. The final norm is applied after each, as DINO's
+  /// get_intermediate_layers does, so that the last block's are the features above. Throws
+  /// config_error for blocks that the encoder has not.
+  template <Dataset D>
+  std::vector<scalar> features(D const& dataset, pooling pool, block_range blocks) const {
+    require_fitting(dataset, blocks);
+    return pooled_features(dataset.size(), blocks, reader_of(dataset), pool);
+  }
+
+  /// Lets the tokens of every image of a dataset be taken after each of `blocks`, likewise; see
+  /// encode_images.
+  template <Dataset D>
+  void encode_blocks(D const& dataset, block_range blocks, take_tokens<scalar> const& take) const {
+    require_fitting(dataset, blocks);
+    encode(dataset.size(), blocks, reader_of(dataset), take);
   }
 
  protected:
@@ -130,6 +148,22 @@ class sized_encoder {
     return values / each;
   }
 
+  /// The last block alone.
+  block_range last_block() const {
+    return {parts_.config.encoder.depth, parts_.config.encoder.depth};
+  }
+
+  template <Dataset D>
+  void require_fitting(D const& dataset, block_range blocks) const {
+    if (dataset.extent() != parts_.config.image)
+      throw config_error("the dataset's images have another extent than the encoder's");
+    index_t const depth = parts_.config.encoder.depth;
+    if (blocks.first < 1 || blocks.last < blocks.first || blocks.last > depth)
+      throw config_error("blocks " + std::to_string(blocks.first) + " to " +
+                         std::to_string(blocks.last) + " of an encoder whose blocks are 1 to " +
+                         std::to_string(depth));
+  }
+
   static read_image read_from(std::span<float const> images) {
     return [images](index_t image, std::span<float> pixels) {
       std::ranges::copy(
@@ -138,12 +172,17 @@ class sized_encoder {
     };
   }
 
-  std::vector<scalar> pooled_features(index_t images, read_image const& read, pooling pool) const {
+  std::vector<scalar> pooled_features(index_t images,
+                                      block_range blocks,
+                                      read_image const& read,
+                                      pooling pool) const {
     index_t const size = feature_width(pool);
-    std::vector<scalar> all(static_cast<std::size_t>(images * size));
-    encode(images, read, [&](index_t image, matrix_view<scalar const> tokens) {
-      pool_tokens(tokens, pool, all.data() + image * size);
-    });
+    std::vector<scalar> all(static_cast<std::size_t>(images * blocks.count() * size));
+    auto const pool_one = [&](index_t image, index_t block, matrix_view<scalar const> tokens) {
+      index_t const row = image * blocks.count() + block - blocks.first;
+      pool_tokens(tokens, pool, all.data() + row * size);
+    };
+    encode(images, blocks, read, pool_one);
     return final_norm_ == norm_place::pooled ? normalised(all) : all;
   }
 
@@ -157,9 +196,12 @@ class sized_encoder {
                                    static_cast<scalar>(parts_.norm_epsilon));
   }
 
-  void encode(index_t images, read_image const& read, take_tokens<scalar> const& take) const {
+  void encode(index_t images,
+              block_range blocks,
+              read_image const& read,
+              take_tokens<scalar> const& take) const {
     encode_images<B>(
-        backend_, parts_, final_norm_, current_operands(), statistics_, images, read, take);
+        backend_, parts_, final_norm_, current_operands(), statistics_, images, blocks, read, take);
   }
 
   /// The weights as products read them, made at the first use after a change.

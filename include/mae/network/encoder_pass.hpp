@@ -15,6 +15,7 @@
 #include <mae/op/set_zero.hpp>
 #include <mae/op/tokens.hpp>
 
+#include <cassert>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -93,6 +94,26 @@ void stack_backward(L const& lane,
                    weights_grad[i]);
 }
 
+/// Writes the first block's input: for each image its class token, then its visible patches, with
+/// their positions. patches (images * N, P), normalised.
+template <Lane L>
+void embed_patches(L const& lane,
+                   encoder_operands<L> const& weights,
+                   shard_view const& shard,
+                   matrix_view<scalar_of<L> const> patches,
+                   encoder_activations<L> const& keep) {
+  auto const visible = keep.patches.middle_rows(0, shard.num_visible());
+  auto const embedded = keep.embedded.middle_rows(0, shard.num_visible());
+  gather_rows_forward(lane, patches, shard.visible_patches, visible);
+  linear_forward(lane, visible, weights.patch_embed, embedded);
+  place_tokens_forward(lane,
+                       embedded,
+                       weights.class_token,
+                       weights.positions,
+                       shard.encoder_tokens,
+                       keep.blocks.front().input.middle_rows(0, shard.encoder_rows()));
+}
+
 /// Encodes the visible patches of a shard. patches (images * N, P), normalised; returns the tokens
 /// after the final norm (R, D): for each image its class token, then its visible patches.
 template <Lane L>
@@ -103,17 +124,7 @@ matrix_view<scalar_of<L>> encoder_forward(L const& lane,
                                           matrix_view<scalar_of<L> const> patches,
                                           encoder_activations<L> const& keep) {
   index_t const rows = shard.encoder_rows();
-  auto const visible = keep.patches.middle_rows(0, shard.num_visible());
-  auto const embedded = keep.embedded.middle_rows(0, shard.num_visible());
-  gather_rows_forward(lane, patches, shard.visible_patches, visible);
-  linear_forward(lane, visible, weights.patch_embed, embedded);
-  place_tokens_forward(lane,
-                       embedded,
-                       weights.class_token,
-                       weights.positions,
-                       shard.encoder_tokens,
-                       keep.blocks.front().input.middle_rows(0, rows));
-
+  embed_patches(lane, weights, shard, patches, keep);
   auto const output = keep.output.middle_rows(0, rows);
   auto const tokens = keep.tokens.middle_rows(0, rows);
   stack_forward<L>(lane, context, weights.blocks, keep.blocks, rows, output);
@@ -124,6 +135,52 @@ matrix_view<scalar_of<L>> encoder_forward(L const& lane,
                      tokens,
                      keep.statistics.middle_rows(0, rows));
   return tokens;
+}
+
+/// Some of an encoder's blocks, one after the other, numbered from 1.
+struct block_range {
+  index_t first = 1;
+  index_t last = 1;
+
+  index_t count() const { return last - first + 1; }
+};
+
+/// What sees the tokens (R, D) after each of some blocks, visit(block, tokens): through the final
+/// norm, or as they are.
+template <class Visit>
+struct block_visits {
+  block_range blocks;
+  bool are_normalised;
+  Visit visit;
+};
+
+/// Likewise for a pass of inference, which ends with the last block that is visited.
+template <Lane L, class Visit>
+void encoder_forward_by_block(L const& lane,
+                              block_context<scalar_of<L>> const& context,
+                              encoder_operands<L> const& weights,
+                              shard_view const& shard,
+                              matrix_view<scalar_of<L> const> patches,
+                              encoder_activations<L> const& keep,
+                              block_visits<Visit> const& each) {
+  assert(keep.blocks.size() == 1);  // whose input the next block reads
+  index_t const rows = shard.encoder_rows();
+  auto const stream = keep.blocks.front().input.middle_rows(0, rows);
+  auto const tokens = keep.tokens.middle_rows(0, rows);
+  embed_patches(lane, weights, shard, patches, keep);
+  for (index_t done = 0, block = each.blocks.first; block <= each.blocks.last; done = block++) {
+    auto const next =
+        std::span(weights.blocks)
+            .subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(block - done));
+    stack_forward<L>(lane, context, next, keep.blocks, rows, stream);
+    if (!each.are_normalised) {
+      each.visit(block, stream);
+      continue;
+    }
+    auto const statistics = keep.statistics.middle_rows(0, rows);
+    layer_norm_forward(lane, stream, weights.norm, context.norm_epsilon, tokens, statistics);
+    each.visit(block, tokens);
+  }
 }
 
 /// Gradients that live only while the encoder goes backward.

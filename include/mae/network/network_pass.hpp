@@ -95,8 +95,15 @@ class network_pass {
     return encoder_forward(lane_, context(shard), weights, shard, patches, encoder_);
   }
 
-  /// The first `rows` tokens of the last call before the final norm (R, D); likewise valid.
-  matrix_view<T> before_norm(index_t rows) const { return encoder_.output.middle_rows(0, rows); }
+  /// Likewise for inference: the tokens after some blocks are visited.
+  template <class Visit>
+  void encode_blocks(encoder_operands<lane_type> const& weights,
+                     shard_view const& shard,
+                     matrix_view<T const> patches,
+                     block_visits<Visit> const& each) {
+    fit(shard_capacity::of(shard));
+    encoder_forward_by_block(lane_, context(shard), weights, shard, patches, encoder_, each);
+  }
 
   /// What a head's pass reads of the shard that was encoded last.
   head_input<lane_type> input_of(shard_view const& shard, matrix_view<T const> labels = {}) const {
