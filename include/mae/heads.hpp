@@ -2,4 +2,5 @@
 
 /// The heads that mae.hpp does not have.
 
+#include <mae/head/attentive_classifier.hpp>
 #include <mae/head/uniformity.hpp>

@@ -40,6 +40,7 @@ std::vector<op_check> op_checks() {
       {{"patch_loss_forward", "patch_loss_backward"}, mae_test::check_patch_loss},
       {{"cross_entropy_forward", "cross_entropy_backward"}, mae_test::check_cross_entropy},
       {{"pool_tokens_forward", "pool_tokens_backward"}, mae_test::check_pool_tokens},
+      {{"pool_by_queries_forward", "pool_by_queries_backward"}, mae_test::check_pool_by_queries},
   };
 }
 

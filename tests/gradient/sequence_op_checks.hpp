@@ -8,6 +8,7 @@
 #include <mae/core/types.hpp>
 #include <mae/op/attention.hpp>
 #include <mae/op/pooling.hpp>
+#include <mae/op/query_pooling.hpp>
 #include <mae/op/tokens.hpp>
 
 #include <algorithm>
@@ -62,6 +63,14 @@ inline void check_attention(std::size_t shape, std::uint64_t seed) {
   mae::attention_backward(
       lane, qkv.view(), offsets, s.heads, log_sums.view(), y_grad.view(), qkv_grad.view(), scratch);
   check_gradient("qkv", forward, y_grad, qkv.view(), qkv_grad);
+}
+
+/// A single row's values, in several.
+inline padded_matrix<double> in_rows(padded_matrix<double> const& flat, index_t rows) {
+  index_t const cols = flat.view().cols / rows;
+  padded_matrix<double> cut(rows, cols);
+  for (index_t i = 0; i < flat.view().cols; ++i) cut.view()(i / cols, i % cols) = flat(0, i);
+  return cut;
 }
 
 /// 0 ... count - 1 in random order (Fisher and Yates).
@@ -133,6 +142,46 @@ inline void check_gather_rows(std::size_t shape, std::uint64_t seed) {
   padded_matrix<double> x_grad(s.inputs, s.width, unset);
   mae::gather_rows_backward(lane, y_grad.view(), from, x_grad.view());
   check_gradient("x", forward, y_grad, x.view(), x_grad);
+}
+
+/// Three images, of which one has nothing to ask but in the first shape; with the class token and
+/// without.
+inline void check_pool_by_queries(std::size_t shape, std::uint64_t seed) {
+  std::vector<index_t> const offsets{0, 4, shape == 0 ? 9 : 5, 12};
+  index_t const width = std::array<index_t, 3>{1, 17, 6}[shape];
+  index_t const count = std::array<index_t, 3>{2, 1, 3}[shape];
+  auto random = stream_of(seed);
+  mae::eigen_lane<double> const lane;
+  for (index_t const skipped : {0, 1}) {
+    padded_matrix<double> tokens(12, width, random);
+    padded_matrix<double> queries(count, width, random);
+    padded_matrix<double> shares(12, count, unset);
+    padded_matrix<double> const y_grad(3, count * width, random);
+    auto const forward = [&] {
+      padded_matrix<double> y(3, count * width, unset);
+      mae::pool_by_queries_forward(
+          lane, tokens.view(), offsets, skipped, queries.view(), shares.view(), y.view());
+      return y;
+    };
+    forward();
+    padded_matrix<double> tokens_grad(12, width, unset);
+    padded_matrix<double> slopes(12, count, unset);
+    padded_matrix<double> of_image(3, count * width, unset);
+    added_gradient queries_grad(1, count * width, random);
+    mae::pool_by_queries_backward(lane,
+                                  tokens.view(),
+                                  offsets,
+                                  skipped,
+                                  queries.view(),
+                                  shares.view(),
+                                  y_grad.view(),
+                                  {slopes.view(), of_image.view()},
+                                  tokens_grad.view(),
+                                  queries_grad.vector());
+    check_gradient("tokens", forward, y_grad, tokens.view(), tokens_grad);
+    check_gradient(
+        "queries", forward, y_grad, queries.view(), in_rows(queries_grad.added(), count));
+  }
 }
 
 /// Three images, of which one shows no patch but in the first shape.

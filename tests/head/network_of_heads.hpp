@@ -8,6 +8,7 @@
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/head/attentive_classifier.hpp>
 #include <mae/head/classifier.hpp>
 #include <mae/head/painter.hpp>
 #include <mae/mask/plan.hpp>
@@ -61,6 +62,9 @@ struct given_batch {
   std::vector<double> classes{2, mae::ignored_label, 0};
 
   mae::matrix_view<double const> labels_of(mae::classifier const& /*head*/) const {
+    return {classes.data(), images, 1};
+  }
+  mae::matrix_view<double const> labels_of(mae::attentive_classifier const& /*head*/) const {
     return {classes.data(), images, 1};
   }
   mae::matrix_view<double const> labels_of(mae::painter const& /*head*/) const {

@@ -19,9 +19,10 @@ struct feature_sums {
     std::ranges::fill(values.span(), 0.0);
     std::ranges::fill(squares.span(), 0.0);
   }
-  void add(std::span<float const> features) {
+  template <class T>
+  void add(std::span<T const> features) {
     for (index_t j = 0; j < values.size(); ++j) {
-      double const value = features[static_cast<std::size_t>(j)];
+      double const value = static_cast<float>(features[static_cast<std::size_t>(j)]);
       values[j] += value;
       squares[j] += value * value;
     }
@@ -42,11 +43,12 @@ struct feature_scaling {
   explicit feature_scaling(index_t features) : mean(features), inverse_deviation(features) {}
 
   /// `in` and `out` (F). Computed in float, so that every backend sees the same values.
-  template <class T>
-  void apply(std::span<float const> in, std::span<T> out) const {
-    float const* const x = in.data();
+  template <class In, class T>
+  void apply(std::span<In const> in, std::span<T> out) const {
+    In const* const x = in.data();
     T* __restrict const y = out.data();
-    for (index_t j = 0; j < mean.size(); ++j) y[j] = (x[j] - mean[j]) * inverse_deviation[j];
+    for (index_t j = 0; j < mean.size(); ++j)
+      y[j] = (static_cast<float>(x[j]) - mean[j]) * inverse_deviation[j];
   }
 
   host_buffer<float> mean;               // (F)
@@ -63,7 +65,7 @@ class feature_norm {
     std::ranges::fill(running_variance_.span(), 1.0);
   }
 
-  /// Takes a batch of `count` >= 2 images into the running statistics and returns its own scaling,
+  /// Takes a batch of `count` >= 2 rows into the running statistics and returns its own scaling,
   /// valid until the next call.
   feature_scaling const& observe(feature_sums const& sums, index_t count) {
     auto const images = static_cast<double>(count);

@@ -5,7 +5,6 @@
 #include <mae/core/row_offsets.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/head/classifier.hpp>
 #include <mae/network/capacity.hpp>
 #include <mae/network/carver.hpp>
 #include <mae/network/head.hpp>
@@ -16,37 +15,36 @@
 #include <mae/op/linear.hpp>
 #include <mae/op/patch_loss.hpp>
 
-#include <cassert>
 #include <cstddef>
-#include <numeric>
 #include <span>
 #include <vector>
 
 namespace mae::detail {
 
-/// The head `classifier` on a lane, over features that are at hand instead of an encoder's tokens:
-/// an image is one row, its feature F = D, in the place of the class token. n images of a shard, K
-/// classes.
-template <Backend B>
+/// A head that classifies on a lane, over features that are at hand instead of an encoder's tokens:
+/// an image is S rows of F values. n images of a shard, K classes.
+template <Backend B, class H>
 class feature_pass {
   using L = typename B::lane;
   using T = typename B::scalar;
+  using pass_type = typename H::template pass<L>;
 
  public:
-  using operands_type = classifier::weights<T const, linear_operands<L>>;
-  using gradients_type = classifier::weights<T, linear_weights<T>>;
+  using operands_type = typename H::template weights<T const, linear_operands<L>>;
+  using gradients_type = typename H::template weights<T, linear_weights<T>>;
 
-  /// `head` pools the class token. Makes room for shards of at most `most` images.
-  feature_pass(B const& backend, classifier const& head, index_t most)
+  /// Makes room for shards of at most `most` images of `rows` rows each.
+  feature_pass(B const& backend, H const& head, index_t rows, index_t most)
       : width_(head.encoder_width),
+        rows_(rows),
         lane_(backend.make_lane()),
-        host_features_(most * width_),
+        host_features_(most * rows * width_),
         host_labels_(most),
         offsets_(most + 1) {
-    assert(head.pool == pooling::class_token);
-    shard_capacity const room{.images = most, .encoder_rows = most, .longest_encoder_sequence = 1};
+    shard_capacity const room{
+        .images = most, .encoder_rows = most * rows, .longest_encoder_sequence = rows};
     workspace_.fit(room, [&](carver<T>& memory, shard_capacity const& fitted) {
-      pass_ = classifier_pass<L>::carve(memory, head, fitted, pass_kind::training);
+      pass_ = pass_type::carve(memory, head, fitted, pass_kind::training);
       losses_ = memory.vector(head.label_rows(fitted));
     });
     features_.reserve(host_features_.size());
@@ -54,14 +52,14 @@ class feature_pass {
     product_extents const largest = head.extents(room);
     lane_.reserve_products(largest.rows, largest.width);
     lane_.reserve_transposed(largest.rows, largest.width);
-    std::vector<index_t> rows(static_cast<std::size_t>(most) + 1);
-    std::iota(rows.begin(), rows.end(), index_t{0});
-    lane_.upload(std::span<index_t const>(rows), offsets_.span());
+    std::vector<index_t> starts;
+    for (index_t i = 0; i <= most; ++i) starts.push_back(i * rows);
+    lane_.upload(std::span<index_t const>(starts), offsets_.span());
   }
 
   L const& lane() const { return lane_; }
-  /// What the next shard is written to, in the host's memory: features (n, F), labels (n, 1).
-  matrix_view<T> features(index_t images) { return host_features_.matrix(images, width_); }
+  /// What the next shard is written to, in the host's memory: features (n S, F), labels (n, 1).
+  matrix_view<T> features(index_t images) { return host_features_.matrix(images * rows_, width_); }
   matrix_view<T> labels(index_t images) { return host_labels_.matrix(images, 1); }
 
   /// Adds the sum of the losses of the shard that was written to *total, and its gradient, both in
@@ -70,7 +68,7 @@ class feature_pass {
              operands_type const& weights,
              gradients_type const& weights_grad,
              double* total) {
-    auto const shard = one_row_each(images);
+    auto const shard = of_images(images);
     auto const in = bring(shard);
     auto const losses = losses_.first(static_cast<std::size_t>(images));
     pass_.forward(in, weights, losses);
@@ -80,15 +78,15 @@ class feature_pass {
 
   /// The classes' scores (n, K) of the shard that was written, in the backend's memory.
   matrix_view<T const> predict(index_t images, operands_type const& weights) {
-    auto const shard = one_row_each(images);
+    auto const shard = of_images(images);
     return pass_.predict(bring(shard), weights);
   }
 
  private:
-  shard_view one_row_each(index_t images) {
+  shard_view of_images(index_t images) {
     shard_view shard;
     shard.images = images;
-    shard.encoder_offsets = {offsets_.span().first(static_cast<std::size_t>(images) + 1), 1};
+    shard.encoder_offsets = {offsets_.span().first(static_cast<std::size_t>(images) + 1), rows_};
     return shard;
   }
   /// `shard` must outlive the result.
@@ -97,19 +95,20 @@ class feature_pass {
             .shard = shard,
             .tokens = features_.stage(lane_, matrix_view<T const>(features(shard.images))),
             .labels = labels_.stage(lane_, matrix_view<T const>(labels(shard.images))),
-            .scratch = {},  // this head needs none
+            .scratch = {},  // these heads need none
             .norm_epsilon = 0};
   }
 
   index_t width_;
+  index_t rows_;
   L lane_;
   host_buffer<T> host_features_;
   host_buffer<T> host_labels_;
   staged_array<B, T> features_;
   staged_array<B, T> labels_;
-  typename B::template buffer_of<index_t> offsets_;  // 0, 1, 2, ...
+  typename B::template buffer_of<index_t> offsets_;  // 0, S, 2 S, ...
   pass_workspace<B> workspace_;
-  classifier_pass<L> pass_;
+  pass_type pass_;
   std::span<T> losses_;  // (n)
 };
 

@@ -4,16 +4,13 @@
 #include <mae/core/error.hpp>
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
-#include <mae/data/sampler.hpp>
 #include <mae/eval/labelled_features.hpp>
 #include <mae/eval/linear_classifier.hpp>
+#include <mae/eval/probe_training.hpp>
 #include <mae/optimizer/sgd.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <limits>
-#include <numbers>
 
 namespace mae {
 
@@ -26,22 +23,10 @@ struct probe_options {
   std::uint64_t seed = 0;
 };
 
-/// What a linear probe found, after its last epoch.
-struct probe_result {
-  double top1 = 0.0;        // the share of test images whose class was named, in [0, 1]
-  double train_top1 = 0.0;  // the same of the training images
-  double loss = 0.0;        // the mean training cross-entropy of the last epoch
-};
-
 namespace detail {
 
 inline void require_valid(probe_options const& options, index_t images) {
-  if (options.epochs < 1 || options.epochs > std::numeric_limits<std::int32_t>::max())
-    throw config_error("linear probe: the epochs must be between 1 and 2^31 - 1");
-  if (options.batch < 2 || images < 2)
-    throw config_error("linear probe: a batch needs at least two images to be normalised by");
-  if (!(options.learning_rate > 0.0) || !std::isfinite(options.learning_rate))
-    throw config_error("linear probe: the learning rate must be positive");
+  require_valid("linear probe", {options.epochs, options.batch, options.learning_rate}, images);
   if (!(options.momentum >= 0.0 && options.momentum < 1.0))
     throw config_error("linear probe: the momentum must lie in [0, 1)");
 }
@@ -69,23 +54,8 @@ probe_result linear_probe(B const& backend,
   random_stream random({.seed = options.seed, .use = purpose::probe});
   classifier.initialise(random);
 
-  epoch_sampler sampler(train.size(), batch, options.seed);
-  index_t const epoch_steps = sampler.steps_per_epoch();
-  auto const all_steps = static_cast<double>(options.epochs * epoch_steps);
-  double loss = 0.0;
-  for (index_t epoch = 0; epoch < options.epochs; ++epoch) {
-    loss = 0.0;
-    for (index_t i = 0; i < epoch_steps; ++i) {
-      double const done = static_cast<double>(epoch * epoch_steps + i) / all_steps;
-      double const cosine = 0.5 + 0.5 * std::cos(std::numbers::pi * done);
-      loss += classifier.train(train,
-                               sampler.indices(static_cast<std::uint32_t>(epoch), i),
-                               options.learning_rate * cosine);
-    }
-  }
-  return {.top1 = classifier.accuracy(test),
-          .train_top1 = classifier.accuracy(train),
-          .loss = loss / static_cast<double>(epoch_steps)};
+  return detail::train_probe(
+      classifier, train, test, {options.epochs, batch, options.learning_rate, options.seed});
 }
 
 }  // namespace mae
