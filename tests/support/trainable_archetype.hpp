@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/data/dataset.hpp>
+#include <mae/mask/learning.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/train/trainable.hpp>
 
@@ -15,6 +16,7 @@ namespace mae_test {
 ///   `weights()` views of it: the trainer changes what the former shows, and passes read the
 ///   latter.
 /// - `label_makers()`: a tuple, an element for each head; they are copied into the trainer.
+/// - Of a mask that learns, `mask()` without const, which the trainer changes.
 /// - Statistics that are empty are set, once, to the dataset's.
 ///
 /// The library never asks it for an objective, a seed or a constructor.
@@ -30,6 +32,7 @@ class trainable_archetype {
 
   typename network_type::parts_type const& sizes() const { return model_.sizes(); }
   mask_type const& mask() const { return model_.mask(); }
+  mask_type& mask() requires mae::LearningMask<mask_type> { return model_.mask(); }
   backend_type const& backend() const { return model_.backend(); }
   auto label_makers() const { return model_.label_makers(); }
   mae::parameter_layout const& layout() const { return model_.layout(); }

@@ -6,6 +6,7 @@
 #include <mae/core/types.hpp>
 #include <mae/io/description.hpp>
 #include <mae/io/head_list.hpp>
+#include <mae/io/mask_file.hpp>
 #include <mae/io/model_file.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/progress_reader.hpp>
@@ -77,10 +78,12 @@ settings_list resume_settings(Trainer const& training) {
   return all;
 }
 
-/// The table of all tensors in a training's file: the model's, and the rule's states of its
-/// parameters.
-template <UpdateRule Rule>
-parameter_layout layout_with_states(parameter_layout const& model, Rule const& rule) {
+/// The table of all tensors that a training's file may hold: the model's, the rule's states of its
+/// parameters, and what a mask has learned.
+template <UpdateRule Rule, class Mask>
+parameter_layout layout_with_states(parameter_layout const& model,
+                                    Rule const& rule,
+                                    Mask const& mask) {
   parameter_layout all = model;
   for (char const* const state : rule.state_names)
     for (auto tensor : model.tensors()) {
@@ -88,6 +91,9 @@ parameter_layout layout_with_states(parameter_layout const& model, Rule const& r
       tensor.name.insert(0, state_prefix(state));
       all.add(std::move(tensor));
     }
+  auto const of_mask = layout_of_mask(mask);
+  for (auto const& tensor : of_mask.tensors()) all.add(tensor);
+  if constexpr (LearningMask<Mask>) all.add({.name = pending_sums, .shape = {mask.num_sums()}});
   return all;
 }
 
@@ -112,6 +118,8 @@ void save_training(std::string const& path, Trainer const& training) {
     for (std::size_t k = 0; k < states.size(); ++k)
       tensors.add(tensor, states[k].span(), detail::state_prefix(rule.state_names[k]));
   }
+  detail::add_mask(tensors, model.mask());
+  detail::add_pending(tensors, training.progress().mask);
   safetensors_metadata description;
   for (auto const& [name, value] : detail::resume_settings(training)) description[name] = value;
   if (rule.name() != detail::unnamed_rule) description[detail::rule_entry] = rule.name();
@@ -122,6 +130,8 @@ void save_training(std::string const& path, Trainer const& training) {
   description["epoch_steps"] = std::to_string(progress.epoch_steps);
   description["epoch_loss"] = decimal_text(progress.epoch_loss);
   description["epoch_baseline"] = decimal_text(progress.epoch_baseline);
+  if constexpr (LearningMask<typename std::remove_cvref_t<decltype(model)>::mask_type>)
+    description[detail::pending_images] = std::to_string(progress.mask.images);
   description[detail::data_fingerprint] =
       detail::safetensors::hash_digits(training.data_fingerprint());
   save_safetensors(path, tensors.entries(), description, non_finite_values::refused);
@@ -204,7 +214,8 @@ resume_report load_training(std::string const& path, Trainer& training) {
   auto const& layout = training.model().layout();
   auto const file = safetensors_file::load(path);
   progress_reader const read(path, file.metadata());
-  auto const progress = read_progress(read);
+  auto progress = read_progress(read);
+  auto const& mask = std::as_const(training.model()).mask();
   auto const& rule = training.optimizer().rule();
   detail::require_rule(path, file.metadata(), rule);
   // In this order: other options or sizes make other images of the same.
@@ -223,12 +234,16 @@ resume_report load_training(std::string const& path, Trainer& training) {
     throw config_error(
         path + ": the training was to take " + std::to_string(report.previous_total_steps) +
         " steps; it can be resumed for more, but not for " + std::to_string(report.total_steps));
-  reject_unknown_tensors(file, path, detail::layout_with_states(layout, rule));
+  reject_unknown_tensors(file, path, detail::layout_with_states(layout, rule, mask));
   auto const values = read_tensors<scalar>(file, path, layout);
   auto const states = detail::read_states(file, path, layout, rule, values);
+  auto const of_mask = read_tensors<float>(file, path, detail::layout_of_mask(mask));
+  auto const& options = training.options();
+  progress.mask = detail::read_pending(file, path, mask, options.batch_size * options.accumulate);
   std::vector<std::span<scalar const>> const views(states.begin(), states.end());
   training.model().backend().make_lane().upload(values.span(),
                                                 training.model().parameters().values());
+  detail::put_mask(training.model().mask(), of_mask);
   training.resume(progress, views);
   return report;
 }

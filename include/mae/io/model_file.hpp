@@ -8,6 +8,7 @@
 #include <mae/head/decoder.hpp>
 #include <mae/io/description.hpp>
 #include <mae/io/head_list.hpp>
+#include <mae/io/mask_file.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_writer.hpp>
@@ -89,6 +90,7 @@ void save_model(std::string const& path, Model const& model) {
   host_values<typename Model::backend_type> const values(model.backend(),
                                                          model.parameters().values());
   tensors.add(model.layout(), values.span());
+  detail::add_mask(tensors, model.mask());
   save_safetensors(
       path, tensors.entries(), describe_model(model, contents::model), non_finite_values::refused);
 }
@@ -110,8 +112,9 @@ void save_encoder(std::string const& path, Model const& model) {
                    non_finite_values::refused);
 }
 
-/// Puts a model file's parameters and pixel statistics into a model of the same sizes; the model is
-/// as it was when anything is wrong. Throws io_error, format_error (a damaged file; a missing,
+/// Puts a model file's parameters and pixel statistics into a model of the same sizes, and what a
+/// mask has learned, where the file tells, into one that learns; the model is as it was when
+/// anything is wrong. Throws io_error, format_error (a damaged file; a missing,
 /// extra or differently shaped tensor), config_error (a file of other sizes, of another objective
 /// or without one of the model's heads, by name). Returns the heads of the file that the model
 /// lacks: their tensors were left.
@@ -125,12 +128,15 @@ std::vector<std::string> load_model(std::string const& path, Model& model) {
       path, file.metadata(), {{"norm_epsilon", decimal_text(model.sizes().norm_epsilon)}});
   require_equal(path, file.metadata(), describe_heads(model.sizes()));
   auto left = heads_left_out(path, file.metadata(), model.layout());
-  if (left.empty()) reject_unknown_tensors(file, path, model.layout(), {"optimizer."});
+  if (left.empty())
+    reject_unknown_tensors(file, path, model.layout(), {"optimizer.", detail::mask_prefix});
   auto const values = read_tensors<typename Model::scalar>(file, path, model.layout());
+  auto const of_mask = detail::read_mask(file, path, std::as_const(model).mask());
   auto statistics = parse_statistics(path, file.metadata(), model.sizes().config.image.channels);
   if (!statistics.mean.empty()) model.set_statistics(std::move(statistics));
   model.backend().make_lane().upload(std::span<typename Model::scalar const>(values.span()),
                                      model.parameters().values());
+  if (of_mask) detail::put_mask(model.mask(), *of_mask);
   return left;
 }
 
@@ -144,7 +150,8 @@ encoder<Config, B> load_encoder(std::string const& path, B backend = B{}) {
   require_equal(path, file.metadata(), sizes);
   encoder<Config, B> loaded(0, std::move(backend), parse_norm_epsilon(path, file.metadata(), 1e-6));
   if (heads_in(file.metadata()) == std::vector{std::string(decoder_segment)})
-    reject_unknown_tensors(file, path, loaded.layout(), {"decoder_", "mask_token", "optimizer."});
+    reject_unknown_tensors(
+        file, path, loaded.layout(), {"decoder_", "mask_token", "optimizer.", detail::mask_prefix});
   auto const values = read_tensors<typename B::scalar>(file, path, loaded.layout());
   loaded.set_parameters(values.span());
   loaded.set_statistics(parse_statistics(path, file.metadata(), Config.image.channels));

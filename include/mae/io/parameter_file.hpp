@@ -22,6 +22,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace mae {
@@ -134,6 +135,9 @@ class tensor_collector {
                         .shape = file_shape(tensor),
                         .bytes = bytes});
   }
+
+  /// Adds a tensor of any type as it lies in memory, which outlives the collector.
+  void add(tensor_entry entry) { entries_.push_back(std::move(entry)); }
 
   std::span<tensor_entry const> entries() const { return entries_; }
 

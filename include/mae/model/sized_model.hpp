@@ -3,6 +3,7 @@
 #include <mae/backend/concept.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/mask/learning.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/network_parts.hpp>
@@ -30,6 +31,8 @@ class sized_model {
 
   std::uint64_t seed() const { return seed_; }
   Mask const& mask() const { return mask_; }
+  /// What a trainer teaches.
+  Mask& mask() requires LearningMask<Mask> { return mask_; }
   B const& backend() const { return backend_; }
 
   parameter_layout const& layout() const { return parameters_.layout(); }

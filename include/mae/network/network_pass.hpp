@@ -119,6 +119,10 @@ class network_pass {
     encode(weights.encoder, in.shard, in.patches);
     forward_heads(each_head{}, weights, in, active, totals);
   }
+  /// Of the forward pass just done: a head's first `rows` losses.
+  std::span<T const> losses(std::size_t head, index_t rows) const {
+    return losses_[head].first(static_cast<std::size_t>(rows));
+  }
   /// What a head that couples images says of those of the forward pass just done: (images, label
   /// width).
   matrix_view<T const> embedded(std::size_t head, shard_view const& shard) const {

@@ -10,6 +10,7 @@
 #include <mae/data/augment.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/normalise.hpp>
+#include <mae/mask/learning.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/network/capacity.hpp>
@@ -92,6 +93,10 @@ class batch_loader {
     batch.patch_values = config_.patch_values();
     batch.plan.resize(images, config_.num_patches());
     reserve(batch.patches, images * config_.image.values());
+    if constexpr (LearningMask<M>) {
+      reserve(seen_, images * config_.image.values());
+      contexts_.resize(indices.size());
+    }
     threads_.for_each(images, [&](index_t i, int worker) {
       load_image(i,
                  indices[static_cast<std::size_t>(i)],
@@ -105,6 +110,10 @@ class batch_loader {
 
   /// Of the batch loaded last: each image's loss of a head whose prediction is zeros.
   std::span<double const> zero_losses(std::size_t head) const { return zero_losses_[head]; }
+  /// Likewise: what the mask policy saw of each image.
+  mask_context const& context_of(index_t image) const requires LearningMask<M> {
+    return contexts_[static_cast<std::size_t>(image)];
+  }
 
  private:
   struct scratch {
@@ -154,9 +163,18 @@ class batch_loader {
                                .progress = moment.progress,
                                .dataset_index = number};
     plan_image(batch.plan, image, mask_, context, random, work.scores);
+    if constexpr (LearningMask<M>) keep(image, context);
 
     normalise_pixels(work.patches, statistics_);
     std::ranges::copy(work.patches, batch.patches.data() + image * config_.image.values());
+  }
+
+  /// What the policy saw, for when it is told what became of it.
+  void keep(index_t image, mask_context const& context) {
+    auto& kept = contexts_[static_cast<std::size_t>(image)] = context;
+    float* const patches = seen_.data() + image * config_.image.values();
+    std::copy_n(context.patches.data, config_.image.values(), patches);
+    kept.patches.data = patches;
   }
 
   template <std::size_t... I>
@@ -225,6 +243,8 @@ class batch_loader {
   std::vector<scratch> workers_;
   std::array<std::vector<double>, num_heads> zero_losses_;  // (B)
   std::vector<index_t> counted_;                            // (B), of one head
+  std::vector<mask_context> contexts_;                      // (B), of a mask that learns
+  host_buffer<float> seen_;                                 // (B * N, P), their patches
 };
 
 }  // namespace mae

@@ -118,11 +118,12 @@ class gradient_sum {
   /// Adds the gradient of the heads' summed losses on the accumulated batch `number` of a step;
   /// those of heads that couple images are in `coupled`. The batch has those of the schedule's
   /// images that are in the process's own partial sums; it may change at once, while a device still
-  /// works.
+  /// works. `losses` is empty, or takes those of each of the first head's label rows.
   void add(values_type const& weights,
            batch_type const& batch,
            index_t number = 0,
-           coupled_type const* coupled = nullptr) {
+           coupled_type const* coupled = nullptr,
+           std::span<T> losses = {}) {
     auto const active = shares_.active;
     for_shards(weights, [&](worker_pass<Network>& pass, index_t sum, image_range const& images) {
       auto labels = batch.labels_of(images.first, images.last);
@@ -141,6 +142,10 @@ class gradient_sum {
         pass.network().forward(*operands_, in, of, totals);
         pass.network().backward(*operands_, in, of, gradients.weights);
       });
+      if (losses.empty()) return;
+      auto const from = pass.network().losses(0, in.labels[0].rows);
+      auto const first = batch.labels[0].offsets[static_cast<std::size_t>(images.first)];
+      pass.lane().download(from, losses.subspan(static_cast<std::size_t>(first), from.size()));
     });
   }
 
@@ -169,7 +174,9 @@ class gradient_sum {
   /// The reduced sum, laid out as the parameters.
   std::span<T const> values() const { return gradients_.values(); }
   shard_schedule const& schedule() const { return schedule_; }
-  /// The images of a batch that are in the process's own partial sums: [first, last).
+  /// The process's own partial sums.
+  sum_range const& own() const { return own_; }
+  /// The images of a batch that are in them: [first, last).
   index_t first_image() const { return first_image_of(own_.first); }
   index_t last_image() const { return first_image_of(own_.last); }
 

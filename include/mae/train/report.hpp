@@ -6,6 +6,7 @@
 #include <functional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace mae {
 
@@ -56,14 +57,44 @@ struct heldout_loss {
   double baseline = 0;
 };
 
-/// Where a training stands: with parameters and moments, all that an exact resume needs. Order,
-/// augmentation and masks follow from the step.
+/// What a mask policy has not learned from yet: its gradient, summed over the images of the last
+/// step. Of no images where there is none.
+struct pending_mask_gradient {
+  std::vector<double> sums = {};
+  index_t images = 0;
+
+  friend bool operator==(pending_mask_gradient const&, pending_mask_gradient const&) = default;
+};
+
+/// Where a training stands: with parameters, moments and what a mask has learned, all that an exact
+/// resume needs. Order, augmentation and masks follow from the step.
 struct training_progress {
   std::int64_t step = 0;             // steps done
   std::int64_t optimizer_steps = 0;  // without the skipped ones
   index_t epoch_steps = 0;           // since the epoch began, without the skipped ones
   double epoch_loss = 0;             // summed over those steps
   double epoch_baseline = 0;
+  pending_mask_gradient mask = {};
+
+  void begin_epoch() {
+    epoch_steps = 0;
+    epoch_loss = 0;
+    epoch_baseline = 0;
+  }
+  /// A step that was not skipped.
+  void count(step_report const& report) {
+    ++epoch_steps;
+    epoch_loss += report.loss;
+    epoch_baseline += report.baseline;
+  }
+  /// The means of what was counted, as those of the epoch number `epoch`.
+  epoch_report means(index_t epoch) const {
+    auto const steps = static_cast<double>(epoch_steps);
+    return {.epoch = epoch,
+            .steps = epoch_steps,
+            .loss = epoch_loss / steps,
+            .baseline = epoch_baseline / steps};
+  }
 
   friend bool operator==(training_progress const&, training_progress const&) = default;
 };

@@ -3,6 +3,7 @@
 #include <mae/backend/concept.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/mask/learning.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/network/layout.hpp>
 
@@ -11,11 +12,17 @@
 
 namespace mae {
 
+/// A model lets its mask be changed where it learns.
+template <class M>
+concept TeachableMask = !LearningMask<typename M::mask_type> || requires(M & model) {
+  { model.mask() } -> std::same_as<typename M::mask_type&>;
+};
+
 /// What a trainer trains: parameters of an encoder and its heads, with what their labels and masks
 /// are made by.
 template <class M>
 concept Trainable = Backend<typename M::backend_type> && MaskPolicy<typename M::mask_type> &&
-    requires(M& model, M const& of, pixel_statistics statistics) {
+    TeachableMask<M> && requires(M& model, M const& of, pixel_statistics statistics) {
   requires std::same_as<typename M::scalar, typename M::backend_type::scalar>;
   /// Sizes, heads and their weights: a network_parts.
   requires std::convertible_to<decltype(of.sizes()), typename M::network_type::parts_type const&>;

@@ -17,6 +17,7 @@
 #include <mae/train/fitting_batch.hpp>
 #include <mae/train/gradients.hpp>
 #include <mae/train/head_shares.hpp>
+#include <mae/train/mask_gradients.hpp>
 #include <mae/train/non_finite.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/report.hpp>
@@ -54,6 +55,10 @@ class trainer {
   using of_each_head = typename parts_type::of_each_head;
   using makers_type = std::remove_cvref_t<decltype(std::declval<Model const&>().label_makers())>;
 
+  /// A mask that learns draws the next step's masks when this step is done.
+  static constexpr bool loads_ahead =
+      !backend_type::uses_host_memory && !LearningMask<typename Model::mask_type>;
+
  public:
   /// Sets the model's pixel statistics to the dataset's, unless it has some. Throws config_error,
   /// and leaves the model as it was, for options or a rule that cannot be used, a mask policy
@@ -82,9 +87,10 @@ class trainer {
         sums_(model.sizes()),
         coupled_(model.sizes(), sampler_.batch_size()),
         optimizer_(model.layout(), rule, model.backend()),
-        gradients_(make_for_batch(options.batch_size, [&](index_t size) {
-          return gradients_of(model, size, exchange_);
-        })) {
+        gradients_(
+            make_for_batch(options.batch_size,
+                           [&](index_t size) { return gradients_of(model, size, exchange_); })),
+        mask_gradients_(model.mask(), model.sizes(), gradients_.schedule(), gradients_.own()) {
     optimizer_.begin(model.parameters().values());
   }
   template <class... Rest>  // in one line, which compilers show
@@ -111,7 +117,7 @@ class trainer {
       step_report const report = step();
       if (callbacks.on_step) callbacks.on_step(report);
       if (callbacks.on_epoch && (report.ends_epoch || is_done()))
-        callbacks.on_epoch(describe_epoch(report.epoch));
+        callbacks.on_epoch(progress_.means(report.epoch));
       if (!is_done() && callbacks.should_stop && callbacks.should_stop()) return false;
     }
     return true;
@@ -128,18 +134,20 @@ class trainer {
     of_each_head coupled_losses{};
     if (shares_come_first()) coupled_losses = meet(indices, when);
     sums_.clear();
+    mask_gradients_.clear();
     for (index_t i = 0; i < options_.accumulate; ++i) {
       load(indices, i, when);
-      sums_.count(batches_.batch());
-      gradients_.add(model_.weights(), batches_.batch(), i, &coupled_);
-      sums_.add_zero_losses(exchange_,
-                            batches_.loader(),
-                            batches_.batch(),
-                            gradients_.first_image(),
-                            options_.batch_size);
+      auto const& batch = batches_.batch();
+      sums_.count(batch);
+      gradients_.add(model_.weights(), batch, i, &coupled_, mask_gradients_.losses_of(batch));
+      mask_gradients_.add(
+          batches_.loader(), batch, std::as_const(model_).mask(), model_.backend().threads());
+      sums_.add_zero_losses(
+          exchange_, batches_.loader(), batch, gradients_.first_image(), options_.batch_size);
     }
-    if constexpr (!backend_type::uses_host_memory) load_ahead();
+    if constexpr (loads_ahead) load_ahead();
     auto sum = gradients_.reduce(exchange_);
+    mask_gradients_.reduce(exchange_, sampler_.batch_size());
     std::ranges::transform(sum.losses, coupled_losses, sum.losses.begin(), std::plus<>{});
     auto const counted = sums_.counted(exchange_, network_type::coupling);
     double const divisor = shares_of(model_.sizes(), counted).divisor;
@@ -240,20 +248,16 @@ class trainer {
             .lr = schedule_(progress_.step)};
   }
 
-  void begin_epoch() {
-    progress_.epoch_steps = 0;
-    progress_.epoch_loss = 0;
-    progress_.epoch_baseline = 0;
-  }
-
   /// Updates the parameters, or leaves the step out where something is not finite.
   void apply(step_report& report, double divisor) {
-    bool const finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm);
+    bool const finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm) &&
+                        mask_gradients_.is_finite();
     if (!finite && options_.non_finite == non_finite_policy::stop)
       throw numeric_error(report.step, non_finite_tensor(report));
-    if (step_of_epoch() == 0) begin_epoch();
+    if (step_of_epoch() == 0) progress_.begin_epoch();
     ++progress_.step;
     report.skipped = !finite;
+    mask_gradients_.finish_step(model_.mask(), progress_.mask, finite);
     if (!finite) return;
     double const clip =
         options_.clip > 0 ? std::min(1.0, options_.clip / (report.gradient_norm + 1e-6)) : 1.0;
@@ -263,23 +267,14 @@ class trainer {
                     clip / divisor,
                     moment(report.step - 1, report.epoch).progress);
     progress_.optimizer_steps = optimizer_.steps();
-    ++progress_.epoch_steps;
-    progress_.epoch_loss += report.loss;
-    progress_.epoch_baseline += report.baseline;
+    progress_.count(report);
   }
 
   std::string non_finite_tensor(step_report const& report) const {
     if (!std::isfinite(report.loss)) return "the loss";
+    if (std::isfinite(report.gradient_norm)) return "the gradient of the mask";
     host_values<backend_type> const gradients(model_.backend(), gradients_.values());
     return first_non_finite(model_.layout(), gradients.span());
-  }
-
-  epoch_report describe_epoch(index_t epoch) const {
-    auto const steps = static_cast<double>(progress_.epoch_steps);
-    return {.epoch = epoch,
-            .steps = progress_.epoch_steps,
-            .loss = progress_.epoch_loss / steps,
-            .baseline = progress_.epoch_baseline / steps};
   }
 
   training_options options_;
@@ -293,6 +288,7 @@ class trainer {
   typename gradients_type::coupled_type coupled_;
   mae::optimizer<Rule, backend_type> optimizer_;
   gradients_type gradients_;  // takes what memory the rest leaves
+  mask_gradients<typename Model::mask_type, T> mask_gradients_;
   training_progress progress_;
 };
 

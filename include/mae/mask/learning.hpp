@@ -1,0 +1,70 @@
+#pragma once
+
+#include <mae/core/types.hpp>
+#include <mae/mask/policy.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <iterator>
+#include <span>
+
+namespace mae {
+
+/// What became of one image that a policy masked.
+struct mask_feedback {
+  mask_context const& image;             // as the policy saw it when it drew the mask
+  std::span<patch_index const> visible;  // ascending
+  std::span<patch_index const> targets;  // ascending
+  std::span<float const> losses;         // of the targets, as the painter reports them
+};
+
+/// A policy that learns from the losses of what it hid: by a gradient of whatever it minimises,
+/// which the library sums over the images of a step as it sums the network's, so that threads and
+/// processes change no bit.
+///
+/// `add_gradient(told, sums)` adds an image's part to `num_sums()` sums, with the values by which
+/// that image's mask was drawn; it is called from several threads at once. `update(sums, images)`
+/// changes the policy by the sums over a step's images, and is called with a delay that is part of
+/// the definition: those of step t when the last mask of step t + 1 is drawn, before the first of
+/// t + 2. A step that is left out (not finite) tells nothing.
+///
+/// `state_names` are the arrays that the policy learns or keeps, `state(k)` their values, whose
+/// numbers stay: files keep them as mask.NAME, and a resume puts them back. A policy that draws by
+/// anything else that changes cannot be resumed.
+template <class M>
+concept LearningMask = MaskPolicy<M> && requires(M const& mask,
+                                                 M& changed,
+                                                 mask_feedback const& told,
+                                                 std::span<double> sums,
+                                                 std::span<double const> all,
+                                                 index_t images,
+                                                 std::size_t k) {
+  { mask.num_sums() } -> std::same_as<index_t>;
+  { mask.add_gradient(told, sums) } -> std::same_as<void>;
+  { changed.update(all, images) } -> std::same_as<void>;
+  { *std::begin(mask.state_names) } -> std::convertible_to<char const*>;
+  { mask.state(k) } -> std::same_as<std::span<float const>>;
+  { changed.state(k) } -> std::same_as<std::span<float>>;
+};
+
+namespace detail {
+
+/// A policy that has one of the members by which masks learn is meant to.
+template <class M>
+inline constexpr bool means_to_learn = requires {
+  &M::num_sums;
+}
+|| requires {
+  &M::add_gradient;
+}
+|| requires {
+  &M::update;
+};
+
+/// Does not compile for a policy that lacks the others: it would draw masks and never learn.
+template <LearningMask M>
+constexpr void require_learning() {}
+
+}  // namespace detail
+
+}  // namespace mae
