@@ -19,6 +19,7 @@
 #include <mae/head/classifier.hpp>
 #include <mae/io/checkpoint.hpp>
 #include <mae/io/model_file.hpp>
+#include <mae/mask/none.hpp>
 #include <mae/mask/ramped.hpp>
 #include <mae/mask/random_ratio.hpp>
 #include <mae/mask/saliency.hpp>

@@ -100,7 +100,9 @@ TEST_CASE("counts that cannot be are refused with a sentence") {
   std::vector<float> const scores{0, 1, 2, 3};
   CHECK(contains(refusal({0, 3}, scores), "no visible patch"));
   CHECK(contains(refusal({-1, 3}, scores), "no visible patch"));
-  CHECK(contains(refusal({3, 0}, scores), "no patch to predict"));
+  CHECK(contains(refusal({3, 0}, scores), "no patch to predict, of an image that is not all"));
+  CHECK(contains(refusal({4, -1}, scores), "no patch to predict"));
+  CHECK(refusal({4, 0}, scores).empty());
   CHECK(contains(refusal({3, 2}, scores), "3 visible and 2 target patches, of 4"));
   CHECK(contains(refusal({std::numeric_limits<index_t>::max(), 1}, scores), "of 4"));
   CHECK(contains(refusal({1, std::numeric_limits<index_t>::max()}, scores), "of 4"));

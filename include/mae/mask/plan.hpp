@@ -61,7 +61,7 @@ class mask_plan {
   /// argsort of noise): the `visible` patches of lowest score are seen, the next `target`
   /// predicted. Ties go to the lower position. Distinct images may be assigned from distinct
   /// threads. `scores` (N). Throws config_error for an image outside [0, images()), a NaN score,
-  /// visible < 1, target < 1 or a sum beyond N.
+  /// visible < 1, target < 1 of an image that is not all visible, or a sum beyond N.
   void assign(index_t image, mask_counts counts, std::span<float const> scores) {
     check(image, counts, scores);
     patch_index* const first = order(image);
@@ -126,7 +126,8 @@ class mask_plan {
       refuse(std::to_string(scores.size()) + " scores for " + std::to_string(patches_) +
              " patches");
     if (counts.visible < 1) refuse("no visible patch: the encoder would see nothing");
-    if (counts.target < 1) refuse("no patch to predict: there would be nothing to learn");
+    if (counts.target < 1 && counts != mask_counts{patches_, 0})
+      refuse("no patch to predict, of an image that is not all visible");
     if (counts.visible > patches_ - counts.target)
       refuse(std::to_string(counts.visible) + " visible and " + std::to_string(counts.target) +
              " target patches, of " + std::to_string(patches_));

@@ -27,8 +27,8 @@ struct headed_encoder_parts {
 };
 
 /// An encoder with heads of any kind, each of which makes its own labels: what is trained without
-/// painting, as a classifier is. The decoder's sizes in Config are not used, and the mask hides one
-/// patch at least.
+/// painting, as a classifier is, from images that a mask has thinned or whole ones (no_mask). The
+/// decoder's sizes in Config are not used.
 template <model_config Config, MaskPolicy Mask, Backend B, class... Heads>
 class headed_encoder : public sized_model<Mask, B, Heads...> {
   using base = sized_model<Mask, B, Heads...>;

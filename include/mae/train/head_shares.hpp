@@ -42,7 +42,9 @@ head_shares<sizeof...(Heads)> shares_of(network_parts<Heads...> const& parts,
   }
   if (shares.active.none())
     throw config_error("the images of a step have no label from which a head could learn (" +
-                       empty + "): give it labelled images, or larger batches");
+                       empty +
+                       "): give it labelled images, a mask that hides patches to be painted, or "
+                       "larger batches");
   return shares;
 }
 

@@ -6,6 +6,7 @@
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/mask/none.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/network/network_pass.hpp>
 #include <mae/network/prepared_weights.hpp>
@@ -21,6 +22,7 @@
 #include <algorithm>
 #include <array>
 #include <bitset>
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <iterator>
@@ -79,14 +81,17 @@ class shard_loss {
 
 /// The loss on the first `images` images of a dataset (0: all of them), but for heads that couple
 /// images. Each image has one fixed uniform 75% mask, whatever the training's policy, and no
-/// augmentation, so that trainings with different masks can be compared. The same bits for any
+/// augmentation, so that trainings with different masks can be compared; only what is trained on
+/// whole images (no_mask) is evaluated on whole ones. The same bits for any
 /// number of threads. Throws config_error for a dataset without images or of another extent than
 /// the model's, and for one without a label from which any head could learn.
 template <Trainable Model, Dataset D>
 heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t images = 0) {
   using T = typename Model::scalar;
   using network = typename Model::network_type;
-  using mask_type = uniform_mask<ratio{3, 4}>;
+  using mask_type = std::conditional_t<std::same_as<typename Model::mask_type, no_mask>,
+                                       no_mask,
+                                       uniform_mask<ratio{3, 4}>>;
   constexpr index_t chunk = 512;  // images in memory at once
   if (dataset.size() < 1) throw config_error("a dataset without images has no held-out loss");
   mask_type const mask{};
