@@ -1,5 +1,6 @@
 #include "model_images.hpp"
 #include "padded_matrix.hpp"
+#include "uniformity_reference.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/bfloat16.hpp>
@@ -72,6 +73,15 @@ TEST_CASE("uniformity is the mean squared cosine of all pairs, and its gradient 
       CHECK(std::abs(numeric - gradient[i]) <= 1e-9);
     }
   }
+}
+
+TEST_CASE("uniformity and its gradient are PyTorch's") {
+  namespace reference = uniformity_reference;
+  std::vector<double> gradient;
+  std::vector<double> const rows(reference::rows.begin(), reference::rows.end());
+  CHECK(loss_of(rows, 6, gradient) == doctest::Approx(reference::loss).epsilon(1e-14));
+  for (std::size_t i = 0; i < gradient.size(); ++i)
+    CHECK(gradient[i] == doctest::Approx(reference::gradient[i]).epsilon(1e-11));
 }
 
 TEST_CASE("uniformity of equal rows is 1, of orthogonal ones 1 / S, and lengths do not matter") {
