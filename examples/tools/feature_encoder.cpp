@@ -5,12 +5,15 @@
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
 #include <mae/data/subset.hpp>
 #include <mae/interop/open_pretrained.hpp>
 #include <mae/model/encoder.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,11 +25,10 @@ using backend = mae::eigen_backend<float>;
 namespace {
 
 /// Throws config_error for the first image whose features are not finite.
-void require_finite(std::vector<float> const& features,
-                    mae::index_t width,
-                    image_name const& name_of) {
-  auto const bad =
-      std::ranges::find_if(features, [](float value) { return !std::isfinite(value); });
+template <class T>
+void require_finite(std::span<T const> features, mae::index_t width, image_name const& name_of) {
+  auto const bad = std::ranges::find_if(
+      features, [](T value) { return !std::isfinite(static_cast<float>(value)); });
   if (bad == features.end()) return;
   throw mae::config_error(name_of((bad - features.begin()) / width) +
                           ": its features are not finite: the checkpoint's weights or "
@@ -52,6 +54,14 @@ mae::index_t feature_encoder::depth() const {
   return parts_->encoder.sizes().encoder.depth;
 }
 
+mae::index_t feature_encoder::patches() const {
+  return parts_->encoder.sizes().num_patches();
+}
+
+mae::index_t feature_encoder::token_width() const {
+  return parts_->encoder.sizes().encoder.width;
+}
+
 mae::index_t feature_encoder::images_of_part() const {
   auto const& encoder = parts_->encoder;
   return pretrain::images_of_part(encoder.backend(), encoder.num_tokens());
@@ -61,7 +71,7 @@ std::vector<float> feature_encoder::features(pretrain::image_set const& images,
                                              mae::pooling pool,
                                              image_name const& name_of) const {
   auto found = parts_->encoder.features(images, pool);
-  require_finite(found, width(pool), name_of);
+  require_finite(std::span<float const>(found), width(pool), name_of);
   return found;
 }
 
@@ -81,11 +91,39 @@ std::vector<float> feature_encoder::encode(pretrain::image_set const& images,
                                            pretrain::progress_line& progress) const {
   auto const part = [&](mae::index_t first, mae::index_t size) {
     auto found = parts_->encoder.features(mae::subset(images, first, size), pool, blocks);
-    require_finite(
-        found, blocks.count() * width(pool), [&](mae::index_t i) { return name_of(first + i); });
+    require_finite(std::span<float const>(found),
+                   blocks.count() * width(pool),
+                   [&](mae::index_t i) { return name_of(first + i); });
     return found;
   };
   return pretrain::encode_in_parts(count, {part, images_of_part()}, progress, [] { return false; });
+}
+
+std::vector<mae::bfloat16> feature_encoder::encode_patches(
+    pretrain::image_set const& images,
+    mae::index_t count,
+    mae::index_t block,
+    image_name const& name_of,
+    pretrain::progress_line& progress) const {
+  mae::index_t const each = patches() * token_width();
+  std::vector<mae::bfloat16> all(static_cast<std::size_t>(count * each));
+  auto const part = [&](mae::index_t first, mae::index_t size) {
+    auto const own = std::span(all).subspan(static_cast<std::size_t>(first * each),
+                                            static_cast<std::size_t>(size * each));
+    auto const keep = [&](mae::index_t image, mae::index_t, mae::matrix_view<float const> tokens) {
+      std::transform(tokens.row(1).begin(),  // after the class token
+                     tokens.row(1).begin() + each,
+                     own.begin() + image * each,
+                     [](float value) { return mae::bfloat16(value); });
+    };
+    parts_->encoder.encode_blocks(mae::subset(images, first, size), {block, block}, keep);
+    require_finite(std::span<mae::bfloat16 const>(own), each, [&](mae::index_t i) {
+      return name_of(first + i);
+    });
+    return std::vector<float>();  // they lie in `all`
+  };
+  pretrain::encode_in_parts(count, {part, images_of_part()}, progress, [] { return false; });
+  return all;
 }
 
 }  // namespace tools

@@ -3,6 +3,7 @@
 #include "images.hpp"
 #include "terminal.hpp"
 
+#include <mae/core/bfloat16.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
 #include <mae/interop/pretrained.hpp>
@@ -30,6 +31,9 @@ class feature_encoder {
 
   mae::index_t width(mae::pooling pool) const;
   mae::index_t depth() const;
+  /// N, and the values D of each one's token.
+  mae::index_t patches() const;
+  mae::index_t token_width() const;
   /// The images that are best encoded at once: enough for all threads.
   mae::index_t images_of_part() const;
 
@@ -51,6 +55,13 @@ class feature_encoder {
                             mae::block_range blocks,
                             image_name const& name_of,
                             pretrain::progress_line& progress) const;
+  /// The patch tokens of the first `count` images after one block, likewise: (count, N, D), rounded
+  /// to bfloat16, as they are many.
+  std::vector<mae::bfloat16> encode_patches(pretrain::image_set const& images,
+                                            mae::index_t count,
+                                            mae::index_t block,
+                                            image_name const& name_of,
+                                            pretrain::progress_line& progress) const;
 
  private:
   struct parts;

@@ -6,14 +6,18 @@
 #include "feature_flags.hpp"
 #include "grading.hpp"
 #include "images.hpp"
+#include "probe_flags.hpp"
 #include "probe_report.hpp"
 #include "program.hpp"
 #include "save_file.hpp"
 #include "terminal.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/bfloat16.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
+#include <mae/eval/attentive_probe.hpp>
 #include <mae/eval/knn.hpp>
 #include <mae/eval/labelled_features.hpp>
 #include <mae/eval/linear_probe.hpp>
@@ -25,6 +29,7 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,95 +38,8 @@ namespace {
 
 using mae::index_t;
 
-enum class reader_choice { knn, linear, both };
-constexpr pretrain::choice_words<reader_choice, 3> reader_words{{{"knn", reader_choice::knn},
-                                                                 {"linear", reader_choice::linear},
-                                                                 {"both", reader_choice::both}}};
-
-/// Whose tokens are read: those after the last block, after one of them, or after each.
-struct layer_choice {
-  bool all = false;
-  index_t block = 0;  // 0: the last
-};
-
-struct probe_options : tools::common_options {
-  mae::pooling pool = mae::pooling::mean;
-  reader_choice readers = reader_choice::both;
-  std::vector<index_t> neighbours;  // empty: the library's own number, if there are so many images
-  std::string out;
-  layer_choice layers;
-
-  bool has_linear() const { return readers != reader_choice::knn; }
-  bool has_knn() const { return readers != reader_choice::linear; }
-};
-
-/// "1,5,20": whole numbers, each once.
-pretrain::reader numbers_of_neighbours(std::vector<index_t>& numbers) {
-  return [&numbers](std::string const& text) {
-    for (std::size_t begin = 0; begin <= text.size();) {
-      std::size_t const end = std::min(text.find(',', begin), text.size());
-      auto const number = static_cast<index_t>(
-          pretrain::checked_whole(text.substr(begin, end - begin), 1, pretrain::a_billion));
-      if (std::ranges::find(numbers, number) != numbers.end())
-        throw pretrain::usage_error("has " + std::to_string(number) + " twice");
-      numbers.push_back(number);
-      begin = end + 1;
-    }
-  };
-}
-
-pretrain::reader layer(layer_choice& layers) {
-  return [&layers](std::string const& text) {
-    layers.all = text == "all";
-    if (!layers.all)
-      layers.block = static_cast<index_t>(pretrain::checked_whole(text, 1, pretrain::a_billion));
-  };
-}
-
-std::vector<pretrain::flag_group> flags_for(probe_options& o) {
-  return {{"Flags",
-           {tools::model_flag(o),
-            tools::data_flag(o),
-            tools::unreadable_flag(o),
-            pretrain::max_pixels_flag(o.settings),
-            pretrain::test_flag(o.settings.tests),
-            tools::pooling_flag(o.pool),
-            pretrain::choice("probe",
-                             reader_words,
-                             o.readers,
-                             "how: by nearest neighbours, by a linear classifier, or by both"),
-            {"knn",
-             "K,K,...",
-             "how many nearest neighbours vote, each with exp(similarity / 0.07);\n"
-             "of several numbers each has a column of its own [20]",
-             numbers_of_neighbours(o.neighbours)},
-            {"layer",
-             "N|all",
-             "read the tokens after block N (from 1), through the final norm, or after\n"
-             "each block [the last]",
-             layer(o.layers)},
-            {"probe-images",
-             "N",
-             "grade on the first N training images and as many test images in\n"
-             "proportion; 0: on all [0]",
-             pretrain::whole(o.settings.probe_images, 0, pretrain::a_billion)},
-            {"out",
-             "DIR",
-             "also write layers.csv there: a line for each block that is read, a\n"
-             "column for each way of reading, in percent of the test images; with\n"
-             "--layer all also layers.svg, their curves",
-             pretrain::words(o.out)},
-            tools::threads_flag(o)}},
-          tools::known_group(o)};
-}
-
-void check_combinations(pretrain::given_flags const& given, probe_options const& o) {
-  if (given.contains("knn") && !o.has_knn())
-    throw pretrain::usage_error("--knn has no meaning with --probe linear");
-}
-
 /// What --knn says; without it the library's number, or all images where they are fewer.
-std::vector<index_t> neighbours_of(probe_options const& o, index_t training_images) {
+std::vector<index_t> neighbours_of(tools::probe_options const& o, index_t training_images) {
   if (!o.has_knn() || !o.neighbours.empty()) return o.neighbours;
   index_t const usual = mae::knn_options{}.neighbours;
   if (usual <= training_images) return {usual};
@@ -132,7 +50,7 @@ std::vector<index_t> neighbours_of(probe_options const& o, index_t training_imag
   return {training_images};
 }
 
-mae::block_range blocks_of(layer_choice const& layers, index_t depth) {
+mae::block_range blocks_of(tools::layer_choice const& layers, index_t depth) {
   if (layers.block > depth)
     throw pretrain::usage_error("--layer " + std::to_string(layers.block) + ": the encoder has " +
                                 std::to_string(depth) + " blocks");
@@ -141,9 +59,11 @@ mae::block_range blocks_of(layer_choice const& layers, index_t depth) {
   return {block, block};
 }
 
+constexpr double percent = 100.0;
+
 /// What is read, how, and by what.
 struct probe_task {
-  probe_options const& options;
+  tools::probe_options const& options;
   tools::feature_encoder const& encoder;
   pretrain::image_sets const& sets;
   pretrain::grading_size size;
@@ -164,55 +84,105 @@ struct features_of_blocks {
   }
 };
 
+/// What is said while images are encoded, and what each is called.
+template <class Encode>
+auto encode_aloud(index_t count, std::string const& name, Encode const& encode) {
+  std::cout << "encoding " << count << " of " << mae::printable(name) << std::endl;
+  pretrain::progress_line progress(
+      std::cout, pretrain::style_for(1, false), pretrain::terminal_width(1));
+  tools::image_name const name_of = [&](index_t i) {
+    return "image " + std::to_string(i) + " (from 0) of " + name;
+  };
+  return encode(name_of, progress);
+}
+
 features_of_blocks encode(probe_task const& task,
                           pretrain::image_set const& images,
                           index_t count,
                           std::string const& name,
                           mae::block_range blocks) {
-  std::cout << "encoding " << count << " of " << mae::printable(name) << std::endl;
-  pretrain::progress_line progress(
-      std::cout, pretrain::style_for(1, false), pretrain::terminal_width(1));
-  auto const name_of = [&](index_t i) {
-    return "image " + std::to_string(i) + " (from 0) of " + name;
-  };
-  auto features = task.encoder.encode(images, count, task.options.pool, blocks, name_of, progress);
-  return {pretrain::with_labels(std::move(features), images, count), blocks};
+  return encode_aloud(count, name, [&](auto const& name_of, auto& progress) {
+    auto features =
+        task.encoder.encode(images, count, task.options.pool, blocks, name_of, progress);
+    return features_of_blocks{pretrain::with_labels(std::move(features), images, count), blocks};
+  });
 }
 
-tools::layer_scores read_layer(probe_task& task,
-                               features_of_blocks const& train,
-                               features_of_blocks const& test,
-                               index_t block) {
-  constexpr double percent = 100.0;
+void read_features(probe_task& task,
+                   mae::labelled_features const& train,
+                   mae::labelled_features const& test,
+                   tools::layer_scores& scores) {
   index_t const classes = task.sets.train.num_classes();
-  auto const seen = train.after(block);
-  auto const unseen = test.after(block);
-  tools::layer_scores scores{.layer = block};
   if (task.options.has_linear())
-    scores.linear = percent * mae::linear_probe(task.backend, seen, unseen, classes).top1;
+    scores.linear = percent * mae::linear_probe(task.backend, train, test, classes).top1;
   if (task.options.has_knn())
-    for (double const share : mae::knn_top1(task.backend, seen, unseen, classes, task.neighbours))
+    for (double const share : mae::knn_top1(task.backend, train, test, classes, task.neighbours))
       scores.knn.push_back(percent * share);
-  return scores;
 }
 
-/// Blocks whose features are held at once: they come from one pass.
-index_t blocks_of_pass(probe_task const& task) {
+/// Reads features of as many blocks at once as memory may hold: they come from one pass.
+void read_features(probe_task& task, std::vector<tools::layer_scores>& layers) {
   constexpr index_t most_bytes = index_t{4} << 30;
-  index_t const each = (task.size.train + task.size.test) * task.encoder.width(task.options.pool) *
-                       static_cast<index_t>(sizeof(float));
-  return std::max<index_t>(1, most_bytes / each);
+  auto const& [options, encoder, sets, size, neighbours, backend] = task;
+  index_t const bytes =
+      (size.train + size.test) * encoder.width(options.pool) * static_cast<index_t>(sizeof(float));
+  auto const at_once = static_cast<std::size_t>(std::max<index_t>(1, most_bytes / bytes));
+  for (std::size_t first = 0; first < layers.size(); first += at_once) {
+    auto const pass = std::span(layers).subspan(first, std::min(at_once, layers.size() - first));
+    mae::block_range const blocks{pass.front().layer, pass.back().layer};
+    auto const train = encode(task, sets.train, size.train, sets.train_name, blocks);
+    auto const test = encode(task, sets.test, size.test, sets.test_name, blocks);
+    for (auto& scores : pass)
+      read_features(task, train.after(scores.layer), test.after(scores.layer), scores);
+  }
 }
 
-void read_layers(probe_task& task, mae::block_range blocks, tools::probe_report& report) {
+/// The images whose patch tokens fit the memory for them, which is said where not all do.
+pretrain::grading_size size_for_tokens(probe_task const& task) {
+  constexpr double gigabyte = 1e9;
+  auto const& size = task.size;
+  index_t const bytes = task.encoder.patches() * task.encoder.token_width() *
+                        static_cast<index_t>(sizeof(mae::bfloat16));
+  index_t const all = size.train + size.test;
+  double const fitting = task.options.token_gigabytes * gigabyte / static_cast<double>(all * bytes);
+  if (fitting >= 1) return size;
+  auto const share = [&](index_t images) {
+    return static_cast<index_t>(static_cast<double>(images) * fitting);
+  };
+  pretrain::grading_size const read{std::max<index_t>(2, share(size.train)),
+                                    std::max<index_t>(1, share(size.test))};
+  pretrain::say_assumed(
+      std::cerr,
+      "the attentive classifier reads the first " + std::to_string(read.train) + " training and " +
+          std::to_string(read.test) + " test images, whose patch tokens take " +
+          mae::decimal_text(task.options.token_gigabytes) + " GB; --token-memory says otherwise");
+  return read;
+}
+
+/// Reads patch tokens, of one block at a time.
+void read_tokens(probe_task const& task, std::vector<tools::layer_scores>& layers) {
   auto const& sets = task.sets;
-  index_t const at_once = blocks_of_pass(task);
-  for (index_t first = blocks.first; first <= blocks.last; first += at_once) {
-    mae::block_range const pass{first, std::min(first + at_once - 1, blocks.last)};
-    auto const train = encode(task, sets.train, task.size.train, sets.train_name, pass);
-    auto const test = encode(task, sets.test, task.size.test, sets.test_name, pass);
-    for (index_t block = pass.first; block <= pass.last; ++block)
-      report.layers.push_back(read_layer(task, train, test, block));
+  auto const size = size_for_tokens(task);
+  index_t const each = task.encoder.patches() * task.encoder.token_width();
+  for (auto& scores : layers) {
+    auto const encode =
+        [&](pretrain::image_set const& images, index_t count, std::string const& name) {
+          return encode_aloud(count, name, [&](auto const& name_of, auto& progress) {
+            return task.encoder.encode_patches(images, count, scores.layer, name_of, progress);
+          });
+        };
+    auto const train = encode(sets.train, size.train, sets.train_name);
+    auto const test = encode(sets.test, size.test, sets.test_name);
+    auto const train_labels = pretrain::with_labels({}, sets.train, size.train).labels;
+    auto const test_labels = pretrain::with_labels({}, sets.test, size.test).labels;
+    auto const found = mae::attentive_probe<mae::eigen_backend<float>, mae::bfloat16>(
+        task.backend,
+        {{train.data(), size.train, each}, train_labels},
+        {{test.data(), size.test, each}, test_labels},
+        sets.train.num_classes(),
+        task.encoder.patches(),
+        {.queries = task.options.queries});
+    scores.attentive = percent * found.top1;
   }
 }
 
@@ -226,7 +196,7 @@ void save(std::string const& folder, tools::probe_report const& report, bool dra
   if (draws) write("layers.svg", pretrain::render_svg(to_chart(report)));
 }
 
-void run(probe_options const& o) {
+void run(tools::probe_options const& o) {
   if (!o.out.empty()) std::filesystem::create_directories(o.out);
   auto const model = tools::read_model(o, std::cerr);
   auto const blocks = blocks_of(o.layers, model.sizes.encoder.depth);
@@ -240,14 +210,21 @@ void run(probe_options const& o) {
   probe_task task{
       o, encoder, sets, size, neighbours_of(o, size.train), mae::eigen_backend<float>(threads)};
   tools::probe_report report{.neighbours = task.neighbours};
-  read_layers(task, blocks, report);
+  for (index_t block = blocks.first; block <= blocks.last; ++block)
+    report.layers.push_back({.layer = block});
+  if (o.has_linear() || o.has_knn()) read_features(task, report.layers);
+  if (o.has_attentive()) read_tokens(task, report.layers);
   if (o.has_linear() && pretrain::can_grade_pixels(sets))
     report.pixels = pretrain::grade_pixels(sets, size, threads).linear;
   std::cout << size.train << " training and " << size.test << " test images of " << sets.name
-            << ", " << sets.train.num_classes()
-            << " classes; features: " << pretrain::word_of(tools::pooling_words, o.pool) << ", "
-            << encoder.width(o.pool) << " values; top-1\n"
-            << to_table(report, encoder.depth());
+            << ", " << sets.train.num_classes() << " classes";
+  if (o.has_linear() || o.has_knn())
+    std::cout << "; features: " << pretrain::word_of(tools::pooling_words, o.pool) << ", "
+              << encoder.width(o.pool) << " values";
+  if (o.has_attentive())
+    std::cout << "; " << encoder.patches() << " patch tokens of " << encoder.token_width()
+              << " values, " << o.queries << " queries";
+  std::cout << "; top-1\n" << to_table(report, encoder.depth());
   if (!o.out.empty()) save(o.out, report, o.layers.all);
 }
 
@@ -260,10 +237,10 @@ constexpr char const* introduction =
 int main(int argc, char** argv) {
   return pretrain::run_program(
       "mae_probe", "fewer --probe-images need less", [&](char const* name) {
-        probe_options options;
+        tools::probe_options options;
         pretrain::run_or_explain(
-            name, argc, argv, introduction, flags_for(options), [&](auto const& given) {
-              check_combinations(given, options);
+            name, argc, argv, introduction, tools::flags_for(options), [&](auto const& given) {
+              tools::check_combinations(given, options);
               run(options);
             });
       });

@@ -25,6 +25,7 @@ std::vector<column> columns_of(probe_report const& report) {
     if (!added.percent.empty()) columns.push_back(std::move(added));
   };
   add("linear probe", "linear", [](layer_scores const& layer) { return layer.linear; });
+  add("attentive", "attentive", [](layer_scores const& layer) { return layer.attentive; });
   for (std::size_t i = 0; i < report.neighbours.size(); ++i) {
     std::string const number = std::to_string(report.neighbours[i]);
     add("kNN, k = " + number, "knn_" + number, [i](layer_scores const& layer) {

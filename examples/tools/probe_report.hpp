@@ -15,13 +15,14 @@ namespace tools {
 struct layer_scores {
   mae::index_t layer = 0;  // the block's number, from 1
   std::optional<double> linear = {};
+  std::optional<double> attentive = {};
   std::vector<double> knn = {};  // for each number of neighbours
 };
 
 /// What a probe found.
 struct probe_report {
-  std::vector<mae::index_t> neighbours;  // of kNN
-  std::optional<double> pixels = {};     // the linear probe of the raw pixels
+  std::vector<mae::index_t> neighbours = {};  // of kNN
+  std::optional<double> pixels = {};          // the linear probe of the raw pixels
   std::vector<layer_scores> layers = {};
 };
 
@@ -32,8 +33,8 @@ std::string to_table(probe_report const& report, mae::index_t depth);
 /// The curves of each reader over the layers, and, dashed, the raw pixels.
 pretrain::chart to_chart(probe_report const& report);
 
-/// Comma-separated values (RFC 4180) under the header "layer,linear,knn_1,knn_5": a column for each
-/// reader that was asked for, a line for each layer.
+/// Comma-separated values (RFC 4180) under the header "layer,linear,attentive,knn_1": a column for
+/// each reader that was asked for, a line for each layer.
 std::string to_csv(probe_report const& report);
 
 }  // namespace tools

@@ -56,6 +56,8 @@ TEST_CASE("a report is a table for readers and a file for programs") {
   CHECK(holds(to_table(report, 4), "block 3 "));
   CHECK(holds(to_table(report, 4), "block 4 "));
   CHECK(to_csv(report).ends_with("4,60.0000,42.0000,43.0000\r\n"));
+  CHECK(tools::to_csv({.layers = {{.layer = 2, .linear = 7, .attentive = 8}}}) ==
+        "layer,linear,attentive\r\n2,7.0000,8.0000\r\n");
   CHECK(tools::to_csv({.neighbours = {7}, .layers = {{.layer = 1, .knn = {5}}}}) ==
         "layer,knn_7\r\n1,5.0000\r\n");
 }
@@ -96,6 +98,34 @@ TEST_CASE("each block is read, drawn, and is what it is alone") {
   CHECK(second.substr(second.find("2,") + 1) != last.substr(last.find("3,") + 1));
 }
 
+TEST_CASE("an attentive classifier reads patch tokens, of as many images as memory is given for") {
+  mae_test::temporary_folder const scratch;
+  std::string const text =
+      probe({"--probe", "all", "--queries", "2", "--knn", "3", "--out", scratch.file("x")});
+  CHECK(holds(text, "    linear probe       attentive      kNN, k = 3\n"));
+  CHECK(read_text(scratch.file("x/layers.csv")).starts_with("layer,linear,attentive,knn_3\r\n3,"));
+  std::string const alone = probe({"--probe", "attentive", "--queries", "2", "--layer", "2"});
+  CHECK(holds(alone, "       attentive\nblock 2 "));
+  CHECK_FALSE(holds(alone, "raw pixels"));
+  CHECK(holds(alone, "10 classes; 16 patch tokens of 16 values, 2 queries; top-1"));
+  auto const few = run_probe({"--data",
+                              "synthetic",
+                              "--probe-images",
+                              "200",
+                              "--probe",
+                              "attentive",
+                              "--token-memory",
+                              "0.00002"});
+  CHECK(few.exit_code == 0);
+  CHECK(holds(few.err,
+              "assumed: the attentive classifier reads the first 32 training and 6 test images, "
+              "whose patch tokens take 2e-05 GB; --token-memory says otherwise"));
+  check_usage({"--probe", "both", "--queries", "2"},
+              "--queries has no meaning with --probe both: give --probe attentive or all");
+  check_usage({"--probe", "attentive", "--pool", "mean"}, "--pool has no meaning");
+  check_usage({"--probe", "knn", "--token-memory", "2"}, "--token-memory has no meaning");
+}
+
 TEST_CASE("layers that an encoder has not are refused") {
   check_usage({"--data", "synthetic", "--layer", "4"}, "--layer 4: the encoder has 3 blocks");
   check_usage({"--layer", "0"}, "must be a whole number from 1 to 1000000000, not 0");
@@ -124,5 +154,6 @@ TEST_CASE("fewer neighbours than usual are said; numbers that cannot be are refu
   check_usage({"--knn", "1,,2"}, "must be a whole number");
   check_usage({"--knn", "1,"}, "must be a whole number");
   check_usage({"--knn", "4,1,4"}, "has 4 twice");
-  check_usage({"--knn", "4", "--probe", "linear"}, "--knn has no meaning with --probe linear");
+  check_usage({"--knn", "4", "--probe", "linear"},
+              "--knn has no meaning with --probe linear: give --probe knn, both or all");
 }

@@ -23,7 +23,7 @@ struct attentive_options {
   index_t queries = 8;
   index_t epochs = 20;
   index_t batch = 512;  // of a smaller training set, all of it
-  double learning_rate = 1e-3;
+  double learning_rate = 1e-2;
   double weight_decay = 0.01;
   std::uint64_t seed = 0;
 };

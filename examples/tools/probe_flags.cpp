@@ -1,0 +1,113 @@
+#include "probe_flags.hpp"
+
+#include "feature_flags.hpp"
+#include "flag_values.hpp"
+#include "options.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace tools {
+namespace {
+
+constexpr std::uint64_t most_queries = 1024;
+constexpr pretrain::choice_words<reader_choice, 5> reader_words{
+    {{"knn", reader_choice::knn},
+     {"linear", reader_choice::linear},
+     {"attentive", reader_choice::attentive},
+     {"both", reader_choice::both},
+     {"all", reader_choice::all}}};
+
+/// "1,5,20": whole numbers, each once.
+pretrain::reader numbers_of_neighbours(std::vector<mae::index_t>& numbers) {
+  return [&numbers](std::string const& text) {
+    for (std::size_t begin = 0; begin <= text.size();) {
+      std::size_t const end = std::min(text.find(',', begin), text.size());
+      auto const number = static_cast<mae::index_t>(
+          pretrain::checked_whole(text.substr(begin, end - begin), 1, pretrain::a_billion));
+      if (std::ranges::find(numbers, number) != numbers.end())
+        throw pretrain::usage_error("has " + std::to_string(number) + " twice");
+      numbers.push_back(number);
+      begin = end + 1;
+    }
+  };
+}
+
+pretrain::reader layer(layer_choice& layers) {
+  return [&layers](std::string const& text) {
+    layers.all = text == "all";
+    if (!layers.all)
+      layers.block =
+          static_cast<mae::index_t>(pretrain::checked_whole(text, 1, pretrain::a_billion));
+  };
+}
+
+}  // namespace
+
+std::vector<pretrain::flag_group> flags_for(probe_options& o) {
+  return {
+      {"Flags",
+       {model_flag(o),
+        data_flag(o),
+        unreadable_flag(o),
+        pretrain::max_pixels_flag(o.settings),
+        pretrain::test_flag(o.settings.tests),
+        pooling_flag(o.pool),
+        pretrain::choice("probe",
+                         reader_words,
+                         o.readers,
+                         "how: by nearest neighbours, by a linear classifier, by one whose\n"
+                         "queries learn which patches to look at, by the first two, or by all"),
+        {"knn",
+         "K,K,...",
+         "how many nearest neighbours vote, each with exp(similarity / 0.07);\n"
+         "of several numbers each has a column of its own [20]",
+         numbers_of_neighbours(o.neighbours)},
+        {"queries",
+         "N",
+         pretrain::with_default("of the attentive classifier: so many places are looked at",
+                                static_cast<double>(o.queries)),
+         pretrain::whole(o.queries, 1, most_queries)},
+        {"token-memory",
+         "GB",
+         pretrain::with_default("memory for the patch tokens that the attentive classifier reads;\n"
+                                "where all images need more it reads the first, and says so",
+                                o.token_gigabytes),
+         pretrain::positive(o.token_gigabytes)},
+        {"layer",
+         "N|all",
+         "read the tokens after block N (from 1), through the final norm, or after\n"
+         "each block [the last]",
+         layer(o.layers)},
+        {"probe-images",
+         "N",
+         "grade on the first N training images and as many test images in\n"
+         "proportion; 0: on all [0]",
+         pretrain::whole(o.settings.probe_images, 0, pretrain::a_billion)},
+        {"out",
+         "DIR",
+         "also write layers.csv there: a line for each block that is read, a\n"
+         "column for each way of reading, in percent of the test images; with\n"
+         "--layer all also layers.svg, their curves",
+         pretrain::words(o.out)},
+        threads_flag(o)}},
+      known_group(o)};
+}
+
+void check_combinations(pretrain::given_flags const& given, probe_options const& o) {
+  auto const need = [&](char const* flag, bool is_used, char const* otherwise) {
+    if (given.contains(flag) && !is_used)
+      throw pretrain::usage_error("--" + std::string(flag) + " has no meaning with --probe " +
+                                  std::string(pretrain::word_of(reader_words, o.readers)) +
+                                  ": give --probe " + otherwise);
+  };
+  need("knn", o.has_knn(), "knn, both or all");
+  need("pool", o.has_knn() || o.has_linear(), "all");
+  need("queries", o.has_attentive(), "attentive or all");
+  need("token-memory", o.has_attentive(), "attentive or all");
+}
+
+}  // namespace tools
