@@ -8,6 +8,7 @@
 #include "training_task.hpp"
 
 #include <mae/core/config.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/data/channel_statistics.hpp>
 #include <mae/data/normalise.hpp>
 #include <mae/data/subset.hpp>
@@ -36,6 +37,7 @@ class backend_task final : public training_task {
  public:
   backend_task(task_parts const& parts, Backend backend, compute_description compute)
       : compute_(std::move(compute)),
+        pictures_(parts.pictures),
         model_(make_model(parts, std::move(backend))),
         training_(model_,
                   parts.images,
@@ -55,13 +57,13 @@ class backend_task final : public training_task {
     return mae::load_training(file.string(), training_);
   }
   void save_training(std::filesystem::path const& file) const override {
-    mae::save_training(file.string(), training_);
+    mae::save_training(file.string(), training_, pictures_);
   }
   void save_model(std::filesystem::path const& file) const override {
-    mae::save_model(file.string(), model_);
+    mae::save_model(file.string(), model_, pictures_);
   }
   void save_encoder(std::filesystem::path const& file) const override {
-    mae::save_encoder(file.string(), model_);
+    mae::save_encoder(file.string(), model_, pictures_);
   }
 
   mae::heldout_loss evaluate_heldout(image_set const& images, mae::index_t count) const override {
@@ -115,6 +117,7 @@ class backend_task final : public training_task {
   }
 
   compute_description compute_;
+  mae::settings_list pictures_;
   model_type model_;
   mae::trainer<model_type, image_set> training_;
 };

@@ -2,13 +2,15 @@
 
 #include "images.hpp"
 #include "options.hpp"
+#include "picture_settings.hpp"
 
+#include <mae/core/settings.hpp>
 #include <mae/data/dataset.hpp>
 
 #include <cstdint>
-#include <filesystem>
 #include <iosfwd>
 #include <memory>
+#include <optional>
 
 namespace mae {
 struct pretrained_model;
@@ -16,6 +18,8 @@ class thread_pool;
 }  // namespace mae
 
 namespace pretrain {
+
+struct data_source;
 
 /// What a saved training says that the command line need not repeat: its length, and what the
 /// checkpoint decided that it began with.
@@ -26,15 +30,26 @@ struct saved_training {
   mae::pixel_statistics statistics = {};  // empty where the file has none
 };
 
-/// Reads it, for images of so many channels. Throws what mae::load_training throws.
-saved_training read_saved_training(std::filesystem::path const& checkpoint, mae::index_t channels);
+/// What a training begins or goes on with, and how pictures become its images.
+struct beginning {
+  std::optional<saved_training> saved = {};                   // of --resume
+  std::shared_ptr<mae::pretrained_model const> initial = {};  // of --init
+  picture_settings pictures = {};
+  mae::settings_list picture_entries = {};  // the same, in the words of the files that it leaves
+};
 
-/// The checkpoint of --init that a training begins with; nothing without that flag. Where it says
-/// nothing of pixel statistics, `notes` are told which are taken. Throws what mae::read_pretrained
-/// throws; mae::config_error where --statistics asks for others than the checkpoint's.
-std::shared_ptr<mae::pretrained_model const> read_initial_model(options const& settings,
-                                                                image_set const& images,
-                                                                mae::thread_pool& threads,
-                                                                std::ostream& notes);
+/// Reads what --resume or --init names. Pictures are fitted as it says, unless flags say otherwise;
+/// `notes` are told where that is not the usual way. Throws what mae::load_training and
+/// mae::read_pretrained throw; mae::config_error for ways to fit pictures that are not among those
+/// here, for flags that contradict a saved training, and for --fit without pictures.
+beginning read_beginning(options const& settings, data_source const& source, std::ostream& notes);
+
+/// Where the checkpoint of --init says nothing of pixel statistics, `notes` are told which are
+/// taken. Throws mae::config_error where --statistics asks for others than the checkpoint's.
+void check_statistics(options const& settings,
+                      mae::pretrained_model const& initial,
+                      image_set const& images,
+                      mae::thread_pool& threads,
+                      std::ostream& notes);
 
 }  // namespace pretrain

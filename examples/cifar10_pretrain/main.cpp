@@ -1,9 +1,11 @@
+#include "beginning.hpp"
 #include "configs.hpp"
 #include "data_source.hpp"
 #include "images.hpp"
 #include "interrupt.hpp"
 #include "options.hpp"
 #include "output_folder.hpp"
+#include "picture_settings.hpp"
 #include "program.hpp"
 #include "session.hpp"
 
@@ -14,6 +16,8 @@
 #include <filesystem>
 #include <iostream>
 #include <optional>
+#include <system_error>
+#include <utility>
 
 namespace pretrain {
 namespace {
@@ -31,13 +35,17 @@ void check_output(options const& settings) {
                             " does not exist");
 }
 
-image_sets load_sets(data_source const& source, options const& settings) {
+image_sets load_sets(data_source const& source,
+                     options const& settings,
+                     picture_settings const& pictures) {
   mae::thread_pool threads(settings.threads);
   bool const graded = settings.probe != probe_choice::none;
   auto images = load_images(source,
                             {.extent = config_of(settings).image,
                              .skip_unreadable = settings.unreadable == unreadable_choice::skip,
                              .limits = {.pixels = settings.max_pixels},
+                             .fit = pictures.fit,
+                             .kind = pictures.kind,
                              .tests = settings.tests,
                              .graded = graded},
                             threads,
@@ -49,19 +57,25 @@ image_sets load_sets(data_source const& source, options const& settings) {
 void run(options settings) {
   require_backend(settings.backend);
   std::optional<output_lock> lock;  // as early as there is a folder
+  if (std::filesystem::exists(settings.out) && !std::filesystem::is_directory(settings.out))
+    throw mae::config_error("--out " + settings.out.string() +
+                            " is there, and is no folder: choose another");
   if (std::filesystem::is_directory(settings.out)) lock.emplace(settings.out, std::cerr);
   check_output(settings);
   auto const source = find_data(settings.data, std::getenv("MAE_CIFAR10_DIR"));
   say_source(source, settings.quiet ? nullptr : &std::cout, std::cerr);
-  image_sets const images = load_sets(source, settings);
+  auto start = read_beginning(settings, source, std::cerr);
+  image_sets const images = load_sets(source, settings, start.pictures);
   fit_batch(settings, images.train.size(), std::cerr);
-  std::filesystem::create_directories(settings.out);  // now that nothing else is missing
+  std::error_code failed;
+  std::filesystem::create_directories(settings.out, failed);  // now that nothing else is missing
+  if (failed) throw mae::io_error(settings.out.string(), "create folder", failed.value());
   if (!lock) {
     lock.emplace(settings.out, std::cerr);
     check_output(settings);  // another training may have begun there meanwhile
   }
   catch_interrupts();
-  run_session(settings, images);
+  run_session(settings, images, std::move(start));
 }
 
 }  // namespace

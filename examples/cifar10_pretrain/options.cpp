@@ -2,6 +2,7 @@
 
 #include "assumed.hpp"
 #include "flag_values.hpp"
+#include "picture_settings.hpp"
 
 #include <mae/core/error.hpp>
 #include <mae/core/version.hpp>
@@ -61,8 +62,10 @@ reader interval(save_interval& field) {
   return [&field](std::string const& text) {
     bool const in_minutes = text.ends_with('m');
     if (!in_minutes && !text.ends_with('h')) {
-      field = {.epochs = static_cast<std::int64_t>(checked_whole(text, 0, a_billion)),
-               .seconds = {}};
+      auto const epochs = parse_number<std::uint64_t>(text);
+      if (!epochs || *epochs > a_billion)
+        throw usage_error("must be epochs (5), minutes (30m) or hours (1.5h), not " + text);
+      field = {.epochs = static_cast<std::int64_t>(*epochs), .seconds = {}};
       return;
     }
     double const count = checked_number(text.substr(0, text.size() - 1),
@@ -90,6 +93,8 @@ flag_group data_flags(options& o) {
                   "what to do about a picture that cannot be decoded: end with its\n"
                   "name, or go on without it and say so"),
            max_pixels_flag(o),
+           fit_flag(o.fit, "crop, or as --init's checkpoint says"),
+           resample_flag(o.resample, "bicubic, or as --init's checkpoint says"),
            test_flag(o.tests),
            {"out",
             "DIR",
@@ -127,7 +132,8 @@ flag_group model_flags(options& o) {
        "FILE",
        "begin with the values of a checkpoint (this library's, or others':\n"
        "docs/interop.md), of an encoder's file with the encoder's alone, and\n"
-       "with its pixel statistics, where it has some",
+       "with its pixel statistics and its way to fit pictures, where it has\n"
+       "some",
        words(o.init)},
       {"decoder-depth",
        "2|6",

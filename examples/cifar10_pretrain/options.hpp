@@ -37,6 +37,8 @@ struct options {
   model_choice config = model_choice::quick4;
   int decoder_depth = 0;       // blocks
   std::filesystem::path init;  // a checkpoint to begin with, or empty
+  std::string fit;             // how pictures become images, and are resampled; both are empty
+  std::string resample;        // where the command line does not say
   objective_choice objective = objective_choice::normalised;
   statistics_choice statistics = statistics_choice::data;
   bool statistics_asked = false;  // --statistics was given, which a checkpoint may contradict

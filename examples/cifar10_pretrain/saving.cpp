@@ -27,7 +27,7 @@ void periodic_saving::after_step(training_task const& task, mae::step_report con
   } catch (mae::io_error const& refused) {
     failed_ = true;
     warn_(std::string(refused.what()) +
-          "; the training goes on, and is saved at the end of the next epoch");
+          "; the training goes on, and saving it is tried again by the end of the next epoch");
   }
   last_ = clock::now();
 }

@@ -59,7 +59,7 @@ class session {
   using clock = std::chrono::steady_clock;
 
  public:
-  session(options const& settings, image_sets const& images);
+  session(options const& settings, image_sets const& images, beginning start);
 
   /// Trains, grades, and writes everything. Throws what the library throws.
   void run();
@@ -104,8 +104,7 @@ class session {
   image_sets const& images_;
   std::shared_ptr<mae::thread_pool> threads_;
   chosen_mask mask_;
-  std::optional<saved_training> saved_;
-  std::shared_ptr<mae::pretrained_model const> initial_;  // until the task has taken its values
+  beginning start_with_;  // the checkpoint until the task has taken its values
   training_length length_;
   std::unique_ptr<training_task> task_;
   metrics_log metrics_;
@@ -116,16 +115,13 @@ class session {
   std::optional<double> last_epoch_loss_;
 };
 
-session::session(options const& settings, image_sets const& images)
+session::session(options const& settings, image_sets const& images, beginning start)
     : settings_(settings),
       progress_(std::cout, style_for(1, settings.quiet), terminal_width(1)),
       images_(images),
       threads_(std::make_shared<mae::thread_pool>(settings.threads)),
       mask_(make_mask(settings, images.train, config_of(settings).patch, *threads_)),
-      saved_(settings.resume ? std::optional(read_saved_training(
-                                   file(output::training), config_of(settings).image.channels))
-                             : std::nullopt),
-      initial_(read_initial_model(settings, images.train, *threads_, std::cerr)),
+      start_with_(std::move(start)),
       length_(choose_length()),
       task_(make_task_of(length_)),
       metrics_(open_metrics()),
@@ -133,7 +129,7 @@ session::session(options const& settings, image_sets const& images)
               file(output::training),
               [this](std::string const& line) { warn(line); }),
       grading_(size_of_grading(images, settings.probe_images)) {
-  initial_.reset();
+  start_with_.initial.reset();
 }
 
 void session::run() {
@@ -171,17 +167,21 @@ std::unique_ptr<training_task> session::make_task_of(training_length const& leng
                     images_.train,
                     mask_,
                     length,
-                    initial_.get(),
-                    saved_ ? &*saved_ : nullptr,
+                    start_with_.initial.get(),
+                    start_with_.saved ? &*start_with_.saved : nullptr,
+                    start_with_.picture_entries,
                     threads_});
 }
 
 /// The length; where the clock is the only limit, a few steps of another training are timed.
 training_length session::choose_length() {
+  if (start_with_.initial)
+    check_statistics(settings_, *start_with_.initial, images_.train, *threads_, std::cerr);
   auto const per_epoch = images_.train.size() / std::max<mae::index_t>(1, step_images());
   double measured = 1;
-  if (limited_by_time_alone(settings_) && !saved_) measured = measure_step();
-  return resolve_length(settings_, std::max<mae::index_t>(1, per_epoch), saved_, measured);
+  if (limited_by_time_alone(settings_) && !start_with_.saved) measured = measure_step();
+  return resolve_length(
+      settings_, std::max<mae::index_t>(1, per_epoch), start_with_.saved, measured);
 }
 
 double session::measure_step() {
@@ -197,7 +197,7 @@ double session::measure_step() {
 
 /// Resumes if asked to, and opens the metrics where they stand then.
 metrics_log session::open_metrics() {
-  if (!saved_) return metrics_log(file(output::metrics));
+  if (!start_with_.saved) return metrics_log(file(output::metrics));
   auto const resumed = task_->resume(file(output::training));
   say("resumed after step " + std::to_string(resumed.step));
   if (!resumed.knows_images) {
@@ -423,8 +423,8 @@ double session::epochs_of(std::int64_t steps) const {
 
 }  // namespace
 
-void run_session(options const& settings, image_sets const& images) {
-  session(settings, images).run();
+void run_session(options const& settings, image_sets const& images, beginning start) {
+  session(settings, images, std::move(start)).run();
 }
 
 }  // namespace pretrain

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "beginning.hpp"
 #include "images.hpp"
 #include "options.hpp"
 
@@ -7,6 +8,6 @@ namespace pretrain {
 
 /// One run of the program: begins or resumes a training, watches it, and leaves its files in the
 /// output folder. Throws what the library throws.
-void run_session(options const& settings, image_sets const& images);
+void run_session(options const& settings, image_sets const& images, beginning start);
 
 }  // namespace pretrain

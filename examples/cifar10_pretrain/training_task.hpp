@@ -5,6 +5,7 @@
 #include "options.hpp"
 
 #include <mae/core/config.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/train/report.hpp>
@@ -80,6 +81,7 @@ struct task_parts {
   training_length const& length;
   mae::pretrained_model const* initial;  // what to begin with, or nothing
   saved_training const* saved;           // what to go on with, or nothing
+  mae::settings_list const& pictures;    // how they become images, in the words of files
   std::shared_ptr<mae::thread_pool> threads;
 };
 

@@ -1,5 +1,7 @@
 #include "checkpoint_flags.hpp"
 
+#include "picture_settings.hpp"
+
 #include <mae/core/text.hpp>
 
 #include <cstdint>
@@ -76,7 +78,10 @@ void request_pictures(common_options const& o,
                       pretrain::image_request& request,
                       std::ostream& notes) {
   if (source.kind == pretrain::data_kind::pictures) {
-    auto const settings = settings_for_pictures(o.known, model, notes);
+    auto const settings = pretrain::settings_for_pictures(
+        {.path = model.path, .image = model.sizes.image, .is_fit_given = !o.known.fit.empty()},
+        model.pictures(),
+        notes);
     request.fit = settings.fit;
     request.kind = settings.kind;
   } else if (model.pictures().resample == "bilinear") {

@@ -2,6 +2,7 @@
 
 #include "assumed.hpp"
 #include "flag_values.hpp"
+#include "picture_settings.hpp"
 
 #include <mae/core/error.hpp>
 #include <mae/data/channel_statistics.hpp>
@@ -23,14 +24,6 @@ using pretrain::flag;
 using pretrain::usage_error;
 
 constexpr std::uint64_t most_heads = 1 << 16;
-
-void read_one_of(std::vector<std::string> const& words,
-                 std::string const& text,
-                 std::string& into) {
-  if (std::ranges::find(words, text) == words.end())
-    throw usage_error("must be " + words.front() + " or " + words.back() + ", not " + text);
-  into = text;
-}
 
 double parse_rescale(std::string const& text) {
   if (text == "none") return 1;
@@ -129,12 +122,18 @@ void say_statistics(known_of_model const& known,
                     mae::pretrained_model& model,
                     mae::preprocessing& how) {
   bool const is_known = !how.statistics.mean.empty();
-  if (known.rescale && is_known && !are_close(*known.rescale, how.rescale))
-    refuse(model,
-           "rescale",
-           mae::detail::rescale_text(*known.rescale),
-           mae::detail::rescale_text(how.rescale));
-  if (known.rescale) how.rescale = *known.rescale;
+  if (known.rescale) {
+    bool const is_assumed = take_back(model, "pixel_rescale", "rescale");
+    if (is_known && !is_assumed && !are_close(*known.rescale, how.rescale))
+      refuse(model,
+             "rescale",
+             mae::detail::rescale_text(*known.rescale),
+             mae::detail::rescale_text(how.rescale));
+    if (is_known && is_assumed)  // the same numbers, in other units
+      how.statistics = mae::detail::from_units_of(
+          *known.rescale, mae::detail::to_units_of(how.rescale, std::move(how.statistics)));
+    how.rescale = *known.rescale;
+  }
   if (known.statistics.empty()) return;
   bool const is_open = !is_known || take_back(model, "pixel_mean", "statistics");
   auto [statistics, rescale] = statistics_named(known.statistics, model.sizes.image.channels);
@@ -186,6 +185,10 @@ std::vector<flag> known_flags(known_of_model& k) {
            pretrain::whole(k.decoder_heads, 1, most_heads)},
           sides_flag("image-size", "height and width of its images", k.image),
           sides_flag("patch-size", "height and width of their patches", k.patch),
+          {"norm-epsilon",
+           "NUMBER",
+           "what its layer norms add to a variance",
+           pretrain::positive(k.norm_epsilon)},
           {"statistics",
            "imagenet|half|none|FILE.json",
            "mean and deviation of its pixels: ImageNet's; 0.5 and 0.5; none, for\n"
@@ -195,19 +198,8 @@ std::vector<flag> known_flags(known_of_model& k) {
            "FACTOR|none",
            "what bytes are multiplied by before the mean is taken off [1/255]",
            [&k](std::string const& text) { k.rescale = parse_rescale(text); }},
-          {"resample",
-           "bicubic|bilinear",
-           "how pictures are resampled [bicubic]",
-           [&k](std::string const& text) {
-             read_one_of({"bicubic", "bilinear"}, text, k.resample);
-           }},
-          {"fit",
-           "crop|stretch",
-           "how pictures of other proportions become its images: their middle, or\n"
-           "all of them [crop]",
-           [&k](std::string const& text) {
-             read_one_of({"crop", "stretch"}, text, k.fit);
-           }}};
+          pretrain::resample_flag(k.resample, "bicubic"),
+          pretrain::fit_flag(k.fit, "crop")};
 }
 
 mae::read_options sizes_of(known_of_model const& known) {
@@ -215,14 +207,16 @@ mae::read_options sizes_of(known_of_model const& known) {
           .decoder_heads = known.decoder_heads,
           .image_height = known.image.height,
           .image_width = known.image.width,
-          .patch = {known.patch.height, known.patch.width}};
+          .patch = {known.patch.height, known.patch.width},
+          .norm_epsilon = known.norm_epsilon};
 }
 
 void say_pictures(known_of_model const& known, mae::pretrained_model& model) {
   auto how = model.pictures();
   say_statistics(known, model, how);
   if (!known.resample.empty()) {
-    if (!how.resample.empty() && how.resample != known.resample)
+    bool const is_open = take_back(model, "picture_resample", "resample") || how.resample.empty();
+    if (!is_open && how.resample != known.resample)
       refuse(model, "resample", known.resample, how.resample);
     how.resample = known.resample;
   }
@@ -249,50 +243,6 @@ void assume_statistics(mae::pretrained_model& model, std::ostream& notes) {
       statistics_named(has_colours ? "imagenet" : "none", model.sizes.image.channels);
   how.statistics = mae::detail::from_units_of(how.rescale, named.statistics);
   replace_description(model, how);
-}
-
-picture_settings settings_for_pictures(known_of_model const& known,
-                                       mae::pretrained_model const& model,
-                                       std::ostream& notes) {
-  auto const how = model.pictures();
-  if (how.fit == "border" || how.fit == "cut")
-    throw mae::config_error(
-        model.path +
-        (how.fit == "border"
-             ? ": its pictures are put within a border (crop_mode border), which is not done here"
-             : ": its pictures are cut without resizing (do_resize false), which is not done "
-               "here"));
-  if (how.fit.empty())
-    pretrain::say_assumed(notes, "of pictures the middle is taken; --fit says otherwise");
-  if (how.fit == "none")
-    pretrain::say_assumed(notes,
-                          "of pictures of other sizes the middle is taken, resized, as its "
-                          "files resize none; --fit says otherwise");
-  bool const is_fit_given = !known.fit.empty();
-  auto const& image = model.sizes.image;
-  if (how.keeps_exact && !is_fit_given)
-    pretrain::say_assumed(notes,
-                          "pictures of " + mae::detail::sides_text(image.height, image.width) +
-                              " are taken as they are; of others a border is cut off, as crop_pct "
-                              "says; --fit " +
-                              how.fit + " cuts it off these, too");
-  picture_settings settings;
-  settings.fit = {.kind = how.fit == "stretch" ? mae::image_fit::stretch : mae::image_fit::crop,
-                  .shortest_edge = how.shortest_edge,
-                  .resized_height = how.resized_height,
-                  .resized_width = how.resized_width,
-                  .keeps_proportions = how.fit == "crop" && how.resized_height > 0,
-                  .keeps_exact = how.keeps_exact && !is_fit_given,
-                  .middle = how.even_middle ? mae::middle_start::even : mae::middle_start::lower};
-  if (how.resample.empty())
-    pretrain::say_assumed(notes,
-                          "pictures are resampled by a bicubic filter; --resample says otherwise");
-  else if (how.resample == "bilinear")
-    settings.kind = mae::interpolation::bilinear;
-  else if (how.resample != "bicubic")
-    throw mae::config_error(model.path + ": its pictures are resampled by the filter " +
-                            how.resample + "; here are bicubic and bilinear alone");
-  return settings;
 }
 
 }  // namespace tools

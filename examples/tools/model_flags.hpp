@@ -3,8 +3,6 @@
 #include "command_line.hpp"
 
 #include <mae/core/types.hpp>
-#include <mae/data/resize.hpp>
-#include <mae/images/picture_fit.hpp>
 #include <mae/interop/pretrained.hpp>
 
 #include <iosfwd>
@@ -28,14 +26,15 @@ struct known_of_model {
   mae::index_t decoder_heads = 0;
   image_sides image;
   image_sides patch;
+  double norm_epsilon = 0;
   std::string statistics;
   std::optional<double> rescale;
   std::string resample;
   std::string fit;
 };
 
-/// --heads, --decoder-heads, --image-size, --patch-size, --statistics, --rescale, --resample,
-/// --fit.
+/// --heads, --decoder-heads, --image-size, --patch-size, --norm-epsilon, --statistics, --rescale,
+/// --resample, --fit.
 std::vector<pretrain::flag> known_flags(known_of_model& known);
 /// A flag for sides, "HxW" or one number for both.
 pretrain::flag sides_flag(char const* name, char const* description, image_sides& sides);
@@ -50,16 +49,5 @@ void say_pictures(known_of_model const& known, mae::pretrained_model& model);
 /// Puts the statistics that most models have where neither files nor flags say any, and a line on
 /// `notes`.
 void assume_statistics(mae::pretrained_model& model, std::ostream& notes);
-
-/// How pictures are resized and resampled for a model.
-struct picture_settings {
-  mae::picture_fit fit;
-  mae::interpolation kind = mae::interpolation::bicubic;
-};
-/// Throws config_error for ways that are not among those here. A line on `notes` for what neither
-/// files nor flags say.
-picture_settings settings_for_pictures(known_of_model const& known,
-                                       mae::pretrained_model const& model,
-                                       std::ostream& notes);
 
 }  // namespace tools

@@ -223,6 +223,18 @@ TEST_CASE("a second training in a folder is refused by who is there; a killed on
   CHECK_FALSE(is_file(out / ".lock"));
 }
 
+TEST_CASE("results need a folder") {
+  mae_test::temporary_folder const folder;
+  auto const file = folder.file("file");
+  write_text(file, "a file");
+  auto const result = run_program(training_in(file, 1));
+  CHECK(result.exit_code == 1);
+  CHECK(result.err ==
+        "cifar10_pretrain: --out " + file + " is there, and is no folder: choose another\n");
+  CHECK(holds(run_program(training_in(file + "/inner", 1)).err, "create folder"));
+  CHECK(read_text(file) == "a file");
+}
+
 // ---- saves that fail ---------------------------------------------------------------------------
 
 TEST_CASE("a save that fails on the way is a warning, and the next one follows") {

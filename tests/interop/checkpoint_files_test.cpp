@@ -289,6 +289,8 @@ TEST_CASE("another architecture is refused by name") {
         foreign{"encoder.layer.0.layer_scale1.lambda1", "layer scale"},
         foreign{"rope.periods", "rotary positions"},
         foreign{"blocks.0.attn.relative_position_bias_table", "relative positions"},
+        foreign{"blocks.0.attn.rel_pos.mlp.fc1.weight", "relative positions"},
+        foreign{"shared_rel_pos.mlp.fc1.bias", "relative positions"},
         foreign{"blocks.0.attn.q_norm.weight", "norms of queries and keys"},
         foreign{"norm_pre.weight", "a norm before its layers"},
         foreign{"blocks.0.mlp.norm.weight", "norms within its attention or MLP"},
@@ -312,11 +314,11 @@ TEST_CASE("another architecture is refused by name") {
   no_biases.rename(
       [](std::string const& name) { return name == "blocks.0.attn.qkv.bias" ? "other" : name; });
   CHECK(holds(no_biases.refusal(), "its model has no biases of queries, keys and values"));
-  CHECK(holds(refusal_of<mae::format_error>([] {
-                mae::parse_timm_config("config.json",
-                                       R"({"architecture": "vit_base_patch16_rpn_224"})");
-              }),
-              "architecture is 'vit_base_patch16_rpn_224': another model"));
+  CHECK(holds(
+      refusal_of<mae::format_error>([] {
+        mae::parse_timm_config("config.json", R"({"architecture": "vit_base_patch16_rpn_224"})");
+      }),
+      "architecture is 'vit_base_patch16_rpn_224', which normalises after attention and MLP"));
   official_file const no_positions;
   no_positions.rename([](std::string const& name) { return name == "pos_embed" ? "other" : name; });
   CHECK(holds(no_positions.refusal(), "its model has no table of positions (pos_embed)"));

@@ -191,7 +191,7 @@ TEST_CASE("a config.json beside official names is read, whoever wrote it") {
     file.put("config.json", R"({"learning_rate": 1})");
     auto const notes =
         mae::read_pretrained(file.path, {.heads = 6, .image_height = 8, .image_width = 12}).notes;
-    CHECK(holds(notes.front(), "config.json says nothing of the model"));
+    CHECK(holds(notes.front(), "config.json, which is neither timm's nor Hugging Face's"));
   }
 }
 
@@ -199,7 +199,7 @@ TEST_CASE("timm's heads are those of its architecture") {
   auto const heads_of = [](std::string const& architecture, mae::index_t width) {
     std::vector<std::string> notes;
     auto const config = mae::parse_timm_config("c", R"({"architecture": ")" + architecture + "\"}");
-    auto const said = mae::describe("c", config, width, notes);
+    auto const said = mae::describe("c", config, {.width = width}, notes);
     return said.empty() ? std::string() : said.front().value;
   };
   CHECK(heads_of("vit_small_patch16_224", 384) == "6");
@@ -210,16 +210,24 @@ TEST_CASE("timm's heads are those of its architecture") {
 }
 
 TEST_CASE("timm's two sizes of images: as timm takes them, or refused") {
-  auto const described = [](std::string const& more, std::vector<std::string>& notes) {
+  auto const described = [](std::string const& more,
+                            std::vector<std::string>& notes,
+                            std::pair<mae::index_t, mae::index_t> const& asked = {}) {
     auto const config = mae::parse_timm_config(
         "c",
         R"({"model_args": {"img_size": 32}, "pretrained_cfg": {"input_size": [3, 224, 224])" +
             more + "}}");
-    return mae::describe("c", config, 192, notes);
+    return mae::describe(
+        "c", config, {.width = 192, .image = asked, .flags_of = "a tool's "}, notes);
   };
   std::vector<std::string> notes;
   CHECK(described(R"(, "fixed_input_size": true)", notes).front().value == "32");
   CHECK(holds(notes.at(0), "assumed: images of 32x32, as timm takes them"));
+  CHECK(holds(notes.at(0), "; a tool's --image-size says otherwise"));
+  notes.clear();
+  CHECK(described(R"(, "fixed_input_size": true)", notes, {224, 224}).front().value == "224");
+  CHECK(described(R"(, "fixed_input_size": true)", notes, {32, 32}).front().value == "32");
+  CHECK(notes.empty());
   CHECK(holds(refusal_of<mae::format_error>([&] { described("", notes); }),
               "img_size of model_args is 32x32, input_size of pretrained_cfg 224x224"));
 }
@@ -227,9 +235,66 @@ TEST_CASE("timm's two sizes of images: as timm takes them, or refused") {
 TEST_CASE("what a timm config changes in a model is refused") {
   for (std::string const text : {R"({"model_args": {"act_layer": "quick_gelu"}})",
                                  R"({"model_args": {"norm_layer": "rmsnorm"}})",
+                                 R"({"model_args": {"mlp_layer": "swiglu"}})",
+                                 R"({"architecture": "vit_relpos_base_patch16_224"})",
                                  R"({"architecture": "vit_base_patch16_clip_quickgelu_224"})"})
     CHECK(holds(refusal_of<mae::format_error>([&] { mae::parse_timm_config("c", text); }),
                 "another model"));
+}
+
+TEST_CASE("a size that is none is refused by its name") {
+  auto const refusal = [](std::string const& value) {
+    return refusal_of<mae::format_error>(
+        [&] { mae::parse_timm_config("c", R"({"model_args": {"depth": )" + value + "}}"); });
+  };
+  for (char const* value : {R"("18x2")", "[18, 2]", "-1", "true"})
+    CHECK(holds(refusal(value), R"(expected an unsigned integer for "depth")"));
+  for (char const* value : {"18.0", "1e1"})
+    CHECK(holds(refusal(value), "a size that is no whole number"));
+  CHECK(holds(refusal_of<mae::format_error>(
+                  [] { mae::parse_timm_config("c", R"({"model_args": {"num_heads": 0}})"); }),
+              "num_heads is 0"));
+}
+
+TEST_CASE("what a conversion would hand on without reading it is refused, too") {
+  auto const refusal = [](std::string const& name, std::string const& value) {
+    checkpoint const file;
+    editable_file changed(file.path);
+    changed.metadata[name] = value;
+    changed.save(file.path);
+    return refusal_of<mae::error>([&] { mae::read_pretrained(file.path); });
+  };
+  for (char const* value : {"0", "-1", "18x2", "1e-6 1", ""})
+    CHECK(holds(refusal("norm_epsilon", value), "epsilon must be one positive number"));
+  for (char const* value : {"1", "-0.5", "18x2", ""})
+    CHECK(holds(refusal("mask_ratio", value), "mask_ratio cannot be "));
+  CHECK(holds(refusal("picture_middle", "odd"), "picture_middle cannot be 'odd'"));
+  CHECK(holds(refusal("picture_exact", "no"), "picture_exact cannot be 'no'"));
+  CHECK(holds(refusal("position_order", "row first"), "position_order is row first"));
+  CHECK(holds(refusal("encoder_heads", "0"), "encoder_heads is no size: '0'"));
+}
+
+TEST_CASE("an epsilon that is assumed has a flag, and so has a processor nobody knows") {
+  std::string const named = MAE_TESTS_DIR "/interop/fixtures/grey/model.safetensors";
+  mae_test::temporary_folder const folder;
+  std::string const bare = folder.file("model.safetensors");
+  write_text(bare, read_text(named));
+  CHECK(holds(mae::read_pretrained(bare).notes.front(),
+              "an epsilon of 1e-12 in norms, as Hugging Face's ViTMAE has; --norm-epsilon says"));
+  auto const said = mae::read_pretrained(bare, {.norm_epsilon = 1e-5});
+  CHECK(said.norm_epsilon() == 1e-5);
+  for (auto const& note : said.notes) CHECK(note.find("epsilon") == std::string::npos);
+
+  checkpoint const file;
+  CHECK(holds(file.refusal<mae::config_error>({.norm_epsilon = 1e-5}), "1e-05 in --norm-epsilon"));
+  file.remove_metadata({"pixel_mean", "pixel_deviation", "pixel_scale"});
+  file.put("preprocessor_config.json",
+           R"({"image_processor_type": "OtherImageProcessor", "size": [8, 12], "resample": 2,
+               "do_resize": true, "do_center_crop": false, "image_mean": 0.5, "image_std": 0.5})");
+  auto const other = mae::read_pretrained(file.path);
+  CHECK(holds(other.notes.front(), "does nothing else; --fit, --resample, --rescale and "));
+  for (char const* entry : {"picture_fit", "picture_resample", "pixel_mean", "pixel_rescale"})
+    CHECK(other.assumed.contains(entry));
 }
 
 TEST_CASE("statistics keep their meaning in any unit") {

@@ -341,3 +341,63 @@ TEST_CASE("the driver trains on pictures") {
                 1,
                 "image_channels is 5 in the file, but 3 here");
 }
+
+TEST_CASE("a training fits pictures as the checkpoint of --init says, and goes on so") {
+  picture_classes const classes;
+  mae_test::temporary_folder const scratch;
+  std::string const initial = scratch.file("hf");
+  REQUIRE(run_tool("mae_convert",
+                   {"--model",
+                    trained().path,
+                    "--out",
+                    initial,
+                    "--to",
+                    "huggingface",
+                    "--fit",
+                    "stretch",
+                    "--resample",
+                    "bilinear"})
+              .exit_code == 0);
+  auto const train = [&](std::string const& out, int steps, std::vector<std::string> more) {
+    more.insert(more.begin(), {"--batch-size", "8"});
+    return run_program(training_words(classes.path(), "micro8", steps, scratch.file(out), more));
+  };
+  auto const said = [&](std::string const& out, std::string const& file, char const* entry) {
+    std::string const path = (scratch / out / (file + ".safetensors")).string();
+    return mae::safetensors_file::load(path).metadata().at(entry);
+  };
+  auto const followed = train("followed", 2, {"--init", initial});
+  CHECK(followed.exit_code == 0);
+  CHECK(holds(followed.err,
+              "assumed: pictures become images as " + initial +
+                  "/model.safetensors says (stretch, bilinear); --fit and --resample say"));
+  for (char const* file : {"encoder", "model", "training"}) {
+    CHECK(said("followed", file, "picture_fit") == "stretch");
+    CHECK(said("followed", file, "picture_resample") == "bilinear");
+  }
+  CHECK(train("followed", 3, {"--resume"}).exit_code == 0);
+  check_refused(train("followed", 4, {"--resume", "--fit", "crop"}),
+                1,
+                "--fit crop contradicts the training, which has stretch");
+  auto const other =
+      train("other", 2, {"--init", initial, "--fit", "crop", "--resample", "bicubic"});
+  CHECK(other.exit_code == 0);
+  CHECK_FALSE(holds(other.err, "pictures become images"));
+  CHECK(said("other", "model", "picture_fit") == "crop");
+  CHECK(said("other", "training", "mae.data_fingerprint") !=
+        said("followed", "training", "mae.data_fingerprint"));
+  // What the files say needs no flag later.
+  auto const features = run_tool("mae_features",
+                                 {"--model",
+                                  (scratch / "followed" / "encoder.safetensors").string(),
+                                  "--data",
+                                  classes.path(),
+                                  "--out",
+                                  scratch.file("f.npy")});
+  CHECK(features.exit_code == 0);
+  CHECK_FALSE(holds(features.err, "assumed: "));
+  check_refused(
+      run_program({DRIVER, "--data", "synthetic", "--fit", "crop", "--out", scratch.file("new")}),
+      1,
+      "--fit is about pictures, and these are synthetic images");
+}

@@ -39,6 +39,7 @@ struct read_options {
   index_t image_height = 0;
   index_t image_width = 0;
   patch_extent patch = {};
+  double norm_epsilon = 0;
   /// Whose flags the lines about what was assumed name: "mae_convert's ".
   std::string flags_of = {};
 };
@@ -106,6 +107,7 @@ class checkpoint_description {
     said_.add_fallback("its tensors", shapes_.all(has_decoder));
     find_sizes();
     take_pictures();
+    check_entries();
   }
 
   model_config const& sizes() const { return sizes_; }
@@ -118,28 +120,36 @@ class checkpoint_description {
  private:
   void take_metadata() {
     is_ours_ = describes_model(files_.path(), files_.metadata(), has_decoder_);
-    if (is_ours_) add("its metadata", model_entries(files_.metadata()));
+    if (!is_ours_) return;
+    require_equal(files_.path(), files_.metadata(), {{"position_order", position_order}});
+    add("its metadata", model_entries(files_.metadata()));
   }
 
   void take_config() {
     std::string const path = files_.beside("config.json");
     auto const text = text_of(path);
     if (!text) {
-      if (is_official_ || is_ours_) return;
+      if (is_official_ || is_ours_ || options_.norm_epsilon > 0) return;
       double const epsilon = huggingface_config{}.norm_epsilon;
       said_.add("its names", {{"norm_epsilon", decimal_text(epsilon)}});
       return assume("an epsilon of " + decimal_text(epsilon) +
-                    " in norms, as Hugging Face's ViTMAE has; a config.json beside it says "
-                    "otherwise");
+                    " in norms, as Hugging Face's ViTMAE has; " + options_.flags_of +
+                    "--norm-epsilon says otherwise");
     }
     auto const kind = kind_of_config(path, *text);
     if (kind == config_kind::timm) {
       timm_ = parse_timm_config(path, *text);
-      add("config.json", describe(path, *timm_, shapes_.width(), notes_));
+      add("config.json",
+          describe(path,
+                   *timm_,
+                   {.width = shapes_.width(),
+                    .image = {options_.image_height, options_.image_width},
+                    .flags_of = options_.flags_of},
+                   notes_));
     } else if (kind == config_kind::huggingface || !is_official_) {
       take_huggingface(path, parse_huggingface_config(path, *text));
     } else if (!is_ours_) {
-      assume(path + " says nothing of the model: it is neither timm's nor Hugging Face's");
+      notes_.push_back("left out: " + path + ", which is neither timm's nor Hugging Face's");
     }
   }
 
@@ -164,11 +174,15 @@ class checkpoint_description {
       if (value > 0) said_.add(flag, name, std::to_string(value));
     };
     add_option("--heads", "encoder_heads", options_.heads);
-    if (has_decoder_) add_option("--decoder-heads", "decoder_heads", options_.decoder_heads);
+    if (options_.decoder_heads > 0 && !has_decoder_)
+      throw config_error(files_.path() + ": --decoder-heads is given, but it has no decoder");
+    add_option("--decoder-heads", "decoder_heads", options_.decoder_heads);
     add_option("--image-size", "image_height", options_.image_height);
     add_option("--image-size", "image_width", options_.image_width);
     add_option("--patch-size", "patch_height", options_.patch.height);
     add_option("--patch-size", "patch_width", options_.patch.width);
+    if (options_.norm_epsilon > 0)
+      said_.add("--norm-epsilon", "norm_epsilon", decimal_text(options_.norm_epsilon));
   }
 
   /// The sides of images that nobody says, from a square of patches.
@@ -226,6 +240,9 @@ class checkpoint_description {
     auto const how = parse_preprocessor(path, *text, sizes_.image, notes_, options_.flags_of);
     if (how.assumes_statistics) assumed_.insert({"pixel_mean", "pixel_deviation"});
     if (how.assumes_fit) assumed_.insert("picture_fit");
+    if (how.assumes_all)
+      assumed_.insert(
+          {"pixel_mean", "pixel_deviation", "pixel_rescale", "picture_fit", "picture_resample"});
     add_pictures("preprocessor_config.json", how);
     said_.erase(kept_preprocessor);
     constexpr std::size_t most_kept = 1 << 16;
@@ -237,6 +254,19 @@ class checkpoint_description {
         said_.add_fallback(where, {{name, value}});
       else
         said_.add(where, name, value);
+  }
+
+  /// Those that a conversion would hand on without ever reading them.
+  void check_entries() const {
+    auto const all = said_.entries();
+    static_cast<void>(parse_norm_epsilon(files_.path(), all, 1));
+    static_cast<void>(parse_preprocessing(files_.path(), all, sizes_.image.channels));
+    auto const mask = all.find("mask");
+    auto const hidden = all.find("mask_ratio");
+    if (mask == all.end() || mask->second != "uniform" || hidden == all.end()) return;
+    auto const share = parse_share(hidden->second);
+    if (!share || !(*share >= 0 && *share < 1))
+      throw format_error(files_.path(), 8, "mask_ratio cannot be " + in_quotes(hidden->second));
   }
 
   void add(std::string const& where, settings_list const& entries) {

@@ -165,9 +165,11 @@ inline checkpoint_path find_in_folder(std::string const& path) {
         0,
         "the folder has several variants (" + choices + "): name one of these files in its place");
   if (variants.size() == 1)
-    return {file(variants.front()),
-            {"assumed: " + file(variants.front()) +
-             " is meant, a variant, and the only weights in its folder"}};
+    return {
+        file(variants.front()),
+        {"assumed: " + file(variants.front()) +
+         " is meant, a variant, and the only weights in its folder; --model with another file's "
+         "path says otherwise"}};
   refuse_pickled_folder(folder, names);
   return {file(weights_name), {}};  // to be missed by its name
 }

@@ -49,9 +49,16 @@ class size_reader {
     std::string_view const whole = text;
     return {.depth = count(which + "_depth"),
             .width = count(which + "_width"),
-            .heads = description_.contains(which + "_heads") ? count(which + "_heads") : 0,
+            .heads = heads(which + "_heads"),
             .mlp_ratio = {number(which + "_mlp_ratio", whole.substr(0, slash)),
                           number(which + "_mlp_ratio", whole.substr(slash + 1))}};
+  }
+  /// 0 where nothing says it.
+  index_t heads(std::string const& name) const {
+    if (!description_.contains(name)) return 0;
+    index_t const said = count(name);
+    if (said == 0) refuse(name, entry(name));
+    return said;
   }
   index_t count(std::string const& name) const { return number(name, entry(name)); }
 

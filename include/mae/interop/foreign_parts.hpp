@@ -33,7 +33,7 @@ inline constexpr std::string_view gated = "gated MLPs (SwiGLU)";
 inline constexpr std::string_view other_biases = "biases of queries and values alone, as BEiT has";
 inline constexpr std::string_view attention_pool = "attention in place of a class token";
 inline constexpr std::string_view stem = "a network in place of the patch projection";
-inline constexpr std::array<foreign_part, 46> foreign_parts{
+inline constexpr std::array<foreign_part, 48> foreign_parts{
     {{".dist_token.", distillation},
      {".distillation_token.", distillation},
      {".head_dist.", distillation},
@@ -56,7 +56,9 @@ inline constexpr std::array<foreign_part, 46> foreign_parts{
      {".freqs_cos.", rotary},
      {".relative_position_bias.", relative},
      {".relative_position_bias_table.", relative},
+     {".rel_pos.", relative},
      {".rel_pos_bias.", relative},
+     {".shared_rel_pos.", relative},
      {".rel_pos_h.", relative},
      {".rel_pos_w.", relative},
      {".q_norm.", inner_norms},

@@ -43,8 +43,7 @@ class preprocessor_parser {
   preprocessing parse(image_extent const& image, std::vector<std::string>& notes) && {
     reader_.object([this](std::string const& key, std::uint64_t at) { member(key, at); });
     reader_.finish_text();
-    take_processor(notes);
-    preprocessing how;
+    preprocessing how{.assumes_all = take_processor(notes)};
     how.rescale = rescales_.value_or(true) ? factor_.value_or(preprocessing::usual_rescale) : 1;
     if (!(how.rescale > 0) || !std::isfinite(how.rescale))
       refuse("rescale_factor is " + decimal_text(how.rescale) + ", but must be positive");
@@ -61,7 +60,6 @@ class preprocessor_parser {
 
  private:
   static constexpr index_t bilinear = 2;
-
   void member(std::string const& key, std::uint64_t at) {
     std::array<std::pair<std::string_view, std::optional<bool>*>, 4> const truths{
         {{"do_rescale", &rescales_},
@@ -117,8 +115,8 @@ class preprocessor_parser {
     return found;
   }
 
-  /// What processors of other names than ViT's do where the file is silent is not known here.
-  void take_processor(std::vector<std::string>& notes) {
+  /// What others than ViT's do where the file is silent is not known; true where they may do more.
+  bool take_processor(std::vector<std::string>& notes) {
     auto const is_of = [&](std::string_view model) {
       return std::string_view(type_).starts_with(model) &&
              (type_.substr(model.size()).starts_with("ImageProcessor") ||
@@ -126,10 +124,12 @@ class preprocessor_parser {
     };
     bool const is_vit = type_.empty() || is_of("ViT");
     bool const is_shortest = is_of("CLIP") || is_of("Bit");
-    if (!is_vit && !is_shortest && !is_of("DeiT"))
+    bool const is_unknown = !is_vit && !is_shortest && !is_of("DeiT");
+    if (is_unknown)
       notes.push_back("assumed: " + in_quotes(type_) + " of " + path_ +
                       " resizes, cuts, rescales and normalises as its values say, and does "
-                      "nothing else");
+                      "nothing else; " +
+                      flags_of_ + "--fit, --resample, --rescale and --statistics say otherwise");
     if (size_ && size_->edge > 0) {
       if (is_shortest)
         size_->shortest_edge = size_->edge;
@@ -138,7 +138,7 @@ class preprocessor_parser {
     }
     if (crop_size_ && crop_size_->edge > 0)
       crop_size_->height = crop_size_->width = crop_size_->edge;
-    if (is_vit) return;
+    if (is_vit) return false;
     std::string missing;
     auto const need = [&](bool is_there, char const* name) {
       if (!is_there) missing += (missing.empty() ? "" : ", ") + std::string(name);
@@ -152,6 +152,7 @@ class preprocessor_parser {
     if (!missing.empty())
       refuse("what " + in_quotes(type_) +
              " does by itself is not known here: write its values into the file (" + missing + ")");
+    return is_unknown;
   }
 
   pixel_statistics statistics_of(index_t channels, double rescale) const {

@@ -23,6 +23,8 @@ inline index_t read_count(json_reader& reader) {
   std::uint64_t const value = reader.unsigned_integer();
   if (value > static_cast<std::uint64_t>(std::numeric_limits<int>::max()))
     reader.refuse(at, "a size beyond 31 bits");
+  for (char const fraction : {'.', 'e', 'E'})
+    if (reader.begins_with(fraction)) reader.refuse(at, "a size that is no whole number");
   return static_cast<index_t>(value);
 }
 

@@ -47,6 +47,7 @@ struct preprocessing {
   // What the file leaves open, and was assumed.
   bool assumes_statistics = false;
   bool assumes_fit = false;
+  bool assumes_all = false;  // that it does nothing but what its values say
 
   friend bool operator==(preprocessing const&, preprocessing const&) = default;
 };
@@ -173,8 +174,10 @@ inline preprocessing parse_preprocessing(std::string const& path,
   if (!how.resample.empty() &&
       std::ranges::find(detail::filter_names, how.resample) == detail::filter_names.end())
     refuse("picture_resample");
-  how.even_middle = entry("picture_middle") == "even";
-  how.keeps_exact = entry("picture_exact") == "kept";
+  how.even_middle = description.contains("picture_middle");
+  if (how.even_middle && entry("picture_middle") != "even") refuse("picture_middle");
+  how.keeps_exact = description.contains("picture_exact");
+  if (how.keeps_exact && entry("picture_exact") != "kept") refuse("picture_exact");
   if (auto const text = entry("picture_shortest_edge"); !text.empty()) {
     auto const sides = detail::parse_sides(text);
     if (!sides || sides->first != sides->second) refuse("picture_shortest_edge");

@@ -98,6 +98,7 @@ inline std::string preprocessor_of(pretrained_model const& model) {
     then.keeps_exact = how.keeps_exact;
     then.assumes_statistics = how.assumes_statistics;
     then.assumes_fit = how.assumes_fit;
+    then.assumes_all = how.assumes_all;
     if (then == how) return *kept;
   }
   if (how.statistics.mean.empty()) return {};

@@ -88,6 +88,8 @@ class timm_config_parser {
     if (key == "depth") return void(found_.depth = read_count(reader_));
     if (key == "num_heads") return void(found_.heads = read_count(reader_));
     // What changes a model without showing in its tensors.
+    if (key == "block_fn" || key == "mlp_layer" || key == "attn_layer" || key == "embed_layer")
+      reader_.refuse(at, key + " is given: another model");
     if (key == "act_layer" || key == "norm_layer") {
       std::string const name = reader_.begins_with('"') ? reader_.string() : "no name";
       if (name != (key == "act_layer" ? "gelu" : "layernorm"))
@@ -152,18 +154,34 @@ inline std::optional<index_t> heads_of_architecture(std::string_view architectur
 /// text, and for activations and norms of another model.
 inline timm_config parse_timm_config(std::string const& path, std::string_view text) {
   auto config = detail::timm_config_parser(path, text).parse();
-  for (std::string_view const other : {"quickgelu", "rope", "_rpn_"})  // post-norm
-    if (config.architecture.find(other) != std::string::npos)
-      throw format_error(
-          path, 0, "architecture is " + in_quotes(config.architecture) + ": another model");
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> others{
+      {{"quickgelu", "whose GELU is another (QuickGELU)"},
+       {"rope", "which has rotary positions"},
+       {"relpos", "which has relative positions"},
+       {"_rpn_", "which normalises after attention and MLP (res-post-norm)"}}};
+  for (auto const& [part, what] : others)
+    if (config.architecture.find(part) != std::string::npos)
+      throw format_error(path,
+                         0,
+                         "architecture is " + in_quotes(config.architecture) + ", " +
+                             std::string(what) + ": another model");
+  if (config.heads == index_t{0}) throw format_error(path, 0, "num_heads is 0");
   return config;
 }
 
-/// The sizes that it says, in the words of this library's metadata; `width` is the tensors'. A line
-/// in `notes` says which of two image sizes is meant.
+/// What is known of a model besides: its tensors' width, the sides that a flag gives its images (0:
+/// none), and whose flags lines name.
+struct timm_context {
+  index_t width = 0;
+  std::pair<index_t, index_t> image = {};
+  std::string flags_of = {};
+};
+
+/// The sizes that it says, in the words of this library's metadata. A line in `notes` says which of
+/// two image sizes is meant, where no flag does.
 inline settings_list describe(std::string const& path,
                               timm_config const& config,
-                              index_t width,
+                              timm_context const& context,
                               std::vector<std::string>& notes) {
   settings_list list;
   auto const add = [&](char const* name, std::optional<index_t> const& value) {
@@ -179,8 +197,12 @@ inline settings_list describe(std::string const& path,
           "img_size of model_args is " + detail::sides_text(image->first, image->second) +
           ", input_size of pretrained_cfg " + detail::sides_text(size.first, size.second);
       if (!config.has_fixed_size) throw format_error(path, 0, both);
-      notes.push_back("assumed: images of " + detail::sides_text(image->first, image->second) +
-                      ", as timm takes them where " + both);
+      if (context.image == size)
+        image = size;
+      else if (context.image != *image)
+        notes.push_back("assumed: images of " + detail::sides_text(image->first, image->second) +
+                        ", as timm takes them where " + both + "; " + context.flags_of +
+                        "--image-size says otherwise");
     }
     if (!image) image = size;
     if (!channels) channels = input[0];
@@ -197,7 +219,8 @@ inline settings_list describe(std::string const& path,
   add("encoder_width", config.width);
   add("encoder_depth", config.depth);
   add("encoder_heads",
-      config.heads ? config.heads : detail::heads_of_architecture(config.architecture, width));
+      config.heads ? config.heads
+                   : detail::heads_of_architecture(config.architecture, context.width));
   return list;
 }
 

@@ -100,10 +100,13 @@ parameter_layout layout_with_states(parameter_layout const& model,
 }  // namespace detail
 
 /// Writes all that an exact resume needs: parameters, the update rule's states, where the training
-/// stands, and the settings that it must be resumed with. As a whole or not at all; throws
-/// io_error; numeric_error, and leaves a file that is there, for a value that is not finite.
+/// stands, and the settings that it must be resumed with; `more` as describe_model, which a resume
+/// does not compare. As a whole or not at all; throws io_error; numeric_error, and leaves a file
+/// that is there, for a value that is not finite.
 template <class Trainer>
-void save_training(std::string const& path, Trainer const& training) {
+void save_training(std::string const& path,
+                   Trainer const& training,
+                   settings_list const& more = {}) {
   auto const& model = training.model();
   auto const& rule = training.optimizer().rule();
   tensor_collector<typename std::remove_cvref_t<decltype(model)>::scalar> tensors;
@@ -134,6 +137,7 @@ void save_training(std::string const& path, Trainer const& training) {
     description[detail::pending_images] = std::to_string(progress.mask.images);
   description[detail::data_fingerprint] =
       detail::safetensors::hash_digits(training.data_fingerprint());
+  for (auto const& [name, value] : more) description.emplace(name, value);
   save_safetensors(path, tensors.entries(), description, non_finite_values::refused);
 }
 

@@ -42,9 +42,12 @@ class json_reader {
     if (accept('}')) return;
     do {
       std::uint64_t const at = next();
+      std::size_t const first = position_;
       std::string key = string();
       take(':');
+      auto const outer = std::exchange(member_, text_.substr(first, key.size() + 2));
       member(std::move(key), at);
+      member_ = outer;
     } while (accept(','));
     take('}');
   }
@@ -75,15 +78,16 @@ class json_reader {
   std::uint64_t unsigned_integer() {
     constexpr auto max = std::numeric_limits<std::uint64_t>::max();
     std::uint64_t const at = next();
-    if (!is_digit(peek())) refuse(at, "expected an unsigned integer");
+    if (!is_digit(peek())) refuse_value(at, "expected an unsigned integer");
     std::size_t const first = position_;
     std::uint64_t value = 0;
     for (; position_ < text_.size() && is_digit(text_[position_]); ++position_) {
       auto const digit = static_cast<std::uint64_t>(text_[position_] - '0');
-      if (value > (max - digit) / 10) refuse(at, "the number exceeds 64 bits");
+      if (value > (max - digit) / 10) refuse_value(at, "the number exceeds 64 bits");
       value = value * 10 + digit;
     }
-    if (text_[first] == '0' && position_ - first > 1) refuse(at, "the number has a leading zero");
+    if (text_[first] == '0' && position_ - first > 1)
+      refuse_value(at, "the number has a leading zero");
     return value;
   }
 
@@ -93,13 +97,13 @@ class json_reader {
     std::string_view const text = number_text();
     double value = 0;
     auto const read = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (read.ec != std::errc{}) refuse(at, "the number exceeds a double");
+    if (read.ec != std::errc{}) refuse_value(at, "the number exceeds a double");
     return value;
   }
   bool boolean() {
     std::uint64_t const at = next();
     if (accept_word("true")) return true;
-    if (!accept_word("false")) refuse(at, "expected true or false");
+    if (!accept_word("false")) refuse_value(at, "expected true or false");
     return false;
   }
   /// Whether the value that comes next begins with this character.
@@ -162,7 +166,15 @@ class json_reader {
     return true;
   }
   void take(char wanted) {
-    if (!accept(wanted)) refuse(offset_ + position_, std::string("expected '") + wanted + "'");
+    if (!accept(wanted))
+      refuse_value(offset_ + position_, std::string("expected '") + wanted + "'");
+  }
+
+  /// Says whose value it is.
+  [[noreturn]] void refuse_value(std::uint64_t at, std::string const& what) const {
+    constexpr std::size_t most = 64;
+    if (member_.empty() || member_.size() > most) refuse(at, what);
+    refuse(at, what + " for " + std::string(member_));
   }
 
   /// Takes the bracket that opens an object or an array; the one that closes it, 0 for neither.
@@ -173,7 +185,7 @@ class json_reader {
   void skip_scalar() {
     if (peek() == '"') return void(string());
     if (accept_word("true") || accept_word("false") || accept_word("null")) return;
-    if (!is_digit(peek()) && peek() != '-') refuse(next(), "expected a value");
+    if (!is_digit(peek()) && peek() != '-') refuse_value(next(), "expected a value");
     number_text();
   }
   /// The text of a number: std::from_chars takes more than JSON does.
@@ -182,7 +194,7 @@ class json_reader {
     auto const digits = [this, first] {
       std::size_t const start = position_;
       while (position_ < text_.size() && is_digit(text_[position_])) ++position_;
-      if (position_ == start) refuse(offset_ + first, "expected a number");
+      if (position_ == start) refuse_value(offset_ + first, "expected a number");
     };
     accept_word("-");
     if (!accept_word("0")) digits();
@@ -270,6 +282,7 @@ class json_reader {
   std::string_view text_;
   std::uint64_t offset_;
   std::size_t position_ = 0;
+  std::string_view member_ = {};  // whose value is read, in its quotes
 };
 
 }  // namespace mae

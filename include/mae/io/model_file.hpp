@@ -63,9 +63,12 @@ settings_list describe_objective(Model const& model) {
 
 }  // namespace detail
 
-/// Everything that a model's file says about it: sizes, parts and pixel statistics.
+/// Everything that a model's file says about it: sizes, parts and pixel statistics; and `more`,
+/// what a program knows besides, as how pictures become its images (docs/files.md).
 template <Trainable Model>
-safetensors_metadata describe_model(Model const& model, char const* held) {
+safetensors_metadata describe_model(Model const& model,
+                                    char const* held,
+                                    settings_list const& more = {}) {
   safetensors_metadata description{{"contents", held},
                                    {"norm_epsilon", decimal_text(model.sizes().norm_epsilon)},
                                    {"position_order", position_order}};
@@ -78,27 +81,30 @@ safetensors_metadata describe_model(Model const& model, char const* held) {
   add(detail::describe_objective(model));
   if (held != std::string_view(contents::encoder))
     add(describe_heads(model.layout(), model.sizes()));
+  for (auto const& [name, value] : more) description.emplace(name, value);
   return description;
 }
 
 /// Writes a model under the official parameter names, with its sizes, parts and pixel statistics,
-/// as a whole or not at all. Throws io_error when the system refuses; numeric_error, and leaves a
-/// file that is there, for a parameter that is not finite.
+/// as a whole or not at all; `more` as describe_model. Throws io_error when the system refuses;
+/// numeric_error, and leaves a file that is there, for a parameter that is not finite.
 template <Trainable Model>
-void save_model(std::string const& path, Model const& model) {
+void save_model(std::string const& path, Model const& model, settings_list const& more = {}) {
   tensor_collector<typename Model::scalar> tensors;
   host_values<typename Model::backend_type> const values(model.backend(),
                                                          model.parameters().values());
   tensors.add(model.layout(), values.span());
   detail::add_mask(tensors, model.mask());
-  save_safetensors(
-      path, tensors.entries(), describe_model(model, contents::model), non_finite_values::refused);
+  save_safetensors(path,
+                   tensors.entries(),
+                   describe_model(model, contents::model, more),
+                   non_finite_values::refused);
 }
 
 /// Writes what users keep of a model: the encoder alone. Its file has the names of timm's encoder.
-/// Throws as save_model.
+/// `more` and errors as of save_model.
 template <Trainable Model>
-void save_encoder(std::string const& path, Model const& model) {
+void save_encoder(std::string const& path, Model const& model, settings_list const& more = {}) {
   parameter_layout layout;
   add_encoder(layout, model.sizes().config);
   tensor_collector<typename Model::scalar> tensors;
@@ -108,7 +114,7 @@ void save_encoder(std::string const& path, Model const& model) {
     tensors.add(model.layout().find(tensor.name), values.span());
   save_safetensors(path,
                    tensors.entries(),
-                   describe_model(model, contents::encoder),
+                   describe_model(model, contents::encoder, more),
                    non_finite_values::refused);
 }
 
@@ -124,8 +130,10 @@ std::vector<std::string> load_model(std::string const& path, Model& model) {
   require_equal(path, file.metadata(), describe(model.sizes().config));
   if constexpr (requires { model.objective(); })
     require_equal(path, file.metadata(), settings_of("objective", model.objective()));
-  require_equal(
-      path, file.metadata(), {{"norm_epsilon", decimal_text(model.sizes().norm_epsilon)}});
+  require_equal(path,
+                file.metadata(),
+                {{"norm_epsilon", decimal_text(model.sizes().norm_epsilon)},
+                 {"position_order", position_order}});
   require_equal(path, file.metadata(), describe_heads(model.sizes()));
   auto left = heads_left_out(path, file.metadata(), model.layout());
   if (left.empty())
@@ -147,6 +155,7 @@ encoder<Config, B> load_encoder(std::string const& path, B backend = B{}) {
   auto const file = safetensors_file::load(path);
   auto sizes = describe(Config);
   std::erase_if(sizes, [](setting const& size) { return size.name.starts_with("decoder_"); });
+  sizes.push_back({"position_order", position_order});
   require_equal(path, file.metadata(), sizes);
   encoder<Config, B> loaded(0, std::move(backend), parse_norm_epsilon(path, file.metadata(), 1e-6));
   if (heads_in(file.metadata()) == std::vector{std::string(decoder_segment)})
