@@ -5,15 +5,18 @@
 #include "training_task.hpp"
 
 #include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace pretrain {
@@ -42,7 +45,8 @@ inline std::vector<float> read_images(image_set const& images, mae::index_t coun
   return all;
 }
 
-/// A row of pictures for each image, from the images as they are and as they were painted.
+/// A row of pictures for each image, from the images as they are and as they were painted. Throws
+/// mae::config_error where that is not finite: no colour is.
 inline std::vector<reconstruction> compose_rows(mae::model_config const& config,
                                                 std::vector<float> const& stored,
                                                 std::vector<float> const& painted,
@@ -52,6 +56,13 @@ inline std::vector<reconstruction> compose_rows(mae::model_config const& config,
     return float_image{config.image, std::vector<float>(first, first + config.image.values())};
   };
   std::vector<reconstruction> rows;
+  auto const bad = std::ranges::find_if(painted, [](float value) { return !std::isfinite(value); });
+  if (bad != painted.end())
+    throw mae::config_error("image " +
+                            std::to_string((bad - painted.begin()) / config.image.values()) +
+                            " (from 0): what the decoder paints is not finite: the model's "
+                            "weights or its pixels' statistics are beyond what float can "
+                            "compute with");
   for (mae::index_t i = 0; i < plan.images(); ++i) {
     std::vector<std::uint8_t> hidden(static_cast<std::size_t>(plan.patches()), 0);
     for (auto const patch : plan.target(i)) hidden[static_cast<std::size_t>(patch)] = 1;

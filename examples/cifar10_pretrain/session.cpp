@@ -357,8 +357,8 @@ void session::finish(bool done) {
   files.write([&] { task_->save_model(file(output::model)); });
   files.write([&] { task_->save_encoder(file(output::encoder)); });
   add_heldout();
-  auto const rows = reconstruct_rows(*task_, images_.test, sheet_images);
   files.write([&] {
+    auto const rows = reconstruct_rows(*task_, images_.test, sheet_images);
     save_png(draw_sheet(rows, layout_for(task_->config().image, rows.size())),
              file(output::reconstructions));
   });

@@ -1,5 +1,6 @@
 // The tools as their users run them.
 
+#include "editable_file.hpp"
 #include "picture.hpp"
 #include "png_file.hpp"
 #include "running_program.hpp"
@@ -15,8 +16,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <filesystem>
+#include <limits>
+#include <span>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -400,4 +404,20 @@ TEST_CASE("a training fits pictures as the checkpoint of --init says, and goes o
       run_program({DRIVER, "--data", "synthetic", "--fit", "crop", "--out", scratch.file("new")}),
       1,
       "--fit is about pictures, and these are synthetic images");
+}
+
+TEST_CASE("a decoder that paints what is not finite leaves no picture") {
+  mae_test::temporary_folder const scratch;
+  std::string const model = scratch.file("model.safetensors");
+  editable_file file(trained().path);
+  auto weights = floats_of(file.tensor("decoder_pred.weight"));
+  for (float& weight : weights) weight = std::numeric_limits<float>::max();
+  file.tensor("decoder_pred.weight").bytes = std::as_bytes(std::span(weights));
+  file.save(model);
+  std::string const out = scratch.file("painted.png");
+  check_refused(
+      run_tool("mae_reconstruct", {"--model", model, "--data", pictures + "rgb.png", "--out", out}),
+      1,
+      "image 0 (from 0): what the decoder paints is not finite");
+  CHECK_FALSE(fs::exists(out));
 }
