@@ -264,8 +264,9 @@ TEST_CASE("what a conversion would hand on without reading it is refused, too") 
     changed.save(file.path);
     return refusal_of<mae::error>([&] { mae::read_pretrained(file.path); });
   };
-  for (char const* value : {"0", "-1", "18x2", "1e-6 1", ""})
+  for (char const* value : {"0", "-1", "1e-6 1", ""})
     CHECK(holds(refusal("norm_epsilon", value), "epsilon must be one positive number"));
+  CHECK(holds(refusal("norm_epsilon", "18x2"), "not a list of numbers: 18x2"));
   for (char const* value : {"1", "-0.5", "18x2", ""})
     CHECK(holds(refusal("mask_ratio", value), "mask_ratio cannot be "));
   CHECK(holds(refusal("picture_middle", "odd"), "picture_middle cannot be 'odd'"));
