@@ -353,6 +353,10 @@ TEST_CASE("every other difference of the options is refused by name") {
   CHECK(refusal([](auto& o) { o.warmup_epochs = 0; }) ==
         "warmup_epochs is 0.5 in the file, but 0 here");
   CHECK(refusal([](auto& o) { o.clip = 0; }) == "clip is 0.5 in the file, but 0 here");
+  auto const other_decay = [](auto& o) { o.groups.layer_decay = 0.75; };
+  CHECK(refusal(other_decay) == "layer_decay is 1 in the file, but 0.75 here");
+  CHECK(refusal([](auto& o) { o.groups.tokens_decay = false; }) ==
+        "tokens_decay is yes in the file, but no here");
   CHECK(refusal([](auto& o) { o.augment.crop_min = 0.3; }) ==
         "crop_min is 0.2 in the file, but 0.3 here");
   CHECK(refusal([](auto& o) { o.augment.flip = false; }) == "flip is yes in the file, but no here");
@@ -363,6 +367,11 @@ TEST_CASE("every other difference of the options is refused by name") {
   // The next number that a double can hold.
   CHECK(refusal([](auto& o) { o.lr = std::nextafter(o.lr, 1.0); }) ==
         "lr is 0.01 in the file, but 0.010000000000000002 here");
+  // Older files do not tell: there was no other.
+  editable_file older(file.path);
+  older.metadata.erase("layer_decay");
+  older.save(file.path);
+  CHECK(refusal(other_decay) == "layer_decay is 1 in the file, but 0.75 here");
 }
 
 TEST_CASE("another mask, objective, model or dataset is refused by name") {

@@ -148,6 +148,21 @@ TEST_CASE("every tensor says whether it is the encoder's or the decoder's") {
   }
 }
 
+TEST_CASE("every tensor says how deep it lies, as layer decay counts") {
+  auto const depth_of = [layout = layout_of(vit(24, 3, 3), 48)](std::string const& name) {
+    return layout.find(name).depth;
+  };
+  for (char const* const name : {"cls_token", "pos_embed", "patch_embed.proj.weight"})
+    CHECK(depth_of(name) == 0);
+  CHECK(depth_of("blocks.0.norm1.weight") == 1);
+  CHECK(depth_of("blocks.2.mlp.fc2.bias") == 3);
+  for (char const* const name : {"norm.weight",
+                                 "decoder_embed.weight",
+                                 "decoder_blocks.0.norm1.weight",
+                                 "decoder_pred.bias"})
+    CHECK(depth_of(name) == 4);
+}
+
 TEST_CASE("what has two or more dimensions decays, positions are not trained") {
   auto const layout = layout_of(odd, odd.patch_values());
   for (auto const& tensor : layout.tensors()) {

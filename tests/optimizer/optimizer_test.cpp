@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -69,6 +70,55 @@ TEST_CASE("matrices and tokens alone decay, and buffers are left as they are") {
   auto const& positions = layout.find("positions");
   for (index_t i = positions.offset; i < positions.offset + positions.size(); ++i)
     CHECK(values[static_cast<std::size_t>(i)] == start[static_cast<std::size_t>(i)]);
+}
+
+TEST_CASE("what is nearer to the pixels changes less, and tokens decay only if asked to") {
+  mae::parameter_layout layout;
+  layout.add_token("token", 10);
+  layout.add_positions("positions", 3, 5);
+  layout.set_depth(1);
+  layout.add_linear("first", 150, 123);
+  layout.set_depth(2);
+  layout.add_norm("norm", 7);
+  layout.begin("head");
+  layout.set_depth(9);  // of an encoder alone
+  layout.add_linear("head", 3, 20);
+  auto const start = random_values(layout.size(), 0);
+  auto const gradients = random_values(layout.size(), 1);
+  for (bool const tokens_decay : {true, false}) {
+    auto values = start;
+    mae::optimizer optimizer(layout,
+                             mae_test::rule_archetype{.rate = 0.5},
+                             backend_type(3),
+                             {.layer_decay = 0.7, .tokens_decay = tokens_decay});
+    optimizer.step(values, gradients, 0.1, 0.25);
+    auto expected = start;
+    for (auto const& tensor : layout.tensors()) {
+      if (tensor.name == "positions") continue;
+      double const rate = tensor.name == "token"          ? 0.7 * 0.7
+                          : tensor.name.starts_with("fi") ? 0.7
+                                                          : 1;
+      bool const decays = tensor.name == "token"
+                              ? tokens_decay
+                              : tensor.name.ends_with("weight") && tensor.shape.size() == 2;
+      for (index_t k = tensor.offset; k < tensor.offset + tensor.size(); ++k) {
+        auto const i = static_cast<std::size_t>(k);
+        expected[i] = start[i] * (decays ? 0.5 : 1) - 0.1 * rate * 0.25 * gradients[i];
+        REQUIRE(values[i] == doctest::Approx(expected[i]).epsilon(1e-14));
+      }
+    }
+    for (index_t i = layout.find("positions").offset; i < layout.find("first.weight").offset; ++i)
+      CHECK(values[static_cast<std::size_t>(i)] == start[static_cast<std::size_t>(i)]);
+  }
+}
+
+TEST_CASE("a layer decay that is no share is refused") {
+  for (double const wrong : {0.0, -0.5, 1.5, std::numeric_limits<double>::quiet_NaN()}) {
+    CHECK_THROWS_WITH_AS(
+        mae::optimizer(make_layout(), mae::lion{}, backend_type(1), {.layer_decay = wrong}),
+        "the layer decay must lie in (0, 1]; 1 leaves all learning rates equal",
+        mae::config_error);
+  }
 }
 
 TEST_CASE("a learning rate of 0 changes no value but the states") {

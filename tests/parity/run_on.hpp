@@ -349,13 +349,15 @@ class backend_runner {
   template <mae::UpdateRule Rule>
   void run_rule(Rule const& rule) {
     mae::parameter_layout layout;
-    layout.add_linear("linear", 75, 60);
     layout.add_token("token", 10);
+    layout.set_depth(1);
+    layout.add_linear("linear", 75, 60);
+    layout.set_depth(2);
     layout.add_positions("positions", 3, 5);
     layout.add_norm("norm", 7);
     auto values = random_tensors(layout);
     auto gradient = random_tensors(layout);
-    mae::optimizer optimizer(layout, rule, backend_);
+    mae::optimizer optimizer(layout, rule, backend_, {.layer_decay = 0.5});
     for (double const progress : {0.0, 0.25, 0.5})
       optimizer.step(values.values(), gradient.values(), 0.1, 0.5, progress);
     keep(rule.name() + " values", values);

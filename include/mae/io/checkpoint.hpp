@@ -42,6 +42,8 @@ inline settings_list describe(training_options const& options) {
       {"lr", decimal_text(options.lr)},
       {"warmup_epochs", decimal_text(options.warmup_epochs)},
       {"clip", decimal_text(options.clip)},
+      {"layer_decay", decimal_text(options.groups.layer_decay)},
+      {"tokens_decay", options.groups.tokens_decay ? "yes" : "no"},
       {"crop_min", decimal_text(options.augment.crop_min)},
       {"flip", options.augment.flip ? "yes" : "no"},
       {"interpolation", options.augment.kind == interpolation::bicubic ? "bicubic" : "bilinear"},
@@ -222,15 +224,16 @@ resume_report load_training(std::string const& path, Trainer& training) {
   auto const& mask = std::as_const(training.model()).mask();
   auto const& rule = training.optimizer().rule();
   detail::require_rule(path, file.metadata(), rule);
+  auto metadata = file.metadata();
+  // Of older files there was no other.
+  metadata.insert({{"loss", "squared"}, {"layer_decay", "1"}, {"tokens_decay", "yes"}});
   // In this order: other options or sizes make other images of the same.
-  require_equal(path, file.metadata(), describe(training.options()));
+  require_equal(path, metadata, describe(training.options()));
   require_equal(path, file.metadata(), describe(training.model().sizes().config));
   resume_report const report{.step = progress.step,
                              .total_steps = training.total_steps(),
                              .previous_total_steps = read.count("total_steps"),
                              .knows_images = detail::check_images(path, file.metadata(), training)};
-  auto metadata = file.metadata();
-  metadata.try_emplace("loss", "squared");  // of older files there was no other
   detail::require_same_heads(path, metadata, training.model());
   require_equal(path, metadata, detail::resume_settings(training));
   require_consistent(path, progress, report.previous_total_steps, training.steps_per_epoch());

@@ -51,8 +51,10 @@ struct tensor_spec {
   index_t offset = 0;               // in elements; a multiple of tensor_alignment
   tensor_kind kind = tensor_kind::parameter;
   std::string_view segment = encoder_segment;  // the part of a network that it belongs to
+  index_t depth = 0;  // 0 of what embeds patches, i + 1 of the encoder's block i, then what follows
   initialiser start = {};
-  bool decays = false;  // takes part in weight decay: the official rule is 2 or more dimensions
+  bool decays = false;    // takes part in weight decay: the official rule is 2 or more dimensions
+  bool is_token = false;  // likewise, but not in the official fine-tuning
   /// A patch projection [D, p, p, C]: files hold [D, C, p, p], as a convolution does.
   bool channels_last = false;
 
@@ -90,6 +92,10 @@ class parameter_layout {
 
   /// What the members below add from here on belongs to this part, whose name is a constant.
   void begin(std::string_view segment) { segment_ = segment; }
+  /// The depth of what is added from here on; what follows an encoder stays at its own.
+  void set_depth(index_t depth) {
+    if (segment_ == encoder_segment) depth_ = depth;
+  }
   void add(tensor_spec tensor) {
     tensor.offset = size_;
     size_ = round_up(size_ + tensor.size(), tensor_alignment);
@@ -127,7 +133,8 @@ class parameter_layout {
     add_own({.name = name,
              .shape = {1, 1, width},
              .start = {initialiser::kind::normal, 0.02},
-             .decays = true});
+             .decays = true,
+             .is_token = true});
   }
   /// Frozen sin-cos positions of the class token and all patches.
   void add_positions(std::string const& name, index_t patches, index_t width) {
@@ -145,11 +152,13 @@ class parameter_layout {
   }
   void add_own(tensor_spec tensor) {
     tensor.segment = segment_;
+    tensor.depth = depth_;
     add(std::move(tensor));
   }
 
   linear_start start_ = linear_start::xavier;
   std::string_view segment_ = encoder_segment;
+  index_t depth_ = 0;
   std::vector<tensor_spec> tensors_;
   index_t size_ = 0;
 };
@@ -162,8 +171,15 @@ class table_walk {
   explicit table_walk(parameter_layout& layout) : layout_(layout) {}
 
   void begin(std::string_view segment) { layout_.begin(segment); }
-  void enter(char const* stack, index_t block) { prefix_ = block_prefix(stack, block); }
-  void leave() { prefix_.clear(); }
+  void enter(char const* stack, index_t block) {
+    prefix_ = block_prefix(stack, block);
+    layout_.set_depth(block + 1);
+    next_depth_ = block + 2;
+  }
+  void leave() {
+    prefix_.clear();
+    layout_.set_depth(next_depth_);
+  }
   void norm(char const* name, index_t width) { layout_.add_norm(prefix_ + name, width); }
   void linear(char const* name, index_t out, index_t in) {
     layout_.add_linear(prefix_ + name, out, in);
@@ -179,6 +195,7 @@ class table_walk {
  private:
   parameter_layout& layout_;
   std::string prefix_;
+  index_t next_depth_ = 0;
 };
 
 }  // namespace detail

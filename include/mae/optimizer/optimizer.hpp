@@ -7,8 +7,10 @@
 #include <mae/core/types.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/optimizer/rule.hpp>
+#include <mae/optimizer/update_groups.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -42,11 +44,12 @@ struct element_of_groups {
   Element decaying;
   update_kind const* kinds;
   index_t group;
+  index_t first;  // value, of the block
 
   MAE_HOST_DEVICE void operator()(index_t i) const {
-    update_kind const kind = kinds[i / group];
-    if (kind == update_kind::update) plain(i);
-    if (kind == update_kind::update_and_decay) decaying(i);
+    update_kind const kind = kinds[(first + i) / group];
+    if (kind == update_kind::update) plain(first + i);
+    if (kind == update_kind::update_and_decay) decaying(first + i);
   }
 };
 
@@ -67,18 +70,26 @@ class optimizer {
   using T = typename B::scalar;
 
  public:
-  optimizer(parameter_layout const& layout, Rule const& rule, B backend)
-      : rule_(rule), backend_(std::move(backend)) {
+  /// Throws config_error for groups that cannot be.
+  optimizer(parameter_layout const& layout,
+            Rule const& rule,
+            B backend,
+            update_groups const& groups = {})
+      : rule_(rule), groups_(groups), backend_(std::move(backend)) {
+    require_valid(groups);
     for (std::size_t k = 0; k < std::size(rule_.state_names); ++k) {
       states_.emplace_back(layout.size());
       state_data_.push_back(states_.back().data());
     }
-    if constexpr (!B::lane::is_parallel) {
-      for (auto const& tensor : layout.tensors())
-        if (tensor.kind == tensor_kind::parameter) cut(tensor);
-    } else {
-      set_kinds(layout);
+    index_t deepest = 0;
+    for (auto const& tensor : layout.tensors()) deepest = std::max(deepest, tensor.depth);
+    for (auto const& tensor : layout.tensors()) {
+      begin_range(tensor.offset, std::pow(groups.layer_decay, deepest - tensor.depth));
+      if (tensor.kind == tensor_kind::parameter) cut(tensor);
+      ranges_.back().last_value = tensor.offset + round_up(tensor.size(), tensor_alignment);
+      ranges_.back().last_piece = std::ssize(pieces_);
     }
+    if constexpr (B::lane::is_parallel) set_kinds(layout);
   }
 
   /// Copies `values` into the states that begin as the parameters. A step that is the first does
@@ -100,12 +111,16 @@ class optimizer {
             double progress = 0) {
     if (steps_ == 0) begin(values);
     ++steps_;
-    update_moment moment{
-        .step = steps_, .progress = progress, .lr = lr, .gradient_scale = gradient_scale};
     update_arrays<T> const arrays{values.data(), gradients.data(), state_data_};
-    auto const plain = rule_.element(moment, arrays);
-    moment.decays = true;
-    update(std::ssize(values), plain, rule_.element(moment, arrays));
+    for (auto const& range : ranges_) {
+      update_moment moment{.step = steps_,
+                           .progress = progress,
+                           .lr = lr * range.rate,
+                           .gradient_scale = gradient_scale};
+      auto const plain = rule_.element(moment, arrays);
+      moment.decays = true;
+      update(range, plain, rule_.element(moment, arrays));
+    }
   }
 
   Rule const& rule() const { return rule_; }
@@ -131,6 +146,21 @@ class optimizer {
     index_t size;
     bool decays;
   };
+  /// Neighbours of one learning rate.
+  struct rate_range {
+    double rate = 1;  // times the step's
+    index_t first_value = 0, last_value = 0;
+    index_t first_piece = 0, last_piece = 0;
+  };
+
+  bool decays(tensor_spec const& tensor) const {
+    return tensor.decays && (groups_.tokens_decay || !tensor.is_token);
+  }
+  void begin_range(index_t first_value, double rate) {
+    if (!ranges_.empty() && ranges_.back().rate == rate) return;
+    ranges_.push_back(
+        {.rate = rate, .first_value = first_value, .first_piece = std::ssize(pieces_)});
+  }
 
   /// Large tensors become several pieces, so that all cores have work.
   void cut(tensor_spec const& tensor) {
@@ -138,7 +168,7 @@ class optimizer {
     for (index_t done = 0; done < tensor.size(); done += largest)
       pieces_.push_back({.offset = tensor.offset + done,
                          .size = std::min(largest, tensor.size() - done),
-                         .decays = tensor.decays});
+                         .decays = decays(tensor)});
   }
 
   /// What is done to each group of neighbours: a tensor begins with a group of its own.
@@ -149,20 +179,21 @@ class optimizer {
       if (tensor.kind == tensor_kind::parameter)
         std::fill_n(kinds.begin() + tensor.offset / tensor_alignment,
                     ceil_div(tensor.size(), tensor_alignment),
-                    tensor.decays ? update_kind::update_and_decay : update_kind::update);
+                    decays(tensor) ? update_kind::update_and_decay : update_kind::update);
     kinds_ = typename B::template buffer_of<update_kind>(std::ssize(kinds));
     backend_.make_lane().upload(std::span<update_kind const>(kinds), kinds_.span());
   }
 
   template <class Element>
-  void update(index_t count, Element const& plain, Element const& decaying) {
+  void update(rate_range const& range, Element const& plain, Element const& decaying) {
     if constexpr (B::lane::is_parallel)
       backend_.make_lane().for_each(
-          count,
-          kernel::element_of_groups<Element>{plain, decaying, kinds_.data(), tensor_alignment});
+          range.last_value - range.first_value,
+          kernel::element_of_groups<Element>{
+              plain, decaying, kinds_.data(), tensor_alignment, range.first_value});
     else
-      backend_.threads().for_each(std::ssize(pieces_), [&](index_t i, int /*worker*/) {
-        auto const& piece = pieces_[static_cast<std::size_t>(i)];
+      backend_.threads().for_each(range.last_piece - range.first_piece, [&](index_t i, int) {
+        auto const& piece = pieces_[static_cast<std::size_t>(range.first_piece + i)];
         backend_.make_lane().for_each(
             piece.size,
             kernel::element_from<Element>{piece.decays ? decaying : plain, piece.offset});
@@ -170,9 +201,11 @@ class optimizer {
   }
 
   Rule rule_;
+  update_groups groups_;
   B backend_;
   std::vector<typename B::buffer> states_;
-  std::vector<T*> state_data_;                         // where they lie
+  std::vector<T*> state_data_;  // where they lie
+  std::vector<rate_range> ranges_;
   std::vector<tensor_piece> pieces_;                   // where threads share them out
   typename B::template buffer_of<update_kind> kinds_;  // where one lane takes all at once
   std::int64_t steps_ = 0;

@@ -4,6 +4,7 @@
 #include <mae/core/types.hpp>
 #include <mae/data/augment.hpp>
 #include <mae/optimizer/rule.hpp>
+#include <mae/optimizer/update_groups.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -29,6 +30,7 @@ struct training_options {
   double lr = 1e-3;                   // of the whole optimizer step; see scaled_lr
   double warmup_epochs = 1;
   double clip = 0;  // largest norm of the gradient; 0: no clipping
+  update_groups groups = {};
   augmentation augment = {};
   non_finite_policy non_finite = non_finite_policy::stop;
 
@@ -58,6 +60,7 @@ inline void require_valid(training_options const& options) {
   require(options.clip >= 0, "the gradient's largest norm must not be negative");
   require(std::isfinite(options.clip),
           "the gradient's largest norm must be finite; 0 leaves gradients as they are");
+  require_valid(options.groups);
   require_valid(options.augment);
 }
 

@@ -86,7 +86,7 @@ class trainer {
                  model.backend().threads()),
         sums_(model.sizes()),
         coupled_(model.sizes(), sampler_.batch_size()),
-        optimizer_(model.layout(), rule, model.backend()),
+        optimizer_(model.layout(), rule, model.backend(), options.groups),
         gradients_(
             make_for_batch(options.batch_size,
                            [&](index_t size) { return gradients_of(model, size, exchange_); })),
