@@ -271,6 +271,24 @@ TEST_CASE("a file of other layer norms is refused by name") {
   CHECK(saved.sentence<mae::config_error>() == "norm_epsilon is 1e-05 in the file, but 1e-06 here");
 }
 
+TEST_CASE(
+    "a file whose positions have another order is refused by name, and who knows more says it") {
+  saved_model saved;
+  mae::save_model(
+      saved.path,
+      saved.model,
+      {{"picture_fit", "stretch"}, {"position_order", "no entry of the library's own"}});
+  editable_file file(saved.path);
+  CHECK(file.metadata.at("picture_fit") == "stretch");
+  CHECK(file.metadata.at("position_order") == "column first");
+  mae::load_model(saved.path, saved.other);
+  file.metadata["position_order"] = "row first";
+  file.save(saved.path);
+  std::string const why = "position_order is row first in the file, but column first here";
+  CHECK(saved.sentence<mae::config_error>() == why);
+  CHECK_THROWS_AS(mae::load_encoder<config>(saved.path), mae::config_error);
+}
+
 TEST_CASE("a file of another mask or another seed is loaded: the parameters are the same ones") {
   saved_model saved;
   auto const masked = make_model(3, {.mask = mae::uniform_mask<>(0.5)});
