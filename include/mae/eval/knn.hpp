@@ -57,8 +57,8 @@ class neighbour_list {
                 std::span<double> votes) const {
     std::fill(votes.begin(), votes.end(), 0.0);
     double const best = nearest_.front().similarity;
-    for (auto const& [similarity, index] :
-         std::span(nearest_).first(static_cast<std::size_t>(neighbours))) {
+    for (std::size_t i = 0; i < static_cast<std::size_t>(neighbours); ++i) {
+      auto const& [similarity, index] = nearest_[i];
       auto const label = static_cast<std::size_t>(labels[static_cast<std::size_t>(index)]);
       votes[label] += std::exp((similarity - best) / temperature);  // the scale elects nobody
     }
@@ -129,23 +129,25 @@ class training_tiles {
   host_buffer<typename L::cell> cells_;
 };
 
-/// How many of the test images have the class that their neighbours elect, for each number of
-/// neighbours.
+/// Writes how many of the test images have the class that their neighbours elect, for each number
+/// of neighbours.
 template <Lane L>
-std::vector<index_t> count_elected(training_tiles<L> const& train,
-                                   std::span<index_t const> train_labels,
-                                   labelled_features const& test,
-                                   index_t classes,
-                                   std::span<index_t const> neighbours,
-                                   double temperature) {
+void count_elected(training_tiles<L> const& train,
+                   std::span<index_t const> train_labels,
+                   labelled_features const& test,
+                   index_t classes,
+                   std::span<index_t const> neighbours,
+                   double temperature,
+                   index_t* elected) {
   L const lane;
   host_buffer<float> queries(test.features.size());
   host_buffer<float> similarities(test.size() * train.most_images);
   auto const rows = queries.matrix(test.size(), test.features.cols);
   copy_at_unit_length(test.features, rows);
 
-  std::vector<neighbour_list> nearest(static_cast<std::size_t>(test.size()),
-                                      neighbour_list(std::ranges::max(neighbours)));
+  std::vector<neighbour_list> nearest(
+      static_cast<std::size_t>(test.size()),
+      neighbour_list(*std::max_element(neighbours.begin(), neighbours.end())));
   for (index_t tile = 0; tile < train.count(); ++tile) {
     auto const found = similarities.matrix(test.size(), train[tile].cols);
     lane.multiply(rows, train[tile], kernel::store_product<float, float>{found});
@@ -154,15 +156,14 @@ std::vector<index_t> count_elected(training_tiles<L> const& train,
   }
 
   std::vector<double> votes(static_cast<std::size_t>(classes));
-  std::vector<index_t> elected;
   for (index_t const number : neighbours) {
-    elected.push_back(0);
+    *elected = 0;
     for (index_t i = 0; i < test.size(); ++i) {
       neighbour_list const& own = nearest[static_cast<std::size_t>(i)];
-      if (own.elect(number, train_labels, temperature, votes) == test.label(i)) ++elected.back();
+      if (own.elect(number, train_labels, temperature, votes) == test.label(i)) ++*elected;
     }
+    ++elected;
   }
-  return elected;
 }
 
 inline void require_valid(std::span<index_t const> neighbours,
@@ -198,20 +199,24 @@ requires(std::same_as<typename B::lane::operand, float> && !B::lane::is_parallel
 
   thread_pool& threads = backend.threads();
   detail::training_tiles<typename B::lane> const tiles(train.features, threads);
-  std::vector<std::vector<index_t>> elected(static_cast<std::size_t>(ceil_div(test.size(), grain)));
+  auto const numbers = std::ssize(neighbours);
+  host_buffer<index_t> elected(ceil_div(test.size(), grain) * numbers);
   threads.for_ranges(test.size(), grain, [&](index_t first, index_t last, int /*worker*/) {
     labelled_features const part{test.features.middle_rows(first, last - first),
                                  test.labels.subspan(static_cast<std::size_t>(first),
                                                      static_cast<std::size_t>(last - first))};
-    elected[static_cast<std::size_t>(first / grain)] =
-        detail::count_elected(tiles, train.labels, part, classes, neighbours, temperature);
+    detail::count_elected(tiles,
+                          train.labels,
+                          part,
+                          classes,
+                          neighbours,
+                          temperature,
+                          elected.data() + first / grain * numbers);
   });
-  std::vector<double> shares;
-  for (std::size_t k = 0; k < neighbours.size(); ++k) {
-    index_t total = 0;
-    for (auto const& part : elected) total += part[k];
-    shares.push_back(static_cast<double>(total) / static_cast<double>(test.size()));
-  }
+  std::vector<double> shares(neighbours.size());
+  for (index_t i = 0; i < elected.size(); ++i)
+    shares[static_cast<std::size_t>(i % numbers)] += static_cast<double>(elected[i]);
+  for (double& share : shares) share /= static_cast<double>(test.size());
   return shares;
 }
 

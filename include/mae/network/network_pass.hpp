@@ -107,7 +107,8 @@ class network_pass {
 
   /// What a head's pass reads of the shard that was encoded last.
   head_input<lane_type> input_of(shard_view const& shard, matrix_view<T const> labels = {}) const {
-    return {lane_, shard, tokens(shard), labels, scratch_, static_cast<T>(parts_.norm_epsilon)};
+    auto const tokens = encoder_.tokens.middle_rows(0, shard.encoder_rows());
+    return {lane_, shard, tokens, labels, scratch_, static_cast<T>(parts_.norm_epsilon)};
   }
 
   /// The forward pass of the active heads: adds the sum of each one's losses to its place of
@@ -123,8 +124,7 @@ class network_pass {
   std::span<T const> losses(std::size_t head, index_t rows) const {
     return losses_[head].first(static_cast<std::size_t>(rows));
   }
-  /// What a head that couples images says of those of the forward pass just done: (images, label
-  /// width).
+  /// What a coupling head says of the images of the forward pass just done: (images, label width).
   matrix_view<T const> embedded(std::size_t head, shard_view const& shard) const {
     return embedded_[head].middle_rows(0, shard.images);
   }
@@ -155,9 +155,6 @@ class network_pass {
             parts_.config.encoder.heads,
             static_cast<T>(parts_.norm_epsilon),
             scratch_};
-  }
-  matrix_view<T> tokens(shard_view const& shard) const {
-    return encoder_.tokens.middle_rows(0, shard.encoder_rows());
   }
 
   template <std::size_t... I>
