@@ -160,7 +160,7 @@ inline void check_pool_by_queries(std::size_t shape, std::uint64_t seed) {
     auto const forward = [&] {
       padded_matrix<double> y(3, count * width, unset);
       mae::pool_by_queries_forward(
-          lane, tokens.view(), offsets, skipped, queries.view(), shares.view(), y.view());
+          lane, {tokens.view(), offsets, skipped, queries.view()}, shares.view(), y.view());
       return y;
     };
     forward();
@@ -169,10 +169,7 @@ inline void check_pool_by_queries(std::size_t shape, std::uint64_t seed) {
     padded_matrix<double> of_image(3, count * width, unset);
     added_gradient queries_grad(1, count * width, random);
     mae::pool_by_queries_backward(lane,
-                                  tokens.view(),
-                                  offsets,
-                                  skipped,
-                                  queries.view(),
+                                  {tokens.view(), offsets, skipped, queries.view()},
                                   shares.view(),
                                   y_grad.view(),
                                   {slopes.view(), of_image.view()},

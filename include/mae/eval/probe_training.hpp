@@ -24,9 +24,9 @@ namespace detail {
 
 /// How any probe is trained.
 struct probe_schedule {
-  index_t epochs;
-  index_t batch;
-  double learning_rate;
+  index_t epochs = 0;
+  index_t batch = 0;
+  double learning_rate = 0;
   std::uint64_t seed = 0;
 };
 

@@ -135,13 +135,8 @@ class attentive_classifier_pass {
   matrix_view<T> predict(head_input<L> const& in, operands const& weights) const {
     auto const pooled = pooled_.middle_rows(0, in.shard.images);
     auto const logits = logits_.middle_rows(0, in.shard.images);
-    pool_by_queries_forward(in.lane,
-                            in.tokens,
-                            in.shard.encoder_offsets,
-                            head_.skipped,
-                            queries(weights),
-                            shares_.middle_rows(0, in.tokens.rows),
-                            pooled);
+    pool_by_queries_forward(
+        in.lane, asked(in, weights), shares_.middle_rows(0, in.tokens.rows), pooled);
     linear_forward(in.lane, as_operands(in.lane, pooled, features_), weights.layer, logits);
     return logits;
   }
@@ -172,10 +167,7 @@ class attentive_classifier_pass {
                     weights_grad.layer);
     pool_by_queries_backward(
         in.lane,
-        in.tokens,
-        in.shard.encoder_offsets,
-        head_.skipped,
-        queries(weights),
+        asked(in, weights),
         shares_.middle_rows(0, in.tokens.rows),
         pooled_grad,
         {room_.slopes.middle_rows(0, in.tokens.rows), room_.of_image.middle_rows(0, images)},
@@ -184,8 +176,11 @@ class attentive_classifier_pass {
   }
 
  private:
-  matrix_view<T const> queries(operands const& weights) const {
-    return {weights.queries.data(), head_.queries, head_.encoder_width};
+  queried_tokens<T> asked(head_input<L> const& in, operands const& weights) const {
+    return {in.tokens,
+            in.shard.encoder_offsets,
+            head_.skipped,
+            {weights.queries.data(), head_.queries, head_.encoder_width}};
   }
   /// What was pooled in the forward pass just done, as operands.
   matrix_view<O const> features(index_t images) const {

@@ -42,6 +42,12 @@ read_image reader_of(D const& dataset) {
 template <Dataset D>
 read_image reader_of(D const&& must_outlive_the_reader) = delete;
 
+/// Which tokens are taken: after which blocks, and what the final norm is of.
+struct taken_tokens {
+  block_range blocks;
+  norm_place norm = norm_place::tokens;
+};
+
 namespace detail {
 
 /// What a lane needs to encode shards of unmasked images.
@@ -136,7 +142,7 @@ class image_encoder {
 
 }  // namespace detail
 
-/// Encodes `images` images, unmasked, and lets their tokens be taken after each of `blocks`,
+/// Encodes `images` images, unmasked, and lets their tokens be taken after some blocks,
 /// through the final norm, or without one of what is pooled: shards in parallel, or, where that
 /// would leave half of the threads idle, one after the other on all threads. `read` and `take` are
 /// called from several threads at once, for different images. They are functions of any kind, not
@@ -144,11 +150,10 @@ class image_encoder {
 template <Backend B>
 void encode_images(B const& backend,
                    network_parts<> const& parts,
-                   norm_place norm,
+                   taken_tokens taken,
                    encoder_operands<typename B::lane> const& weights,
                    pixel_statistics const& statistics,
                    index_t images,
-                   block_range blocks,
                    read_image const& read,
                    take_tokens<typename B::scalar> const& take) {
   index_t const per_shard = std::min(images, B::shards.images_of(parts.config.num_patches() + 1));
@@ -158,13 +163,17 @@ void encode_images(B const& backend,
   std::vector<std::unique_ptr<detail::image_encoder<B>>> workers;
   for (int i = 0; i < (as_team ? 1 : backend.num_workers()); ++i)
     workers.push_back(std::make_unique<detail::image_encoder<B>>(
-        backend, as_team ? backend.make_team_lane() : backend.make_lane(), parts, norm, per_shard));
+        backend,
+        as_team ? backend.make_team_lane() : backend.make_lane(),
+        parts,
+        taken.norm,
+        per_shard));
   mask_plan const plan = mask_plan::all_visible(per_shard, parts.config.num_patches());
   auto const encode = [&](index_t shard, int worker) {
     index_t const first = shard * per_shard;
     index_t const last = std::min(first + per_shard, images);
     workers[static_cast<std::size_t>(worker)]->encode(
-        weights, plan, statistics, first, last, blocks, read, take);
+        weights, plan, statistics, first, last, taken.blocks, read, take);
   };
   if (!as_team) return backend.for_each(shards, encode);
   for (index_t shard = 0; shard < shards; ++shard) encode(shard, 0);

@@ -150,7 +150,7 @@ struct block_range {
 template <class Visit>
 struct block_visits {
   block_range blocks;
-  bool are_normalised;
+  bool are_normalised = true;
   Visit visit;
 };
 

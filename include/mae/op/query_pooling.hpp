@@ -86,7 +86,7 @@ template <class T>
 struct pool_image_by_queries {
   matrix_view<T const> tokens;
   std::span<index_t const> offsets;
-  index_t skipped;
+  index_t skipped = 0;
   matrix_view<T const> queries;
   T scale;
   matrix_view<T> shares;
@@ -121,7 +121,7 @@ template <class T>
 struct pool_image_by_queries_grad {
   matrix_view<T const> tokens;
   std::span<index_t const> offsets;
-  index_t skipped;
+  index_t skipped = 0;
   matrix_view<T const> queries;
   T scale;
   matrix_view<T const> shares;
@@ -183,24 +183,31 @@ struct pool_image_by_queries_grad {
 
 }  // namespace kernel
 
+/// Whose tokens are asked, by what: tokens (R, D); offsets (B + 1) of the images' rows, of which
+/// the first `skipped` are not asked (the class token); queries (M, D), the same for all images.
+template <class T>
+struct queried_tokens {
+  matrix_view<T const> tokens;
+  row_offsets offsets;
+  index_t skipped = 0;
+  matrix_view<T const> queries;
+};
+
 /// What query m finds in image b, as attention finds it (Vaswani et al. 2017, arXiv 1706.03762, Eq.
-/// 1): y[b, m] = the sum over its tokens x of softmax(x . q_m / sqrt(D)) x. tokens (R, D); offsets
-/// (B + 1) of the images' rows, of which the first `skipped` are not asked (the class token);
-/// queries (M, D), the same for all images; y (B, M D), 0 where no row is asked; shares (R, M), the
-/// softmax, for the backward pass.
+/// 1): y[b, m] = the sum over its tokens x of softmax(x . q_m / sqrt(D)) x. y (B, M D), 0 where no
+/// row is asked; shares (R, M), the softmax, for the backward pass.
 template <Lane L, class T = scalar_of<L>>
 void pool_by_queries_forward(L const& lane,
-                             matrix_view<scalar_of<L> const> tokens,
-                             row_offsets const& offsets,
-                             index_t skipped,
-                             matrix_view<scalar_of<L> const> queries,
+                             queried_tokens<scalar_of<L>> const& asked,
                              matrix_view<scalar_of<L>> shares,
                              matrix_view<scalar_of<L>> y) {
-  assert(y.rows == offsets.images() && y.cols == queries.size() && shares.cols == queries.rows);
+  auto const& queries = asked.queries;
+  assert(y.rows == asked.offsets.images() && y.cols == queries.size() &&
+         shares.cols == queries.rows);
   lane.for_rows(y.rows,
-                kernel::pool_image_by_queries<T>{tokens,
-                                                 offsets.values(),
-                                                 skipped,
+                kernel::pool_image_by_queries<T>{asked.tokens,
+                                                 asked.offsets.values(),
+                                                 asked.skipped,
                                                  queries,
                                                  kernel::attention_scale<T>(queries.cols),
                                                  shares,
@@ -218,26 +225,24 @@ struct query_gradients {
 /// unless there is no matrix for it. y_grad (B, M D).
 template <Lane L, class T = scalar_of<L>>
 void pool_by_queries_backward(L const& lane,
-                              matrix_view<scalar_of<L> const> tokens,
-                              row_offsets const& offsets,
-                              index_t skipped,
-                              matrix_view<scalar_of<L> const> queries,
+                              queried_tokens<scalar_of<L>> const& asked,
                               matrix_view<scalar_of<L> const> shares,
                               matrix_view<scalar_of<L> const> y_grad,
                               query_gradients<scalar_of<L>> const& room,
                               matrix_view<scalar_of<L>> tokens_grad,
                               std::span<scalar_of<L>> queries_grad) {
-  lane.for_rows(y_grad.rows,
-                kernel::pool_image_by_queries_grad<T>{tokens,
-                                                      offsets.values(),
-                                                      skipped,
-                                                      queries,
-                                                      kernel::attention_scale<T>(queries.cols),
-                                                      shares,
-                                                      y_grad,
-                                                      room.slopes,
-                                                      room.of_image,
-                                                      tokens_grad});
+  lane.for_rows(
+      y_grad.rows,
+      kernel::pool_image_by_queries_grad<T>{asked.tokens,
+                                            asked.offsets.values(),
+                                            asked.skipped,
+                                            asked.queries,
+                                            kernel::attention_scale<T>(asked.queries.cols),
+                                            shares,
+                                            y_grad,
+                                            room.slopes,
+                                            room.of_image,
+                                            tokens_grad});
   lane.add_column_sums(y_grad.rows, kernel::matrix_element<T, T>{room.of_image}, queries_grad);
 }
 
