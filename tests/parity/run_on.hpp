@@ -27,6 +27,7 @@
 #include <mae/op/linear.hpp>
 #include <mae/op/patch_loss.hpp>
 #include <mae/op/pooling.hpp>
+#include <mae/op/query_pooling.hpp>
 #include <mae/op/set_zero.hpp>
 #include <mae/op/tokens.hpp>
 #include <mae/optimizer/adamw.hpp>
@@ -321,6 +322,7 @@ class backend_runner {
       mae::pool_tokens_backward(lane_, y.view(), images, pool, grad.view());
       keep(name + ", gradient", grad);
     }
+    run_queries(tokens, images);
     auto logits = random(3, 1100);
     auto labels = unset(3, 1);
     std::vector<T> const wanted{T{1099}, T{mae::ignored_label}, T{0}};
@@ -330,6 +332,32 @@ class backend_runner {
     keep("cross entropy", losses);
     mae::cross_entropy_backward(lane_, logits.view(), labels.view(), 0.1, logits.view());
     keep("cross entropy, gradient", logits);
+  }
+
+  /// Queries of the same images, whose class tokens are not asked.
+  void run_queries(array<T>& tokens, mae::row_offsets const& images) {
+    constexpr index_t count = 3;
+    index_t const width = tokens.view().cols;
+    auto queries = random(count, width);
+    auto shares = random(6, count);
+    auto slopes = random(6, count);
+    auto y = unset(2, count * width);
+    mae::pool_by_queries_forward(
+        lane_, {tokens.view(), images, 1, queries.view()}, shares.view(), y.view());
+    keep("pooling by queries", y);
+    keep("pooling by queries, shares", shares);
+    auto of_image = unset(2, count * width);
+    auto tokens_grad = unset(6, width);
+    auto queries_grad = random(1, count * width);
+    mae::pool_by_queries_backward(lane_,
+                                  {tokens.view(), images, 1, queries.view()},
+                                  shares.view(),
+                                  y.view(),
+                                  {slopes.view(), of_image.view()},
+                                  tokens_grad.view(),
+                                  queries_grad.values());
+    keep("pooling by queries, gradient", tokens_grad);
+    keep("pooling by queries, queries' gradient", queries_grad);
   }
 
   /// A flat array of `layout`, zero between its tensors.

@@ -200,14 +200,8 @@ class sized_encoder {
               block_range blocks,
               read_image const& read,
               take_tokens<scalar> const& take) const {
-    encode_images<B>(backend_,
-                     parts_,
-                     {blocks, final_norm_},
-                     current_operands(),
-                     statistics_,
-                     images,
-                     read,
-                     take);
+    taken_tokens const of{blocks, final_norm_};
+    encode_images<B>(backend_, parts_, of, current_operands(), statistics_, images, read, take);
   }
 
   /// The weights as products read them, made at the first use after a change.
