@@ -9,14 +9,11 @@
 #include <iomanip>
 #include <iostream>
 #include <span>
-#include <vector>
 
 // [mask]
 class hard_places {
  public:
   static constexpr std::array state_names{"hardness"};  // in files as mask.hardness
-
-  explicit hard_places(mae::index_t patches) : hardness_(static_cast<std::size_t>(patches)) {}
 
   constexpr mae::index_t max_visible(mae::index_t patches) const { return patches / 4; }
   mae::mask_counts counts(mae::mask_context const& image, mae::random_stream& /*random*/) const {
@@ -50,7 +47,7 @@ class hard_places {
   std::span<float> state(std::size_t /*k*/) { return hardness_; }
 
  private:
-  std::vector<float> hardness_;
+  std::array<float, 64> hardness_{};  // of each place
 };
 static_assert(mae::LearningMask<hard_places>);
 // [/mask]
@@ -64,7 +61,7 @@ constexpr mae::model_config small{
 
 int main() {
   mae::synthetic_dataset const images(512, /*seed=*/1);
-  mae::autoencoder<small, hard_places> network({.mask = hard_places(small.num_patches())});
+  mae::autoencoder<small, hard_places> network;
   mae::trainer training(network, images, {.batch_size = 64, .epochs = 8, .lr = 2e-3});
   bool learns = false;
   training.run({.on_epoch = [&](mae::epoch_report const& report) {

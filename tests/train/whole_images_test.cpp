@@ -10,6 +10,7 @@
 #include <mae/head/classifier.hpp>
 #include <mae/mask/none.hpp>
 #include <mae/model/autoencoder.hpp>
+#include <mae/model/class_scores.hpp>
 #include <mae/model/headed_encoder.hpp>
 #include <mae/objective/pixels.hpp>
 #include <mae/optimizer/sgd.hpp>
@@ -119,4 +120,24 @@ TEST_CASE("a painter has nothing to learn of whole images") {
   auto const report = other.step();
   CHECK(report.heads[0].counted == 0);
   CHECK(report.loss == report.heads[1].loss);
+}
+
+TEST_CASE("the scores of a classifier are those that its loss is made of") {
+  labelled_images const images(70, 1000);
+  whole_classifier<exact> model({.heads = {mae::classifier{.classes = 4}}, .backend = exact(3)});
+  mae::trainer trainer(model, images, {.batch_size = 35, .steps = 3, .warmup_epochs = 0});
+  trainer.run();
+  auto const scores = mae::class_scores(model, images);
+  REQUIRE(scores.size() == 70 * 4);
+  double loss = 0;
+  for (index_t i = 1; i < images.size(); ++i) {  // the first has no class
+    auto const* const of = scores.data() + 4 * i;
+    double sum = 0;
+    for (int k = 0; k < 4; ++k) sum += std::exp(of[k]);
+    loss += (std::log(sum) - of[images.label(i)]) / 69;
+  }
+  CHECK(loss == doctest::Approx(mae::evaluate_heldout(model, images).loss).epsilon(1e-12));
+  CHECK(refusal_of<mae::config_error>([&] {
+          mae::class_scores(model, mae::synthetic_dataset(3, 1, {32, 32, 3}));
+        }) == "images of 32x32x3 for a model of images of 16x16x3");
 }

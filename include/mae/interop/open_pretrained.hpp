@@ -8,6 +8,7 @@
 #include <mae/mask/policy.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/model/headed_encoder.hpp>
 #include <mae/objective/objective.hpp>
 
 #include <string>
@@ -22,6 +23,11 @@ template <MaskPolicy Mask, Backend B, Objective Target>
 struct opened_autoencoder : sized_autoencoder<Mask, B, Target> {
   opened_autoencoder(model_config const& config, autoencoder_parts<Mask, B, Target> made_of)
       : sized_autoencoder<Mask, B, Target>(config, std::move(made_of)) {}
+};
+template <MaskPolicy Mask, Backend B, class... Heads>
+struct opened_headed_encoder : sized_headed_encoder<Mask, B, Heads...> {
+  opened_headed_encoder(model_config const& config, headed_encoder_parts<Mask, B, Heads...> made_of)
+      : sized_headed_encoder<Mask, B, Heads...>(config, std::move(made_of)) {}
 };
 template <Backend B>
 struct opened_encoder : sized_encoder<B> {
@@ -61,6 +67,21 @@ sized_encoder<B> open_pretrained_encoder(pretrained_model const& found, B backen
   detail::opened_encoder<B> encoder(found, std::move(backend));
   detail::put_values(encoder, found, pretrained_parts::encoder);
   return encoder;
+}
+
+/// The encoder of a checkpoint with new heads, to be fine-tuned. Throws likewise, and for one whose
+/// final norm is that of what is pooled: heads would read tokens that no norm has seen.
+template <MaskPolicy Mask, Backend B, class... Heads>
+sized_headed_encoder<Mask, B, Heads...> open_pretrained_encoder(
+    pretrained_model const& found, headed_encoder_parts<Mask, B, Heads...> parts) {
+  detail::require_heads(found, found.sizes.encoder, "--heads");
+  if (found.final_norm() == norm_place::pooled)
+    throw config_error(found.path +
+                       ": its final norm is that of pooled features (fc_norm), as of a model that "
+                       "was fine-tuned already: heads are put on tokens after a norm");
+  detail::opened_headed_encoder<Mask, B, Heads...> model(found.sizes, std::move(parts));
+  detail::put_values(model, found, pretrained_parts::encoder);
+  return model;
 }
 
 }  // namespace mae

@@ -26,21 +26,21 @@ struct headed_encoder_parts {
   linear_start linears = linear_start::xavier;
 };
 
-/// An encoder with heads of any kind, each of which makes its own labels: what is trained without
-/// painting, as a classifier is, from images that a mask has thinned or whole ones (no_mask). The
-/// decoder's sizes in Config are not used.
-template <model_config Config, MaskPolicy Mask, Backend B, class... Heads>
-class headed_encoder : public sized_model<Mask, B, Heads...> {
+/// An encoder with heads whose sizes are values of the object: what `headed_encoder` of any
+/// configuration is underneath.
+template <MaskPolicy Mask, Backend B, class... Heads>
+class sized_headed_encoder : public sized_model<Mask, B, Heads...> {
   using base = sized_model<Mask, B, Heads...>;
 
  public:
-  static constexpr model_config config = validated_config<Config>::value;
-
   using parts = headed_encoder_parts<Mask, B, Heads...>;
 
-  /// Throws config_error for heads or weights that cannot be.
-  explicit headed_encoder(parts made_of)
-      : base({config,
+  /// The heads themselves.
+  std::tuple<Heads...> const& label_makers() const { return base::sizes().heads; }
+
+ protected:
+  sized_headed_encoder(model_config const& checked, parts made_of)
+      : base({checked,
               checked_norm_epsilon(made_of.norm_epsilon),
               std::move(made_of.heads),
               made_of.head_weights},
@@ -48,9 +48,21 @@ class headed_encoder : public sized_model<Mask, B, Heads...> {
              std::move(made_of.mask),
              std::move(made_of.backend),
              made_of.linears) {}
+};
 
-  /// The heads themselves.
-  std::tuple<Heads...> const& label_makers() const { return base::sizes().heads; }
+/// An encoder with heads of any kind, each of which makes its own labels: what is trained without
+/// painting, as a classifier is, from images that a mask has thinned or whole ones (no_mask). The
+/// decoder's sizes in Config are not used.
+template <model_config Config, MaskPolicy Mask, Backend B, class... Heads>
+class headed_encoder : public sized_headed_encoder<Mask, B, Heads...> {
+ public:
+  static constexpr model_config config = validated_config<Config>::value;
+
+  using parts = headed_encoder_parts<Mask, B, Heads...>;
+
+  /// Throws config_error for heads or weights that cannot be.
+  explicit headed_encoder(parts made_of)
+      : sized_headed_encoder<Mask, B, Heads...>(config, std::move(made_of)) {}
 };
 
 }  // namespace mae

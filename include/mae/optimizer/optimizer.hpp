@@ -192,12 +192,13 @@ class optimizer {
           kernel::element_of_groups<Element>{
               plain, decaying, kinds_.data(), tensor_alignment, range.first_value});
     else
-      backend_.threads().for_each(range.last_piece - range.first_piece, [&](index_t i, int) {
-        auto const& piece = pieces_[static_cast<std::size_t>(range.first_piece + i)];
-        backend_.make_lane().for_each(
-            piece.size,
-            kernel::element_from<Element>{piece.decays ? decaying : plain, piece.offset});
-      });
+      backend_.threads().for_each(
+          range.last_piece - range.first_piece, [&](index_t i, int /*worker*/) {
+            auto const& piece = pieces_[static_cast<std::size_t>(range.first_piece + i)];
+            backend_.make_lane().for_each(
+                piece.size,
+                kernel::element_from<Element>{piece.decays ? decaying : plain, piece.offset});
+          });
   }
 
   Rule rule_;

@@ -26,21 +26,27 @@ template <class M, class T>
 class mask_gradients {
  public:
   template <class Parts>
-  mask_gradients(M const&, Parts const&, shard_schedule const&, sum_range const&) {
+  mask_gradients(M const& /*mask*/,
+                 Parts const& /*parts*/,
+                 shard_schedule const& /*schedule*/,
+                 sum_range const& /*own*/) {
     if constexpr (detail::means_to_learn<M>) detail::require_learning<M>();
   }
 
   void clear() {}
   template <class Batch>
-  std::span<T> losses_of(Batch const&) {
+  std::span<T> losses_of(Batch const& /*batch*/) {
     return {};
   }
   template <class Loader, class Batch>
-  void add(Loader const&, Batch const&, M const&, thread_pool&) {}
+  void add(Loader const& /*loader*/,
+           Batch const& /*batch*/,
+           M const& /*mask*/,
+           thread_pool& /*threads*/) {}
   template <Exchange E>
-  void reduce(E&, index_t) {}
+  void reduce(E& /*exchange*/, index_t /*images*/) {}
   bool is_finite() const { return true; }
-  void finish_step(M const&, pending_mask_gradient const&, bool /*counts*/) {}
+  void finish_step(M const& /*mask*/, pending_mask_gradient const& /*pending*/, bool /*counts*/) {}
 };
 
 template <LearningMask M, class T>
@@ -53,16 +59,10 @@ class mask_gradients<M, T> {
                  Parts const& parts,
                  shard_schedule const& schedule,
                  sum_range const& own)
-      : num_sums_(static_cast<std::size_t>(mask.num_sums())), schedule_(schedule), own_(own) {
-    auto const& head = std::get<0>(parts.heads);
-    constexpr index_t targets = 3;  // of an image with as many visible patches less one
-    if (!parts.is_on(0) ||
-        head.label_rows(shard_capacity::exactly(1, targets - 1, targets)) != targets)
-      throw config_error("a mask that learns needs the losses of a painter, and the first head, " +
-                         std::string(Parts::names()[0]) +
-                         ", is off or tells none of each hidden patch");
-    of_sums_.resize(static_cast<std::size_t>(schedule.sums) * num_sums_);
-  }
+      : num_sums_(static_cast<std::size_t>(mask.num_sums())),
+        schedule_(checked(schedule, parts)),
+        own_(own),
+        of_sums_(static_cast<std::size_t>(schedule.sums) * num_sums_) {}
 
   /// Begins a new step.
   void clear() { std::ranges::fill(of_sums_, 0.0); }
@@ -125,6 +125,18 @@ class mask_gradients<M, T> {
   }
 
  private:
+  template <class Parts>
+  static shard_schedule const& checked(shard_schedule const& schedule, Parts const& parts) {
+    auto const& head = std::get<0>(parts.heads);
+    constexpr index_t targets = 3;  // of an image with as many visible patches less one
+    if (!parts.is_on(0) ||
+        head.label_rows(shard_capacity::exactly(1, targets - 1, targets)) != targets)
+      throw config_error("a mask that learns needs the losses of a painter, and the first head, " +
+                         std::string(Parts::names()[0]) +
+                         ", is off or tells none of each hidden patch");
+    return schedule;
+  }
+
   struct image_group {
     index_t sum = 0;  // to which its images belong
     index_t first = 0;
@@ -154,10 +166,11 @@ class mask_gradients<M, T> {
   std::size_t num_sums_;
   shard_schedule schedule_;
   sum_range own_;
+  std::vector<double> of_sums_;    // (schedule.sums, num_sums)
+  std::vector<double> of_groups_;  // (groups, num_sums)
   std::vector<image_group> groups_;
   std::vector<T> losses_;
   std::vector<float> as_floats_;
-  std::vector<double> of_groups_, of_sums_;  // (groups, num_sums), (schedule.sums, num_sums)
   std::vector<double> received_, sum_;
   index_t images_ = 0;
 };

@@ -1,0 +1,152 @@
+#include "finetune_flags.hpp"
+
+#include "feature_flags.hpp"
+#include "flag_values.hpp"
+
+#include <mae/model/configs.hpp>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace tools {
+
+namespace {
+
+constexpr double usual_layer_decay = 0.75;
+constexpr double least_crop = 0.01;
+
+pretrain::reader share(double& field) {
+  return pretrain::number(
+      field, "a number above 0, at most 1", [](double value) { return value > 0 && value <= 1; });
+}
+
+pretrain::reader share(std::optional<double>& field) {
+  return pretrain::number(
+      field, "a number above 0, at most 1", [](double value) { return value > 0 && value <= 1; });
+}
+
+pretrain::flag_group what_is_trained(finetune_options& o) {
+  return {"What is trained, and on what",
+          {model_flag(o),
+           {"from-scratch",
+            "",
+            "an encoder that has learned nothing, of the sizes of --config",
+            pretrain::set(o.from_scratch)},
+           {"config",
+            "NAME",
+            pretrain::with_default("sizes for --from-scratch", o.config),
+            [&o](std::string const& text) {
+              static_cast<void>(sizes_by_name(text));
+              o.config = text;
+            }},
+           data_flag(o),
+           unreadable_flag(o),
+           pretrain::max_pixels_flag(o.settings),
+           pretrain::test_flag(o.settings.tests),
+           {"label-fraction",
+            "F",
+            "train on this share of each class's images, at least one, chosen by the\n"
+            "seed; their numbers are in OUT/images.csv [1]",
+            share(o.label_fraction)},
+           pooling_flag(o.pool),
+           {"out",
+            "DIR",
+            pretrain::with_default("where everything is written", o.out),
+            pretrain::words(o.out)},
+           {"resume", "", "go on with the training that --out holds", pretrain::set(o.resume)}}};
+}
+
+pretrain::flag_group how(finetune_options& o) {
+  constexpr std::uint64_t most_batch = 1 << 20;
+  return {"How it is trained",
+          {{"epochs",
+            "N",
+            pretrain::with_default("", static_cast<double>(o.epochs)),
+            pretrain::whole(o.epochs, 1, pretrain::a_billion)},
+           {"batch",
+            "N",
+            pretrain::with_default("images of a step", static_cast<double>(o.batch)),
+            pretrain::whole(o.batch, 1, most_batch)},
+           {"base-lr",
+            "X",
+            pretrain::with_default("learning rate of 256 images; that of a step is in proportion",
+                                   o.base_lr),
+            pretrain::positive(o.base_lr)},
+           {"warmup-epochs",
+            "X",
+            "the learning rate rises so long [a twentieth of the epochs]",
+            pretrain::not_negative(o.warmup_epochs)},
+           {"layer-decay",
+            "X",
+            "each block learns X times as fast as the one after it [0.75; from\n"
+            "scratch 1]",
+            share(o.layer_decay)},
+           {"weight-decay",
+            "X",
+            pretrain::with_default("of matrices", o.weight_decay),
+            pretrain::not_negative(o.weight_decay)},
+           {"smoothing",
+            "X",
+            pretrain::with_default("of labels", o.smoothing),
+            pretrain::number(o.smoothing,
+                             "a number from 0, below 1",
+                             [](double value) { return value >= 0 && value < 1; })},
+           {"crop-min",
+            "X",
+            pretrain::with_default("the least share of an image that a random crop keeps; 1: none",
+                                   o.crop_min),
+            pretrain::number(o.crop_min,
+                             "a number from 0.01 to 1",
+                             [](double value) { return value >= least_crop && value <= 1; })},
+           {"seed",
+            "N",
+            pretrain::with_default("the same seed gives the same result",
+                                   static_cast<double>(o.settings.seed)),
+            pretrain::whole(o.settings.seed, 0, std::numeric_limits<std::uint64_t>::max())},
+           threads_flag(o)}};
+}
+
+}  // namespace
+
+mae::training_options finetune_options::training(mae::index_t images) const {
+  constexpr double warmup_share = 0.05;
+  mae::index_t const taken = std::min(batch, images);
+  return {.seed = settings.seed,
+          .batch_size = taken,
+          .epochs = epochs,
+          .lr = mae::scaled_lr(base_lr, taken),
+          .warmup_epochs = warmup_epochs.value_or(warmup_share * static_cast<double>(epochs)),
+          .groups = {.layer_decay = layer_decay.value_or(from_scratch ? 1 : usual_layer_decay),
+                     .tokens_decay = false},
+          .augment = {.crop_min = crop_min}};
+}
+
+mae::adamw finetune_options::rule() const {
+  return {.weight_decay = weight_decay, .beta2 = 0.999};
+}
+
+std::vector<pretrain::flag_group> flags_for(finetune_options& o) {
+  return {what_is_trained(o), how(o), known_group(o)};
+}
+
+void check_combinations(pretrain::given_flags const& given, finetune_options const& o) {
+  if (o.from_scratch && given.contains("model"))
+    throw pretrain::usage_error("--from-scratch and --model contradict each other");
+  if (!o.from_scratch && given.contains("config"))
+    throw pretrain::usage_error(
+        "--config has no meaning with --model: the checkpoint has its own sizes");
+  if (!o.from_scratch && !given.contains("model"))
+    throw pretrain::usage_error(
+        "--model names the checkpoint to fine-tune, --from-scratch begins without one; see --help");
+}
+
+mae::model_config sizes_by_name(std::string const& name) {
+  std::string known;
+  for (auto const& [own, config] : mae::configs::all) {
+    if (own == name) return config;
+    (known += known.empty() ? "" : ", ") += own;
+  }
+  throw pretrain::usage_error("'" + name + "' is not one of " + known);
+}
+
+}  // namespace tools

@@ -1,0 +1,141 @@
+// mae_finetune as its users run it, and what it grades by.
+
+#include "chosen_images.hpp"
+#include "class_metrics.hpp"
+#include "data_source.hpp"
+#include "images.hpp"
+#include "running_program.hpp"
+#include "temporary_folder.hpp"
+#include "text_file.hpp"
+
+#include <mae/core/parallel.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <vector>
+
+namespace {
+
+using mae::index_t;
+std::string const model = MAE_TESTS_DIR "/interop/fixtures/rgb";
+
+program_result finetune(std::vector<std::string> const& flags) {
+  std::vector<std::string> words{std::string(TOOLS) + "/mae_finetune"};
+  words.insert(words.end(), flags.begin(), flags.end());
+  return run_program(words);
+}
+
+/// On a few images of the synthetic set, which has 10,000.
+std::vector<std::string> few_images(std::string const& out) {
+  return {"--data", "synthetic", "--label-fraction", "0.02", "--epochs", "3", "--out", out};
+}
+
+std::vector<std::string> operator+(std::vector<std::string> a, std::vector<std::string> const& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+bool holds(std::string const& text, std::string const& part) {
+  CAPTURE(text);
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("classes are graded as the definitions say") {
+  // Three classes, of which the third has no image; the last image has no class.
+  std::vector<float> const scores{3, 1, 2, 0, 5, 1, 9, 2, 1, 1, 1, 0, 7, 0, 0};
+  std::vector<index_t> const labels{0, 1, 1, 0, -1};
+  auto const found = tools::measure_classes({scores.data(), 5, 3}, labels);
+  CHECK(found.images == 4);
+  CHECK(found.confusion == std::vector<index_t>{2, 0, 0, 1, 1, 0, 0, 0, 0});
+  CHECK(found.top1 == 0.75);
+  CHECK(found.top5 == 1);
+  CHECK(found.balanced_accuracy == 0.75);
+  CHECK(found.macro_f1 == doctest::Approx((2.0 * 2 / 5 + 2.0 / 3) / 2));
+  CHECK(tools::predictions_csv({scores.data() + 12, 1, 3}, std::vector<index_t>{-1}) ==
+        "image,class,predicted,probability\r\n0,,0,0.99818\r\n");
+}
+
+TEST_CASE("of every class a share is chosen, by the seed alone") {
+  mae::thread_pool threads(2);
+  auto const sets = pretrain::load_images(
+      {}, {.extent = {.height = 32, .width = 32, .channels = 3}}, threads, std::cerr);
+  auto const chosen = tools::choose_stratified(sets.train, 0.01, 4);
+  CHECK(chosen == tools::choose_stratified(sets.train, 0.01, 4));
+  CHECK(chosen != tools::choose_stratified(sets.train, 0.01, 5));
+  CHECK(std::ranges::is_sorted(chosen));
+  CHECK(std::ranges::adjacent_find(chosen) == chosen.end());
+  std::vector<index_t> of_class(10);
+  for (index_t const image : chosen) ++of_class[static_cast<std::size_t>(sets.train.label(image))];
+  for (index_t k = 0; k < 10; ++k) {
+    index_t all = 0;
+    for (index_t i = 0; i < sets.train.size(); ++i) all += sets.train.label(i) == k ? 1 : 0;
+    CHECK(of_class[static_cast<std::size_t>(k)] == (all + 50) / 100);
+  }
+  CHECK(tools::choose_stratified(sets.train, 1, 4).size() == 10000);
+  CHECK(tools::choose_stratified(sets.train, 1e-9, 4).size() == 10);  // one of each
+}
+
+TEST_CASE("a fine-tuning leaves a model, predictions and figures, the same for any threads") {
+  mae_test::temporary_folder const folder;
+  auto const run = [&](std::string const& name, std::string const& threads) {
+    auto const result =
+        finetune(few_images(folder.file(name)) + std::vector<std::string>{"--model", model} +
+                 std::vector<std::string>{"--threads", threads});
+    CHECK_MESSAGE(result.exit_code == 0, result.err);
+    CHECK(holds(result.out, "training on 200 images of synthetic, 10 classes"));
+    return folder.file(name);
+  };
+  auto const one = run("one", "1");
+  auto const three = run("three", "3");
+  for (char const* const file :
+       {"model.safetensors", "encoder.safetensors", "predictions.csv", "images.csv"})
+    CHECK(read_text(one + "/" + file) == read_text(three + "/" + file));
+  auto const summary = read_text(one + "/summary.json");
+  for (char const* const name :
+       {"top1", "top5", "balanced_accuracy", "macro_f1", "seconds", "seed"})
+    CHECK(holds(summary, std::string("\"") + name + "\": "));
+  auto const metrics = read_text(one + "/metrics.jsonl");
+  CHECK(std::ranges::count(metrics, '\n') == 3);
+  auto const again = finetune(few_images(one) + std::vector<std::string>{"--model", model});
+  CHECK(again.exit_code == 1);
+  CHECK(holds(again.err, "holds a training already: --resume goes on with it"));
+}
+
+TEST_CASE("what is interrupted goes on to the same end") {
+  mae_test::temporary_folder const folder;
+  std::vector<std::string> const flags{"--from-scratch", "--config", "micro8"};
+  CHECK(finetune(few_images(folder.file("whole")) + flags).exit_code == 0);
+  // A training that stands after the first epoch of three, as an interrupt leaves it.
+  running_program stopped(std::vector<std::string>{std::string(TOOLS) + "/mae_finetune"} +
+                          few_images(folder.file("parts")) + flags);
+  stopped.interrupt();  // whenever it comes
+  stopped.wait();
+  bool const began = std::filesystem::exists(folder.file("parts") + "/training.safetensors");
+  auto const go_on = began ? std::vector<std::string>{"--resume"} : std::vector<std::string>{};
+  auto const result = finetune(few_images(folder.file("parts")) + flags + go_on);
+  CHECK_MESSAGE(result.exit_code == 0, result.err);
+  for (char const* const file : {"/model.safetensors", "/predictions.csv"})
+    CHECK(read_text(folder.file("whole") + file) == read_text(folder.file("parts") + file));
+}
+
+TEST_CASE("flags that contradict each other are refused") {
+  auto const refusal = [](std::vector<std::string> const& flags) {
+    auto const result = finetune(flags);
+    CHECK(result.exit_code == 2);
+    return result.err;
+  };
+  CHECK(holds(refusal({"--from-scratch", "--model", model}), "contradict each other"));
+  CHECK(holds(refusal({"--model", model, "--config", "tiny4"}), "has its own sizes"));
+  CHECK(holds(refusal({"--data", "synthetic"}), "--from-scratch begins without one"));
+  CHECK(holds(refusal({"--config", "huge"}), "'huge' is not one of vit_base_patch16, "));
+  CHECK(holds(refusal({"--layer-decay", "1.5"}), "must be a number above 0, at most 1, not 1.5"));
+  CHECK(holds(refusal({"--label-fraction", "0"}), "must be a number above 0, at most 1, not 0"));
+}
