@@ -132,6 +132,11 @@ std::vector<pretrain::flag_group> flags_for(finetune_options& o) {
 void check_combinations(pretrain::given_flags const& given, finetune_options const& o) {
   if (o.from_scratch && given.contains("model"))
     throw pretrain::usage_error("--from-scratch and --model contradict each other");
+  for (char const* const flag :
+       {"heads", "decoder-heads", "image-size", "patch-size", "norm-epsilon"})
+    if (o.from_scratch && given.contains(flag))
+      throw pretrain::usage_error("--" + std::string(flag) +
+                                  " has no meaning with --from-scratch: --config has its own");
   if (!o.from_scratch && given.contains("config"))
     throw pretrain::usage_error(
         "--config has no meaning with --model: the checkpoint has its own sizes");

@@ -17,15 +17,17 @@
 #include <mae/core/clock.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
+#include <mae/eval/class_scores.hpp>
 #include <mae/head/classifier.hpp>
 #include <mae/interop/open_pretrained.hpp>
+#include <mae/interop/preprocessing.hpp>
 #include <mae/io/checkpoint.hpp>
 #include <mae/io/json_writer.hpp>
 #include <mae/io/model_file.hpp>
 #include <mae/mask/none.hpp>
-#include <mae/model/class_scores.hpp>
 #include <mae/model/headed_encoder.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/train/trainer.hpp>
@@ -61,6 +63,7 @@ mae::pretrained_model find_model(tools::finetune_options const& o) {
   mae::pretrained_model none;
   none.path = "--config " + o.config;
   none.sizes = tools::sizes_by_name(o.config);
+  tools::say_pictures(o.known, none);
   return none;
 }
 
@@ -72,8 +75,11 @@ model_type make_model(tools::finetune_options const& o,
       .heads = {mae::classifier{.classes = classes, .pool = o.pool, .smoothing = o.smoothing}},
       .seed = o.settings.seed,
       .backend = backend(std::move(threads))};
-  if (o.from_scratch) return new_model(found.sizes, std::move(parts));
-  return mae::open_pretrained_encoder(found, std::move(parts));
+  if (!o.from_scratch) return mae::open_pretrained_encoder(found, std::move(parts));
+  new_model model(found.sizes, std::move(parts));
+  if (auto statistics = found.statistics(); !statistics.mean.empty())
+    model.set_statistics(std::move(statistics));
+  return model;
 }
 
 /// The classes that the test images tell, and what the model makes of them.
@@ -120,11 +126,13 @@ class finetuning {
   finetuning(tools::finetune_options const& o,
              model_type& model,
              tools::chosen_images const& train,
-             pretrain::image_sets const& sets)
+             pretrain::image_sets const& sets,
+             mae::settings_list pictures)
       : o_(o),
         out_(o.out),
         model_(model),
         sets_(sets),
+        pictures_(std::move(pictures)),
         trainer_(model, train, o.training(train.size()), o.rule()) {}
 
   /// Trains, evaluates after every epoch, and leaves a file to resume with. False where the user
@@ -144,20 +152,20 @@ class finetuning {
              [&](mae::epoch_report const& report) {
                line.finish();
                log.add(describe(report, start));
-               mae::save_training(saved, trainer_);
+               mae::save_training(saved, trainer_, pictures_);
              },
          .should_stop = [] { return pretrain::interrupted(); }});
     line.finish();
     seconds_ = mae::monotonic_seconds() - start;
-    if (!done) mae::save_training(saved, trainer_);
+    if (!done) mae::save_training(saved, trainer_, pictures_);
     return done;
   }
 
   void save_results(tools::chosen_images const& train) const {
     auto const found = evaluate(model_, sets_.test);
     auto const& metrics = found.metrics;
-    mae::save_model((out_ / pretrain::output::model).string(), model_);
-    mae::save_encoder((out_ / pretrain::output::encoder).string(), model_);
+    mae::save_model((out_ / pretrain::output::model).string(), model_, pictures_);
+    mae::save_encoder((out_ / pretrain::output::encoder).string(), model_, pictures_);
     pretrain::save_text(out_ / "predictions.csv",
                         tools::predictions_csv(found.view(), found.labels));
     mae::json_object summary;
@@ -228,6 +236,7 @@ class finetuning {
   std::filesystem::path out_;
   model_type& model_;
   pretrain::image_sets const& sets_;
+  mae::settings_list pictures_;
   trainer_type trainer_;
   double seconds_ = 0;
 };
@@ -244,6 +253,20 @@ tools::chosen_images choose(tools::finetune_options const& o, pretrain::image_se
   if (left > 0 && o.label_fraction == 1)
     pretrain::say_assumed(std::cerr, std::to_string(left) + " images without a class are left out");
   return {images, std::move(numbers)};
+}
+
+/// How pictures became images, in the words of files.
+mae::settings_list picture_entries(tools::finetune_options const& o,
+                                   mae::pretrained_model const& model,
+                                   pretrain::data_source const& source) {
+  auto how = model.pictures();
+  how.keeps_exact = how.keeps_exact && o.known.fit.empty();
+  if (source.kind == pretrain::data_kind::pictures) {
+    if (how.fit.empty() || how.fit == "none") how.fit = "crop";
+    if (how.resample.empty()) how.resample = "bicubic";
+  }
+  how.statistics = {};  // the model's say more
+  return mae::describe(how);
 }
 
 void run(tools::finetune_options const& o) {
@@ -268,7 +291,7 @@ void run(tools::finetune_options const& o) {
   auto model = make_model(o, found, train.num_classes(), threads);
   std::cout << "training on " << train.size() << " images of " << mae::printable(sets.name) << ", "
             << train.num_classes() << " classes" << std::endl;
-  finetuning training(o, model, train, sets);
+  finetuning training(o, model, train, sets, picture_entries(o, found, source));
   pretrain::catch_interrupts();
   if (training.run())
     training.save_results(train);

@@ -11,6 +11,7 @@
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/io/safetensors.hpp>
 
 #include <doctest/doctest.h>
 
@@ -126,6 +127,38 @@ TEST_CASE("what is interrupted goes on to the same end") {
     CHECK(read_text(folder.file("whole") + file) == read_text(folder.file("parts") + file));
 }
 
+TEST_CASE("files of a fine-tuning say how pictures became images") {
+  mae_test::temporary_folder const folder;
+  for (int image = 0; image < 12; ++image) {
+    auto const into = folder.file(image % 2 == 0 ? "pictures/a" : "pictures/b");
+    std::filesystem::create_directories(into);
+    std::filesystem::copy(MAE_TESTS_DIR "/images/fixtures/photo.jpg",
+                          into + "/" + std::to_string(image) + ".jpg");
+  }
+  auto const result = finetune({"--from-scratch",
+                                "--config",
+                                "micro8",
+                                "--data",
+                                folder.file("pictures"),
+                                "--fit",
+                                "stretch",
+                                "--epochs",
+                                "1",
+                                "--out",
+                                folder.file("out"),
+                                "--statistics",
+                                "half"});
+  CHECK_MESSAGE(result.exit_code == 0, result.err);
+  CHECK(holds(result.err, "assumed: pictures are resampled by a bicubic filter"));
+  for (char const* const file : {"model", "encoder", "training"}) {
+    auto const metadata =
+        mae::safetensors_file::load(folder.file("out/") + file + ".safetensors").metadata();
+    CHECK(metadata.at("picture_fit") == "stretch");
+    CHECK(metadata.at("picture_resample") == "bicubic");
+    CHECK(metadata.at("pixel_mean") == "0.5 0.5 0.5");
+  }
+}
+
 TEST_CASE("flags that contradict each other are refused") {
   auto const refusal = [](std::vector<std::string> const& flags) {
     auto const result = finetune(flags);
@@ -134,6 +167,7 @@ TEST_CASE("flags that contradict each other are refused") {
   };
   CHECK(holds(refusal({"--from-scratch", "--model", model}), "contradict each other"));
   CHECK(holds(refusal({"--model", model, "--config", "tiny4"}), "has its own sizes"));
+  CHECK(holds(refusal({"--from-scratch", "--heads", "3"}), "--heads has no meaning"));
   CHECK(holds(refusal({"--data", "synthetic"}), "--from-scratch begins without one"));
   CHECK(holds(refusal({"--config", "huge"}), "'huge' is not one of vit_base_patch16, "));
   CHECK(holds(refusal({"--layer-decay", "1.5"}), "must be a number above 0, at most 1, not 1.5"));

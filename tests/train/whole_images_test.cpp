@@ -7,10 +7,10 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/synthetic.hpp>
+#include <mae/eval/class_scores.hpp>
 #include <mae/head/classifier.hpp>
 #include <mae/mask/none.hpp>
 #include <mae/model/autoencoder.hpp>
-#include <mae/model/class_scores.hpp>
 #include <mae/model/headed_encoder.hpp>
 #include <mae/objective/pixels.hpp>
 #include <mae/optimizer/sgd.hpp>
