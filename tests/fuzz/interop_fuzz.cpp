@@ -57,7 +57,8 @@ void check_preprocessor(std::string const& text) {
 void check_timm(std::string const& text) {
   auto const config = mae::parse_timm_config("fuzz", text);
   std::vector<std::string> notes;
-  for (auto const& entry : mae::describe("fuzz", config, 192, notes)) require(!entry.value.empty());
+  for (auto const& entry : mae::describe("fuzz", config, {.width = 192}, notes))
+    require(!entry.value.empty());
   mae::image_extent const image{.height = 64, .width = 32};
   auto const how = mae::pictures_of("fuzz", config, image);
   require(how.resized_height == 0 || how.resized_height >= image.height);
