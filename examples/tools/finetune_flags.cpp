@@ -15,12 +15,8 @@ namespace {
 constexpr double usual_layer_decay = 0.75;
 constexpr double least_crop = 0.01;
 
-pretrain::reader share(double& field) {
-  return pretrain::number(
-      field, "a number above 0, at most 1", [](double value) { return value > 0 && value <= 1; });
-}
-
-pretrain::reader share(std::optional<double>& field) {
+template <class Field>
+pretrain::reader share(Field& field) {
   return pretrain::number(
       field, "a number above 0, at most 1", [](double value) { return value > 0 && value <= 1; });
 }

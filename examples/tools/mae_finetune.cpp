@@ -37,6 +37,7 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -133,6 +134,7 @@ class finetuning {
         model_(model),
         sets_(sets),
         pictures_(std::move(pictures)),
+        train_(train),
         trainer_(model, train, o.training(train.size()), o.rule()) {}
 
   /// Trains, evaluates after every epoch, and leaves a file to resume with. False where the user
@@ -140,6 +142,7 @@ class finetuning {
   bool run() {
     auto const saved = (out_ / pretrain::output::training).string();
     if (o_.resume) say_resumed(mae::load_training(saved, trainer_));
+    save_choice();  // not before other images than a resumed training's were refused
     index_t const epochs_done = trainer_.progress().step / trainer_.steps_per_epoch();
     epoch_log log(out_ / pretrain::output::metrics, epochs_done);
     pretrain::progress_line line(
@@ -161,8 +164,9 @@ class finetuning {
     return done;
   }
 
-  void save_results(tools::chosen_images const& train) const {
-    auto const found = evaluate(model_, sets_.test);
+  void save_results() {
+    if (!last_) last_ = evaluate(model_, sets_.test);  // of a training that was done already
+    auto const& found = *last_;
     auto const& metrics = found.metrics;
     mae::save_model((out_ / pretrain::output::model).string(), model_, pictures_);
     mae::save_encoder((out_ / pretrain::output::encoder).string(), model_, pictures_);
@@ -174,9 +178,9 @@ class finetuning {
         .add("top5", metrics.top5)
         .add("balanced_accuracy", metrics.balanced_accuracy)
         .add("macro_f1", metrics.macro_f1)
-        .add("train_images", train.size())
+        .add("train_images", train_.size())
         .add("test_images", metrics.images)
-        .add("classes", train.num_classes())
+        .add("classes", train_.num_classes())
         .add("confusion", metrics.confusion)
         .add("epochs", o_.epochs)
         .add("seconds", seconds_)
@@ -194,6 +198,14 @@ class finetuning {
   }
 
  private:
+  void save_choice() const {
+    std::string text = "image,class\r\n";
+    for (index_t i = 0; i < train_.size(); ++i)
+      text += std::to_string(train_.numbers()[static_cast<std::size_t>(i)]) + ',' +
+              std::to_string(train_.label(i)) + "\r\n";
+    pretrain::save_text(out_ / "images.csv", text);
+  }
+
   static void say_resumed(mae::resume_report const& report) {
     std::cout << "going on after step " << report.step << " of " << report.total_steps << '\n';
   }
@@ -216,8 +228,9 @@ class finetuning {
                .seconds_left = static_cast<double>(report.total_steps - report.step) / rate});
   }
 
-  mae::json_object describe(mae::epoch_report const& report, double start) const {
-    auto const metrics = evaluate(model_, sets_.test).metrics;
+  mae::json_object describe(mae::epoch_report const& report, double start) {
+    last_ = evaluate(model_, sets_.test);
+    auto const& metrics = last_->metrics;
     std::cout << "epoch " << report.epoch + 1 << ": loss " << report.loss << ", top-1 "
               << percent * metrics.top1 << " % of " << metrics.images << " test images"
               << std::endl;
@@ -237,7 +250,9 @@ class finetuning {
   model_type& model_;
   pretrain::image_sets const& sets_;
   mae::settings_list pictures_;
+  tools::chosen_images const& train_;
   trainer_type trainer_;
+  std::optional<evaluation> last_;  // after the last epoch
   double seconds_ = 0;
 };
 
@@ -245,10 +260,6 @@ tools::chosen_images choose(tools::finetune_options const& o, pretrain::image_se
   auto numbers = tools::choose_stratified(images, o.label_fraction, o.settings.seed);
   if (numbers.size() < 2)
     throw mae::config_error("there are fewer than two training images with classes");
-  std::string text = "image,class\r\n";
-  for (index_t const number : numbers)
-    text += std::to_string(number) + ',' + std::to_string(images.label(number)) + "\r\n";
-  pretrain::save_text(std::filesystem::path(o.out) / "images.csv", text);
   index_t const left = images.size() - std::ssize(numbers);
   if (left > 0 && o.label_fraction == 1)
     pretrain::say_assumed(std::cerr, std::to_string(left) + " images without a class are left out");
@@ -294,7 +305,7 @@ void run(tools::finetune_options const& o) {
   finetuning training(o, model, train, sets, picture_entries(o, found, source));
   pretrain::catch_interrupts();
   if (training.run())
-    training.save_results(train);
+    training.save_results();
   else
     std::cout << "stopped; --resume goes on\n";
 }

@@ -16,9 +16,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -114,14 +116,29 @@ TEST_CASE("what is interrupted goes on to the same end") {
   mae_test::temporary_folder const folder;
   std::vector<std::string> const flags{"--from-scratch", "--config", "micro8"};
   CHECK(finetune(few_images(folder.file("whole")) + flags).exit_code == 0);
-  // A training that stands after the first epoch of three, as an interrupt leaves it.
   running_program stopped(std::vector<std::string>{std::string(TOOLS) + "/mae_finetune"} +
                           few_images(folder.file("parts")) + flags);
-  stopped.interrupt();  // whenever it comes
-  stopped.wait();
-  bool const began = std::filesystem::exists(folder.file("parts") + "/training.safetensors");
-  auto const go_on = began ? std::vector<std::string>{"--resume"} : std::vector<std::string>{};
-  auto const result = finetune(few_images(folder.file("parts")) + flags + go_on);
+  while (!std::filesystem::exists(folder.file("parts") + "/training.safetensors"))  // an epoch
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  stopped.interrupt();
+  CHECK(holds(stopped.wait().out, "stopped; --resume goes on"));
+  auto const choice = read_text(folder.file("parts/images.csv"));
+  auto const others = finetune({"--from-scratch",
+                                "--config",
+                                "micro8",
+                                "--data",
+                                "synthetic",
+                                "--label-fraction",
+                                "0.03",
+                                "--epochs",
+                                "3",
+                                "--resume",
+                                "--out",
+                                folder.file("parts")});
+  CHECK(others.exit_code == 1);
+  CHECK(read_text(folder.file("parts/images.csv")) == choice);
+  auto const result =
+      finetune(few_images(folder.file("parts")) + flags + std::vector<std::string>{"--resume"});
   CHECK_MESSAGE(result.exit_code == 0, result.err);
   for (char const* const file : {"/model.safetensors", "/predictions.csv"})
     CHECK(read_text(folder.file("whole") + file) == read_text(folder.file("parts") + file));

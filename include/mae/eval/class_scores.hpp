@@ -1,6 +1,5 @@
 #pragma once
 
-#include <mae/core/buffer.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
