@@ -37,6 +37,7 @@ std::vector<op_check> op_checks() {
       {{"place_tokens_forward", "place_tokens_backward"}, mae_test::check_place_tokens},
       {{"gather_rows_forward", "gather_rows_backward"}, mae_test::check_gather_rows},
       {{"add_times"}, mae_test::check_add_times},
+      {{"drop_path_forward", "drop_path_backward"}, mae_test::check_drop_path},
       {{"patch_loss_forward", "patch_loss_backward"}, mae_test::check_patch_loss},
       {{"cross_entropy_forward", "cross_entropy_backward"}, mae_test::check_cross_entropy},
       {{"pool_tokens_forward", "pool_tokens_backward"}, mae_test::check_pool_tokens},

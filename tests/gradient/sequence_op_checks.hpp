@@ -7,6 +7,7 @@
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/op/attention.hpp>
+#include <mae/op/drop_path.hpp>
 #include <mae/op/pooling.hpp>
 #include <mae/op/query_pooling.hpp>
 #include <mae/op/tokens.hpp>
@@ -182,6 +183,29 @@ inline void check_pool_by_queries(std::size_t shape, std::uint64_t seed) {
 }
 
 /// Three images, of which one shows no patch but in the first shape.
+/// Of what a branch says: the first image's is dropped. The input's is y_grad.
+inline void check_drop_path(std::size_t shape, std::uint64_t seed) {
+  std::vector<index_t> const offsets{0, 4, shape == 0 ? 9 : 5, 12};
+  index_t const width = std::array<index_t, 3>{1, 17, 6}[shape];
+  auto random = stream_of(seed);
+  // One of the columns of a block's scales.
+  std::array<float, 6> const values{0.0F, 9.0F, 1.25F, 9.0F, 4.0F, 9.0F};
+  mae::matrix_view<float const> const scales(values.data(), 3, 1, 2);
+  padded_matrix<double> x(12, width, random);
+  padded_matrix<double> branch(12, width, random);
+  padded_matrix<double> const y_grad(12, width, random);
+  mae::eigen_lane<double> const lane;
+  auto const forward = [&] {
+    auto y = branch;
+    mae::drop_path_forward(lane, x.view(), offsets, scales, y.view());
+    return y;
+  };
+  padded_matrix<double> grad(12, width, unset);
+  mae::drop_path_backward(lane, y_grad.view(), offsets, scales, grad.view());
+  check_gradient("branch", forward, y_grad, branch.view(), grad);
+  check_gradient("x", forward, y_grad, x.view(), y_grad);
+}
+
 inline void check_pool_tokens(std::size_t shape, std::uint64_t seed) {
   constexpr std::array<mae::pooling, 4> pools{
       mae::pooling::class_token, mae::pooling::mean, mae::pooling::both, mae::pooling::first};

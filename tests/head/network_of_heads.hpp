@@ -120,11 +120,15 @@ class network_of {
   mae::parameter_layout layout = mae::layout_of(parts_);
   std::vector<double> values;
   std::array<double, sizeof...(Heads)> factors = mae::network_parts<Heads...>::equal_weights();
+  std::vector<float> branch_scales;  // (images, 2 depth), or none
 
  private:
   typename pass_type::active_type active() const { return {mae::heads_on(parts_), factors.data()}; }
   typename pass_type::input_type input() const {
-    return {batch_.shard.view(),
+    auto shard = batch_.shard.view();
+    if (!branch_scales.empty())
+      shard.branch_scales = {branch_scales.data(), images, 2 * odd_config.encoder.depth};
+    return {shard,
             batch_.patches.view(),
             std::apply(
                 [&](auto const&... head) -> decltype(pass_type::input_type::labels) {

@@ -24,6 +24,14 @@ TEST_CASE("without a warm-up the first step has the peak") {
   CHECK(lr(2) == doctest::Approx(0.5e-3).epsilon(1e-14));
 }
 
+TEST_CASE("the cosine may end above 0") {
+  mae::cosine_schedule const lr{.peak = 0.8, .warmup_steps = 10, .total_steps = 110, .least = 0.2};
+  CHECK(lr(5) == doctest::Approx(0.4).epsilon(1e-15));
+  CHECK(lr(10) == doctest::Approx(0.8).epsilon(1e-15));
+  CHECK(lr(60) == doctest::Approx(0.5).epsilon(1e-14));
+  CHECK(lr(110) == doctest::Approx(0.2).epsilon(1e-14));
+}
+
 TEST_CASE("a warm-up of half an epoch may end between two steps") {
   mae::cosine_schedule const lr{.peak = 1, .warmup_steps = 2.5, .total_steps = 12.5};
   CHECK(lr(2) == doctest::Approx(0.8).epsilon(1e-15));

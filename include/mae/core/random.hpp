@@ -40,6 +40,7 @@ enum class purpose : std::uint8_t {
   heldout_mask = 5,
   synthetic = 6,
   probe = 7,
+  drop_path = 8,
 };
 
 /// Names a stream of random numbers. Streams with different keys are independent, and a stream

@@ -199,8 +199,13 @@ void decoder_backward(head_input<L> const& in,
 
   auto const& last = weights.blocks.back();
   auto const& last_grad = weights_grad.blocks.back();
-  mlp_half_backward(
-      lane, last, kept.last_mlp(count), scratch.first_rows(count), targets_grad, last_grad);
+  mlp_half_backward(lane,
+                    context,
+                    last,
+                    kept.last_mlp(count),
+                    scratch.first_rows(count),
+                    targets_grad,
+                    last_grad);
   gather_rows_backward(lane, targets_grad, shard.target_rows, grad);
   attention_half_backward(lane,
                           context,

@@ -42,6 +42,8 @@ inline settings_list describe(training_options const& options) {
       {"lr", decimal_text(options.lr)},
       {"warmup_epochs", decimal_text(options.warmup_epochs)},
       {"clip", decimal_text(options.clip)},
+      {"min_lr", decimal_text(options.min_lr)},
+      {"drop_path", decimal_text(options.drop_path)},
       {"layer_decay", decimal_text(options.groups.layer_decay)},
       {"tokens_decay", options.groups.tokens_decay ? "yes" : "no"},
       {"crop_min", decimal_text(options.augment.crop_min)},
@@ -226,7 +228,11 @@ resume_report load_training(std::string const& path, Trainer& training) {
   detail::require_rule(path, file.metadata(), rule);
   auto metadata = file.metadata();
   // Of older files there was no other.
-  metadata.insert({{"loss", "squared"}, {"layer_decay", "1"}, {"tokens_decay", "yes"}});
+  metadata.insert({{"loss", "squared"},
+                   {"layer_decay", "1"},
+                   {"tokens_decay", "yes"},
+                   {"min_lr", "0"},
+                   {"drop_path", "0"}});
   // In this order: other options or sizes make other images of the same.
   require_equal(path, metadata, describe(training.options()));
   require_equal(path, file.metadata(), describe(training.model().sizes().config));

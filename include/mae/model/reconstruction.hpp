@@ -116,7 +116,7 @@ class image_passes {
     auto const patches = matrix_of(values);
     auto& pass = passes_[worker];
     auto const in =
-        pass.bring(plan_, number, number + 1, patches, {}, predicted_patches::all_present);
+        pass.bring(plan_, number, number + 1, patches, {}, {}, predicted_patches::all_present);
     pass.network().encode(weights.encoder, in.shard, in.patches);
     auto const prediction = pass.network().template head<0>().predict(
         pass.network().input_of(in.shard), std::get<0>(weights.heads));

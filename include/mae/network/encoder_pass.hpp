@@ -68,7 +68,7 @@ void stack_forward(L const& lane,
     auto const& next = keep[(i + 1) % keep.size()].input;
     bool const is_last = i + 1 == weights.size();
     block_forward(lane,
-                  context,
+                  context.of_block(i),
                   weights[i],
                   keep[i % keep.size()].first_rows(rows),
                   is_last ? y : next.middle_rows(0, rows));
@@ -86,7 +86,7 @@ void stack_backward(L const& lane,
                     std::vector<block_weights<scalar_of<L>>> const& weights_grad) {
   for (std::size_t i = weights.size(); i-- > 0;)
     block_backward(lane,
-                   context,
+                   context.of_block(i),
                    weights[i],
                    kept[i].first_rows(grad.rows),
                    scratch.first_rows(grad.rows),

@@ -166,6 +166,16 @@ std::bitset<sizeof...(Heads)> heads_on(network_parts<Heads...> const& parts) {
   return on;
 }
 
+/// Which heads take part in a pass, and by which factors, in the memory of the backend, their
+/// gradients reach the encoder; the first's is 1.
+template <class T, std::size_t NumHeads>
+struct active_heads {
+  std::bitset<NumHeads> set;
+  T const* factors = nullptr;  // (NumHeads); read where two or more are active
+
+  bool is_first(std::size_t head) const { return (set << (NumHeads - head)).none(); }
+};
+
 /// These parts, with each head fitted to the encoder.
 template <class... Heads>
 network_parts<Heads...> fitted(network_parts<Heads...> parts) {

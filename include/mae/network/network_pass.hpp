@@ -36,16 +36,6 @@ struct shard_input {
   std::array<matrix_view<T const>, NumHeads> labels;  // (label rows, label width)
 };
 
-/// Which heads take part in a pass, and by which factors, in the memory of the backend, their
-/// gradients reach the encoder; the first's is 1.
-template <class T, std::size_t NumHeads>
-struct active_heads {
-  std::bitset<NumHeads> set;
-  T const* factors = nullptr;  // (NumHeads); read where two or more are active
-
-  bool is_first(std::size_t head) const { return (set << (NumHeads - head)).none(); }
-};
-
 /// Runs an encoder and heads on one shard after the other, and owns the memory for it: activations,
 /// and, for training, the gradients that live within a pass.
 template <Backend B, class... Heads>
@@ -154,7 +144,8 @@ class network_pass {
     return {shard.encoder_offsets,
             parts_.config.encoder.heads,
             static_cast<T>(parts_.norm_epsilon),
-            scratch_};
+            scratch_,
+            shard.branch_scales};
   }
 
   template <std::size_t... I>

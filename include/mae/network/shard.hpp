@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/op/attention.hpp>
 #include <mae/op/tokens.hpp>
@@ -26,6 +27,9 @@ struct shard_view {
   token_sources encoder_tokens;          // from embedded visible patches to encoder rows
   token_sources decoder_tokens;          // from encoder rows to decoder rows
   std::span<index_t const> target_rows;  // decoder rows, in the order of target_patches
+  /// What each image's residual branches in the encoder are multiplied by (images, 2 depth); none
+  /// where paths are not dropped.
+  matrix_view<float const> branch_scales = {};
 
   index_t num_visible() const { return std::ssize(visible_patches); }
   index_t num_targets() const { return std::ssize(target_patches); }

@@ -50,8 +50,9 @@ class staged_shard {
   using list = staged_array<B, index_t>;
 
  public:
-  /// Makes room for shards of no more rows.
-  void reserve(shard_capacity const& room) {
+  /// Makes room for shards of no more rows, of an encoder of so many residual branches.
+  void reserve(shard_capacity const& room, index_t branches) {
+    branch_scales_.reserve(room.images * branches);
     visible_patches_.reserve(room.visible);
     for (list* const staged : {&target_patches_, &target_rows_}) staged->reserve(room.targets);
     for (list* const staged : {&encoder_offsets_, &decoder_offsets_})
@@ -75,12 +76,14 @@ class staged_shard {
                                encoder_position_.stage(lane, host.encoder_tokens.position)},
             .decoder_tokens = {decoder_source_.stage(lane, host.decoder_tokens.source),
                                decoder_position_.stage(lane, host.decoder_tokens.position)},
-            .target_rows = target_rows_.stage(lane, host.target_rows)};
+            .target_rows = target_rows_.stage(lane, host.target_rows),
+            .branch_scales = branch_scales_.stage(lane, host.branch_scales)};
   }
 
  private:
   list visible_patches_, target_patches_, encoder_offsets_, decoder_offsets_, encoder_source_,
       encoder_position_, decoder_source_, decoder_position_, target_rows_;
+  staged_array<B, float> branch_scales_;
 };
 
 /// Values of a backend's memory as the host reads them: the values themselves, or a copy.

@@ -7,10 +7,12 @@
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/weights.hpp>
 #include <mae/op/attention.hpp>
+#include <mae/op/drop_path.hpp>
 #include <mae/op/gelu.hpp>
 #include <mae/op/layer_norm.hpp>
 #include <mae/op/linear.hpp>
 
+#include <cstddef>
 #include <span>
 
 namespace mae {
@@ -96,6 +98,9 @@ struct block_gradients {
   }
 };
 
+/// The two residual branches of a block.
+enum class block_half : index_t { attention, mlp };
+
 /// How the tokens of a shard's images are told apart, and the settings of every block of a stack.
 template <class T>
 struct block_context {
@@ -103,7 +108,49 @@ struct block_context {
   index_t heads = 1;
   T norm_epsilon{};
   std::span<T> scratch;  // attention_scratch_size(longest sequence)
+  /// What each image's branches are multiplied by, those of a block side by side (images, 2 depth);
+  /// none: 1.
+  matrix_view<float const> branch_scales = {};
+  index_t block = 0;
+
+  block_context of_block(std::size_t number) const {
+    auto of = *this;
+    of.block = static_cast<index_t>(number);
+    return of;
+  }
+  bool drops_paths() const { return branch_scales.data != nullptr; }
+  /// Of one branch (images, 1).
+  matrix_view<float const> scales_of(block_half half) const {
+    return branch_scales.middle_cols(2 * block + static_cast<index_t>(half), 1);
+  }
 };
+
+/// y (R, D) = x (R, D) + the branch that ends in this layer, of input a.
+template <Lane L>
+void branch_forward(L const& lane,
+                    block_context<scalar_of<L>> const& context,
+                    block_half half,
+                    matrix_view<operand_of<L> const> a,
+                    linear_operands<L> const& layer,
+                    matrix_view<scalar_of<L> const> x,
+                    matrix_view<scalar_of<L>> y) {
+  if (!context.drops_paths()) return linear_residual_forward(lane, a, layer, x, y);
+  linear_forward(lane, a, layer, y);
+  drop_path_forward(lane, x, context.offsets, context.scales_of(half), y);
+}
+
+/// The gradient of the branch's last layer, given that of the sum, as operands: in `room`, or the
+/// sum's own.
+template <Lane L>
+matrix_view<operand_of<L> const> branch_grad(L const& lane,
+                                             block_context<scalar_of<L>> const& context,
+                                             block_half half,
+                                             matrix_view<scalar_of<L> const> y_grad,
+                                             matrix_view<operand_of<L>> room) {
+  if (!context.drops_paths()) return as_operands(lane, y_grad, room);
+  drop_path_backward(lane, y_grad, context.offsets, context.scales_of(half), room);
+  return room;
+}
 
 /// The first half of a pre-norm transformer block (Dosovitskiy et al. 2020, arXiv 2010.11929, Eq.
 /// 2): keep.middle = x + attention(norm1(x)), x = keep.input.
@@ -122,7 +169,8 @@ void attention_half_forward(L const& lane,
                     keep.attended,
                     keep.log_sums,
                     context.scratch);
-  linear_residual_forward(lane, keep.attended, weights.proj, keep.input, keep.middle);
+  branch_forward<L>(
+      lane, context, block_half::attention, keep.attended, weights.proj, keep.input, keep.middle);
 }
 
 /// The second half (Eq. 3), each row for itself: y = x + mlp(norm2(x)), x = keep.middle.
@@ -135,7 +183,7 @@ void mlp_half_forward(L const& lane,
   layer_norm_forward(
       lane, keep.middle, weights.norm2, context.norm_epsilon, keep.norm2, keep.norm2_statistics);
   linear_gelu_forward(lane, keep.norm2, weights.fc1, keep.activated, keep.slope);
-  linear_residual_forward(lane, keep.activated, weights.fc2, keep.middle, y);
+  branch_forward<L>(lane, context, block_half::mlp, keep.activated, weights.fc2, keep.middle, y);
 }
 
 /// Both halves: reads keep.input, writes y (R, D), which may be keep.input when no backward pass
@@ -154,12 +202,13 @@ void block_forward(L const& lane,
 /// to the weights' gradients.
 template <Lane L>
 void mlp_half_backward(L const& lane,
+                       block_context<scalar_of<L>> const& context,
                        block_operands<L> const& weights,
                        block_activations<L> const& kept,
                        block_gradients<L> const& scratch,
                        matrix_view<scalar_of<L>> grad,
                        block_weights<scalar_of<L>> const& weights_grad) {
-  auto const mlp_grad = as_operands(lane, grad, scratch.output);
+  auto const mlp_grad = branch_grad<L>(lane, context, block_half::mlp, grad, scratch.output);
   linear_backward_weights(lane, kept.activated, mlp_grad, weights_grad.fc2);
   gelu_linear_backward(lane, weights.fc2, mlp_grad, kept.slope, scratch.hidden);
   linear_backward(lane, kept.norm2, weights.fc1, scratch.hidden, scratch.norm, weights_grad.fc1);
@@ -181,7 +230,8 @@ void attention_half_backward(L const& lane,
                              block_gradients<L> const& scratch,
                              matrix_view<scalar_of<L>> grad,
                              block_weights<scalar_of<L>> const& weights_grad) {
-  auto const attention_grad = as_operands(lane, grad, scratch.output);
+  auto const attention_grad =
+      branch_grad<L>(lane, context, block_half::attention, grad, scratch.output);
   linear_backward(
       lane, kept.attended, weights.proj, attention_grad, scratch.attended, weights_grad.proj);
   attention_backward(lane,
@@ -211,7 +261,7 @@ void block_backward(L const& lane,
                     block_gradients<L> const& scratch,
                     matrix_view<scalar_of<L>> grad,
                     block_weights<scalar_of<L>> const& weights_grad) {
-  mlp_half_backward(lane, weights, kept, scratch, grad, weights_grad);
+  mlp_half_backward(lane, context, weights, kept, scratch, grad, weights_grad);
   attention_half_backward(lane, context, weights, kept, scratch, grad, weights_grad);
 }
 

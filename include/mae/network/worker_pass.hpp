@@ -51,7 +51,7 @@ class worker_pass {
   void reserve(typename Network::parts_type const& parts, shard_capacity const& room) {
     network_.fit(room);
     rows_.reserve(room.images, parts.config.num_patches(), room.longest_encoder_sequence - 1);
-    shard_.reserve(room);
+    shard_.reserve(room, 2 * parts.config.encoder.depth);
     patches_.reserve(room.visible * parts.config.patch_values());
     if constexpr (!B::uses_host_memory) {
       visible_.reserve(static_cast<std::size_t>(room.visible * parts.config.patch_values()));
@@ -60,16 +60,18 @@ class worker_pass {
     reserve_labels(each_head{}, parts, room);
   }
 
-  /// Lays out images [first, last) of a plan, and brings them and their patches and labels to the
-  /// backend: valid until the next call.
+  /// Lays out images [first, last) of a plan, and brings them and their patches, labels and scales
+  /// of residual branches to the backend: valid until the next call.
   input_type bring(mask_plan const& plan,
                    index_t first,
                    index_t last,
                    matrix_view<T const> patches,
                    labels_type const& labels = {},
+                   matrix_view<float const> branch_scales = {},
                    predicted_patches predicted = predicted_patches::targets) {
     rows_.assign(plan, first, last, predicted);
-    auto const [shard, visible] = seen_of(patches);
+    auto [shard, visible] = seen_of(patches);
+    shard.branch_scales = branch_scales;
     input_type in{shard_.stage(lane(), shard), patches_.stage(lane(), visible), {}};
     for (std::size_t head = 0; head < labels.size(); ++head)
       in.labels[head] = labels_[head].stage(lane(), labels[head]);

@@ -17,6 +17,7 @@
 #include <mae/network/head.hpp>
 #include <mae/objective/sample.hpp>
 #include <mae/patch/patchify.hpp>
+#include <mae/train/drop_path_scales.hpp>
 #include <mae/train/training_batch.hpp>
 
 #include <algorithm>
@@ -44,6 +45,7 @@ struct batch_options {
   std::uint64_t seed = 0;
   purpose mask_purpose = purpose::mask;
   std::optional<augmentation> augment = {};  // none: images as they are
+  double drop_path = 0;
 };
 
 /// Reads, varies, cuts, masks and normalises images, all cores at once. Every image's randomness
@@ -92,6 +94,8 @@ class batch_loader {
     auto const images = static_cast<index_t>(indices.size());
     batch.patch_values = config_.patch_values();
     batch.plan.resize(images, config_.num_patches());
+    batch.branches = options_.drop_path > 0 ? 2 * config_.encoder.depth : 0;
+    reserve(batch.branch_scales, images * batch.branches);
     reserve(batch.patches, images * config_.image.values());
     if constexpr (LearningMask<M>) {
       reserve(seen_, images * config_.image.values());
@@ -164,6 +168,13 @@ class batch_loader {
                                .dataset_index = number};
     plan_image(batch.plan, image, mask_, context, random, work.scores);
     if constexpr (LearningMask<M>) keep(image, context);
+
+    if (batch.branches > 0)
+      drop_path_scales(
+          {.seed = options_.seed, .use = purpose::drop_path, .epoch = epoch, .index = number},
+          options_.drop_path,
+          {batch.branch_scales.data() + image * batch.branches,
+           static_cast<std::size_t>(batch.branches)});
 
     normalise_pixels(work.patches, statistics_);
     std::ranges::copy(work.patches, batch.patches.data() + image * config_.image.values());

@@ -101,7 +101,12 @@ class gradient_sum {
              coupled_type& coupled) {
     auto const active = heads_on(parts_) & coupled_type::heads();
     for_shards(weights, [&](worker_pass<Network>& pass, index_t, image_range const& images) {
-      auto const in = pass.bring(batch.plan, images.first, images.last, patches(batch, images));
+      auto const in = pass.bring(batch.plan,
+                                 images.first,
+                                 images.last,
+                                 patches(batch, images),
+                                 {},
+                                 batch.branch_scales_of(images.first, images.last));
       pass.lane().replay(key_of(phase::embed, active, pass, 0, in), [=, this, &pass] {
         pass.network().forward(*operands_, in, {.set = active}, totals_.data());
       });
@@ -131,8 +136,12 @@ class gradient_sum {
         for (std::size_t head = 0; head < num_heads; ++head)
           if (active[head] && coupled_type::heads()[head])
             labels[head] = coupled->gradient(head, samples_of(images, number));
-      auto const in =
-          pass.bring(batch.plan, images.first, images.last, patches(batch, images), labels);
+      auto const in = pass.bring(batch.plan,
+                                 images.first,
+                                 images.last,
+                                 patches(batch, images),
+                                 labels,
+                                 batch.branch_scales_of(images.first, images.last));
       auto& gradients = gradients_[sum - own_.first];
       if (gradients.is_empty) set_zero(pass.lane(), gradients.values.span());
       gradients.is_empty = false;

@@ -22,7 +22,7 @@ enum class non_finite_policy : std::uint8_t { stop, skip };
 /// of He et al. 2021 for pre-training, but for the learning rate's scale, which fits small models
 /// and few epochs.
 struct training_options {
-  std::uint64_t seed = 0;    // of order, augmentation and masks
+  std::uint64_t seed = 0;    // of order, augmentation, masks and dropped paths
   index_t batch_size = 256;  // images of one pass
   index_t accumulate = 1;    // passes of one optimizer step
   index_t epochs = 20;
@@ -31,6 +31,8 @@ struct training_options {
   double warmup_epochs = 1;
   double clip = 0;  // largest norm of the gradient; 0: no clipping
   update_groups groups = {};
+  double min_lr = 0;     // the cosine's end
+  double drop_path = 0;  // the share of the last block's branches; see drop_path_scales
   augmentation augment = {};
   non_finite_policy non_finite = non_finite_policy::stop;
 
@@ -55,6 +57,10 @@ inline void require_valid(training_options const& options) {
   require(!options.steps || *options.steps > 0, "the number of steps must be positive");
   require(options.lr > 0, "the learning rate must be positive");
   require(detail::fits_float(options.lr), "the learning rate must be finite, and a float hold it");
+  require(options.min_lr >= 0 && options.min_lr <= options.lr,
+          "the least learning rate must not be negative, nor above the learning rate");
+  require(options.drop_path >= 0 && options.drop_path < 1,
+          "the share of paths that are dropped must lie in [0, 1)");
   require(options.warmup_epochs >= 0, "the warm-up must not be negative");
   require(std::isfinite(options.warmup_epochs), "the warm-up must be finite");
   require(options.clip >= 0, "the gradient's largest norm must not be negative");

@@ -12,18 +12,19 @@
 namespace mae {
 
 /// The learning rate of each optimizer step: linear from 0 over the warm-up, then half a cosine
-/// down to 0 (Loshchilov and Hutter 2016, arXiv 1608.03983; the official code's
+/// down to `least` (Loshchilov and Hutter 2016, arXiv 1608.03983; the official code's
 /// adjust_learning_rate).
 struct cosine_schedule {
   double peak = 0;
   double warmup_steps = 0;
   double total_steps = 1;
+  double least = 0;
 
   double operator()(std::int64_t step) const {
     auto const now = static_cast<double>(step);
     if (now < warmup_steps) return peak * now / warmup_steps;
     double const done = (now - warmup_steps) / (total_steps - warmup_steps);
-    return peak * 0.5 * (1.0 + std::cos(std::numbers::pi * done));
+    return least + (peak - least) * 0.5 * (1.0 + std::cos(std::numbers::pi * done));
   }
 };
 
@@ -39,7 +40,8 @@ inline cosine_schedule schedule_of(training_options const& options, index_t step
   cosine_schedule const schedule{
       .peak = options.lr,
       .warmup_steps = options.warmup_epochs * static_cast<double>(steps_per_epoch),
-      .total_steps = static_cast<double>(steps)};
+      .total_steps = static_cast<double>(steps),
+      .least = options.min_lr};
   detail::require_that(schedule.warmup_steps < schedule.total_steps,
                        "the warm-up is as long as the whole training");
   return schedule;

@@ -36,12 +36,20 @@ struct training_batch {
   index_t patch_values = 0;  // P
   host_buffer<T> patches;    // (B * N, P), normalised
   std::array<batch_labels<T>, NumHeads> labels;
+  /// What each image's residual branches are multiplied by (B, branches).
+  host_buffer<float> branch_scales;
+  index_t branches = 0;  // of the encoder, two a block; 0: paths are not dropped
 
   index_t images() const { return plan.images(); }
   /// The patches of images [first, last).
   matrix_view<T const> patches_of(index_t first, index_t last) const {
     index_t const count = plan.patches();
     return {patches.data() + first * count * patch_values, (last - first) * count, patch_values};
+  }
+  /// The scales of the branches of images [first, last); empty where there are none.
+  matrix_view<float const> branch_scales_of(index_t first, index_t last) const {
+    if (branches == 0) return {};
+    return {branch_scales.data() + first * branches, last - first, branches};
   }
   /// Each head's labels of images [first, last); empty where it has none.
   std::array<matrix_view<T const>, NumHeads> labels_of(index_t first, index_t last) const {
