@@ -42,6 +42,10 @@ std::vector<op_check> op_checks() {
       {{"cross_entropy_forward", "cross_entropy_backward"}, mae_test::check_cross_entropy},
       {{"pool_tokens_forward", "pool_tokens_backward"}, mae_test::check_pool_tokens},
       {{"pool_by_queries_forward", "pool_by_queries_backward"}, mae_test::check_pool_by_queries},
+      {{"spread_tokens_forward", "spread_tokens_backward"}, mae_test::check_spread_tokens},
+      {{"resample_maps_forward", "resample_maps_backward"}, mae_test::check_resample_maps},
+      {{"rectify_forward", "rectify_backward"}, mae_test::check_rectify},
+      {{"heat_map_loss_forward", "heat_map_loss_backward"}, mae_test::check_heat_map_loss},
   };
 }
 

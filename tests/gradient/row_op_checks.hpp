@@ -9,8 +9,10 @@
 #include <mae/op/add.hpp>
 #include <mae/op/cross_entropy.hpp>
 #include <mae/op/gelu.hpp>
+#include <mae/op/heat_map_loss.hpp>
 #include <mae/op/layer_norm.hpp>
 #include <mae/op/patch_loss.hpp>
+#include <mae/op/rectify.hpp>
 
 #include <array>
 #include <cstddef>
@@ -163,6 +165,48 @@ inline void check_add_times(std::size_t shape, std::uint64_t seed) {
     return scaled;
   }();
   check_gradient("x", forward, y_grad, x.view(), x_grad);
+}
+
+/// Of values that are away from 0, where there is no derivative.
+inline void check_rectify(std::size_t shape, std::uint64_t seed) {
+  constexpr std::array<row_shape, 3> shapes{{{2, 5}, {4, 140}, {7, 18}}};
+  auto const s = shapes[shape];
+  auto random = stream_of(seed);
+  padded_matrix<double> x(s.rows, s.width, random);
+  for (index_t row = 0; row < s.rows; ++row)
+    for (double& value : x.view().row(row)) value += value < 0 ? -0.1 : 0.1;
+  padded_matrix<double> const y_grad(s.rows, s.width, random);
+  mae::eigen_lane<double> const lane;
+  auto const forward = [&] {
+    padded_matrix<double> y(s.rows, s.width, unset);
+    mae::rectify_forward(lane, x.view(), y.view());
+    return y;
+  };
+  padded_matrix<double> grad = y_grad;
+  mae::rectify_backward(lane, x.view(), grad.view());
+  check_gradient("x", forward, y_grad, x.view(), grad);
+}
+
+/// Two images, whose second has a point that does not count and one beside the map's corner.
+inline void check_heat_map_loss(std::size_t shape, std::uint64_t seed) {
+  mae::map_shape const map = std::array<mae::map_shape, 3>{{{2, 2}, {5, 7}, {8, 3}}}[shape];
+  constexpr index_t points = 2;
+  auto random = stream_of(seed);
+  padded_matrix<double> maps(2 * map.size(), points, random);
+  std::vector<double> const labels{0.7, 0.2, 1, 2.5, 0.5, 1, 0, 0, 0, 3.01, 1.4, 1};
+  mae::matrix_view<double const> const wanted{labels.data(), 4, mae::heat_map_label_width};
+  padded_matrix<double> const cotangent(1, 4, 1.0);
+  mae::eigen_lane<double> const lane;
+  for (double const sigma : {0.5, 2.0}) {
+    auto const forward = [&] {
+      padded_matrix<double> losses(1, 4, unset);
+      mae::heat_map_loss_forward(lane, {map, sigma}, maps.view(), wanted, losses.vector());
+      return losses;
+    };
+    padded_matrix<double> grad(2 * map.size(), points, unset);
+    mae::heat_map_loss_backward(lane, {map, sigma}, maps.view(), wanted, grad.view());
+    check_gradient("maps", forward, cotangent, maps.view(), grad);
+  }
 }
 
 }  // namespace mae_test

@@ -10,6 +10,7 @@
 #include <mae/op/drop_path.hpp>
 #include <mae/op/pooling.hpp>
 #include <mae/op/query_pooling.hpp>
+#include <mae/op/token_maps.hpp>
 #include <mae/op/tokens.hpp>
 
 #include <algorithm>
@@ -224,6 +225,47 @@ inline void check_pool_tokens(std::size_t shape, std::uint64_t seed) {
     padded_matrix<double> grad(12, width, unset);
     mae::pool_tokens_backward(lane, y_grad.view(), offsets, pool, grad.view());
     check_gradient("tokens", forward, y_grad, tokens.view(), grad);
+  }
+}
+
+/// Three images of a grid of 2 x 3, the second of which shows one patch alone.
+inline void check_spread_tokens(std::size_t shape, std::uint64_t seed) {
+  std::vector<index_t> const offsets{0, 4, 6, 13};
+  std::vector<index_t> const position{0, 2, 5, 6, 0, 4, 0, 1, 2, 3, 4, 5, 6};
+  index_t const width = std::array<index_t, 3>{1, 17, 6}[shape];
+  auto random = stream_of(seed);
+  padded_matrix<double> tokens(13, width, random);
+  padded_matrix<double> const cells_grad(18, width, random);
+  mae::eigen_lane<double> const lane;
+  auto const forward = [&] {
+    padded_matrix<double> cells(18, width, unset);
+    mae::spread_tokens_forward(lane, tokens.view(), offsets, position, cells.view());
+    return cells;
+  };
+  padded_matrix<double> grad(13, width, unset);
+  mae::spread_tokens_backward(lane, cells_grad.view(), offsets, position, grad.view());
+  check_gradient("tokens", forward, cells_grad, tokens.view(), grad);
+}
+
+/// Two images; to finer, to coarser and to equal maps, with a window and without.
+inline void check_resample_maps(std::size_t shape, std::uint64_t seed) {
+  mae::map_shape const from{2, 3};
+  mae::map_shape const to = std::array<mae::map_shape, 3>{{{8, 12}, {2, 3}, {3, 2}}}[shape];
+  index_t const width = std::array<index_t, 3>{2, 5, 1}[shape];
+  auto random = stream_of(seed);
+  mae::eigen_lane<double> const lane;
+  for (index_t const reach : {0, 1}) {
+    mae::map_resize const how{from, to, reach};
+    padded_matrix<double> cells(2 * from.size(), how.window() * width, random);
+    padded_matrix<double> const maps_grad(2 * to.size(), width, random);
+    auto const forward = [&] {
+      padded_matrix<double> maps(2 * to.size(), width, unset);
+      mae::resample_maps_forward(lane, how, cells.view(), maps.view());
+      return maps;
+    };
+    padded_matrix<double> grad(2 * from.size(), how.window() * width, unset);
+    mae::resample_maps_backward(lane, how, maps_grad.view(), grad.view());
+    check_gradient("cells", forward, maps_grad, cells.view(), grad);
   }
 }
 

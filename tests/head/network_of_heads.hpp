@@ -10,7 +10,9 @@
 #include <mae/core/views.hpp>
 #include <mae/head/attentive_classifier.hpp>
 #include <mae/head/classifier.hpp>
+#include <mae/head/keypoints.hpp>
 #include <mae/head/painter.hpp>
+#include <mae/head/segmenter.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/network_parts.hpp>
@@ -61,6 +63,21 @@ struct given_batch {
   // Of the classes 0 to 3; the second image is not learnt from.
   std::vector<double> classes{2, mae::ignored_label, 0};
 
+  // Of pixels: every fifth is not learnt from. Of two points an image: the fourth is not seen.
+  std::vector<double> pixel_classes = [] {
+    std::vector<double> classes_of_pixels;
+    for (index_t i = 0; i < images * odd_config.image.pixels(); ++i)
+      classes_of_pixels.push_back(i % 5 == 4 ? mae::ignored_label : static_cast<double>(i % 3));
+    return classes_of_pixels;
+  }();
+  std::vector<double> points{1.5, 2.5, 1, 0.2, 3.9, 1, 2, 2, 1, 0, 0, 0, 3, 0.5, 1, 2.2, 6, 1};
+
+  mae::matrix_view<double const> labels_of(mae::segmenter const& /*head*/) const {
+    return {pixel_classes.data(), images * odd_config.image.pixels(), 1};
+  }
+  mae::matrix_view<double const> labels_of(mae::keypoints const& /*head*/) const {
+    return {points.data(), 2 * images, mae::heat_map_label_width};
+  }
   mae::matrix_view<double const> labels_of(mae::classifier const& /*head*/) const {
     return {classes.data(), images, 1};
   }

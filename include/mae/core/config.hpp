@@ -25,6 +25,15 @@ struct image_extent {
   friend constexpr bool operator==(image_extent const&, image_extent const&) = default;
 };
 
+/// The rows and columns of a map: of tokens, of scores, of pixels.
+struct map_shape {
+  index_t rows = 0;
+  index_t columns = 0;
+
+  constexpr index_t size() const { return rows * columns; }
+  friend constexpr bool operator==(map_shape const&, map_shape const&) = default;
+};
+
 /// A patch, in pixels.
 struct patch_extent {
   index_t height = 0;

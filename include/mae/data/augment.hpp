@@ -96,14 +96,17 @@ class augmenter {
 
   /// A random view of `source`, written to `result`; both (H, W, C), not overlapping. The bicubic
   /// kernel overshoots at edges: its results are clamped to [0, 1], as 8-bit images are, or to the
-  /// source's own range where that is wider.
-  void operator()(std::span<float const> source, random_stream& random, std::span<float> result) {
+  /// source's own range where that is wider. Returns which part of the source it shows.
+  image_crop operator()(std::span<float const> source,
+                        random_stream& random,
+                        std::span<float> result) {
     assert(static_cast<index_t>(source.size()) == extent_.values());
     assert(result.size() == source.size());
     image_crop crop{.box = random_crop(extent_, settings_.crop_min, random)};
     crop.mirrored = settings_.flip && random.below(2) == 1;
     resizer_({source, extent_}, crop, settings_.kind, {result, extent_});
     if (settings_.kind == interpolation::bicubic) clamp_to_range(source, result);
+    return crop;
   }
 
  private:

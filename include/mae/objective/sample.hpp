@@ -3,6 +3,8 @@
 #include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/data/annotation.hpp>
+#include <mae/data/resize.hpp>
 
 #include <concepts>
 #include <span>
@@ -17,6 +19,8 @@ struct image_sample {
   std::span<patch_index const> targets;  // the patches to predict
   index_t index = 0;                     // of the image in its dataset
   index_t label = -1;                    // the dataset's; -1 where there is none
+  annotation const* said = nullptr;      // of the dataset's image; null where it has none
+  image_crop view = {};                  // which part of that image the patches show
 };
 
 /// What writes a head's labels of an image: rows (label rows of one image, label width). A head

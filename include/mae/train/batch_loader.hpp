@@ -7,9 +7,11 @@
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/data/annotation.hpp>
 #include <mae/data/augment.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/normalise.hpp>
+#include <mae/data/resize.hpp>
 #include <mae/mask/learning.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
@@ -101,6 +103,7 @@ class batch_loader {
       reserve(seen_, images * config_.image.values());
       contexts_.resize(indices.size());
     }
+    views_.resize(indices.size());
     threads_.for_each(images, [&](index_t i, int worker) {
       load_image(i,
                  indices[static_cast<std::size_t>(i)],
@@ -130,6 +133,7 @@ class batch_loader {
 
     std::vector<float> stored, varied, patches, scores;
     mae::augmenter augmenter;
+    annotation said;
   };
 
   template <class U>
@@ -146,10 +150,12 @@ class batch_loader {
     auto const epoch = static_cast<std::uint32_t>(moment.epoch);
     dataset_.read(index, work.stored);
     std::span<float const> pixels = work.stored;
+    auto& view = views_[static_cast<std::size_t>(image)];
+    view = {.box = {.height = config_.image.height, .width = config_.image.width}};
     if (options_.augment) {
       random_stream random(
           {.seed = options_.seed, .use = purpose::augment, .epoch = epoch, .index = number});
-      work.augmenter(work.stored, random, work.varied);
+      view = work.augmenter(work.stored, random, work.varied);
       pixels = work.varied;
     }
     matrix_view<float> const patches(
@@ -208,12 +214,14 @@ class batch_loader {
       auto& zero_losses = zero_losses_[I];
       zero_losses.assign(indices.size(), 0.0);
       counted_.assign(indices.size(), 0);
-      threads_.for_each(std::ssize(indices), [&](index_t i, int /*worker*/) {
+      threads_.for_each(std::ssize(indices), [&](index_t i, int worker) {
         auto const at = static_cast<std::size_t>(i);
         auto const rows = labels.of(i, i + 1);
         matrix_view<T> const written(
             labels.values.data() + labels.offsets[at] * labels.width, rows.rows, rows.cols);
-        std::get<I>(makers_).label(sample_of(i, indices[at], batch), written);
+        auto sample = sample_of(i, indices[at], batch);
+        annotate<head_type>(sample, workers_[static_cast<std::size_t>(worker)].said);
+        std::get<I>(makers_).label(sample, written);
         counted_[at] = head.num_counted(rows);
         zero_losses[at] = head.loss_of_zero(rows);
       });
@@ -240,7 +248,16 @@ class batch_loader {
             .patches = batch.patches_of(image, image + 1),
             .targets = batch.plan.target(image),
             .index = index,
-            .label = dataset_.label(index)};
+            .label = dataset_.label(index),
+            .view = views_[static_cast<std::size_t>(image)]};
+  }
+  /// What the dataset says of the image's places, where the head wants to know.
+  template <class H>
+  void annotate(image_sample<T>& image, annotation& room) const {
+    if constexpr (AnnotatedDataset<D> && requires { requires H::reads_annotations; }) {
+      dataset_.annotate(image.index, room);
+      image.said = &room;
+    }
   }
 
   D const& dataset_;
@@ -254,6 +271,7 @@ class batch_loader {
   std::vector<scratch> workers_;
   std::array<std::vector<double>, num_heads> zero_losses_;  // (B)
   std::vector<index_t> counted_;                            // (B), of one head
+  std::vector<image_crop> views_;                           // (B), of the batch loaded last
   std::vector<mask_context> contexts_;                      // (B), of a mask that learns
   host_buffer<float> seen_;                                 // (B * N, P), their patches
 };
