@@ -1,21 +1,11 @@
 #include "feature_rows.hpp"
 
+#include <mae/core/csv.hpp>
+
 #include <cstddef>
 #include <string_view>
 
 namespace tools {
-namespace {
-
-/// A field of a table: RFC 4180, section 2.
-std::string field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
-  std::string quoted = "\"";
-  for (char const letter : text) quoted.append(letter == '"' ? 2 : 1, letter);
-  return quoted + '"';
-}
-
-}  // namespace
-
 std::vector<feature_row> rows_of(mae::picture_list const& list) {
   std::vector<feature_row> rows;
   for (auto const& file : list.files)
@@ -46,8 +36,8 @@ std::string to_csv(std::span<feature_row const> rows) {
   std::string table = "row,file,class\r\n";
   std::size_t number = 0;
   for (auto const& row : rows)
-    table +=
-        std::to_string(number++) + ',' + field(row.file) + ',' + field(row.class_name) + "\r\n";
+    table += std::to_string(number++) + ',' + mae::csv_field(row.file) + ',' +
+             mae::csv_field(row.class_name) + "\r\n";
   return table;
 }
 

@@ -33,6 +33,9 @@ struct finetune_options : common_options {
   double label_fraction = 1;
   mae::pooling pool = mae::pooling::mean;
 
+  /// What is trained, in the words of --head.
+  std::string heads_text() const { return "classes"; }
+
   /// Of so many training images: a larger batch is lowered to them.
   mae::training_options training(mae::index_t images) const;
   mae::adamw rule() const;

@@ -1,10 +1,10 @@
 // mae_finetune as its users run it, and what it grades by.
 
-#include "chosen_images.hpp"
 #include "class_metrics.hpp"
 #include "data_source.hpp"
 #include "images.hpp"
 #include "running_program.hpp"
+#include "stratified.hpp"
 #include "temporary_folder.hpp"
 #include "text_file.hpp"
 

@@ -6,6 +6,7 @@
 #include <png.h>
 
 #include <array>
+#include <bit>
 #include <csetjmp>
 #include <cstddef>
 #include <cstdint>
@@ -17,13 +18,17 @@
 
 namespace mae::detail {
 
+/// What is read of a PNG file: what it shows, or the one number of each pixel as it is stored.
+enum class png_values : std::uint8_t { shown, stored };
+
 /// A PNG file by libpng's rows, in stored values: 16 bits by the high byte, palettes and small
 /// depths widened, a colour that is transparent (tRNS) as alpha. gAMA, iCCP and other notes of what
 /// the values mean are passed over, as Pillow does.
 class png_rows final : public picture_rows {
  public:
   /// Reads the header. The stream outlives this object.
-  explicit png_rows(picture_stream const& file) : file_(file) {
+  explicit png_rows(picture_stream const& file, png_values read = png_values::shown)
+      : file_(file), reads_stored_(read == png_values::stored) {
     guarded([&] {
       png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &failure_, on_error, on_warning);
       if (png_ != nullptr) info_ = png_create_info_struct(png_);
@@ -42,6 +47,9 @@ class png_rows final : public picture_rows {
   png_rows(png_rows const&) = delete;
   png_rows& operator=(png_rows const&) = delete;
   ~png_rows() override { release(); }
+
+  /// The bytes of a pixel, in a row.
+  std::size_t pixel_bytes() const { return values_; }
 
   void start() override {
     auto const row_bytes = static_cast<std::size_t>(width) * values_;
@@ -99,23 +107,45 @@ class png_rows final : public picture_rows {
           png_, PNG_HANDLE_CHUNK_NEVER, notes.data(), static_cast<int>(notes.size() / note_bytes));
       png_init_io(png_, file_.get());
       png_read_info(png_, info_);
+    });
+    height = png_get_image_height(png_, info_);
+    width = png_get_image_width(png_, info_);
+    reads_stored_ ? ask_for_stored() : ask_for_shown();
+    // libpng holds two rows of up to four values of 16 bits.
+    constexpr std::size_t library_bytes = 16;
+    auto const row_pixels = static_cast<std::size_t>(width);
+    bytes = row_pixels * library_bytes +
+            row_pixels * values_ * (passes_ > 1 ? static_cast<std::size_t>(height) : 1);
+  }
+
+  void ask_for_stored() {
+    auto const kind_of_pixels = png_get_color_type(png_, info_);
+    if (kind_of_pixels != PNG_COLOR_TYPE_GRAY && kind_of_pixels != PNG_COLOR_TYPE_PALETTE)
+      file_.refuse(
+          "PNG: labels are one number a pixel, grey or of a palette; this file has colours or "
+          "transparency");
+    guarded([&] {
+      png_set_packing(png_);
+      if constexpr (std::endian::native == std::endian::little) png_set_swap(png_);
+      passes_ = png_set_interlace_handling(png_);
+    });
+    kind = pixel_kind::grey;
+    constexpr int bits_of_two_bytes = 16;
+    values_ = png_get_bit_depth(png_, info_) == bits_of_two_bytes ? 2 : 1;
+  }
+
+  void ask_for_shown() {
+    guarded([&] {
       png_set_expand(png_);
       png_set_strip_16(png_);
       passes_ = png_set_interlace_handling(png_);
     });
-    height = png_get_image_height(png_, info_);
-    width = png_get_image_width(png_, info_);
     bool const has_alpha = (png_get_color_type(png_, info_) & PNG_COLOR_MASK_ALPHA) != 0 ||
                            png_get_valid(png_, info_, PNG_INFO_tRNS) != 0;
     bool const is_grey = (png_get_color_type(png_, info_) & PNG_COLOR_MASK_COLOR) == 0;
     if (is_grey) kind = has_alpha ? pixel_kind::grey_alpha : pixel_kind::grey;
     if (!is_grey) kind = has_alpha ? pixel_kind::rgb_alpha : pixel_kind::rgb;
     values_ = (is_grey ? 1U : 3U) + (has_alpha ? 1U : 0U);
-    // libpng holds two rows of up to four values of 16 bits.
-    constexpr std::size_t library_bytes = 16;
-    auto const row_pixels = static_cast<std::size_t>(width);
-    bytes = row_pixels * library_bytes +
-            row_pixels * values_ * (passes_ > 1 ? static_cast<std::size_t>(height) : 1);
   }
 
   void release() noexcept { png_destroy_read_struct(&png_, &info_, nullptr); }
@@ -148,11 +178,12 @@ class png_rows final : public picture_rows {
   }();
 
   picture_stream const& file_;
+  bool reads_stored_;
   failure failure_{};
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
   int passes_ = 1;
-  std::size_t values_ = 3;  // of a pixel
+  std::size_t values_ = 3;  // bytes of a pixel
   // NOLINTNEXTLINE(*-avoid-c-arrays): a vector would write all of it first.
   std::unique_ptr<std::uint8_t[]> pixels_;  // a row; all rows of an interlaced picture
   index_t next_ = 0;

@@ -185,13 +185,17 @@ network_parts<Heads...> fitted(network_parts<Heads...> parts) {
 }
 
 /// The table of a network's tensors. Throws config_error for heads or tensors of one name, for
-/// weights that cannot be or are all 0, and where a head cannot be.
+/// weights that cannot be or are all 0, and where a head that is on cannot be.
 template <class... Heads>
 parameter_layout layout_of(network_parts<Heads...> const& parts,
                            linear_start linears = linear_start::xavier) {
   detail::require_own_names<Heads...>();
   detail::require_valid_weights(parts);
-  std::apply([](auto const&... head) { (detail::require_valid_head(head), ...); }, parts.heads);
+  std::size_t number = 0;
+  auto const check = [&](auto const& head) {
+    if (parts.is_on(number++)) detail::require_valid_head(head);
+  };
+  std::apply([&](auto const&... head) { (check(head), ...); }, parts.heads);
   parameter_layout layout(linears);
   detail::table_walk at(layout);
   parts.walk(at);

@@ -1,7 +1,5 @@
 #pragma once
 
-#include "images.hpp"
-
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
@@ -10,44 +8,15 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <utility>
 #include <vector>
 
 namespace tools {
 
-/// Some images of a set, by their numbers there.
-class chosen_images {
- public:
-  /// `images` must outlive this object.
-  chosen_images(pretrain::image_set const& images, std::vector<mae::index_t> numbers)
-      : images_(&images), numbers_(std::move(numbers)) {}
-
-  mae::image_extent extent() const { return images_->extent(); }
-  mae::index_t size() const { return std::ssize(numbers_); }
-  double pixel_scale() const { return images_->pixel_scale(); }
-  mae::index_t num_classes() const { return images_->num_classes(); }
-  mae::index_t label(mae::index_t image) const { return images_->label(number(image)); }
-  void read(mae::index_t image, std::span<float> pixels) const {
-    images_->read(number(image), pixels);
-  }
-  std::vector<mae::index_t> const& numbers() const { return numbers_; }
-
- private:
-  mae::index_t number(mae::index_t image) const {
-    return numbers_[static_cast<std::size_t>(image)];
-  }
-
-  pretrain::image_set const* images_;
-  std::vector<mae::index_t> numbers_;
-};
-static_assert(mae::Dataset<chosen_images>);
-
 /// The numbers, ascending, of a share of the images of each class that has some, by chance: at
 /// least one of each. What has no class is left out.
-inline std::vector<mae::index_t> choose_stratified(pretrain::image_set const& images,
-                                                   double share,
-                                                   std::uint64_t seed) {
+template <mae::Dataset D>
+std::vector<mae::index_t> choose_stratified(D const& images, double share, std::uint64_t seed) {
   std::vector<std::vector<mae::index_t>> classes(static_cast<std::size_t>(images.num_classes()));
   for (mae::index_t i = 0; i < images.size(); ++i)
     if (mae::index_t const label = images.label(i); label >= 0)

@@ -1,0 +1,195 @@
+#pragma once
+
+#include "finetune_flags.hpp"
+#include "head_task.hpp"
+#include "interrupt.hpp"
+#include "labelled_images.hpp"
+#include "output_folder.hpp"
+#include "save_file.hpp"
+#include "terminal.hpp"
+
+#include <mae/core/clock.hpp>
+#include <mae/core/csv.hpp>
+#include <mae/core/settings.hpp>
+#include <mae/core/text.hpp>
+#include <mae/core/types.hpp>
+#include <mae/io/checkpoint.hpp>
+#include <mae/io/json_writer.hpp>
+#include <mae/io/model_file.hpp>
+#include <mae/train/trainer.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tools {
+
+/// metrics.jsonl: a line an epoch.
+class epoch_log {
+ public:
+  /// Keeps the lines of the first `epochs` epochs that the file has.
+  epoch_log(std::filesystem::path path, mae::index_t epochs) : path_(std::move(path)) {
+    std::ifstream file(path_);
+    std::string line;
+    for (mae::index_t i = 0; i < epochs && std::getline(file, line); ++i) text_ += line + '\n';
+  }
+  void add(mae::json_object const& record) {
+    text_ += record.line() + '\n';
+    pretrain::save_text(path_, text_);
+  }
+
+ private:
+  std::filesystem::path path_;
+  std::string text_;
+};
+
+/// A training of heads, and of the encoder beneath them, with its files.
+template <class Model>
+class finetuning {
+ public:
+  using tasks = std::vector<std::unique_ptr<head_task<Model>>>;
+
+  /// Of each image its class, or of whom else it is told, in images.csv.
+  finetuning(finetune_options const& o,
+             Model& model,
+             chosen_images const& train,
+             chosen_images const& test,
+             tasks graded,
+             mae::settings_list pictures)
+      : o_(o),
+        out_(o.out),
+        model_(model),
+        train_(train),
+        test_(test),
+        tasks_(std::move(graded)),
+        pictures_(std::move(pictures)),
+        trainer_(model, train, o.training(train.size()), o.rule()) {}
+
+  /// Trains, evaluates after every epoch, and leaves a file to resume with. False where the user
+  /// stopped it.
+  bool run() {
+    auto const saved = (out_ / pretrain::output::training).string();
+    if (o_.resume) say_resumed(mae::load_training(saved, trainer_));
+    save_choice();  // not before other images than a resumed training's were refused
+    mae::index_t const epochs_done = trainer_.progress().step / trainer_.steps_per_epoch();
+    epoch_log log(out_ / pretrain::output::metrics, epochs_done);
+    pretrain::progress_line line(
+        std::cout, pretrain::style_for(1, false), pretrain::terminal_width(1));
+    double const start = mae::monotonic_seconds();
+    auto const first = trainer_.progress().step;
+    bool const done = trainer_.run(
+        {.on_step = [&](mae::step_report const& report) { show(line, report, first, start); },
+         .on_epoch =
+             [&](mae::epoch_report const& report) {
+               line.finish();
+               log.add(describe(report, start));
+               mae::save_training(saved, trainer_, pictures_);
+             },
+         .should_stop = [] { return pretrain::interrupted(); }});
+    line.finish();
+    seconds_ = mae::monotonic_seconds() - start;
+    if (!done) mae::save_training(saved, trainer_, pictures_);
+    return done;
+  }
+
+  void save_results() {
+    if (!is_graded_) grade();  // of a training that was done already
+    mae::save_model((out_ / pretrain::output::model).string(), model_, pictures_);
+    mae::save_encoder((out_ / pretrain::output::encoder).string(), model_, pictures_);
+    mae::json_object summary;
+    summary.add("head", o_.heads_text());
+    std::vector<std::string> files{"model.safetensors", "encoder.safetensors"};
+    for (auto const& task : tasks_) {
+      for (auto& name : task->save(out_)) files.push_back(std::move(name));
+      task->describe(summary);
+      task->summarise(summary);
+    }
+    summary.add("train_images", train_.size())
+        .add("test_images", test_.size())
+        .add("epochs", o_.epochs)
+        .add("seconds", seconds_)
+        .add("seed", o_.settings.seed)
+        .add("model", o_.from_scratch ? o_.config + " from scratch" : o_.model)
+        .add("layer_decay", trainer_.options().groups.layer_decay)
+        .add("lr", trainer_.options().lr)
+        .add("batch", trainer_.options().batch_size);
+    pretrain::save_text(out_ / pretrain::output::summary, summary.lines());
+    for (auto const& task : tasks_) std::cout << task->sentence() << '\n';
+    std::cout << "wrote ";
+    for (auto const& name : files) std::cout << name << ", ";
+    std::cout << "metrics.jsonl and summary.json to " << mae::printable(out_.string()) << '\n';
+  }
+
+ private:
+  void save_choice() const {
+    auto const& names = train_.places().names;
+    std::string text = names.empty() ? "image,class\r\n" : "image,class,name\r\n";
+    for (mae::index_t i = 0; i < train_.size(); ++i) {
+      mae::index_t const number = train_.number(i);
+      text += std::to_string(number) + ',' +
+              (train_.label(i) < 0 ? std::string() : std::to_string(train_.label(i)));
+      if (!names.empty()) text += ',' + mae::csv_field(names[static_cast<std::size_t>(number)]);
+      text += "\r\n";
+    }
+    pretrain::save_text(out_ / "images.csv", text);
+  }
+
+  static void say_resumed(mae::resume_report const& report) {
+    std::cout << "going on after step " << report.step << " of " << report.total_steps << '\n';
+  }
+
+  void show(pretrain::progress_line& line,
+            mae::step_report const& report,
+            std::int64_t first,
+            double start) const {
+    double const rate =
+        static_cast<double>(report.step - first) / (mae::monotonic_seconds() - start);
+    line.show({.epoch = report.epoch + 1,
+               .epochs = o_.epochs,
+               .step = report.step,
+               .steps = report.total_steps,
+               .done = static_cast<double>(report.step) / static_cast<double>(report.total_steps),
+               .loss = report.loss,
+               .baseline = report.baseline,
+               .lr = report.lr,
+               .images_per_second = rate * static_cast<double>(report.images),
+               .seconds_left = static_cast<double>(report.total_steps - report.step) / rate});
+  }
+
+  void grade() {
+    for (auto const& task : tasks_) task->grade(model_, test_);
+    is_graded_ = true;
+  }
+
+  mae::json_object describe(mae::epoch_report const& report, double start) {
+    grade();
+    std::cout << "epoch " << report.epoch + 1 << ": loss " << report.loss;
+    mae::json_object record;
+    record.add("epoch", report.epoch + 1).add("loss", report.loss);
+    for (auto const& task : tasks_) {
+      std::cout << ", " << task->sentence();
+      task->describe(record);
+    }
+    std::cout << std::endl;
+    record.add("seconds", mae::monotonic_seconds() - start);
+    return record;
+  }
+
+  finetune_options const& o_;
+  std::filesystem::path out_;
+  Model& model_;
+  chosen_images const& train_;
+  chosen_images const& test_;
+  tasks tasks_;
+  mae::settings_list pictures_;
+  mae::trainer<Model, chosen_images> trainer_;
+  bool is_graded_ = false;  // after the last epoch
+  double seconds_ = 0;
+};
+
+}  // namespace tools
