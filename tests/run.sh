@@ -35,7 +35,7 @@ configure_flags=(-DMAE_BUILD_BENCHMARKS=OFF -DMAE_TESTS_AS_ONE_UNIT=ON)
 if $quick; then
   run_preset dev --label-exclude 'lint|budget'
 else
-  install_packages clang libclang-rt-dev clang-format-14 clang-tidy-14 shellcheck libdnnl-dev libblis-dev
+  install_packages clang libclang-rt-dev clang-format-14 clang-tidy-14 shellcheck libdnnl-dev libblis-dev chromium
   run_preset dev
   run_preset debug
 fi

@@ -1,5 +1,8 @@
 #include "chart.hpp"
 
+#include "chart_axis.hpp"
+#include "markup.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -22,61 +25,7 @@ constexpr double frame_right = 780;
 constexpr double frame_top = 72;
 constexpr double frame_bottom = 420;
 
-constexpr std::size_t most_points = 300;
 constexpr double rounding = 1e-9;  // a share of a tick that is not worth another tick
-
-/// One axis: data from ticks.front() to ticks.back() onto [from, to] of the page.
-struct axis {
-  std::vector<double> ticks;
-  double from;
-  double to;
-
-  double place(double value) const {
-    return from + (value - ticks.front()) / (ticks.back() - ticks.front()) * (to - from);
-  }
-};
-
-bool is_finite(chart_point const& point) {
-  return std::isfinite(point.x) && std::isfinite(point.y);
-}
-
-axis make_axis(std::vector<chart_series> const& all,
-               double chart_point::*coordinate,
-               int ticks,
-               double from,
-               double to) {
-  double low = std::numeric_limits<double>::infinity();
-  double high = -low;
-  for (chart_series const& series : all) {
-    for (chart_point const& point : series.points) {
-      if (!is_finite(point)) continue;
-      low = std::min(low, point.*coordinate);
-      high = std::max(high, point.*coordinate);
-    }
-  }
-  if (!(low <= high)) low = 0, high = 1;  // nothing to draw yet
-  return {nice_ticks(low, high, ticks), from, to};
-}
-
-std::string escaped(std::string_view text) {
-  std::string safe;
-  for (char const letter : text) {
-    switch (letter) {
-      case '&':
-        safe += "&amp;";
-        break;
-      case '<':
-        safe += "&lt;";
-        break;
-      case '>':
-        safe += "&gt;";
-        break;
-      default:
-        safe += letter;
-    }
-  }
-  return safe;
-}
 
 /// SVG written piece by piece.
 class svg_page {
@@ -114,14 +63,7 @@ class svg_page {
   std::ostringstream out_;
 };
 
-/// A tick's number without the noise of binary fractions: "0.3", "1500".
-std::string tick_text(double value) {
-  std::ostringstream text;
-  text << std::setprecision(6) << value;
-  return text.str();
-}
-
-void draw_axes(svg_page& page, chart const& drawn, axis const& x, axis const& y) {
+void draw_axes(svg_page& page, chart const& drawn, chart_axis const& x, chart_axis const& y) {
   for (double const tick : y.ticks) {
     double const height = y.place(tick);
     page.line({x.from, height}, {x.to, height}, "stroke='#ddd'");
@@ -149,7 +91,10 @@ std::string stroke_of(chart_series const& series) {
   return look;
 }
 
-void draw_series(svg_page& page, chart_series const& series, axis const& x, axis const& y) {
+void draw_series(svg_page& page,
+                 chart_series const& series,
+                 chart_axis const& x,
+                 chart_axis const& y) {
   std::vector<chart_point> places;
   for (chart_point const& point : series.points)
     if (is_finite(point)) places.push_back({x.place(point.x), y.place(point.y)});
@@ -178,26 +123,6 @@ void draw_legend(svg_page& page, std::vector<chart_series> const& all) {
   }
 }
 
-/// Means of as many neighbours as it takes to be left with `most_points` at most. Records without a
-/// finite loss count for nothing.
-std::vector<chart_point> smoothed(std::vector<training_record> const& records) {
-  std::size_t const bucket =
-      std::max<std::size_t>(1, (records.size() + most_points - 1) / most_points);
-  std::vector<chart_point> points;
-  for (std::size_t first = 0; first < records.size(); first += bucket) {
-    chart_point sum;
-    int count = 0;
-    for (std::size_t i = first; i < std::min(first + bucket, records.size()); ++i) {
-      if (!std::isfinite(records[i].loss)) continue;
-      sum.x += records[i].epoch;
-      sum.y += records[i].loss;
-      ++count;
-    }
-    if (count > 0) points.push_back({sum.x / count, sum.y / count});
-  }
-  return points;
-}
-
 /// The least of 1, 2, 5, 10 that is not below `factor` (but for rounding), which is in [1, 10).
 double round_up_to_nice(double factor) {
   for (double const nice : {1.0, 2.0, 5.0})
@@ -206,6 +131,26 @@ double round_up_to_nice(double factor) {
 }
 
 }  // namespace
+
+std::vector<chart_point> smoothed(std::vector<training_record> const& records,
+                                  double training_record::*value) {
+  constexpr std::size_t most_points = 300;
+  std::size_t const bucket =
+      std::max<std::size_t>(1, (records.size() + most_points - 1) / most_points);
+  std::vector<chart_point> points;
+  for (std::size_t first = 0; first < records.size(); first += bucket) {
+    chart_point sum;
+    int count = 0;
+    for (std::size_t i = first; i < std::min(first + bucket, records.size()); ++i) {
+      if (!std::isfinite(records[i].*value)) continue;
+      sum.x += records[i].epoch;
+      sum.y += records[i].*value;
+      ++count;
+    }
+    if (count > 0) points.push_back({sum.x / count, sum.y / count});
+  }
+  return points;
+}
 
 std::vector<double> nice_ticks(double low, double high, int count) {
   if (!(high > low)) {  // one value: show its surroundings
@@ -225,8 +170,8 @@ std::vector<double> nice_ticks(double low, double high, int count) {
 }
 
 std::string render_svg(chart const& drawn) {
-  axis const x = make_axis(drawn.series, &chart_point::x, 8, frame_left, frame_right);
-  axis const y = make_axis(drawn.series, &chart_point::y, 7, frame_bottom, frame_top);
+  chart_axis const x = make_axis(drawn.series, &chart_point::x, 8, frame_left, frame_right);
+  chart_axis const y = make_axis(drawn.series, &chart_point::y, 7, frame_bottom, frame_top);
   svg_page page;
   draw_axes(page, drawn, x, y);
   for (chart_series const& series : drawn.series) draw_series(page, series, x, y);
@@ -235,7 +180,10 @@ std::string render_svg(chart const& drawn) {
 }
 
 chart loss_chart(training_history const& history) {
-  chart_series training{"training loss", "#1f77b4", series_style::line, smoothed(history.training)};
+  chart_series training{"training loss",
+                        "#1f77b4",
+                        series_style::line,
+                        smoothed(history.training, &training_record::loss)};
   chart_series heldout{"held-out loss", "#d62728", series_style::line_with_points, {}};
   chart_series baseline{"predicting zero", "#555555", series_style::dashed, {}};
   for (heldout_record const& record : history.heldout) {

@@ -6,13 +6,16 @@
 #include "picture_split.hpp"
 
 #include <mae/core/error.hpp>
+#include <mae/core/random.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
+#include <mae/data/augment.hpp>
 #include <mae/data/cifar10.hpp>
 #include <mae/data/synthetic.hpp>
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <ostream>
 #include <span>
 #include <utility>
@@ -80,6 +83,26 @@ image_sets load_images(data_source const& source,
   return {resized(paint(synthetic_train_images, 1)),
           resized(paint(synthetic_test_images, 2)),
           "synthetic"};
+}
+
+image_set crops_of(image_set const& images, mae::index_t count) {
+  constexpr double half = 0.5;
+  constexpr float largest = 255.0F;
+  auto const values = static_cast<std::size_t>(images.extent().values());
+  mae::augmenter crop(images.extent(), {.crop_min = half});
+  std::vector<float> whole(values);
+  std::vector<float> cropped(values);
+  std::vector<std::uint8_t> pixels;
+  pixels.reserve(values * static_cast<std::size_t>(count));
+  for (mae::index_t i = 0; i < count; ++i) {
+    images.read(i, whole);
+    mae::random_stream random(
+        {.use = mae::purpose::augment, .index = static_cast<std::uint64_t>(i), .view = 1});
+    crop(whole, random, cropped);
+    for (float const value : cropped)
+      pixels.push_back(static_cast<std::uint8_t>(std::lround(value * largest)));
+  }
+  return image_set(memory_images(std::move(pixels), {.extent = images.extent()}));
 }
 
 void require_classes(image_sets const& images, std::string const& otherwise) {

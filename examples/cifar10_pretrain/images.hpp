@@ -3,6 +3,7 @@
 #include "choices.hpp"
 
 #include <mae/core/config.hpp>
+#include <mae/core/types.hpp>
 #include <mae/data/memory_dataset.hpp>
 #include <mae/data/resize.hpp>
 #include <mae/data/resized_dataset.hpp>
@@ -53,6 +54,10 @@ image_sets load_images(data_source const& source,
                        image_request const& request,
                        mae::thread_pool& threads,
                        std::ostream& notes);
+
+/// Another view of each of the first `count` images, the same in every run: a random crop of half
+/// of its area or more, resized to the whole, half of them mirrored.
+image_set crops_of(image_set const& images, mae::index_t count);
 
 /// Throws config_error, which says `otherwise` too, for images without classes.
 void require_classes(image_sets const& images, std::string const& otherwise = "");

@@ -67,6 +67,14 @@ void add_to(training_history& history, parsed_record const& record) {
   else if (record.kind == "probe")
     history.probes.push_back(
         {record.step, value("epoch"), record.optional("linear_top1"), record.optional("knn_top1")});
+  else if (record.kind == "health")
+    history.health.push_back({record.step,
+                              value("epoch"),
+                              value("effective_rank"),
+                              value("alignment"),
+                              value("uniformity"),
+                              value("deviation"),
+                              std::llround(value("images"))});
 }
 
 }  // namespace
@@ -101,6 +109,19 @@ std::string to_json(probe_record const& record) {
       .add("epoch", record.epoch)
       .add("linear_top1", record.linear_top1)
       .add("knn_top1", record.knn_top1)
+      .line();
+}
+
+std::string to_json(health_record const& record) {
+  return json_object()
+      .add("kind", "health")
+      .add("step", record.step)
+      .add("epoch", record.epoch)
+      .add("effective_rank", record.effective_rank)
+      .add("alignment", record.alignment)
+      .add("uniformity", record.uniformity)
+      .add("deviation", record.deviation)
+      .add("images", record.images)
       .line();
 }
 

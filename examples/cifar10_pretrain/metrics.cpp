@@ -92,4 +92,9 @@ void metrics_log::add(probe_record const& record) {
   history_.probes.push_back(record);
 }
 
+void metrics_log::add(health_record const& record) {
+  append(to_json(record));
+  history_.health.push_back(record);
+}
+
 }  // namespace pretrain

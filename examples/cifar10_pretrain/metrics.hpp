@@ -39,16 +39,28 @@ struct probe_record {
   std::optional<double> knn_top1;
 };
 
+/// What features tell of themselves without labels: see feature_health.
+struct health_record {
+  std::int64_t step = 0;
+  double epoch = 0;
+  double effective_rank = 0;
+  double alignment = 0;
+  double uniformity = 0;
+  double deviation = 0;
+  std::int64_t images = 0;  // that it was measured on
+};
+
 /// All records of a training, in the order of their steps.
 struct training_history {
   std::vector<training_record> training;
   std::vector<heldout_record> heldout;
   std::vector<probe_record> probes;
+  std::vector<health_record> health;
 };
 
-/// metrics.jsonl: one JSON object a line, told apart by "kind" (training, heldout, probe), flushed
-/// at once so that a running training can be watched. A value that is not finite is null. What
-/// cannot be written is kept, and tried again with the next record.
+/// metrics.jsonl: one JSON object a line, told apart by "kind" (training, heldout, probe,
+/// health), flushed at once so that a running training can be watched. A value that is not finite
+/// is null. What cannot be written is kept, and tried again with the next record.
 class metrics_log {
  public:
   /// Begins a file, or replaces it. Throws mae::io_error.
@@ -60,6 +72,7 @@ class metrics_log {
   void add(training_record const& record);
   void add(heldout_record const& record);
   void add(probe_record const& record);
+  void add(health_record const& record);
 
   /// Why the last record is not in the file; nothing where it is.
   std::optional<mae::io_error> const& problem() const noexcept { return problem_; }

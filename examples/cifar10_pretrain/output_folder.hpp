@@ -17,7 +17,9 @@ inline constexpr char const* metrics = "metrics.jsonl";
 inline constexpr char const* reconstructions = "reconstructions.png";
 inline constexpr char const* chart = "loss.svg";
 inline constexpr char const* summary = "summary.json";
-inline constexpr std::array all{training, model, encoder, metrics, reconstructions, chart, summary};
+inline constexpr char const* report = "report.html";
+inline constexpr std::array all{
+    training, model, encoder, metrics, reconstructions, chart, summary, report};
 }  // namespace output
 
 /// The right to write into an output folder, which one process has at a time: a lock (flock) on the

@@ -145,4 +145,21 @@ picture draw_sheet(std::span<reconstruction const> rows, sheet_layout const& lay
   return canvas;
 }
 
+picture draw_strip(std::span<float_image const> images, index_t most_width) {
+  constexpr index_t gap = 2;
+  if (images.empty()) return {0, 0, {}};
+  mae::image_extent const& extent = images.front().extent;
+  index_t const width = std::min(extent.width, most_width);
+  sheet_layout const layout{.image_width = width,
+                            .image_height = std::max<index_t>(
+                                1, (extent.height * width + extent.width / 2) / extent.width)};
+  picture canvas(std::ssize(images) * (width + gap) - gap, layout.image_height, layout.background);
+  index_t left = 0;
+  for (auto const& image : images) {
+    draw(canvas, image, 0, left, layout);
+    left += width + gap;
+  }
+  return canvas;
+}
+
 }  // namespace pretrain

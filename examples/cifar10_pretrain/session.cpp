@@ -4,6 +4,7 @@
 #include "beginning.hpp"
 #include "chart.hpp"
 #include "configs.hpp"
+#include "feature_health.hpp"
 #include "grading.hpp"
 #include "images.hpp"
 #include "interrupt.hpp"
@@ -21,6 +22,7 @@
 #include "speed.hpp"
 #include "summary.hpp"
 #include "terminal.hpp"
+#include "training_report.hpp"
 #include "training_task.hpp"
 
 #include <mae/core/build_info.hpp>
@@ -44,6 +46,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace pretrain {
 namespace {
@@ -86,7 +89,12 @@ class session {
   void show_progress(mae::step_report const& report);
   void add_heldout();
   bool add_probe();
+  void add_health();
+  std::vector<float> features_of(image_set const& images, mae::index_t count) const;
   void show_preview();
+  void look();
+  void write_report(run_summary const& summary, bool is_running);
+  void close_report();
   void keep_steps_before_trouble();
 
   // after it
@@ -95,6 +103,9 @@ class session {
   run_summary describe_run(bool done) const;
 
   mae::index_t num_parameters() const;
+  double seconds_so_far() const {
+    return std::chrono::duration<double>(clock::now() - start_).count();
+  }
   mae::index_t step_images() const { return settings_.batch_size * settings_.accumulate; }
   double epochs_of(std::int64_t steps) const;
 
@@ -108,6 +119,9 @@ class session {
   training_length length_;
   std::unique_ptr<training_task> task_;
   metrics_log metrics_;
+  training_report report_;
+  bool report_failed_ = false;
+  std::optional<image_set> health_crops_;
   periodic_saving saving_;
   grading_size grading_;
   training_speed speed_;
@@ -125,6 +139,8 @@ session::session(options const& settings, image_sets const& images, beginning st
       length_(choose_length()),
       task_(make_task_of(length_)),
       metrics_(open_metrics()),
+      report_(start_with_.saved ? training_report(file(output::report), task_->step())
+                                : training_report(file(output::report))),
       saving_(settings.save_every,
               file(output::training),
               [this](std::string const& line) { warn(line); }),
@@ -134,7 +150,13 @@ session::session(options const& settings, image_sets const& images, beginning st
 
 void session::run() {
   announce();
-  bool const done = (task_->step() > 0 || evaluate_start()) && train();
+  bool done = false;
+  try {
+    done = (task_->step() > 0 || evaluate_start()) && train();
+  } catch (...) {
+    close_report();
+    throw;
+  }
   if (!done) say(interrupted() ? "interrupted; saving" : "the time is up; saving");
   finish(done);
 }
@@ -233,7 +255,7 @@ void session::announce() {
 
 /// False when the user interrupted it.
 bool session::evaluate_start() {
-  add_heldout();
+  look();
   if (settings_.probe == probe_choice::none) return !interrupted();
   say("grading the untrained encoder, to compare with");
   return add_probe();
@@ -285,7 +307,7 @@ void session::after_step(mae::step_report const& report) {
   show_progress(report);
   bool const is_last = report.step == report.total_steps;
   if (report.step % steps_between_looks() == 0 && !is_last) {
-    add_heldout();
+    look();
     show_preview();
   }
   if (is_last) return;
@@ -342,6 +364,71 @@ bool session::add_probe() {
   return true;
 }
 
+/// What the features of a few held-out images tell without labels; once a step, too.
+void session::add_health() {
+  constexpr mae::index_t most_images = 256;
+  auto const& measured = metrics_.history().health;
+  if (!measured.empty() && measured.back().step == task_->step()) return;
+  mae::index_t count = std::min(most_images, images_.test.size());
+  if (settings_.heldout_images > 0) count = std::min(count, settings_.heldout_images);
+  if (count < 2) return;
+  if (!health_crops_) health_crops_ = crops_of(images_.test, count);
+  auto const whole = features_of(images_.test, count);
+  auto const crops = features_of(*health_crops_, count);
+  auto const width = std::ssize(whole) / count;
+  auto const found = measure_health({whole.data(), count, width}, {crops.data(), count, width});
+  add_record(health_record{.step = task_->step(),
+                           .epoch = epochs_of(task_->step()),
+                           .effective_rank = found.effective_rank,
+                           .alignment = found.alignment,
+                           .uniformity = found.uniformity,
+                           .deviation = found.deviation,
+                           .images = count});
+}
+
+std::vector<float> session::features_of(image_set const& images, mae::index_t count) const {
+  auto const encoder = task_->feature_encoder(images);
+  std::vector<float> all;
+  for (mae::index_t first = 0; first < count; first += encoder.images) {
+    auto const part = encoder.features(first, std::min(encoder.images, count - first));
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return all;
+}
+
+/// Looks at held-out images, and shows what is seen in the report.
+void session::look() {
+  add_heldout();
+  add_health();
+  write_report(describe_run(false), true);
+}
+
+/// Paints, and writes the report; what fails is a warning, the first time.
+void session::write_report(run_summary const& summary, bool is_running) {
+  try {
+    report_.add(task_->step(),
+                epochs_of(task_->step()),
+                reconstruct_rows(*task_, images_.test, sheet_images));
+    report_.write({settings_, summary, metrics_.history(), task_->total_steps(), is_running});
+    report_failed_ = false;
+  } catch (mae::error const& refused) {
+    if (!std::exchange(report_failed_, true))
+      warn(std::string(refused.what()) + "; the training goes on, and the report is tried again");
+  }
+}
+
+/// After an error: a page that nobody writes any more is not to be loaded anew for ever.
+void session::close_report() {
+  if (metrics_.history().heldout.empty()) return;
+  auto summary = describe_run(false);
+  summary.status = "ended by an error";
+  try {
+    report_.write({settings_, summary, metrics_.history(), task_->total_steps(), false});
+  } catch (mae::error const&) {
+    return;  // the error that ended the training is on its way
+  }
+}
+
 void session::show_preview() {
   if (!settings_.preview) return;
   progress_.finish();
@@ -357,8 +444,10 @@ void session::finish(bool done) {
   files.write([&] { task_->save_model(file(output::model)); });
   files.write([&] { task_->save_encoder(file(output::encoder)); });
   add_heldout();
+  add_health();
   files.write([&] {
     auto const rows = reconstruct_rows(*task_, images_.test, sheet_images);
+    report_.add(task_->step(), epochs_of(task_->step()), rows);
     save_png(draw_sheet(rows, layout_for(task_->config().image, rows.size())),
              file(output::reconstructions));
   });
@@ -367,7 +456,10 @@ void session::finish(bool done) {
   if (done && settings_.probe != probe_choice::none) grade(summary);
   files.write([&] { save_text(file(output::chart), render_svg(loss_chart(metrics_.history()))); });
   files.write([&] { metrics_.require_written(); });
-  summary.wall_seconds = std::chrono::duration<double>(clock::now() - start_).count();
+  summary.wall_seconds = seconds_so_far();
+  files.write([&] {
+    report_.write({settings_, summary, metrics_.history(), task_->total_steps(), false});
+  });
   files.write([&] { save_text(file(output::summary), to_json(summary)); });
   progress_.finish();
   std::cout << to_text(summary, settings_.out) << std::flush;
@@ -410,7 +502,8 @@ run_summary session::describe_run(bool done) const {
           .images_per_second = speed_.overall(),
           .final_loss = last_epoch_loss_ ? last_epoch_loss_ : shown_loss_,
           .heldout_loss = last.loss,
-          .baseline_loss = last.baseline};
+          .baseline_loss = last.baseline,
+          .wall_seconds = seconds_so_far()};
 }
 
 mae::index_t session::num_parameters() const {

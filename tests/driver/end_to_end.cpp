@@ -77,6 +77,11 @@ std::vector<std::int64_t> trained_steps(path_type const& metrics) {
   std::vector<std::int64_t> found;
   for (auto const& line : lines_of(read_text(metrics))) {
     auto const record = json::parse(line);
+    if (record.at("kind") == "health") {
+      CHECK(record.at("effective_rank").get<double>() >= 1);
+      CHECK(record.at("images") == 32);
+      continue;
+    }
     CHECK(record.at("loss").is_number());
     CHECK(record.at("baseline").is_number());
     if (record.at("kind") == "training") found.push_back(record.at("step").get<std::int64_t>());
@@ -102,7 +107,7 @@ bool wait_for_record(path_type const& out, std::string const& kind) {
 
 }  // namespace
 
-TEST_CASE("a training ends well and leaves its seven files") {
+TEST_CASE("a training ends well and leaves its eight files") {
   auto const& [folder, out, result] = trained();
   CHECK(result.exit_code == 0);
   CHECK(result.err.empty());
@@ -113,6 +118,7 @@ TEST_CASE("a training ends well and leaves its seven files") {
                                           "metrics.jsonl",
                                           "model.safetensors",
                                           "reconstructions.png",
+                                          "report.html",
                                           "summary.json",
                                           "training.safetensors"});
 
@@ -127,6 +133,11 @@ TEST_CASE("a training ends well and leaves its seven files") {
   std::string const chart = read_text(out / "loss.svg");
   CHECK(chart.starts_with("<svg "));
   CHECK(chart.ends_with("</svg>\n"));
+  std::string const report = read_text(out / "report.html");
+  CHECK(report.find("done: step 3 of 3") != std::string::npos);
+  CHECK(report.find("refresh") == std::string::npos);
+  for (char const* const stage : {"\"0 0\"", "\"1 ", "\"2 ", "\"3 "})
+    CHECK(report.find(std::string("data-mark=") + stage) != std::string::npos);
   CHECK(trained_steps(out / "metrics.jsonl") == std::vector<std::int64_t>{1, 2, 3});
 }
 
@@ -259,8 +270,8 @@ TEST_CASE("an interrupt ends the grading before a training, which can then begin
   CHECK(interrupted.out.find("encoded 10000/10000") == std::string::npos);
   CHECK(json::parse(read_text(out / "summary.json")).at("steps") == 0);
   auto const metrics = lines_of(read_text(out / "metrics.jsonl"));
-  CHECK(metrics.size() == 1);  // the held-out loss, once
-  CHECK(contents_of(out).size() == 7);
+  CHECK(metrics.size() == 2);  // the held-out loss and the health, once
+  CHECK(contents_of(out).size() == 8);
 
   CHECK(run_program(training_in(out, {"--resume"})).exit_code == 0);
   CHECK(read_text(out / "training.safetensors") ==
@@ -281,7 +292,7 @@ TEST_CASE("an interrupted training saves, and resumes to what an uninterrupted o
   auto const summary = json::parse(read_text(out / "summary.json"));
   CHECK(summary.at("status") == "interrupted");
   CHECK(summary.at("steps") < steps);
-  CHECK(contents_of(out).size() == 7);
+  CHECK(contents_of(out).size() == 8);
 
   auto const resumed = run_program(training_in(out, {"--resume", "--quiet", "--threads", "1"}));
   CHECK(resumed.exit_code == 0);

@@ -47,9 +47,11 @@ TEST_CASE("each record is a JSON line, there at once, null where nothing is know
   log.add(record);
   log.add(heldout_record{.step = 3, .epoch = 0.5, .loss = 0.8, .baseline = 0.99});
   log.add(probe_record{.step = 3, .epoch = 0.5, .linear_top1 = {}, .knn_top1 = 48.5});
+  log.add(pretrain::health_record{
+      .step = 3, .epoch = 0.5, .effective_rank = 7.5, .alignment = std::nan(""), .images = 256});
 
   auto const lines = lines_of(path);  // while the log is still open
-  REQUIRE(lines.size() == 3);
+  REQUIRE(lines.size() == 4);
   json const training = json::parse(lines[0]);
   CHECK(training["kind"] == "training");
   CHECK(training["step"] == 3);
@@ -58,6 +60,14 @@ TEST_CASE("each record is a JSON line, there at once, null where nothing is know
   CHECK(json::parse(lines[1])["baseline"] == 0.99);
   CHECK(json::parse(lines[2])["linear_top1"].is_null());
   CHECK(json::parse(lines[2])["knn_top1"] == 48.5);
+  CHECK(json::parse(lines[3])["kind"] == "health");
+  CHECK(json::parse(lines[3])["alignment"].is_null());
+
+  metrics_log const resumed(path, 3);
+  REQUIRE(resumed.history().health.size() == 1);
+  CHECK(resumed.history().health[0].effective_rank == 7.5);
+  CHECK(std::isnan(resumed.history().health[0].alignment));
+  CHECK(resumed.history().health[0].images == 256);
 }
 
 TEST_CASE("a log that begins replaces the old one") {

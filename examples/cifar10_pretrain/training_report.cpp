@@ -1,0 +1,325 @@
+#include "training_report.hpp"
+
+#include "figure.hpp"
+#include "png_file.hpp"
+#include "save_file.hpp"
+#include "terminal.hpp"
+
+#include <mae/core/settings.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <ctime>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <sstream>
+#include <utility>
+
+namespace pretrain {
+namespace {
+
+constexpr std::size_t most_stages = 12;
+constexpr int few_digits = 3;
+constexpr int digits = 4;
+
+std::string count_text(std::int64_t count, char const* of) {
+  return std::to_string(count) + ' ' + of + (count == 1 ? "" : "s");
+}
+
+std::string percent_text(double value) {
+  return number_text(value, few_digits) + " %";
+}
+
+chart_series series_of(std::string name) {
+  return {std::move(name), "", series_style::line_with_points, {}};
+}
+
+page_number number_of(char const* label,
+                      std::optional<double> const& value,
+                      char const* beside,
+                      std::optional<double> const& other,
+                      std::string (*text)(double)) {
+  return {label,
+          value ? text(*value) : "-",
+          other ? std::string(beside) + ": " + text(*other) : std::string()};
+}
+
+std::string loss_text(double value) {
+  return number_text(value, digits);
+}
+
+// ---- what stands at the top --------------------------------------------------------------------
+
+std::string now_text() {
+  std::time_t const now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  std::string text(32, '\0');
+  text.resize(std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC", &parts));
+  return text;
+}
+
+std::string status_of(training_state const& state) {
+  auto const& summary = state.summary;
+  std::string text = state.is_running ? "running" : summary.status;
+  text += ": step " + std::to_string(summary.steps) + " of " + std::to_string(state.total_steps);
+  text += " (" +
+          percent_text(100.0 * static_cast<double>(summary.steps) /
+                       static_cast<double>(std::max<std::int64_t>(1, state.total_steps))) +
+          "), " + number_text(summary.epochs, digits) + " epochs";
+  if (state.is_running && summary.images_per_second && *summary.images_per_second > 0)
+    text += ", about " +
+            format_duration(static_cast<double>(state.total_steps - summary.steps) *
+                            static_cast<double>(summary.batch_size) / *summary.images_per_second) +
+            " of training left";
+  return text + ". Written " + now_text() + '.';
+}
+
+page_section glance(training_state const& state) {
+  auto const& history = state.history;
+  page_section section{.title = "At a glance"};
+  std::optional<double> loss;
+  std::optional<double> baseline;
+  if (!history.heldout.empty()) {
+    loss = history.heldout.back().loss;
+    baseline = history.heldout.back().baseline;
+  }
+  section.numbers.push_back(
+      number_of("held-out loss", loss, "predicting zero", baseline, loss_text));
+  if (!history.probes.empty()) {
+    auto const& last = history.probes.back();
+    auto const& first = history.probes.front();
+    bool const knows_start = first.step == 0 && last.step > 0;
+    auto const add = [&](char const* label, std::optional<double> probe_record::*top1) {
+      if (!(last.*top1)) return;
+      section.numbers.push_back(number_of(label,
+                                          last.*top1,
+                                          "untrained encoder",
+                                          knows_start ? first.*top1 : std::nullopt,
+                                          percent_text));
+    };
+    add("linear probe, top-1", &probe_record::linear_top1);
+    add("nearest neighbours, top-1", &probe_record::knn_top1);
+  }
+  section.numbers.push_back({"speed",
+                             state.summary.images_per_second
+                                 ? std::to_string(std::llround(*state.summary.images_per_second))
+                                 : "-",
+                             "images a second, training alone"});
+  return section;
+}
+
+// ---- curves ------------------------------------------------------------------------------------
+
+chart probe_chart(std::vector<probe_record> const& probes) {
+  auto linear = series_of("linear probe");
+  auto knn = series_of("nearest neighbours");
+  for (auto const& record : probes) {
+    if (record.linear_top1) linear.points.push_back({record.epoch, *record.linear_top1});
+    if (record.knn_top1) knn.points.push_back({record.epoch, *record.knn_top1});
+  }
+  chart drawn{"Frozen encoder, graded with labels", "epoch", "top-1, %", {}};
+  if (!linear.points.empty()) drawn.series.push_back(std::move(linear));
+  if (!knn.points.empty()) drawn.series.push_back(std::move(knn));
+  return drawn;
+}
+
+chart step_chart(training_history const& history,
+                 char const* title,
+                 char const* unit,
+                 char const* name,
+                 double training_record::*value) {
+  return {
+      title, "epoch", unit, {{name, "", series_style::line, smoothed(history.training, value)}}};
+}
+
+page_table heldout_table(std::vector<heldout_record> const& heldout) {
+  page_table table{
+      "Held-out losses as numbers", {"epoch", "step", "held-out loss", "predicting zero"}, {}};
+  for (auto const& record : heldout)
+    table.rows.push_back({number_text(record.epoch, digits),
+                          std::to_string(record.step),
+                          loss_text(record.loss),
+                          loss_text(record.baseline)});
+  return table;
+}
+
+page_section curves(training_history const& history) {
+  page_section section{.title = "Curves",
+                       .text =
+                           "Of training steps, means of neighbouring ones. The held-out loss is "
+                           "of images that are not trained on, under one fixed mask."};
+  section.figures.push_back(loss_chart(history));
+  if (auto probes = probe_chart(history.probes); !probes.series.empty())
+    section.figures.push_back(std::move(probes));
+  section.figures.push_back(
+      step_chart(history, "Learning rate", "rate a step", "learning rate", &training_record::lr));
+  section.figures.push_back(step_chart(history,
+                                       "Gradient",
+                                       "global norm, before clipping",
+                                       "norm",
+                                       &training_record::gradient_norm));
+  section.figures.push_back(step_chart(
+      history, "Speed", "images a second", "training", &training_record::images_per_second));
+  if (!history.heldout.empty()) section.tables.push_back(heldout_table(history.heldout));
+  return section;
+}
+
+// ---- health ------------------------------------------------------------------------------------
+
+page_table health_table(std::vector<health_record> const& records) {
+  page_table table{"Health as numbers",
+                   {"epoch", "step", "effective rank", "alignment", "uniformity", "deviation"},
+                   {}};
+  for (auto const& record : records)
+    table.rows.push_back({number_text(record.epoch, digits),
+                          std::to_string(record.step),
+                          number_text(record.effective_rank, digits),
+                          number_text(record.alignment, digits),
+                          number_text(record.uniformity, digits),
+                          number_text(record.deviation, digits)});
+  return table;
+}
+
+page_section health(std::vector<health_record> const& records) {
+  page_section section{
+      .title = "Health without labels",
+      .text = "Of the mean patch tokens of the first " +
+              count_text(records.back().images, "held-out image") +
+              ", whole and unmasked; alignment between each and a fixed random crop of it (half of "
+              "its area or more, half of them mirrored). A rank or a deviation that falls towards "
+              "1 and 0 means that features collapse."};
+  auto const add = [&](char const* title, char const* unit, double health_record::*value) {
+    auto series = series_of(title);
+    for (auto const& record : records) series.points.push_back({record.epoch, record.*value});
+    section.figures.push_back({title, "epoch", unit, {std::move(series)}});
+  };
+  add("Effective rank", "directions in use", &health_record::effective_rank);
+  add("Alignment", "mean squared distance of two views", &health_record::alignment);
+  add("Uniformity", "log of the mean Gaussian potential", &health_record::uniformity);
+  add("Feature deviation", "1: all directions alike", &health_record::deviation);
+  section.tables.push_back(health_table(records));
+  return section;
+}
+
+// ---- settings and time -------------------------------------------------------------------------
+
+page_section settings_section(training_state const& state) {
+  auto const& o = state.settings;
+  auto const& s = state.summary;
+  page_section section{.title = "Settings"};
+  auto const add = [&](char const* name, std::string value) {
+    section.entries.push_back({name, std::move(value)});
+  };
+  auto const number = [](double value) { return mae::decimal_text(value); };
+  add("data", s.data);
+  add("configuration", s.config);
+  add("parameters", std::to_string(s.parameters));
+  if (!o.init.empty()) add("begun with", o.init.string());
+  add("mask", s.mask);
+  bool const is_ranged = o.mask == mask_choice::ramped || o.mask == mask_choice::random;
+  add("share hidden",
+      is_ranged ? number(o.mask_from) + " to " + number(o.mask_to) : number(o.mask_ratio));
+  add("targets", s.objective);
+  add("images a step", std::to_string(s.batch_size));
+  add("steps", std::to_string(state.total_steps));
+  add("learning rate", number(peak_learning_rate(o)));
+  add("weight decay", number(o.weight_decay));
+  add("clipped at norm", o.clip > 0 ? number(o.clip) : "never");
+  add("least crop", number(o.augment.crop_min));
+  add("seed", std::to_string(s.seed));
+  add("backend", s.backend + ", " + s.precision);
+  add("device", s.device);
+  add("threads", std::to_string(s.threads));
+  add("build", s.build);
+  return section;
+}
+
+page_section time_section(training_state const& state) {
+  auto const& s = state.summary;
+  page_section section{.title = "Time"};
+  section.entries.push_back({"this run so far", format_duration(s.wall_seconds)});
+  if (s.images_per_second && *s.images_per_second > 0) {
+    constexpr double thousand = 1000;
+    double const step = static_cast<double>(s.batch_size) / *s.images_per_second;
+    section.entries.push_back(
+        {"a training step", number_text(thousand * step, few_digits) + " ms"});
+    section.entries.push_back({"all training steps at this speed",
+                               format_duration(step * static_cast<double>(state.total_steps))});
+  }
+  return section;
+}
+
+std::vector<std::byte> strip_of(std::span<reconstruction const> rows,
+                                float_image reconstruction::*image) {
+  constexpr mae::index_t most_width = 96;
+  std::vector<float_image> images;
+  for (auto const& row : rows) images.push_back(row.*image);
+  return png_of(draw_strip(images, most_width));
+}
+
+}  // namespace
+
+training_report::training_report(std::filesystem::path file) : file_(std::move(file)) {}
+
+training_report::training_report(std::filesystem::path file, std::int64_t step)
+    : file_(std::move(file)) {
+  std::ifstream stream(file_, std::ios::binary);
+  std::string const html{std::istreambuf_iterator<char>(stream), {}};
+  for (auto& strip : strips_of(html)) {
+    stage found;
+    std::istringstream mark(strip.mark);
+    if (!(mark >> found.step >> found.epoch) || found.step > step) continue;
+    found.png = std::move(strip.png);
+    stages_.push_back(std::move(found));
+  }
+}
+
+void training_report::add(std::int64_t step,
+                          double epoch,
+                          std::span<reconstruction const> painted) {
+  originals_ = strip_of(painted, &reconstruction::original);
+  masked_ = strip_of(painted, &reconstruction::masked);
+  if (!stages_.empty() && stages_.back().step == step) stages_.pop_back();
+  stages_.push_back({step, epoch, strip_of(painted, &reconstruction::pasted)});
+  if (stages_.size() <= most_stages) return;
+  std::vector<stage> kept;  // every second one, and the last
+  for (std::size_t i = 0; i < stages_.size(); ++i)
+    if (i % 2 == 0 || i + 1 == stages_.size()) kept.push_back(std::move(stages_[i]));
+  stages_ = std::move(kept);
+}
+
+page_section training_report::painted_section() const {
+  page_section section{
+      .title = "What it paints",
+      .text =
+          "The same held-out images throughout: three quarters of their patches are hidden, "
+          "and painted from the rest."};
+  section.strips.push_back({"original", "the images as they are", originals_, ""});
+  section.strips.push_back({"what the encoder sees", "hidden patches in grey", masked_, ""});
+  for (auto const& shown : stages_) {
+    std::string const when =
+        shown.step == 0 ? "untrained" : "epoch " + number_text(shown.epoch, few_digits);
+    section.strips.push_back({when,
+                              "the same images, hidden patches painted, " + when,
+                              shown.png,
+                              std::to_string(shown.step) + ' ' + mae::decimal_text(shown.epoch)});
+  }
+  return section;
+}
+
+void training_report::write(training_state const& state) const {
+  page shown{.kind = "Masked autoencoder: pre-training",
+             .title = state.summary.config + " on " + state.summary.data,
+             .status = status_of(state),
+             .is_running = state.is_running,
+             .sections = {glance(state), curves(state.history)}};
+  if (!originals_.empty()) shown.sections.push_back(painted_section());
+  if (!state.history.health.empty()) shown.sections.push_back(health(state.history.health));
+  shown.sections.push_back(settings_section(state));
+  shown.sections.push_back(time_section(state));
+  save_text(file_, render_html(shown));
+}
+
+}  // namespace pretrain
