@@ -129,10 +129,17 @@ inline void check_cross_entropy(std::size_t shape, std::uint64_t seed) {
   std::vector<double> labels;
   for (index_t row = 0; row < s.rows; ++row)
     labels.push_back(row == 1 ? mae::ignored_label : static_cast<double>((5 * row) % s.width));
-  mae::matrix_view<double const> const wanted{labels.data(), s.rows, 1};
+  std::vector<double> mixed;  // with the class after, or with itself
+  for (double const label : labels)
+    for (double const said : {label, label == 1 ? label : label / 2, 0.3})
+      mixed.push_back(label < 0 ? label : std::floor(said));
+  for (std::size_t i = 2; i < mixed.size(); i += 3) mixed[i] = 0.3;
   padded_matrix<double> const cotangent(1, s.rows, 1.0);
   mae::eigen_lane<double> const lane;
-  for (double const smoothing : {0.0, 0.3}) {
+  for (auto const& [smoothing, wanted] :
+       {std::pair{0.0, mae::matrix_view<double const>{labels.data(), s.rows, 1}},
+        std::pair{0.3, mae::matrix_view<double const>{labels.data(), s.rows, 1}},
+        std::pair{0.3, mae::matrix_view<double const>{mixed.data(), s.rows, 3}}}) {
     auto const forward = [&] {
       padded_matrix<double> losses(1, s.rows, unset);
       mae::cross_entropy_forward(lane, logits.view(), wanted, smoothing, losses.vector());

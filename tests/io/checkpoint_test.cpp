@@ -360,6 +360,8 @@ TEST_CASE("every other difference of the options is refused by name") {
   CHECK(refusal([](auto& o) { o.min_lr = 1e-6; }) == "min_lr is 0 in the file, but 1e-06 here");
   auto const dropping = [](auto& o) { o.drop_path = 0.1; };
   CHECK(refusal(dropping) == "drop_path is 0 in the file, but 0.1 here");
+  auto const erasing = [](auto& o) { o.erasing = 0.25; };
+  CHECK(refusal(erasing) == "erasing is 0 in the file, but 0.25 here");
   CHECK(refusal([](auto& o) { o.augment.crop_min = 0.3; }) ==
         "crop_min is 0.2 in the file, but 0.3 here");
   CHECK(refusal([](auto& o) { o.augment.flip = false; }) == "flip is yes in the file, but no here");
@@ -374,9 +376,11 @@ TEST_CASE("every other difference of the options is refused by name") {
   editable_file older(file.path);
   older.metadata.erase("layer_decay");
   older.metadata.erase("drop_path");
+  older.metadata.erase("erasing");
   older.save(file.path);
   CHECK(refusal(other_decay) == "layer_decay is 1 in the file, but 0.75 here");
   CHECK(refusal(dropping) == "drop_path is 0 in the file, but 0.1 here");
+  CHECK(refusal(erasing) == "erasing is 0 in the file, but 0.25 here");
 }
 
 TEST_CASE("another mask, objective, model or dataset is refused by name") {

@@ -106,3 +106,44 @@ TEST_CASE("the gradient of cross entropy is its difference quotient, also for la
   mae::cross_entropy_backward(lane, {large.data(), 1, 2}, {&first, 1, 1}, 0, {large.data(), 1, 2});
   CHECK(large == std::array<float, 2>{-1.0F, 1.0F});
 }
+
+TEST_CASE_TEMPLATE("the loss of a mixture of two classes is the mixture of their losses",
+                   T,
+                   float,
+                   double) {
+  auto const logits = reference_logits<T>();
+  auto const labels = reference_labels<T>();
+  constexpr std::array<T, rows> others{5, -1, 0, 7};
+  mae::eigen_lane<T> const lane;
+  auto const of = [&](std::array<T, rows> const& first, T share) {
+    padded_matrix<T> said(rows, 3);
+    for (index_t row = 0; row < rows; ++row) {
+      said.view()(row, 0) = first[static_cast<std::size_t>(row)];
+      said.view()(row, 1) = others[static_cast<std::size_t>(row)];
+      said.view()(row, 2) = share;
+    }
+    padded_matrix<T> all(rows + 1, classes, std::numeric_limits<T>::quiet_NaN());
+    padded_matrix<T> losses(1, rows, std::numeric_limits<T>::quiet_NaN());
+    mae::cross_entropy_forward(lane, logits.view(), said.view(), 0.1, losses.vector());
+    mae::cross_entropy_backward(
+        lane, logits.view(), said.view(), 0.1, all.view().middle_rows(0, rows));
+    for (index_t row = 0; row < rows; ++row) all.view()(rows, row) = losses(0, row);
+    return all;
+  };
+  auto const first = of(labels, 0);
+  auto const second = of(others, 0);
+  auto const mixed = of(labels, T{0.25});
+  double const most = 20 * static_cast<double>(std::numeric_limits<T>::epsilon());
+  for (index_t row = 0; row < rows + 1; ++row)
+    for (index_t col = 0; col < (row < rows ? classes : rows); ++col) {
+      double const expected = 0.75 * static_cast<double>(first(row, col)) +
+                              0.25 * static_cast<double>(second(row, col));
+      CHECK(std::abs(static_cast<double>(mixed(row, col)) - expected) <= 10 * most);
+    }
+  CHECK(mixed(rows, 1) == T{0});
+  // Without a share of another, the same bits as without another.
+  padded_matrix<T> plain(1, rows);
+  mae::matrix_view<T const> const wanted{labels.data(), rows, 1};
+  mae::cross_entropy_forward(lane, logits.view(), wanted, 0.1, plain.vector());
+  for (index_t row = 0; row < rows; ++row) CHECK(plain(0, row) == first(rows, row));
+}

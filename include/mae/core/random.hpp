@@ -41,6 +41,8 @@ enum class purpose : std::uint8_t {
   synthetic = 6,
   probe = 7,
   drop_path = 8,
+  mix = 9,
+  erase = 10,
 };
 
 /// Names a stream of random numbers. Streams with different keys are independent, and a stream

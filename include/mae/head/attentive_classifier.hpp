@@ -46,6 +46,7 @@ struct attentive_classifier {
   using pass = attentive_classifier_pass<L>;
 
   static constexpr std::string_view name = "attentive";
+  static constexpr bool learns_mixtures = true;
 
   index_t encoder_width = 0;  // D
   index_t classes = 0;        // K
@@ -68,7 +69,7 @@ struct attentive_classifier {
     at.linear("attentive.head", classes, pooled(), of.layer...);
   }
   index_t label_rows(shard_capacity const& room) const { return room.images; }
-  index_t label_width() const { return 1; }
+  index_t label_width() const { return labelled().label_width(); }
   /// The head on top of an encoder of these sizes.
   attentive_classifier fitted(model_config const& config) const {
     attentive_classifier head = *this;

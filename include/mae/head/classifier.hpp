@@ -28,8 +28,9 @@ template <Lane L>
 class classifier_pass;
 
 /// The head that tells an image's class (the official code's fine-tuning head): tokens are pooled,
-/// normalised if so asked, and a linear layer gives each class a score. Its labels (images, 1) are
-/// classes' numbers, or ignored_label. Tensors have timm's names: fc_norm, head.
+/// normalised if so asked, and a linear layer gives each class a score. Its labels (images, 3) are
+/// classes' numbers, or ignored_label, and of mixed images the partner's with its share. Tensors
+/// have timm's names: fc_norm, head.
 struct classifier {
   template <class T, class Linear>
   using weights = pooled_linear::weights<T, Linear>;
@@ -37,6 +38,7 @@ struct classifier {
   using pass = classifier_pass<L>;
 
   static constexpr std::string_view name = "classifier";
+  static constexpr bool learns_mixtures = true;
 
   index_t encoder_width = 0;  // D
   index_t classes = 0;        // K
@@ -59,27 +61,36 @@ struct classifier {
     part().walk(at, of...);
   }
   index_t label_rows(shard_capacity const& room) const { return room.images; }
-  index_t label_width() const { return 1; }
+  index_t label_width() const { return 3; }
   /// The head on top of an encoder of these sizes.
   classifier fitted(model_config const& config) const {
     classifier head = *this;
     head.encoder_width = config.encoder.width;
     return head;
   }
-  /// The class of an image, a row; ignored_label where the dataset says none. Throws config_error
-  /// for a class beyond those of the head.
+  /// The class of an image, a row; ignored_label where the dataset says none, of it or of what it
+  /// is mixed with. Throws config_error for a class beyond those of the head.
   template <class T>
   void label(image_sample<T> const& image, matrix_view<T> to) const {
     if (image.label >= classes)
       throw config_error("image " + std::to_string(image.index) + " is of class " +
                          std::to_string(image.label) + ", but the classifier has only " +
                          std::to_string(classes) + " classes");
-    to(0, 0) = static_cast<T>(std::max<index_t>(image.label, ignored_label));
+    bool const is_mixed = image.own_share < 1;
+    if (is_mixed && image.partner_label >= classes)
+      throw config_error("an image is of class " + std::to_string(image.partner_label) +
+                         ", but the classifier has only " + std::to_string(classes) + " classes");
+    index_t const partner = is_mixed ? image.partner_label : image.label;
+    to(0, 0) =
+        static_cast<T>(image.label < 0 || partner < 0 ? index_t{ignored_label} : image.label);
+    to(0, 1) = static_cast<T>(partner);
+    to(0, 2) = static_cast<T>(1 - image.own_share);
   }
   template <class T>
   index_t num_counted(matrix_view<T const> labels) const {
-    return std::count_if(
-        labels.data, labels.data + labels.rows, [](T label) { return label >= T{0}; });
+    index_t counted = 0;
+    for (index_t row = 0; row < labels.rows; ++row) counted += labels(row, 0) >= T{0} ? 1 : 0;
+    return counted;
   }
   /// Every class is as likely as any other.
   template <class T>

@@ -49,6 +49,9 @@ inline settings_list describe(training_options const& options) {
       {"crop_min", decimal_text(options.augment.crop_min)},
       {"flip", options.augment.flip ? "yes" : "no"},
       {"interpolation", options.augment.kind == interpolation::bicubic ? "bicubic" : "bilinear"},
+      {"erasing", decimal_text(options.erasing)},
+      {"mixup", decimal_text(options.mix.mixup)},
+      {"cutmix", decimal_text(options.mix.cutmix)},
       {"non_finite", options.non_finite == non_finite_policy::stop ? "stop" : "skip"}};
 }
 
@@ -232,7 +235,10 @@ resume_report load_training(std::string const& path, Trainer& training) {
                    {"layer_decay", "1"},
                    {"tokens_decay", "yes"},
                    {"min_lr", "0"},
-                   {"drop_path", "0"}});
+                   {"drop_path", "0"},
+                   {"erasing", "0"},
+                   {"mixup", "0"},
+                   {"cutmix", "0"}});
   // In this order: other options or sizes make other images of the same.
   require_equal(path, metadata, describe(training.options()));
   require_equal(path, file.metadata(), describe(training.model().sizes().config));

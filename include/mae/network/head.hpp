@@ -51,6 +51,13 @@ inline constexpr bool couples_samples = requires {
   requires H::couples;
 };
 
+/// Whether a head learns from mixed images: its labels tell of an image_sample's partner too. One
+/// that does not say so is not trained on them.
+template <class H>
+inline constexpr bool learns_mixtures = requires {
+  requires H::learns_mixtures;
+};
+
 namespace detail {
 
 /// Optional members that are not const would be passed over.

@@ -19,6 +19,8 @@ struct image_sample {
   std::span<patch_index const> targets;  // the patches to predict
   index_t index = 0;                     // of the image in its dataset
   index_t label = -1;                    // the dataset's; -1 where there is none
+  index_t partner_label = -1;            // likewise, of the image that it is mixed with
+  double own_share = 1;                  // of a mixture; 1: it is not mixed
   annotation const* said = nullptr;      // of the dataset's image; null where it has none
   image_crop view = {};                  // which part of that image the patches show
 };

@@ -8,7 +8,6 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/data/annotation.hpp>
-#include <mae/data/augment.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/normalise.hpp>
 #include <mae/data/resize.hpp>
@@ -19,7 +18,10 @@
 #include <mae/network/head.hpp>
 #include <mae/objective/sample.hpp>
 #include <mae/patch/patchify.hpp>
+#include <mae/train/batch_options.hpp>
 #include <mae/train/drop_path_scales.hpp>
+#include <mae/train/image_views.hpp>
+#include <mae/train/mixing.hpp>
 #include <mae/train/training_batch.hpp>
 
 #include <algorithm>
@@ -27,7 +29,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
-#include <optional>
 #include <span>
 #include <tuple>
 #include <utility>
@@ -42,17 +43,9 @@ struct training_moment {
   double progress = 0;  // in [0, 1]
 };
 
-/// What a batch_loader makes its batches by.
-struct batch_options {
-  std::uint64_t seed = 0;
-  purpose mask_purpose = purpose::mask;
-  std::optional<augmentation> augment = {};  // none: images as they are
-  double drop_path = 0;
-};
-
-/// Reads, varies, cuts, masks and normalises images, all cores at once. Every image's randomness
-/// depends on seed, epoch and its number in the dataset alone, so that its views and masks are the
-/// same in batches of any size.
+/// Reads, varies, mixes, cuts, masks and normalises images, all cores at once. Every image's
+/// randomness depends on seed, epoch and its number in the dataset alone, so that its views and
+/// masks are the same in batches of any size; how a batch is mixed on its first image's.
 template <Dataset D, MaskPolicy M, class Parts, class Makers, class T>
 class batch_loader {
   static constexpr std::size_t num_heads = Parts::num_heads;
@@ -85,15 +78,14 @@ class batch_loader {
                          to_string(config_.image));
     require_valid(statistics_, config_.image.channels);
     for (int worker = 0; worker < threads.size(); ++worker)
-      workers_.emplace_back(config_, options.augment.value_or(augmentation{}));
+      workers_.emplace_back(dataset_, config_, options_, statistics_);
   }
 
-  /// Fills `batch` with the images of these numbers. Allocates only for a batch larger than all
-  /// before.
-  void load(std::span<image_index const> indices,
-            training_moment const& moment,
-            batch_type& batch) {
-    auto const images = static_cast<index_t>(indices.size());
+  /// Fills `batch` with those of the whole batch's images that are to be loaded. Allocates only for
+  /// a batch larger than all before.
+  void load(batch_images const& numbers, training_moment const& moment, batch_type& batch) {
+    index_t const images = numbers.size();
+    mixture_ = mixture_of(numbers, moment);
     batch.patch_values = config_.patch_values();
     batch.plan.resize(images, config_.num_patches());
     batch.branches = options_.drop_path > 0 ? 2 * config_.encoder.depth : 0;
@@ -101,18 +93,13 @@ class batch_loader {
     reserve(batch.patches, images * config_.image.values());
     if constexpr (LearningMask<M>) {
       reserve(seen_, images * config_.image.values());
-      contexts_.resize(indices.size());
+      contexts_.resize(static_cast<std::size_t>(images));
     }
-    views_.resize(indices.size());
+    views_.resize(static_cast<std::size_t>(images));
     threads_.for_each(images, [&](index_t i, int worker) {
-      load_image(i,
-                 indices[static_cast<std::size_t>(i)],
-                 moment,
-                 workers_[static_cast<std::size_t>(worker)],
-                 batch);
+      load_image(i, numbers, moment, workers_[static_cast<std::size_t>(worker)], batch);
     });
-
-    make_labels(each_head{}, indices, batch);
+    make_labels(each_head{}, numbers, batch);
   }
 
   /// Of the batch loaded last: each image's loss of a head whose prediction is zeros.
@@ -124,15 +111,17 @@ class batch_loader {
 
  private:
   struct scratch {
-    scratch(model_config const& sizes, augmentation const& augment)
-        : stored(static_cast<std::size_t>(sizes.image.values())),
-          varied(stored.size()),
-          patches(stored.size()),
-          scores(static_cast<std::size_t>(sizes.num_patches())),
-          augmenter(sizes.image, augment) {}
+    scratch(D const& dataset,
+            model_config const& sizes,
+            batch_options const& options,
+            pixel_statistics const& statistics)
+        : view(dataset, options, statistics),
+          partner(dataset, options, statistics),
+          patches(static_cast<std::size_t>(sizes.image.values())),
+          scores(static_cast<std::size_t>(sizes.num_patches())) {}
 
-    std::vector<float> stored, varied, patches, scores;
-    mae::augmenter augmenter;
+    image_views<D> view, partner;
+    std::vector<float> patches, scores;
     annotation said;
   };
 
@@ -141,23 +130,28 @@ class batch_loader {
     if (buffer.size() < size) buffer = host_buffer<U>(size);
   }
 
+  /// Whole batches are mixed alike.
+  mixture mixture_of(batch_images const& numbers, training_moment const& moment) const {
+    if (!options_.mix.is_on() || numbers.all.empty()) return {};
+    return random_mixture(options_.mix,
+                          config_.image,
+                          random_stream({.seed = options_.seed,
+                                         .use = purpose::mix,
+                                         .epoch = static_cast<std::uint32_t>(moment.epoch),
+                                         .index = static_cast<std::uint64_t>(numbers.all[0])}));
+  }
+
   void load_image(index_t image,
-                  index_t index,
+                  batch_images const& numbers,
                   training_moment const& moment,
                   scratch& work,
                   batch_type& batch) {
-    auto const number = static_cast<std::uint64_t>(index);
+    auto const number = static_cast<std::uint64_t>(numbers[image]);
     auto const epoch = static_cast<std::uint32_t>(moment.epoch);
-    dataset_.read(index, work.stored);
-    std::span<float const> pixels = work.stored;
-    auto& view = views_[static_cast<std::size_t>(image)];
-    view = {.box = {.height = config_.image.height, .width = config_.image.width}};
-    if (options_.augment) {
-      random_stream random(
-          {.seed = options_.seed, .use = purpose::augment, .epoch = epoch, .index = number});
-      view = work.augmenter(work.stored, random, work.varied);
-      pixels = work.varied;
-    }
+    auto const pixels = work.view(numbers[image], epoch);
+    views_[static_cast<std::size_t>(image)] = work.view.part();
+    if (mixture_.own < 1)
+      mix_images(mixture_, config_.image, work.partner(numbers.partner(image), epoch), pixels);
     matrix_view<float> const patches(
         work.patches.data(), config_.num_patches(), config_.patch_values());
     patchify(pixels, config_.image, config_.patch, patches);
@@ -196,12 +190,12 @@ class batch_loader {
 
   template <std::size_t... I>
   void make_labels(std::index_sequence<I...> /*each*/,
-                   std::span<image_index const> indices,
+                   batch_images const& numbers,
                    batch_type& batch) {
-    (make_labels_of<I>(indices, batch), ...);
+    (make_labels_of<I>(numbers, batch), ...);
   }
   template <std::size_t I>
-  void make_labels_of(std::span<image_index const> indices, batch_type& batch) {
+  void make_labels_of(batch_images const& numbers, batch_type& batch) {
     using head_type = std::tuple_element_t<I, decltype(parts_.heads)>;
     if constexpr (!couples_samples<head_type>) {
       static_assert(LabelMaker<std::tuple_element_t<I, Makers>, T>,
@@ -212,14 +206,14 @@ class batch_loader {
       labels.width = head.label_width();
       lay_out(head, batch.plan, labels);
       auto& zero_losses = zero_losses_[I];
-      zero_losses.assign(indices.size(), 0.0);
-      counted_.assign(indices.size(), 0);
-      threads_.for_each(std::ssize(indices), [&](index_t i, int worker) {
+      zero_losses.assign(static_cast<std::size_t>(numbers.size()), 0.0);
+      counted_.assign(zero_losses.size(), 0);
+      threads_.for_each(numbers.size(), [&](index_t i, int worker) {
         auto const at = static_cast<std::size_t>(i);
         auto const rows = labels.of(i, i + 1);
         matrix_view<T> const written(
             labels.values.data() + labels.offsets[at] * labels.width, rows.rows, rows.cols);
-        auto sample = sample_of(i, indices[at], batch);
+        auto sample = sample_of(i, numbers, batch);
         annotate<head_type>(sample, workers_[static_cast<std::size_t>(worker)].said);
         std::get<I>(makers_).label(sample, written);
         counted_[at] = head.num_counted(rows);
@@ -243,12 +237,16 @@ class batch_loader {
         head.label_rows(shard_capacity::bound(config_, plan.images(), config_.num_patches()));
     reserve(labels.values, std::max(most, labels.offsets.back()) * labels.width);
   }
-  image_sample<T> sample_of(index_t image, index_t index, batch_type const& batch) const {
+  image_sample<T> sample_of(index_t image,
+                            batch_images const& numbers,
+                            batch_type const& batch) const {
     return {.config = config_,
             .patches = batch.patches_of(image, image + 1),
             .targets = batch.plan.target(image),
-            .index = index,
-            .label = dataset_.label(index),
+            .index = numbers[image],
+            .label = dataset_.label(numbers[image]),
+            .partner_label = dataset_.label(numbers.partner(image)),
+            .own_share = mixture_.own,
             .view = views_[static_cast<std::size_t>(image)]};
   }
   /// What the dataset says of the image's places, where the head wants to know.
@@ -269,6 +267,7 @@ class batch_loader {
   batch_options options_;
   thread_pool& threads_;
   std::vector<scratch> workers_;
+  mixture mixture_;                                         // of the batch loaded last
   std::array<std::vector<double>, num_heads> zero_losses_;  // (B)
   std::vector<index_t> counted_;                            // (B), of one head
   std::vector<image_crop> views_;                           // (B), of the batch loaded last

@@ -5,6 +5,7 @@
 #include <mae/data/augment.hpp>
 #include <mae/optimizer/rule.hpp>
 #include <mae/optimizer/update_groups.hpp>
+#include <mae/train/mixing.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -22,7 +23,7 @@ enum class non_finite_policy : std::uint8_t { stop, skip };
 /// of He et al. 2021 for pre-training, but for the learning rate's scale, which fits small models
 /// and few epochs.
 struct training_options {
-  std::uint64_t seed = 0;    // of order, augmentation, masks and dropped paths
+  std::uint64_t seed = 0;    // of order, views, masks and dropped paths
   index_t batch_size = 256;  // images of one pass
   index_t accumulate = 1;    // passes of one optimizer step
   index_t epochs = 20;
@@ -34,6 +35,8 @@ struct training_options {
   double min_lr = 0;     // the cosine's end
   double drop_path = 0;  // the share of the last block's branches; see drop_path_scales
   augmentation augment = {};
+  double erasing = 0;  // with which probability; see erase_at_random
+  mixing mix = {};
   non_finite_policy non_finite = non_finite_policy::stop;
 
   friend bool operator==(training_options const&, training_options const&) = default;
@@ -68,6 +71,9 @@ inline void require_valid(training_options const& options) {
           "the gradient's largest norm must be finite; 0 leaves gradients as they are");
   require_valid(options.groups);
   require_valid(options.augment);
+  require(options.erasing >= 0 && options.erasing <= 1,
+          "the probability of erasing must lie in [0, 1]");
+  require_valid(options.mix);
 }
 
 }  // namespace mae

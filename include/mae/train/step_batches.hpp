@@ -2,9 +2,9 @@
 
 #include <mae/core/types.hpp>
 #include <mae/train/batch_loader.hpp>
+#include <mae/train/batch_options.hpp>
 
 #include <cstdint>
-#include <span>
 #include <utility>
 
 namespace mae {
@@ -18,10 +18,10 @@ class step_batches {
   template <class... Arguments>
   explicit step_batches(Arguments&&... loader) : loader_(std::forward<Arguments>(loader)...) {}
 
-  /// The accumulated batch `number` of the step `when`, with the images `indices`.
-  void load(std::span<image_index const> indices, index_t number, training_moment const& when) {
+  /// The accumulated batch `number` of the step `when`, with these images.
+  void load(batch_images const& images, index_t number, training_moment const& when) {
     which const wanted{when.step, number};
-    if (std::exchange(loaded_, {}) != wanted) loader_.load(indices, when, batch_);
+    if (std::exchange(loaded_, {}) != wanted) loader_.load(images, when, batch_);
     loaded_ = wanted;
   }
   void forget() { loaded_ = {}; }

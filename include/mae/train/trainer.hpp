@@ -13,11 +13,13 @@
 #include <mae/optimizer/optimizer.hpp>
 #include <mae/optimizer/rule.hpp>
 #include <mae/train/batch_loader.hpp>
+#include <mae/train/batch_options.hpp>
 #include <mae/train/exchange.hpp>
 #include <mae/train/fitting_batch.hpp>
 #include <mae/train/gradients.hpp>
 #include <mae/train/head_shares.hpp>
 #include <mae/train/mask_gradients.hpp>
+#include <mae/train/mixable.hpp>
 #include <mae/train/non_finite.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/report.hpp>
@@ -77,15 +79,13 @@ class trainer {
         schedule_(schedule_of(options, sampler_.steps_per_epoch())),
         data_fingerprint_(fingerprint(dataset)),
         model_(prepared(model, dataset)),
-        batches_(
-            dataset,
-            model.mask(),
-            model.sizes(),
-            model.label_makers(),
-            model.statistics(),
-            batch_options{
-                .seed = options.seed, .augment = options.augment, .drop_path = options.drop_path},
-            model.backend().threads()),
+        batches_(dataset,
+                 model.mask(),
+                 model.sizes(),
+                 model.label_makers(),
+                 model.statistics(),
+                 batch_options_of(options),
+                 model.backend().threads()),
         sums_(model.sizes()),
         coupled_(model.sizes(), sampler_.batch_size()),
         optimizer_(model.layout(), rule, model.backend(), options.groups),
@@ -188,6 +188,7 @@ class trainer {
         dataset.extent() == model.sizes().config.image,
         "the dataset's images have another height, width or number of channels than the model's");
     require_samples(model);
+    require_mixable(options_.mix, model.sizes());
     sums_of_rank(schedule_of(model, options_.batch_size), exchange_.rank(), exchange_.ranks());
     if (model.statistics().mean.empty())
       model.set_statistics(channel_statistics(dataset, model.backend().threads()));
@@ -224,11 +225,9 @@ class trainer {
   /// Loads the process's own images of the accumulated batch `number` of a step that takes the
   /// images `indices`, unless it has them.
   void load(std::span<image_index const> indices, index_t number, training_moment const& when) {
-    index_t const first = gradients_.first_image();
-    batches_.load(indices.subspan(static_cast<std::size_t>(number * options_.batch_size + first),
-                                  static_cast<std::size_t>(gradients_.last_image() - first)),
-                  number,
-                  when);
+    auto const size = static_cast<std::size_t>(options_.batch_size);
+    auto const all = indices.subspan(static_cast<std::size_t>(number) * size, size);
+    batches_.load({all, gradients_.first_image(), gradients_.last_image()}, number, when);
   }
 
   /// Loads the next step's first batch while a device works on this one.

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <mae/core/random.hpp>
+#include <mae/core/types.hpp>
+#include <mae/data/augment.hpp>
+#include <mae/train/mixing.hpp>
+#include <mae/train/options.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+
+namespace mae {
+
+/// What a batch_loader makes its batches by.
+struct batch_options {
+  std::uint64_t seed = 0;
+  purpose mask_purpose = purpose::mask;
+  std::optional<augmentation> augment = {};  // none: images as they are
+  double erasing = 0;
+  mixing mix = {};
+  double drop_path = 0;
+};
+
+/// Those of a training.
+inline batch_options batch_options_of(training_options const& options) {
+  return {.seed = options.seed,
+          .augment = options.augment,
+          .erasing = options.erasing,
+          .mix = options.mix,
+          .drop_path = options.drop_path};
+}
+
+/// The images of a batch, and which of them, [first, last), a process loads.
+struct batch_images {
+  template <std::convertible_to<std::span<image_index const>> Range>
+  batch_images(Range const& images)  // NOLINT(google-explicit-constructor): all of them
+      : all(images), first(0), last(std::ssize(all)) {}
+  batch_images(std::span<image_index const> images, index_t from, index_t to)
+      : all(images), first(from), last(to) {}
+
+  std::span<image_index const> all;
+  index_t first;
+  index_t last;
+
+  index_t size() const { return last - first; }
+  /// The image at a place of those that are loaded.
+  image_index operator[](index_t place) const {
+    return all[static_cast<std::size_t>(first + place)];
+  }
+  /// What it is mixed with: the first of the batch with the last, and so on.
+  image_index partner(index_t place) const {
+    return all[all.size() - 1 - static_cast<std::size_t>(first + place)];
+  }
+};
+
+}  // namespace mae
