@@ -53,6 +53,7 @@ polyline{fill:none;stroke-width:2;stroke-linejoin:round}
 .strip span{font-size:.85rem;color:var(--soft);overflow-wrap:anywhere}
 .strip img{display:block;width:100%;height:auto;image-rendering:pixelated;border-radius:.25rem}
 @media(min-width:44rem){.strip{grid-template-columns:8.5rem 1fr;gap:1rem}}
+.drawing{max-width:52rem;background:var(--card);border-radius:.6rem;padding:.5rem}
 .entries{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,22rem),1fr));gap:0 2rem}
 .entries div{display:flex;justify-content:space-between;gap:1rem;padding:.35rem 0;border-bottom:1px solid var(--rule)}
 .entries dt{color:var(--soft)}
@@ -133,7 +134,10 @@ void write_strips(html_page& out, std::vector<page_strip> const& strips) {
         .element("span", "", strip.label)
         .raw(mark_before)
         .text(strip.mark);
-    out.raw("\" alt=\"").text(strip.description).raw("\" ").raw(bytes_before);
+    out.raw("\" alt=\"").text(strip.description).raw("\" ");
+    if (strip.pictures > 0)
+      out.raw("style=\"max-width:").raw(std::to_string(13 * strip.pictures)).raw("rem\" ");
+    out.raw(bytes_before);
     out.raw(base64(strip.png)).raw("\"></div>\n");
   }
   out.raw("</div>\n");
@@ -170,6 +174,8 @@ void write_section(html_page& out, page_section const& section) {
   write_numbers(out, section.numbers);
   write_figures(out, section.figures);
   write_strips(out, section.strips);
+  if (!section.drawing.empty())
+    out.raw("<div class=\"drawing\">").raw(section.drawing).raw("</div>\n");
   write_entries(out, section.entries);
   for (auto const& table : section.tables) write_table(out, table);
   out.raw("</section>\n");

@@ -24,6 +24,7 @@ struct page_strip {
   std::string label;
   std::string description;  // for who cannot see it
   std::vector<std::byte> png;
+  int pictures = 0;  // side by side: how many; each is at most 13 rem wide. 0: as wide as can be
   std::string mark = {};  // by which strips_of finds it again; empty: it does not
 };
 
@@ -47,6 +48,7 @@ struct page_section {
   std::vector<page_number> numbers = {};
   std::vector<chart> figures = {};
   std::vector<page_strip> strips = {};
+  std::string drawing = {};  // SVG of the program's own, not escaped
   std::vector<page_entry> entries = {};
   std::vector<page_table> tables = {};  // folded
 };

@@ -145,21 +145,35 @@ picture draw_sheet(std::span<reconstruction const> rows, sheet_layout const& lay
   return canvas;
 }
 
+picture draw_grid(std::span<std::vector<float_image> const> rows, sheet_layout const& layout) {
+  std::size_t columns = 0;
+  for (auto const& row : rows) columns = std::max(columns, row.size());
+  auto const extent_of = [&](index_t count, index_t each) {
+    return std::max<index_t>(0, count * (each + layout.gap) - layout.gap);
+  };
+  picture canvas(extent_of(static_cast<index_t>(columns), layout.image_width),
+                 extent_of(std::ssize(rows), layout.image_height),
+                 layout.background);
+  index_t top = 0;
+  for (auto const& row : rows) {
+    index_t left = 0;
+    for (auto const& image : row) {
+      draw(canvas, image, top, left, layout);
+      left += layout.image_width + layout.gap;
+    }
+    top += layout.image_height + layout.gap;
+  }
+  return canvas;
+}
+
 picture draw_strip(std::span<float_image const> images, index_t most_width) {
-  constexpr index_t gap = 2;
   if (images.empty()) return {0, 0, {}};
   mae::image_extent const& extent = images.front().extent;
   index_t const width = std::min(extent.width, most_width);
-  sheet_layout const layout{.image_width = width,
-                            .image_height = std::max<index_t>(
-                                1, (extent.height * width + extent.width / 2) / extent.width)};
-  picture canvas(std::ssize(images) * (width + gap) - gap, layout.image_height, layout.background);
-  index_t left = 0;
-  for (auto const& image : images) {
-    draw(canvas, image, 0, left, layout);
-    left += width + gap;
-  }
-  return canvas;
+  index_t const height = (extent.height * width + extent.width / 2) / extent.width;
+  std::vector<float_image> const row(images.begin(), images.end());
+  return draw_grid(std::span(&row, 1),
+                   {.image_width = width, .image_height = std::max<index_t>(1, height), .gap = 2});
 }
 
 }  // namespace pretrain

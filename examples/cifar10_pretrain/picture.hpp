@@ -78,6 +78,10 @@ sheet_layout layout_for(mae::image_extent extent, std::size_t images);
 /// first three as red, green and blue (of two the third is black).
 picture draw_sheet(std::span<reconstruction const> rows, sheet_layout const& layout);
 
+/// Rows of images of one extent, the first of each at the left; `layout.gap` lies between them, not
+/// around them.
+picture draw_grid(std::span<std::vector<float_image> const> rows, sheet_layout const& layout);
+
 /// Images of one extent side by side, at most `most_width` pixels wide each, 2 pixels apart.
 picture draw_strip(std::span<float_image const> images, mae::index_t most_width);
 

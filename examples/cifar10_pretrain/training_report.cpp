@@ -296,14 +296,15 @@ page_section training_report::painted_section() const {
       .text =
           "The same held-out images throughout: three quarters of their patches are hidden, "
           "and painted from the rest."};
-  section.strips.push_back({"original", "the images as they are", originals_, ""});
-  section.strips.push_back({"what the encoder sees", "hidden patches in grey", masked_, ""});
+  section.strips.push_back({"original", "the images as they are", originals_});
+  section.strips.push_back({"what the encoder sees", "hidden patches in grey", masked_});
   for (auto const& shown : stages_) {
     std::string const when =
         shown.step == 0 ? "untrained" : "epoch " + number_text(shown.epoch, few_digits);
     section.strips.push_back({when,
                               "the same images, hidden patches painted, " + when,
                               shown.png,
+                              0,
                               std::to_string(shown.step) + ' ' + mae::decimal_text(shown.epoch)});
   }
   return section;

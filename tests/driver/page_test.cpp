@@ -61,7 +61,7 @@ TEST_CASE("a page escapes whatever it is given, wherever it puts it") {
   section.numbers = {{bad, bad, bad}};
   section.figures = {
       {bad, bad, bad, {{bad, bad, pretrain::series_style::line_with_points, {{0, 1}}}, {}}}};
-  section.strips = {{bad, bad, {std::byte{1}}, bad}};
+  section.strips = {{bad, bad, {std::byte{1}}, 2, bad}};
   section.entries = {{bad, bad}};
   section.tables = {{bad, {bad}, {{bad, bad}}}};
   shown.sections = {section};
@@ -74,7 +74,7 @@ TEST_CASE("a page escapes whatever it is given, wherever it puts it") {
 
 TEST_CASE("a page asks for nothing outside it, and is loaded anew while it is written alone") {
   pretrain::page shown{.kind = "k", .title = "t", .status = "s"};
-  shown.sections = {{.title = "x", .strips = {{"a", "b", {std::byte{7}}, "3 1.5"}}}};
+  shown.sections = {{.title = "x", .strips = {{"a", "b", {std::byte{7}}, 0, "3 1.5"}}}};
   std::string const html = render_html(shown);
   CHECK(html.starts_with("<!doctype html>\n"));
   for (char const* const outside : {"http:", "https:", "url(", "@import", "<script", "refresh"})
