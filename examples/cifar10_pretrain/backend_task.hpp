@@ -95,7 +95,8 @@ class backend_task final : public training_task {
            .mask = parts.mask,
            .objective = make_objective(parts.settings),
            .backend = std::move(backend),
-           .linears = parts.settings.linears});
+           .linears = parts.settings.linears,
+           .positions = parts.settings.positions});
     });
   }
   /// Statistics and epsilon are those of what the training begins or goes on with, where it has

@@ -68,6 +68,8 @@ inline constexpr choice_words<mae::interpolation, 2> interpolation_words{
     {{"bicubic", mae::interpolation::bicubic}, {"bilinear", mae::interpolation::bilinear}}};
 inline constexpr choice_words<mae::linear_start, 2> linear_start_words{
     {{"xavier", mae::linear_start::xavier}, {"pytorch", mae::linear_start::pytorch}}};
+inline constexpr choice_words<mae::position_table, 2> position_table_words{
+    {{"sincos", mae::position_table::sincos}, {"learned", mae::position_table::learned}}};
 inline constexpr choice_words<unreadable_choice, 2> unreadable_words{
     {{"stop", unreadable_choice::stop}, {"skip", unreadable_choice::skip}}};
 inline constexpr choice_words<test_part, 3> test_words{

@@ -144,6 +144,11 @@ flag_group model_flags(options& o) {
              o.linears,
              "how linear layers begin: Xavier uniform with zero biases, as in the\n"
              "paper, or smaller, as PyTorch's own do (docs/results.md)"),
+      choice("positions",
+             position_table_words,
+             o.positions,
+             "tables of positions, the decoder's too, stay sines and cosines, as in\n"
+             "the paper, or begin so and are learned"),
       choice("objective",
              objective_words,
              o.objective,

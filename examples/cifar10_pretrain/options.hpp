@@ -43,6 +43,7 @@ struct options {
   statistics_choice statistics = statistics_choice::data;
   bool statistics_asked = false;  // --statistics was given, which a checkpoint may contradict
   mae::linear_start linears = mae::linear_start::xavier;
+  mae::position_table positions = mae::position_table::sincos;
   mask_choice mask = mask_choice::uniform;
   double mask_ratio = 0.75;        // share of patches hidden: uniform, or saliency's average image
   double mask_from = 0.60;         // first ratio of a ramp, least of a random ratio

@@ -90,6 +90,7 @@ TEST_CASE("without a flag the settings of a 20-epoch run of quick4 hold") {
   CHECK(o.augment.crop_min == 0.6);
   CHECK(o.augment.kind == mae::interpolation::bicubic);
   CHECK(o.linears == mae::linear_start::xavier);
+  CHECK(o.positions == mae::position_table::sincos);
   CHECK(pretrain::peak_learning_rate(o) == 1e-3);
   CHECK(o.weight_decay == 0.05);
   CHECK(o.clip == 1.0);
@@ -106,7 +107,8 @@ TEST_CASE("every flag reaches its field") {
       "--data DIR --config tiny4 --decoder-depth 6 --mask ramped --mask-from 0.5 --mask-to 0.9 "
       "--objective pixels --epochs 3 --steps 40 --minutes 1.5 --batch-size 64 --accumulate 2 "
       "--base-lr 1e-4 --weight-decay 0.1 --clip 2 --warmup-epochs 0.5 --crop-min 0.2 "
-      "--interpolation bilinear --initialiser pytorch --seed 11 --threads 2 --precision fp32 "
+      "--interpolation bilinear --initialiser pytorch --positions learned --seed 11 --threads 2 "
+      "--precision fp32 "
       "--out OUT --resume --save-every 5 --probe knn --probe-every 4 --preview");
   CHECK(o.data == "DIR");
   CHECK(o.config == pretrain::model_choice::tiny4);
@@ -127,6 +129,7 @@ TEST_CASE("every flag reaches its field") {
   CHECK(o.augment.crop_min == 0.2);
   CHECK(o.augment.kind == mae::interpolation::bilinear);
   CHECK(o.linears == mae::linear_start::pytorch);
+  CHECK(o.positions == mae::position_table::learned);
   CHECK(o.seed == 11);
   CHECK(o.threads == 2);
   CHECK(o.out == "OUT");

@@ -35,6 +35,7 @@ std::vector<op_check> op_checks() {
         "attend_by_products_backward"},
        mae_test::check_attention},
       {{"place_tokens_forward", "place_tokens_backward"}, mae_test::check_place_tokens},
+      {{"positions_backward"}, mae_test::check_positions},
       {{"gather_rows_forward", "gather_rows_backward"}, mae_test::check_gather_rows},
       {{"add_times"}, mae_test::check_add_times},
       {{"drop_path_forward", "drop_path_backward"}, mae_test::check_drop_path},

@@ -121,6 +121,28 @@ inline void check_place_tokens(std::size_t shape, std::uint64_t seed) {
   check_gradient("shared", forward, y_grad, shared.view(), shared_grad.added());
 }
 
+/// Of three images, whose rows have some of the positions each; one position is nobody's.
+inline void check_positions(std::size_t shape, std::uint64_t seed) {
+  std::vector<index_t> const position{0, 2, 3, 6, 0, 0, 1, 2, 3, 4, 6};
+  std::vector<index_t> const source(position.size(), mae::token_sources::shared_token);
+  std::vector<index_t> const offsets{0, 4, 5, 11};
+  index_t const width = std::array<index_t, 3>{1, 17, 6}[shape];
+  auto random = stream_of(seed);
+  padded_matrix<double> const x(1, width, random);
+  padded_matrix<double> positions(7, width, random);
+  padded_matrix<double> const y_grad(std::ssize(position), width, random);
+  mae::token_sources const from{source, position};
+  mae::eigen_lane<double> const lane;
+  auto const forward = [&] {
+    padded_matrix<double> y(std::ssize(position), width, unset);
+    mae::place_tokens_forward(lane, x.view(), x.vector(), positions.view(), from, y.view());
+    return y;
+  };
+  added_gradient grad(7, width, random);
+  mae::positions_backward(lane, y_grad.view(), from, offsets, grad.view());
+  check_gradient("positions", forward, y_grad, positions.view(), grad.added());
+}
+
 struct gather_shape {
   index_t inputs;
   index_t rows;

@@ -98,8 +98,9 @@ class network_of {
   using pass_type = mae::network_pass<backend, Heads...>;
 
  public:
-  explicit network_of(Heads const&... heads)
-      : parts_{odd_config, 1e-6, {heads...}},
+  explicit network_of(Heads const&... heads) : network_of(mae::position_table::sincos, heads...) {}
+  explicit network_of(mae::position_table positions, Heads const&... heads)
+      : parts_{.config = odd_config, .heads = {heads...}, .positions = positions},
         values(static_cast<std::size_t>(layout.size())),
         pass_(backend_.make_lane(), parts_, mae::pass_kind::training) {
     for (auto const& tensor : layout.tensors()) {

@@ -222,6 +222,9 @@ void decoder_backward(head_input<L> const& in,
                     grad,
                     weights_grad.blocks);
 
+  if (weights_grad.positions.data != nullptr)
+    positions_backward(
+        lane, grad, shard.decoder_tokens, shard.decoder_offsets, weights_grad.positions);
   auto const embedded_grad = kept.embedded.middle_rows(0, shard.encoder_rows());
   place_tokens_backward(lane, grad, shard.decoder_tokens, embedded_grad, weights_grad.mask_token);
   linear_backward(lane,

@@ -74,6 +74,8 @@ settings_list resume_settings(Trainer const& training) {
   settings_list all = describe(training.options());
   for (auto& constant : training.optimizer().rule().settings()) all.push_back(std::move(constant));
   auto const& shards = training.shards();
+  bool const learns = training.model().sizes().positions == position_table::learned;
+  all.push_back({"positions", learns ? "learned" : "sincos"});
   all.push_back({"precision", training.model().backend().precision()});
   all.push_back({"shards", std::to_string(shards.shards)});
   all.push_back({"lanes", std::to_string(shards.sums)});
@@ -238,7 +240,8 @@ resume_report load_training(std::string const& path, Trainer& training) {
                    {"drop_path", "0"},
                    {"erasing", "0"},
                    {"mixup", "0"},
-                   {"cutmix", "0"}});
+                   {"cutmix", "0"},
+                   {"positions", "sincos"}});
   // In this order: other options or sizes make other images of the same.
   require_equal(path, metadata, describe(training.options()));
   require_equal(path, file.metadata(), describe(training.model().sizes().config));

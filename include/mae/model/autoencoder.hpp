@@ -39,6 +39,7 @@ struct autoencoder_parts {
   B backend = B{};
   double norm_epsilon = 1e-6;
   linear_start linears = linear_start::xavier;
+  position_table positions = position_table::sincos;
   patch_loss loss = {};
   std::tuple<Heads...> heads = {};
   typename network_parts<painter, Heads...>::of_each_head head_weights =
@@ -100,7 +101,8 @@ class sized_autoencoder : public sized_model<Mask, B, painter, Heads...> {
     return {config,
             checked_norm_epsilon(made_of.norm_epsilon),
             std::tuple_cat(std::tuple(painting), made_of.heads),
-            made_of.head_weights};
+            made_of.head_weights,
+            made_of.positions};
   }
 
   // What paints, without the other heads: compiled once for all lists of heads.

@@ -24,6 +24,7 @@ struct headed_encoder_parts {
   B backend = B{};
   double norm_epsilon = 1e-6;
   linear_start linears = linear_start::xavier;
+  position_table positions = position_table::sincos;
 };
 
 /// An encoder with heads whose sizes are values of the object: what `headed_encoder` of any
@@ -43,7 +44,8 @@ class sized_headed_encoder : public sized_model<Mask, B, Heads...> {
       : base({checked,
               checked_norm_epsilon(made_of.norm_epsilon),
               std::move(made_of.heads),
-              made_of.head_weights},
+              made_of.head_weights,
+              made_of.positions},
              made_of.seed,
              std::move(made_of.mask),
              std::move(made_of.backend),

@@ -220,6 +220,9 @@ void encoder_backward(L const& lane,
   stack_backward<L>(
       lane, context, weights.blocks, kept.blocks, grads.blocks, grad, weights_grad.blocks);
 
+  if (weights_grad.positions.data != nullptr)
+    positions_backward(
+        lane, grad, shard.encoder_tokens, shard.encoder_offsets, weights_grad.positions);
   auto const embedded_grad = kept.embedded.middle_rows(0, shard.num_visible());
   place_tokens_backward(lane, grad, shard.encoder_tokens, embedded_grad, weights_grad.class_token);
   linear_backward_weights(lane,

@@ -25,6 +25,10 @@ enum class linear_start {
   pytorch,  ///< torch.nn.Linear's: weights and biases by inputs_uniform.
 };
 
+/// What becomes of tables of positions, which begin as sines and cosines: they stay, as in the
+/// paper's pre-training, or are learned, as in its fine-tuning.
+enum class position_table { sincos, learned };
+
 /// How a tensor begins. `scale` is the constant, the bound of the uniform distribution (-scale,
 /// scale), or the normal distribution's deviation; a table of positions takes none.
 struct initialiser {
@@ -73,7 +77,8 @@ inline constexpr index_t tensor_alignment = 16;
 class parameter_layout {
  public:
   parameter_layout() = default;
-  explicit parameter_layout(linear_start start) : start_(start) {}
+  explicit parameter_layout(linear_start start, position_table positions = position_table::sincos)
+      : start_(start), positions_(positions) {}
 
   std::vector<tensor_spec> const& tensors() const { return tensors_; }
   /// Elements of the flat block, padding included (which stays zero).
@@ -136,11 +141,12 @@ class parameter_layout {
              .decays = true,
              .is_token = true});
   }
-  /// Frozen sin-cos positions of the class token and all patches.
+  /// Positions of the class token and all patches; weight decay leaves them out.
   void add_positions(std::string const& name, index_t patches, index_t width) {
     add_own({.name = name,
              .shape = {1, patches + 1, width},
-             .kind = tensor_kind::buffer,
+             .kind = positions_ == position_table::sincos ? tensor_kind::buffer
+                                                          : tensor_kind::parameter,
              .start = {initialiser::kind::sincos_positions, 0.0}});
   }
 
@@ -157,6 +163,7 @@ class parameter_layout {
   }
 
   linear_start start_ = linear_start::xavier;
+  position_table positions_ = position_table::sincos;
   std::string_view segment_ = encoder_segment;
   index_t depth_ = 0;
   std::vector<tensor_spec> tensors_;

@@ -44,6 +44,7 @@ struct network_parts {
   /// By how much the mean of a head's losses counts. A head of weight 0 is off: it has no tensors,
   /// takes no room and is not in files.
   of_each_head weights = equal_weights();
+  position_table positions = position_table::sincos;
 
   constexpr bool is_on(std::size_t head) const { return weights[head] != 0; }
   static constexpr std::array<std::string_view, num_heads> names() { return {Heads::name...}; }
@@ -196,7 +197,7 @@ parameter_layout layout_of(network_parts<Heads...> const& parts,
     if (parts.is_on(number++)) detail::require_valid_head(head);
   };
   std::apply([&](auto const&... head) { (check(head), ...); }, parts.heads);
-  parameter_layout layout(linears);
+  parameter_layout layout(linears, parts.positions);
   detail::table_walk at(layout);
   parts.walk(at);
   detail::require_own_tensors(layout);

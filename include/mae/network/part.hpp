@@ -18,7 +18,7 @@
 //   norm(name, width, of...)                     weight and bias (width)
 //   linear(name, out, in, of...)                 weight (out, in), bias (out)
 //   token(name, width, of...)                    (1, 1, width), learned
-//   positions(name, patches, width, of...)       (1, patches + 1, width), fixed
+//   positions(name, patches, width, of...)       (1, patches + 1, width), fixed or learned
 //   patch_projection(name, config, of...)        weight (width, p, p, C), bias (width)
 
 namespace mae {

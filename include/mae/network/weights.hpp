@@ -38,7 +38,7 @@ struct encoder_weights {
 };
 
 /// Finds tensors by name in a flat array that has the given layout, and sees them in a walk's
-/// object.
+/// object. Gradients (T not const) have no view of a table of positions that is fixed.
 template <class T>
 class tensor_binder {
  public:
@@ -62,7 +62,8 @@ class tensor_binder {
     of = vector(prefix_ + name);
   }
   void positions(char const* name, index_t patches, index_t /*width*/, matrix_view<T>& of) const {
-    of = matrix(prefix_ + name, patches + 1);
+    bool const is_fixed = layout_.find(prefix_ + name).kind == tensor_kind::buffer;
+    if (std::is_const_v<T> || !is_fixed) of = matrix(prefix_ + name, patches + 1);
   }
   void patch_projection(char const* name, model_config const& config, linear_weights<T>& of) const {
     linear(name, config.encoder.width, config.patch_values(), of);

@@ -3,6 +3,7 @@
 #include <mae/backend/concept.hpp>
 #include <mae/core/host_device.hpp>
 #include <mae/core/isa.hpp>
+#include <mae/core/row_offsets.hpp>
 #include <mae/core/store_each.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
@@ -16,7 +17,7 @@ inline namespace MAE_ISA {
 
 /// Where each row of a sequence comes from: a row of the input, or `shared_token` for the one
 /// vector that stands in wherever the input has nothing (the class token, a mask token); and its
-/// position.
+/// position. Those of an image's rows ascend.
 struct token_sources {
   static constexpr index_t shared_token = -1;
 
@@ -72,6 +73,39 @@ struct shared_token_grad {
   }
 };
 
+template <class T>
+struct add_position_grad {
+  matrix_view<T const> y_grad;
+  std::span<index_t const> position;
+  std::span<index_t const> offsets;
+  matrix_view<T> grad;
+
+  /// The row of an image that has this position; `last` where it has none.
+  MAE_HOST_DEVICE index_t find(index_t wanted, index_t first, index_t last) const {
+    index_t const end = last;
+    while (first < last) {
+      index_t const middle = first + (last - first) / 2;
+      if (position[static_cast<std::size_t>(middle)] < wanted)
+        first = middle + 1;
+      else
+        last = middle;
+    }
+    return first < end && position[static_cast<std::size_t>(first)] == wanted ? first : end;
+  }
+
+  template <class Block>
+  MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
+    T* const sum = grad.data + row * grad.stride;
+    for (std::size_t image = 0; image + 1 < offsets.size(); ++image) {
+      index_t const last = offsets[image + 1];
+      index_t const from = find(row, offsets[image], last);
+      if (from == last) continue;
+      T const* const in = y_grad.data + from * y_grad.stride;
+      block.for_each(grad.cols, [&](index_t i) { sum[i] += in[i]; });
+    }
+  }
+};
+
 template <class T, class Y>
 struct copy_row {
   matrix_view<T const> x;
@@ -104,7 +138,7 @@ void place_tokens_forward(L const& lane,
 }
 
 /// Every row of x is the source of exactly one row of y, so that its gradient is a copy; the shared
-/// token's gradient is added to. The positions are frozen.
+/// token's gradient is added to. For positions that learn see positions_backward.
 template <Lane L, class T = scalar_of<L>>
 void place_tokens_backward(L const& lane,
                            matrix_view<scalar_of<L> const> y_grad,
@@ -113,6 +147,20 @@ void place_tokens_backward(L const& lane,
                            std::span<scalar_of<L>> shared_grad) {
   lane.for_rows(y_grad.rows, kernel::return_token_row_grad<T>{y_grad, from.source, x_grad});
   lane.add_column_sums(y_grad.rows, kernel::shared_token_grad<T>{y_grad, from.source}, shared_grad);
+}
+
+/// Adds to the gradient of the table of positions (N + 1, D): that of each row, in the order of the
+/// images. y_grad (rows, D); offsets (B + 1) of the images' rows.
+template <Lane L, class T = scalar_of<L>>
+void positions_backward(L const& lane,
+                        matrix_view<scalar_of<L> const> y_grad,
+                        token_sources from,
+                        row_offsets const& offsets,
+                        matrix_view<scalar_of<L>> positions_grad) {
+  assert(y_grad.cols == positions_grad.cols);
+  lane.for_rows(
+      positions_grad.rows,
+      kernel::add_position_grad<T>{y_grad, from.position, offsets.values(), positions_grad});
 }
 
 /// y[r] = x[from[r]], as scalars or as operands of a product. x (inputs, D), y (rows, D).
