@@ -33,10 +33,10 @@ std::vector<::option> table_of(std::vector<flag const*> const& flags) {
 }
 
 void take(flag const& flag, char const* value, given_flags& given) {
-  if (!given.names.insert(flag.name).second)
+  std::string const text = value == nullptr ? "" : value;
+  if (!given.values.emplace(flag.name, text).second)
     throw usage_error("--" + flag.name +
                       (flag.unit.empty() ? " is given twice" : " needs exactly one value"));
-  std::string const text = value == nullptr ? "" : value;
   if (!flag.unit.empty() && (text.empty() || text.starts_with("--")))
     throw usage_error("--" + flag.name + " needs exactly one value" +
                       (text.empty() ? "" : ", and " + text + " is a flag"));

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <functional>
-#include <set>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -33,11 +33,11 @@ struct flag_group {
 
 /// What was found on a command line.
 struct given_flags {
-  std::set<std::string> names;
-  bool help = false;     // --help or -h; what follows it was not read
-  bool version = false;  // --version; likewise
+  std::map<std::string, std::string> values;  // by the flags' names; empty for one without a value
+  bool help = false;                          // --help or -h; what follows it was not read
+  bool version = false;                       // --version; likewise
 
-  bool contains(char const* name) const { return names.contains(name); }
+  bool contains(char const* name) const { return values.contains(name); }
 };
 
 /// Reads a command line: every value goes to its flag, at most once. Throws usage_error.

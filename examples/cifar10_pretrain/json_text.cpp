@@ -1,5 +1,8 @@
 #include "json_text.hpp"
 
+#include "options.hpp"
+#include "saved_settings.hpp"
+
 #include <mae/core/error.hpp>
 #include <mae/io/json_reader.hpp>
 #include <mae/io/json_writer.hpp>
@@ -151,6 +154,7 @@ std::string to_json(run_summary const& summary) {
       .add("raw_pixels", to_object(summary.pixels))
       .add("wall_seconds", summary.wall_seconds)
       .add("build", summary.build)
+      .add("run", settings_json(program_name, summary.flags))
       .lines();
 }
 

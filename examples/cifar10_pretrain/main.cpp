@@ -1,6 +1,8 @@
+#include "assumed.hpp"
 #include "beginning.hpp"
 #include "configs.hpp"
 #include "data_source.hpp"
+#include "dry_run.hpp"
 #include "images.hpp"
 #include "interrupt.hpp"
 #include "options.hpp"
@@ -11,6 +13,7 @@
 
 #include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
+#include <mae/core/version.hpp>
 
 #include <cstdlib>
 #include <filesystem>
@@ -54,19 +57,31 @@ image_sets load_sets(data_source const& source,
   return images;
 }
 
+/// Flags that a repeated run was not given have this version's defaults.
+void say_version(saved_settings const& repeated) {
+  if (!repeated.file.empty() && repeated.version != MAE_VERSION)
+    say_assumed(std::cerr,
+                "what " + repeated.file +
+                    " does not say is as usual in version " MAE_VERSION ", not in its " +
+                    repeated.version + "; flags say otherwise");
+}
+
 void run(options settings) {
   require_backend(settings.backend);
+  say_version(settings.repeated);
   std::optional<output_lock> lock;  // as early as there is a folder
   if (std::filesystem::exists(settings.out) && !std::filesystem::is_directory(settings.out))
     throw mae::config_error("--out " + settings.out.string() +
                             " is there, and is no folder: choose another");
-  if (std::filesystem::is_directory(settings.out)) lock.emplace(settings.out, std::cerr);
+  if (std::filesystem::is_directory(settings.out) && !settings.dry_run)
+    lock.emplace(settings.out, std::cerr);
   check_output(settings);
   auto const source = find_data(settings.data, std::getenv("MAE_CIFAR10_DIR"));
   say_source(source, settings.quiet ? nullptr : &std::cout, std::cerr);
   auto start = read_beginning(settings, source, std::cerr);
   image_sets const images = load_sets(source, settings, start.pictures);
   fit_batch(settings, images.train.size(), std::cerr);
+  if (settings.dry_run) return say_plan(settings, images, start, std::cout);
   std::error_code failed;
   std::filesystem::create_directories(settings.out, failed);  // now that nothing else is missing
   if (failed) throw mae::io_error(settings.out.string(), "create folder", failed.value());

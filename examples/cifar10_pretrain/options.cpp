@@ -290,7 +290,17 @@ flag_group run_flags(options& o) {
             "",
             "show reconstructions in the terminal (24-bit colour) at every epoch",
             set(o.preview)},
-           {"quiet", "", "print nothing but the final summary", set(o.quiet)}}};
+           {"quiet", "", "print nothing but the final summary", set(o.quiet)},
+           {"tensorboard",
+            "",
+            "also write DIR/tensorboard, event files for TensorBoard",
+            set(o.tensorboard)},
+           settings_flag(program_name, o.repeated),
+           {"dry-run",
+            "",
+            "say parameters, operations, memory, steps and time (four steps are\n"
+            "tried), and end without writing anything",
+            set(o.dry_run)}}};
 }
 
 // ---- what must hold between flags --------------------------------------------------------------
@@ -433,7 +443,7 @@ std::optional<options> parse(int argc, char const* const* argv, std::ostream& ou
                                          optimizer_flags(settings),
                                          evaluation_flags(settings),
                                          run_flags(settings)};
-  auto const given = read_command_line(flags, argc, argv);
+  auto given = read_command_line(flags, argc, argv);
   if (given.help) {
     out << introduction << describe_flags(flags) << '\n' << example;
     return std::nullopt;
@@ -442,8 +452,12 @@ std::optional<options> parse(int argc, char const* const* argv, std::ostream& ou
     out << "cifar10_pretrain " MAE_VERSION "\n";
     return std::nullopt;
   }
+  if (given.contains("resume"))  // what the training began with is in its file
+    std::erase_if(settings.repeated.flags, [](auto const& flag) { return flag.name == "init"; });
+  repeat_flags(flags, settings.repeated, given);
   check_combinations(given, settings);
   fill_gaps(given, settings);
+  settings.flags = deciding_flags(given);
   return settings;
 }
 

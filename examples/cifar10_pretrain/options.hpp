@@ -2,7 +2,9 @@
 
 #include "choices.hpp"
 #include "command_line.hpp"
+#include "saved_settings.hpp"
 
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/augment.hpp>
 #include <mae/images/image_limits.hpp>
@@ -75,6 +77,10 @@ struct options {
   int threads = 0;  // 0: one for every core that the process may use
   bool preview = false;
   bool quiet = false;
+  bool tensorboard = false;
+  bool dry_run = false;
+  saved_settings repeated;   // of --settings
+  mae::settings_list flags;  // that decide the result: what --settings would repeat
 };
 
 /// What masks are for: to train, or to show what a decoder paints, where no share moves.
@@ -91,6 +97,9 @@ void check_mask(given_flags const& given, options const& o);
 /// then written to `out`.
 /// Throws usage_error.
 std::optional<options> parse(int argc, char const* const* argv, std::ostream& out);
+
+/// What a program calls itself in summaries.
+inline constexpr char const* program_name = "cifar10_pretrain";
 
 /// The flag that chooses the pictures for tests.
 flag test_flag(test_choice& tests);

@@ -21,6 +21,7 @@
 #include "saving.hpp"
 #include "speed.hpp"
 #include "summary.hpp"
+#include "tensorboard_log.hpp"
 #include "terminal.hpp"
 #include "training_report.hpp"
 #include "training_task.hpp"
@@ -29,6 +30,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/head/decoder.hpp>
@@ -103,6 +105,7 @@ class session {
   run_summary describe_run(bool done) const;
 
   mae::index_t num_parameters() const;
+  mae::settings_list flags_to_repeat() const;
   double seconds_so_far() const {
     return std::chrono::duration<double>(clock::now() - start_).count();
   }
@@ -121,6 +124,7 @@ class session {
   metrics_log metrics_;
   training_report report_;
   bool report_failed_ = false;
+  std::optional<tensorboard_log> events_;
   std::optional<image_set> health_crops_;
   periodic_saving saving_;
   grading_size grading_;
@@ -146,6 +150,7 @@ session::session(options const& settings, image_sets const& images, beginning st
               [this](std::string const& line) { warn(line); }),
       grading_(size_of_grading(images, settings.probe_images)) {
   start_with_.initial.reset();
+  if (settings.tensorboard) events_.emplace(settings.out / "tensorboard", metrics_.history());
 }
 
 void session::run() {
@@ -180,6 +185,13 @@ void session::add_record(Record const& record) {
   if (!failed && metrics_.problem())
     warn(std::string(metrics_.problem()->what()) +
          "; the training goes on, and every step tries again");
+  if (!events_) return;
+  events_->add(record);
+  if (events_->is_whole()) return;
+  warn(file("tensorboard").string() +
+       ": cannot be written; the training goes on without it, and --resume --tensorboard writes "
+       "all of it");
+  events_.reset();
 }
 
 // ---- before the training -----------------------------------------------------------------------
@@ -503,7 +515,17 @@ run_summary session::describe_run(bool done) const {
           .final_loss = last_epoch_loss_ ? last_epoch_loss_ : shown_loss_,
           .heldout_loss = last.loss,
           .baseline_loss = last.baseline,
-          .wall_seconds = seconds_so_far()};
+          .wall_seconds = seconds_so_far(),
+          .flags = flags_to_repeat()};
+}
+
+/// Where the clock fixed the steps, a repeated run has as many.
+mae::settings_list session::flags_to_repeat() const {
+  auto flags = settings_.flags;
+  if (!limited_by_time_alone(settings_)) return flags;
+  std::erase_if(flags, [](mae::setting const& flag) { return flag.name == "minutes"; });
+  flags.push_back({"steps", std::to_string(task_->total_steps())});
+  return flags;
 }
 
 mae::index_t session::num_parameters() const {

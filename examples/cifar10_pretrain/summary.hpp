@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 
 #include <cstdint>
@@ -40,6 +41,7 @@ struct run_summary {
   probe_scores untrained = {};          // the same encoder before it
   probe_scores pixels = {};             // no encoder: the pixels themselves
   double wall_seconds = 0;              // of this run
+  mae::settings_list flags = {};        // that --settings repeats
 };
 
 /// The summary for people: a few lines, with each figure beside what it must be compared with.

@@ -141,6 +141,42 @@ TEST_CASE("a training ends well and leaves its eight files") {
   CHECK(trained_steps(out / "metrics.jsonl") == std::vector<std::int64_t>{1, 2, 3});
 }
 
+TEST_CASE("a run is repeated from its summary, to the same bits") {
+  mae_test::temporary_folder const folder;
+  auto const out = folder / "again";
+  auto const result = run_program({DRIVER,
+                                   "--settings",
+                                   (trained().out / "summary.json").string(),
+                                   "--out",
+                                   out.string(),
+                                   "--quiet"});
+  CHECK(result.exit_code == 0);
+  CHECK(result.err.empty());
+  CHECK(read_text(out / "model.safetensors") == read_text(trained().out / "model.safetensors"));
+  CHECK(json::parse(read_text(out / "summary.json")).at("run") ==
+        json::parse(read_text(trained().out / "summary.json")).at("run"));
+}
+
+TEST_CASE("a dry run says what a training would be, and writes nothing") {
+  mae_test::temporary_folder const folder;
+  auto const out = folder / "results";
+  auto const result = run_program(training_in(out, {"--dry-run"}));
+  CHECK(result.exit_code == 0);
+  CHECK(result.err.empty());
+  for (char const* const part : {"parameters  5.21 M",
+                                 "16 images, 10.54 GFLOP",
+                                 "steps       3,",
+                                 "time        0:00:0",
+                                 "memory      "})
+    CHECK_MESSAGE(result.out.find(part) != std::string::npos, result.out);
+  CHECK_FALSE(std::filesystem::exists(out));
+  auto const before = contents_of(trained().out);
+  auto const resumed = run_program(training_in(trained().out, {"--dry-run", "--resume"}));
+  CHECK(resumed.exit_code == 0);
+  CHECK(resumed.out.find("of which 3 are done") != std::string::npos);
+  CHECK(contents_of(trained().out) == before);
+}
+
 TEST_CASE("every backend that is built in trains the same; any other says what is missing") {
   mae_test::temporary_folder const scratch;
   for (std::string const backend : {"thrust-cpp", "thrust-omp", "thrust-tbb"}) {

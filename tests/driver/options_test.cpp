@@ -1,6 +1,7 @@
 #include "options.hpp"
 
 #include "editable_file.hpp"
+#include "temporary_folder.hpp"
 
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
@@ -8,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -49,6 +51,50 @@ std::string complaint(std::string const& line) {
     return wrong.what();
   }
   return "accepted";
+}
+
+/// A summary.json with these flags of this program.
+std::string summary_in(mae_test::temporary_folder const& folder,
+                       std::string const& flags,
+                       std::string const& program = "cifar10_pretrain") {
+  std::string const path = folder.file("summary.json");
+  std::ofstream(path) << R"({"steps": 3, "run": {"program": ")" << program
+                      << R"(", "version": "0.0.9", "flags": {)" << flags << "}}, \"other\": [1]}";
+  return path;
+}
+
+TEST_CASE("--settings repeats the flags of a run, and flags beside it say otherwise") {
+  mae_test::temporary_folder const folder;
+  auto const path = summary_in(
+      folder, R"("config": "tiny4", "lr": "0.5", "init": "a.safetensors", "tensorboard": "")");
+  auto const repeated = parsed("--settings " + path + " --lr 0.25 --out x --quiet");
+  CHECK(repeated.config == pretrain::model_choice::tiny4);
+  CHECK(repeated.batch_size == 256);  // the configuration's
+  CHECK(repeated.lr == 0.25);
+  CHECK(repeated.tensorboard);
+  CHECK(repeated.init == "a.safetensors");
+  CHECK(repeated.repeated.version == "0.0.9");
+  CHECK(repeated.flags ==
+        mae::settings_list{
+            {"config", "tiny4"}, {"init", "a.safetensors"}, {"lr", "0.25"}, {"tensorboard", ""}});
+  CHECK(parsed("--resume --settings " + path).init.empty());
+  CHECK(complaint("--base-lr 1 --settings " + path).starts_with("give either --lr"));
+}
+
+TEST_CASE("--settings refuses what is no run of this program, by the file's name") {
+  mae_test::temporary_folder const folder;
+  auto const refused = [&](std::string const& path, std::string const& why) {
+    auto const said = complaint("--settings " + path);
+    CHECK_MESSAGE(said.find(why) != std::string::npos, said);
+    CHECK(said.find(path) != std::string::npos);
+  };
+  refused(folder.file("none.json"), "cannot be read");
+  refused(summary_in(folder, "", "mae_finetune"), "is of a run of 'mae_finetune'");
+  refused(summary_in(folder, R"("no-such": "1")"), "'--no-such' is no flag");
+  refused(summary_in(folder, R"("lr": "fast")"), "--lr: must be a number above 0, not fast");
+  refused(summary_in(folder, R"("lr": 1)"), "summary.json");
+  std::ofstream(folder.file("old.json")) << "{\"steps\": 3}";
+  refused(folder.file("old.json"), "says no flags to repeat");
 }
 
 TEST_CASE("a picture's pixels are counted in ones or in millions") {
