@@ -123,6 +123,38 @@ TEST_CASE("one channel holds the lightness of three, and three keep their colour
   CHECK(channel_value(colour, 1, 2) == doctest::Approx(1.0));
 }
 
+TEST_CASE("a mask is the figure, and the points are its own") {
+  // Colours within the figure are not those around it, whatever the class: their means differ.
+  synthetic_dataset const dataset(40, 3, {48, 64, 3});
+  mae::annotation said;
+  for (index_t i = 0; i < dataset.size(); ++i) {
+    dataset.annotate(i, said);
+    auto const pixels = image(dataset, i);
+    REQUIRE(said.mask.size() == 48 * 64);
+    REQUIRE(said.points.size() == synthetic_dataset::point_names.size());
+    std::array<double, 2> sums{};
+    std::array<double, 2> counts{};
+    index_t least_row = 48;
+    for (std::size_t at = 0; at < said.mask.size(); ++at) {
+      REQUIRE((said.mask[at] == 0 || said.mask[at] == dataset.label(i) + 1));
+      std::size_t const inside = said.mask[at] > 0 ? 1 : 0;
+      sums[inside] += static_cast<double>(pixels[3 * at] + pixels[3 * at + 1] + pixels[3 * at + 2]);
+      counts[inside] += 1;
+      if (inside == 1) least_row = std::min(least_row, static_cast<index_t>(at / 64));
+    }
+    REQUIRE(counts[1] > 20);
+    CHECK(std::abs(sums[0] / counts[0] - sums[1] / counts[1]) > 0.1);
+    auto const [centre, left, right, top, bottom] =
+        std::array{said.points[0], said.points[1], said.points[2], said.points[3], said.points[4]};
+    CHECK(top.y == static_cast<float>(least_row) + 0.5F);
+    CHECK(left.x <= top.x);
+    CHECK(top.x <= right.x);
+    CHECK(top.y <= centre.y);
+    CHECK(centre.y <= bottom.y);
+    CHECK((left.x < centre.x && centre.x < right.x));
+  }
+}
+
 TEST_CASE("impossible sizes are refused") {
   CHECK_THROWS_AS(synthetic_dataset(0, 1), mae::config_error);
   CHECK_THROWS_AS(synthetic_dataset(-5, 1), mae::config_error);

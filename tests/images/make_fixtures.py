@@ -174,6 +174,23 @@ def write_jpegs():
     (FOLDER / "stray.jpg").write_bytes(with_stray_bytes((FOLDER / "photo.jpg").read_bytes()))
 
 
+def write_labels():
+    """One number a pixel: 1, 8 and 16 bits of grey, and a palette of 2 bits."""
+    rows = {
+        "bits_1": ([[0, 1, 1], [0, 0, 1]], 0, 1),
+        "bits_8": ([[0, 1, 2], [200, 254, 255]], 0, 8),
+        "bits_16": ([[0, 1, 256], [300, 4660, 65535]], 0, 16),
+        "palette": ([[0, 1, 2], [3, 2, 1]], 3, 2),
+    }
+    folder = FOLDER / "labels"
+    folder.mkdir(exist_ok=True)
+    palette = chunk(b"PLTE", bytes([0, 0, 0, 255, 0, 0, 9, 9, 9, 0, 0, 255]))
+    for name, (values, colour, depth) in rows.items():
+        samples = np.array(values)[:, :, None]
+        notes = palette if colour == 3 else b""
+        (folder / f"{name}.png").write_bytes(png_file(samples, colour, depth, False, notes))
+
+
 def write_resized():
     picture = Image.fromarray(pattern(61, 83, 3))
     tensors = {"picture": np.asarray(picture)}
@@ -224,6 +241,7 @@ def main():
     save_file({k: np.ascontiguousarray(v) for k, v in expected.items()},
               FOLDER / "expected.safetensors")
     write_pngs()
+    write_labels()
     write_resized()
 
 

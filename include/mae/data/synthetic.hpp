@@ -4,9 +4,11 @@
 #include <mae/core/error.hpp>
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
+#include <mae/data/annotation.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/figures.hpp>
 #include <mae/data/fingerprint.hpp>
+#include <mae/data/synthetic_scene.hpp>
 
 #include <algorithm>
 #include <array>
@@ -14,162 +16,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <numbers>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace mae {
-
-namespace detail {
-
-struct rgb {
-  float red = 0;
-  float green = 0;
-  float blue = 0;
-
-  friend constexpr rgb operator+(rgb const& a, rgb const& b) {
-    return {a.red + b.red, a.green + b.green, a.blue + b.blue};
-  }
-  friend constexpr rgb operator*(float factor, rgb const& a) {
-    return {factor * a.red, factor * a.green, factor * a.blue};
-  }
-};
-
-constexpr rgb mix(rgb const& a, rgb const& b, float share_of_b) {
-  return (1.0F - share_of_b) * a + share_of_b * b;
-}
-
-/// Everything drawn at random for one image, but for the grain.
-struct scene {
-  struct wave {
-    point frequency;
-    float phase = 0;
-  };
-
-  figure kind = figure::disc;
-  point centre;
-  point axis;        // the figure's own first axis
-  float radius = 1;  // in units of half the image's shorter side
-  float period = 1;  // of a texture, in units of the radius
-  rgb colour;
-  std::array<rgb, 2> ground;  // the background runs between the two
-  std::array<wave, 2> waves;  // along which it does
-  float grain = 0;            // the noise's amplitude
-};
-
-class scene_painter {
- public:
-  scene_painter(scene const& content, float pixel)
-      : scene_(content), pixel_(pixel), reach_(1.2F * content.radius + 2.0F * (shadow + pixel)) {}
-
-  /// The colour at a point, without grain.
-  rgb operator()(point p) const {
-    rgb const ground = background(p);
-    point const from_centre = p - scene_.centre;
-    if (dot(from_centre, from_centre) > reach_ * reach_) return ground;
-    rgb const shaded = (1.0F - 0.25F * light(from_centre)) * scene_.colour;
-    rgb const below =
-        (1.0F - 0.4F * coverage(from_centre - point{shadow, shadow}, 4.0F * pixel_)) * ground;
-    return mix(below, shaded, coverage(from_centre, pixel_));
-  }
-
- private:
-  static constexpr float shadow = 0.12F;  // its distance from the figure, both ways
-
-  /// From -1 to 1 across the figure, brightest at its upper left.
-  float light(point from_centre) const {
-    return std::clamp((from_centre.x + from_centre.y) / (1.5F * scene_.radius), -1.0F, 1.0F);
-  }
-
-  rgb background(point p) const {
-    float share = 0.5F;
-    for (auto const& [frequency, phase] : scene_.waves)
-      share += 0.25F * std::sin(dot(frequency, p) + phase);
-    return mix(scene_.ground[0], scene_.ground[1], share);
-  }
-
-  /// How much of a pixel the figure covers, with an edge as wide as `softness`.
-  float coverage(point from_centre, float softness) const {
-    point const own{
-        dot(from_centre, scene_.axis) / scene_.radius,
-        (from_centre.y * scene_.axis.x - from_centre.x * scene_.axis.y) / scene_.radius};
-    float const distance = figure_distance(scene_.kind, own, scene_.period) * scene_.radius;
-    return std::clamp(0.5F - distance / softness, 0.0F, 1.0F);
-  }
-
-  scene const& scene_;
-  float pixel_;  // a pixel's side
-  float reach_;  // how far from the centre figure and shadow can be seen
-};
-
-/// A uniform number in [low, high).
-constexpr float uniform(random_stream& random, float low, float high) {
-  return low + (high - low) * random.uniform();
-}
-
-inline point direction(float turns) {
-  float const angle = 2.0F * std::numbers::pi_v<float> * turns;
-  return {std::cos(angle), std::sin(angle)};
-}
-
-/// A colour of the given hue, in turns; saturation and value in [0, 1].
-inline rgb tint(float hue, float saturation, float value) {
-  auto const part = [&](float shift) {
-    return value * (1.0F - saturation * (0.5F - 0.5F * direction(hue + shift).x));
-  };
-  return {part(0), part(1.0F / 3.0F), part(2.0F / 3.0F)};
-}
-
-/// Colours of figure and background that differ in hue and lightness, but tell nothing of the
-/// class.
-inline void draw_colours(scene& result, random_stream& random) {
-  float const hue = random.uniform();
-  float const value = uniform(random, 0.2F, 0.9F);
-  float const across = value + uniform(random, -0.25F, 0.25F);
-  result.ground[0] = tint(hue, uniform(random, 0.2F, 0.8F), value);
-  result.ground[1] = tint(hue + uniform(random, -0.2F, 0.2F), 0.5F, std::max(across, 0.05F));
-  float const contrast = uniform(random, 0.35F, 0.6F);
-  result.colour = tint(hue + uniform(random, 0.25F, 0.75F),
-                       uniform(random, 0.3F, 0.9F),
-                       value < 0.55F ? value + contrast : value - contrast);
-  result.colour = mix(result.colour, {0.5F, 0.5F, 0.5F}, 0.05F);
-}
-
-/// A scene with a figure that lies, but for a margin, within the image: `half` its half extents.
-inline scene draw_scene(figure kind, point half, random_stream& random) {
-  scene result;
-  result.kind = kind;
-  bool const textured = kind >= figure::stripes;
-  result.radius = textured ? uniform(random, 0.65F, 0.95F) : uniform(random, 0.45F, 0.85F);
-  result.period = uniform(random, 0.4F, 0.6F);
-  auto const place = [&](float side) {
-    float const room = std::max(side - 0.85F * result.radius, 0.0F);
-    return uniform(random, -room, room);
-  };
-  result.centre.x = place(half.x);
-  result.centre.y = place(half.y);
-  result.axis = direction(random.uniform());
-  for (auto& [frequency, phase] : result.waves) {
-    point const along = direction(random.uniform());
-    float const number = uniform(random, 0.8F, 5.0F);
-    frequency = {number * along.x, number * along.y};
-    phase = uniform(random, 0.0F, 2.0F * std::numbers::pi_v<float>);
-  }
-  draw_colours(result, random);
-  result.grain = uniform(random, 0.01F, 0.05F);
-  return result;
-}
-
-/// Channel `channel` of `channels`: lightness alone (Rec. 601), or red, green and blue spread
-/// evenly over the channels, which gives the three themselves for three.
-constexpr float channel_value(rgb const& colour, index_t channel, index_t channels) {
-  if (channels == 1) return 0.299F * colour.red + 0.587F * colour.green + 0.114F * colour.blue;
-  float const at = 2.0F * static_cast<float>(channel) / static_cast<float>(channels - 1);
-  return at <= 1.0F ? colour.red + at * (colour.green - colour.red)
-                    : colour.green + (at - 1.0F) * (colour.blue - colour.green);
-}
-
-}  // namespace detail
 
 /// Images made by the program, for a first run without any download: figures of ten classes, told
 /// apart by outline and texture, at random places, sizes, angles and colours, over a patterned,
@@ -201,22 +52,41 @@ class synthetic_dataset {
     return fingerprint_hash{}.add(size_).add(seed_).add(extent_).value();
   }
 
+  /// The points of every figure: its middle, and those of its pixels that lie farthest out.
+  static constexpr std::array<char const*, 5> point_names{
+      "centre", "left", "right", "top", "bottom"};
+  /// Which of them take each other's place in a mirror image.
+  static mirror_partners point_partners() { return {0, 2, 1, 3, 4}; }
+
+  /// Of each pixel whether the background is there (0) or the figure covers it by half or more (its
+  /// class + 1); and the points, an outer one being the middle of the figure's pixels in the row or
+  /// column that is farthest out.
+  void annotate(index_t index, annotation& to) const {
+    canvas const painted(*this, index);
+    to.mask.assign(static_cast<std::size_t>(extent_.pixels()), 0);
+    for (index_t y = 0; y < extent_.height; ++y)
+      for (index_t x = 0; x < extent_.width; ++x)
+        if (painted.colour_at.covers(painted.at(x, y)))
+          to.mask[static_cast<std::size_t>(y * extent_.width + x)] =
+              static_cast<std::uint8_t>(label(index) + 1);
+    auto const middle = painted.scene.centre;
+    to.points.assign(1,
+                     {(middle.x + painted.half.x) / painted.pixel,
+                      (middle.y + painted.half.y) / painted.pixel,
+                      true});
+    auto const outer = outer_points(to.mask);
+    to.points.insert(to.points.end(), outer.begin(), outer.end());
+  }
+
   /// Paints image `index`; `pixels` (H, W, C), multiples of 1/255 in [0, 1].
   void read(index_t index, std::span<float> pixels) const {
     assert(static_cast<index_t>(pixels.size()) == extent_.values());
-    random_stream random(
-        {.seed = seed_, .use = purpose::synthetic, .index = static_cast<std::uint64_t>(index)});
-    float const pixel = 2.0F / static_cast<float>(std::min(extent_.height, extent_.width));
-    detail::point const half{0.5F * pixel * static_cast<float>(extent_.width),
-                             0.5F * pixel * static_cast<float>(extent_.height)};
-    auto const scene = detail::draw_scene(static_cast<figure>(label(index)), half, random);
-    detail::scene_painter const colour_at(scene, pixel);
+    canvas painted(*this, index);
     float* value = pixels.data();
     for (index_t y = 0; y < extent_.height; ++y)
       for (index_t x = 0; x < extent_.width; ++x) {
-        detail::rgb const colour = colour_at({pixel * (static_cast<float>(x) + 0.5F) - half.x,
-                                              pixel * (static_cast<float>(y) + 0.5F) - half.y});
-        float const grain = scene.grain * triangular(random.word());
+        detail::rgb const colour = painted.colour_at(painted.at(x, y));
+        float const grain = painted.scene.grain * triangular(painted.random.word());
         for (index_t c = 0; c < extent_.channels; ++c)
           *value++ = quantised(detail::channel_value(colour, c, extent_.channels) + grain);
       }
@@ -224,6 +94,67 @@ class synthetic_dataset {
 
  private:
   static constexpr float levels = 255.0F;
+
+  /// An image's scene, and where its pixels lie in it.
+  struct canvas {
+    canvas(synthetic_dataset const& of, index_t index)
+        : random({.seed = of.seed_,
+                  .use = purpose::synthetic,
+                  .index = static_cast<std::uint64_t>(index)}),
+          pixel(2.0F / static_cast<float>(std::min(of.extent_.height, of.extent_.width))),
+          half{0.5F * pixel * static_cast<float>(of.extent_.width),
+               0.5F * pixel * static_cast<float>(of.extent_.height)},
+          scene(detail::draw_scene(static_cast<figure>(of.label(index)), half, random)),
+          colour_at(scene, pixel) {}
+    canvas(canvas const&) = delete;
+    canvas& operator=(canvas const&) = delete;
+    ~canvas() = default;
+
+    /// A pixel's middle.
+    detail::point at(index_t x, index_t y) const {
+      return {pixel * (static_cast<float>(x) + 0.5F) - half.x,
+              pixel * (static_cast<float>(y) + 0.5F) - half.y};
+    }
+
+    random_stream random;
+    float pixel;
+    detail::point half;
+    detail::scene scene;
+    detail::scene_painter colour_at;
+  };
+
+  /// The leftmost, rightmost, topmost and bottommost of a figure's pixels.
+  std::array<keypoint, 4> outer_points(std::vector<std::uint8_t> const& mask) const {
+    struct edge {
+      index_t at = -1;  // the row or column
+      index_t sum = 0;  // of the other coordinate, of its pixels
+      index_t count = 0;
+
+      void meet(index_t where, index_t along, bool is_farther) {
+        if (at >= 0 && where != at && !is_farther) return;
+        if (where != at) *this = {where, 0, 0};
+        sum += along;
+        ++count;
+      }
+      float middle() const { return static_cast<float>(sum) / static_cast<float>(count) + 0.5F; }
+      float place() const { return static_cast<float>(at) + 0.5F; }
+    };
+    std::array<edge, 4> edges;
+    auto& [left, right, top, bottom] = edges;
+    for (index_t y = 0; y < extent_.height; ++y)
+      for (index_t x = 0; x < extent_.width; ++x) {
+        if (mask[static_cast<std::size_t>(y * extent_.width + x)] == 0) continue;
+        left.meet(x, y, x < left.at);
+        right.meet(x, y, x > right.at);
+        top.meet(y, x, y < top.at);
+        bottom.meet(y, x, y > bottom.at);
+      }
+    if (left.count == 0) return {};
+    return {{{left.place(), left.middle(), true},
+             {right.place(), right.middle(), true},
+             {top.middle(), top.place(), true},
+             {bottom.middle(), bottom.place(), true}}};
+  }
 
   /// The sum of two uniform numbers of 16 bits, in [-1, 1).
   static float triangular(std::uint32_t word) {
@@ -239,6 +170,6 @@ class synthetic_dataset {
   image_extent extent_;
 };
 
-static_assert(Dataset<synthetic_dataset>);
+static_assert(AnnotatedDataset<synthetic_dataset>);
 
 }  // namespace mae

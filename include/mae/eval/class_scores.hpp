@@ -1,51 +1,17 @@
 #pragma once
 
-#include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/data/dataset.hpp>
-#include <mae/data/normalise.hpp>
-#include <mae/mask/plan.hpp>
-#include <mae/network/network_pass.hpp>
-#include <mae/network/prepared_weights.hpp>
-#include <mae/network/worker_pass.hpp>
-#include <mae/patch/patchify.hpp>
+#include <mae/eval/head_outputs.hpp>
 #include <mae/train/trainable.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <span>
-#include <string>
 #include <tuple>
 #include <vector>
 
 namespace mae {
-
-namespace detail {
-
-/// The patches (count * N, P) of images [first, first + count), as the network takes them.
-template <class Model, Dataset D>
-std::vector<typename Model::scalar> whole_patches(Model const& model,
-                                                  D const& dataset,
-                                                  index_t first,
-                                                  index_t count) {
-  auto const& config = model.sizes().config;
-  std::vector<float> pixels(static_cast<std::size_t>(config.image.values()));
-  std::vector<float> cut(pixels.size());
-  std::vector<typename Model::scalar> patches;
-  for (index_t i = 0; i < count; ++i) {
-    dataset.read(first + i, pixels);
-    normalise_pixels(pixels, model.statistics());
-    patchify(pixels,
-             config.image,
-             config.patch,
-             matrix_view<float>(cut.data(), config.num_patches(), config.patch_values()));
-    patches.insert(patches.end(), cut.begin(), cut.end());
-  }
-  return patches;
-}
-
-}  // namespace detail
 
 /// What the head number `I` of a model, a classifier, says of every image of a dataset, whole and
 /// as it is: a score for each class, before a softmax (n, K). The same bits for any number of
@@ -54,38 +20,12 @@ std::vector<typename Model::scalar> whole_patches(Model const& model,
 template <std::size_t I = 0, Trainable Model, Dataset D>
 std::vector<typename Model::scalar> class_scores(Model const& model, D const& dataset) {
   using T = typename Model::scalar;
-  using network = typename Model::network_type;
-  auto const& sizes = model.sizes();
-  auto const& config = sizes.config;
-  if (dataset.extent() != config.image)
-    throw config_error("images of " + to_string(dataset.extent()) + " for a model of images of " +
-                       to_string(config.image));
-  if (!sizes.is_on(I)) throw config_error("the head that is to tell classes has weight 0");
-  typename network::prepared_type prepared(pass_kind::inference);
-  auto const& weights = prepared.update(sizes, model.weights(), model.backend());
-  auto const& backend = model.backend();
-  index_t const images = dataset.size();
-  index_t const classes = std::get<I>(sizes.heads).classes;
-  index_t const per_shard = Model::backend_type::shards.images_of(config.num_patches() + 1);
-  worker_passes<network> passes(backend.num_workers(), backend, sizes, pass_kind::inference);
-  std::vector<T> scores(static_cast<std::size_t>(images * classes));
-  backend.for_each(ceil_div(images, per_shard), [&](index_t shard, int worker) {
-    index_t const first = shard * per_shard;
-    index_t const count = std::min(per_shard, images - first);
-    auto const patches = detail::whole_patches(model, dataset, first, count);
-    auto& pass = passes[worker];
-    auto const in =
-        pass.bring(mask_plan::all_visible(count, config.num_patches()),
-                   0,
-                   count,
-                   {patches.data(), count * config.num_patches(), config.patch_values()});
-    pass.network().encode(weights.encoder, in.shard, in.patches);
-    auto const found = pass.network().template head<I>().predict(pass.network().input_of(in.shard),
-                                                                 std::get<I>(weights.heads));
-    pass.lane().download(std::span<T const>(found.data, static_cast<std::size_t>(found.size())),
-                         std::span(scores).subspan(static_cast<std::size_t>(first * classes),
-                                                   static_cast<std::size_t>(count * classes)));
-  });
+  index_t const classes = std::get<I>(model.sizes().heads).classes;
+  std::vector<T> scores(static_cast<std::size_t>(dataset.size() * classes));
+  for_each_output<I>(
+      model, dataset, [&](index_t first, index_t /*count*/, matrix_view<T const> found) {
+        std::copy_n(found.data, found.size(), scores.data() + first * classes);
+      });
   return scores;
 }
 

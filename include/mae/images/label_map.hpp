@@ -51,7 +51,7 @@ inline label_map read_label_map(std::string const& path, image_limits const& lim
     detail::png_rows rows(file, detail::png_values::stored);
     detail::require_possible(path, rows, limits);
     detail::require_holdable(rows);
-    auto const share = detail::decoding_budget::of_process().take(rows.bytes);
+    auto const share = decoding_budget::of_process().take(rows.bytes);
     rows.start();
     labels.shape = {rows.height, rows.width};
     labels.values.resize(static_cast<std::size_t>(labels.shape.size()));
