@@ -28,19 +28,15 @@ namespace {
 
 using memory_images = mae::memory_dataset<std::uint8_t>;
 
-constexpr mae::index_t synthetic_train_images = 10'000;
-constexpr mae::index_t synthetic_test_images = 2'000;
-
 /// Paints every image once, so that an epoch does not paint it again. Its values are multiples of
 /// 1/255: nothing is lost.
-memory_images paint(mae::index_t images, std::uint64_t seed) {
-  mae::synthetic_dataset const painter(images, seed);
+memory_images paint(mae::synthetic_dataset const& painter) {
   auto const values = static_cast<std::size_t>(painter.extent().values());
   std::vector<std::uint8_t> pixels;
   std::vector<std::int32_t> labels;
   std::vector<float> image(values);
-  pixels.reserve(values * static_cast<std::size_t>(images));
-  for (mae::index_t i = 0; i < images; ++i) {
+  pixels.reserve(values * static_cast<std::size_t>(painter.size()));
+  for (mae::index_t i = 0; i < painter.size(); ++i) {
     painter.read(i, image);
     for (float const value : image)
       pixels.push_back(static_cast<std::uint8_t>(std::lround(value * 255.0F)));
@@ -68,6 +64,13 @@ image_sets load_pictures(data_source const& source,
 
 }  // namespace
 
+mae::synthetic_dataset synthetic_train_images() {
+  return {10'000, 1};
+}
+mae::synthetic_dataset synthetic_test_images() {
+  return {2'000, 2};
+}
+
 image_sets load_images(data_source const& source,
                        image_request const& request,
                        mae::thread_pool& threads,
@@ -80,8 +83,8 @@ image_sets load_images(data_source const& source,
     return {resized(mae::load_cifar10(source.folder, mae::split::train)),
             resized(mae::load_cifar10(source.folder, mae::split::test)),
             "cifar10"};
-  return {resized(paint(synthetic_train_images, 1)),
-          resized(paint(synthetic_test_images, 2)),
+  return {resized(paint(synthetic_train_images())),
+          resized(paint(synthetic_test_images())),
           "synthetic"};
 }
 

@@ -16,6 +16,7 @@
 
 namespace mae {
 class thread_pool;
+class synthetic_dataset;
 extern template class resized_dataset<memory_dataset<std::uint8_t>>;  // compiled once, in
                                                                       // images.cpp
 }  // namespace mae
@@ -46,6 +47,10 @@ struct image_request {
   test_choice tests = {};
   bool graded = true;  // pictures: tests need classes where the training has some
 };
+
+/// What the synthetic images are painted by.
+mae::synthetic_dataset synthetic_train_images();
+mae::synthetic_dataset synthetic_test_images();
 
 /// Loads CIFAR-10, or a folder of pictures, or paints the synthetic set. What is assumed or left
 /// out of pictures is a line on `notes`. Throws what the library's loaders and split_pictures
