@@ -59,7 +59,8 @@ image_sets load_pictures(data_source const& source,
           image_set(std::move(test.images)),
           source.folder.string(),
           std::move(sets.train_name),
-          std::move(sets.test_name)};
+          std::move(sets.test_name),
+          std::move(train.class_names)};
 }
 
 }  // namespace
@@ -80,9 +81,10 @@ image_sets load_images(data_source const& source,
     return image_set(std::move(images), request.extent, request.kind);
   };
   if (source.kind == data_kind::cifar10)
-    return {resized(mae::load_cifar10(source.folder, mae::split::train)),
-            resized(mae::load_cifar10(source.folder, mae::split::test)),
-            "cifar10"};
+    return {.train = resized(mae::load_cifar10(source.folder, mae::split::train)),
+            .test = resized(mae::load_cifar10(source.folder, mae::split::test)),
+            .name = "cifar10",
+            .class_names = {mae::cifar10_class_names.begin(), mae::cifar10_class_names.end()}};
   return {resized(paint(synthetic_train_images())),
           resized(paint(synthetic_test_images())),
           "synthetic"};

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <string>
+#include <vector>
 
 namespace mae {
 class thread_pool;
@@ -35,6 +36,7 @@ struct image_sets {
   std::string name;  // "cifar10", "synthetic", or the folder of the pictures
   std::string train_name = "the training images";
   std::string test_name = "the test images";
+  std::vector<std::string> class_names = {};  // of pictures and CIFAR-10
 };
 
 /// What the images are to be.

@@ -1,6 +1,6 @@
 #include "feature_rows.hpp"
 
-#include <mae/core/csv.hpp>
+#include <mae/core/text.hpp>
 
 #include <cstddef>
 #include <string_view>

@@ -3,10 +3,16 @@
 #include "feature_flags.hpp"
 #include "flag_values.hpp"
 
+#include <mae/core/settings.hpp>
 #include <mae/model/configs.hpp>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
 
 namespace tools {
 
@@ -14,11 +20,76 @@ namespace {
 
 constexpr double usual_layer_decay = 0.75;
 constexpr double least_crop = 0.01;
+constexpr std::uint64_t most_upsampling = 64;
+constexpr pretrain::choice_words<mae::map_decoder, 2> decoder_words{
+    {{"convolution", mae::map_decoder::convolution}, {"linear", mae::map_decoder::linear}}};
 
 template <class Field>
 pretrain::reader share(Field& field) {
   return pretrain::number(
       field, "a number above 0, at most 1", [](double value) { return value > 0 && value <= 1; });
+}
+
+/// "classes", "segmentation:0.5,keypoints".
+void read_heads(std::string const& text, std::array<double, num_heads>& weights) {
+  weights = {};
+  for (std::string_view rest = text; !rest.empty();) {
+    auto const end = std::min(rest.find(','), rest.size());
+    auto const one = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    auto const colon = std::min(one.find(':'), one.size());
+    auto const word = std::ranges::find(head_words, one.substr(0, colon));
+    if (word == head_words.end())
+      throw pretrain::usage_error("'" + std::string(one.substr(0, colon)) +
+                                  "' is not one of classes, segmentation, keypoints");
+    double weight = 1;
+    if (colon < one.size()) pretrain::positive(weight)(std::string(one.substr(colon + 1)));
+    auto& own = weights[static_cast<std::size_t>(word - head_words.begin())];
+    if (own > 0) throw pretrain::usage_error(std::string(*word) + " is there twice");
+    own = weight;
+  }
+  if (std::ranges::none_of(weights, [](double weight) { return weight > 0; }))
+    throw pretrain::usage_error("names no head: classes, segmentation or keypoints");
+}
+
+pretrain::flag_group what_is_learned(finetune_options& o) {
+  return {"What is learned",
+          {{"head",
+            "NAME[:WEIGHT],...",
+            "classes of images, segmentation (classes of pixels), keypoints; of several each\n"
+            "with its weight in the loss [classes]",
+            [&o](std::string const& text) { read_heads(text, o.head_weights); }},
+           pooling_flag(o.pool),
+           {"instances",
+            "",
+            "segmentation: masks are DATA/labels, where each value above 0 is an instance,\n"
+            "not DATA/masks, where it is a class",
+            pretrain::set(o.instances)},
+           {"split",
+            "FILE.csv",
+            "which pictures are to train on and to test on: columns image and part [the\n"
+            "last fifth in the order of names are tests]",
+            pretrain::words(o.split_table)},
+           {"keypoints",
+            "FILE.csv",
+            "the points: columns image, NAME_x, NAME_y [DATA/keypoints.csv]",
+            pretrain::words(o.keypoint_table)},
+           pretrain::choice("decoder",
+                            decoder_words,
+                            o.decoder,
+                            "from tokens to maps: ReLU, bilinear interpolation and a 3x3\n"
+                            "convolution; or a linear layer and interpolation"),
+           {"upsampling",
+            "N",
+            "how many times as fine as the tokens the decoder's maps are [4, at most the\n"
+            "patch's side]",
+            pretrain::whole(o.upsampling, 1, most_upsampling)},
+           {"sigma",
+            "X",
+            pretrain::with_default("of a point's heat map, in cells of the map", o.sigma),
+            pretrain::number(o.sigma, "a number of at least 0.25", [](double value) {
+              return value >= 0.25 && value < 1e6;
+            })}}};
 }
 
 pretrain::flag_group what_is_trained(finetune_options& o) {
@@ -44,7 +115,10 @@ pretrain::flag_group what_is_trained(finetune_options& o) {
             "train on this share of each class's images, at least one, chosen by the\n"
             "seed; their numbers are in OUT/images.csv [1]",
             share(o.label_fraction)},
-           pooling_flag(o.pool),
+           sides_flag("resize-images",
+                      "train on images of this size; a checkpoint's positions are resampled\n"
+                      "[as large as the model's]",
+                      o.resized),
            {"out",
             "DIR",
             pretrain::with_default("where everything is written", o.out),
@@ -114,7 +188,18 @@ mae::training_options finetune_options::training(mae::index_t images) const {
           .warmup_epochs = warmup_epochs.value_or(warmup_share * static_cast<double>(epochs)),
           .groups = {.layer_decay = layer_decay.value_or(from_scratch ? 1 : usual_layer_decay),
                      .tokens_decay = false},
-          .augment = {.crop_min = crop_min}};
+          .augment = {.crop_min = crop_min, .flip = mirrors}};
+}
+
+std::string finetune_options::heads_text() const {
+  std::string text;
+  auto const on = std::ranges::count_if(head_weights, [](double weight) { return weight > 0; });
+  for (std::size_t head = 0; head < num_heads; ++head) {
+    if (!trains(head)) continue;
+    (text += text.empty() ? "" : ",") += head_words[head];
+    if (on > 1) text += ':' + mae::decimal_text(head_weights[head]);
+  }
+  return text;
 }
 
 mae::adamw finetune_options::rule() const {
@@ -122,10 +207,28 @@ mae::adamw finetune_options::rule() const {
 }
 
 std::vector<pretrain::flag_group> flags_for(finetune_options& o) {
-  return {what_is_trained(o), how(o), known_group(o)};
+  return {what_is_trained(o), what_is_learned(o), how(o), known_group(o)};
 }
 
 void check_combinations(pretrain::given_flags const& given, finetune_options const& o) {
+  struct of_head {
+    std::size_t head;
+    char const* flag;
+  };
+  for (auto const& [head, flag] : {of_head{class_head, "pool"},
+                                   of_head{class_head, "smoothing"},
+                                   of_head{segmentation_head, "instances"},
+                                   of_head{keypoint_head, "keypoints"},
+                                   of_head{keypoint_head, "sigma"}})
+    if (given.contains(flag) && !o.trains(head))
+      throw pretrain::usage_error("--" + std::string(flag) + " has no meaning without --head " +
+                                  head_words[head]);
+  for (char const* const flag : {"decoder", "upsampling", "split"})
+    if (given.contains(flag) && !o.labels_places())
+      throw pretrain::usage_error("--" + std::string(flag) +
+                                  " has no meaning without --head segmentation or keypoints");
+  if (o.labels_places() && given.contains("test-part"))
+    throw pretrain::usage_error("--test-part has no meaning where places are labelled: --split");
   if (o.from_scratch && given.contains("model"))
     throw pretrain::usage_error("--from-scratch and --model contradict each other");
   for (char const* const flag :

@@ -5,10 +5,13 @@
 
 #include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
+#include <mae/head/token_map.hpp>
 #include <mae/op/pooling.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/train/options.hpp>
 
+#include <array>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +19,14 @@
 // What mae_finetune is asked.
 
 namespace tools {
+
+/// The heads, in the order of the model's.
+inline constexpr std::size_t num_heads = 3;
+inline constexpr std::array<char const*, num_heads> head_words{
+    "classes", "segmentation", "keypoints"};
+inline constexpr std::size_t class_head = 0;
+inline constexpr std::size_t segmentation_head = 1;
+inline constexpr std::size_t keypoint_head = 2;
 
 struct finetune_options : common_options {
   bool from_scratch = false;
@@ -33,8 +44,20 @@ struct finetune_options : common_options {
   double label_fraction = 1;
   mae::pooling pool = mae::pooling::mean;
 
-  /// What is trained, in the words of --head.
-  std::string heads_text() const { return "classes"; }
+  std::array<double, num_heads> head_weights{1, 0, 0};
+  image_sides resized{};   // of the model's images; 0: as they are
+  bool instances = false;  // labels/ in place of masks/
+  std::string split_table = {};
+  std::string keypoint_table = {};
+  mae::map_decoder decoder = mae::map_decoder::convolution;
+  mae::index_t upsampling = 0;
+  double sigma = 1.5;
+  bool mirrors = true;  // whether a mirror image may be shown
+
+  bool trains(std::size_t head) const { return head_weights[head] > 0; }
+  bool labels_places() const { return trains(segmentation_head) || trains(keypoint_head); }
+  /// What is trained, in the words of --head: "classes", "segmentation:1,keypoints:0.5".
+  std::string heads_text() const;
 
   /// Of so many training images: a larger batch is lowered to them.
   mae::training_options training(mae::index_t images) const;

@@ -9,7 +9,6 @@
 #include "terminal.hpp"
 
 #include <mae/core/clock.hpp>
-#include <mae/core/csv.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "class_metrics.hpp"
+#include "finetune_flags.hpp"
 #include "labelled_images.hpp"
 #include "save_file.hpp"
 
@@ -8,6 +9,8 @@
 #include <mae/core/views.hpp>
 #include <mae/eval/class_scores.hpp>
 #include <mae/head/classifier.hpp>
+#include <mae/head/keypoints.hpp>
+#include <mae/head/segmenter.hpp>
 #include <mae/io/json_writer.hpp>
 #include <mae/mask/none.hpp>
 #include <mae/model/headed_encoder.hpp>
@@ -25,8 +28,8 @@ namespace tools {
 
 /// All heads that there are; those with weight 0 own nothing.
 template <mae::Backend B>
-using finetuned_model = mae::sized_headed_encoder<mae::no_mask, B, mae::classifier>;
-inline constexpr std::size_t class_head = 0;
+using finetuned_model =
+    mae::sized_headed_encoder<mae::no_mask, B, mae::classifier, mae::segmenter, mae::keypoints>;
 
 /// How good a head is on the test images.
 template <class Model>
@@ -54,6 +57,9 @@ class head_task {
 template <class Model>
 class class_task final : public head_task<Model> {
  public:
+  /// Its file is called NAME.csv.
+  explicit class_task(std::string name) : name_(std::move(name)) {}
+
   void grade(Model const& model, chosen_images const& test) override {
     scores_ = mae::class_scores<class_head>(model, test);
     labels_.clear();
@@ -78,8 +84,8 @@ class class_task final : public head_task<Model> {
   }
   double score() const override { return metrics_.top1; }
   std::vector<std::string> save(std::filesystem::path const& out) const override {
-    pretrain::save_text(out / "predictions.csv", predictions_csv(view(), labels_));
-    return {"predictions.csv"};
+    pretrain::save_text(out / (name_ + ".csv"), predictions_csv(view(), labels_));
+    return {name_ + ".csv"};
   }
 
  private:
@@ -90,6 +96,7 @@ class class_task final : public head_task<Model> {
     return {scores_.data(), images, std::ssize(scores_) / images};
   }
 
+  std::string name_;
   std::vector<float> scores_;
   std::vector<mae::index_t> labels_;
   class_metrics metrics_;

@@ -353,7 +353,8 @@ labelled_sets load_labelled_folder(std::string const& folder,
   label_reader const reader(labels, request);
   labelled_sets sets{.train = load_part(list, true, reader, request, threads, notes),
                      .test = load_part(list, false, reader, request, threads, notes),
-                     .name = folder};
+                     .name = folder,
+                     .class_names = list.class_names};
   if (request.masks) sets.mask_classes = count_classes(sets, folder, notes);
   if (!labels.table) return sets;
   sets.point_names = labels.table->names;

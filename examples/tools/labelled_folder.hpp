@@ -35,6 +35,7 @@ struct labelled_sets {
   labelled_images train;
   labelled_images test;
   std::string name;
+  std::vector<std::string> class_names = {};
   mae::index_t mask_classes = 0;  // the background one of them
   std::vector<std::string> point_names = {};
   mae::mirror_partners partners = {};

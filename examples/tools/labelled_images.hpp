@@ -6,6 +6,7 @@
 #include <mae/core/types.hpp>
 #include <mae/data/annotation.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/data/fingerprint.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -76,6 +77,21 @@ class chosen_images {
     copy_part(said.masks, number(image), extent().pixels(), to.mask);
     copy_part(said.points, number(image), said.num_points, to.points);
   }
+  /// An image's instances (H, W), of a set that has them.
+  std::span<std::uint16_t const> instances(mae::index_t image) const {
+    auto const pixels = static_cast<std::size_t>(extent().pixels());
+    return std::span(from_->places.instances)
+        .subspan(static_cast<std::size_t>(number(image)) * pixels, pixels);
+  }
+  /// Of the images and of all that is said of them.
+  std::uint64_t fingerprint() const {
+    auto const& said = from_->places;
+    mae::fingerprint_hash hash;
+    hash.add(mae::fingerprint(from_->images)).add(std::as_bytes(std::span(numbers_)));
+    hash.add(std::as_bytes(std::span(said.masks))).add(said.num_points);
+    for (auto const& point : said.points) hash.add(point.x).add(point.y).add(point.visible);
+    return hash.value();
+  }
   std::vector<mae::index_t> const& numbers() const { return numbers_; }
   mae::index_t number(mae::index_t image) const {
     return numbers_[static_cast<std::size_t>(image)];
@@ -96,5 +112,12 @@ class chosen_images {
   std::vector<mae::index_t> numbers_;
 };
 static_assert(mae::AnnotatedDataset<chosen_images>);
+
+/// A picture's name, or an image's number.
+inline std::string image_name(chosen_images const& images, mae::index_t image) {
+  auto const& names = images.places().names;
+  auto const number = images.number(image);
+  return names.empty() ? std::to_string(number) : names[static_cast<std::size_t>(number)];
+}
 
 }  // namespace tools

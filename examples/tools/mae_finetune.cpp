@@ -1,5 +1,5 @@
-// Trains a checkpoint's encoder further, with labels: the official recipe's layer decay, a linear
-// head on the mean of the patch tokens, cross entropy with label smoothing.
+// Trains a checkpoint's encoder further, with labels: classes of images by the official recipe,
+// classes of pixels, points.
 
 #include "assumed.hpp"
 #include "feature_flags.hpp"
@@ -8,8 +8,10 @@
 #include "head_task.hpp"
 #include "images.hpp"
 #include "interrupt.hpp"
+#include "labelled_folder.hpp"
 #include "labelled_images.hpp"
 #include "output_folder.hpp"
+#include "place_tasks.hpp"
 #include "program.hpp"
 #include "stratified.hpp"
 
@@ -19,15 +21,22 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
+#include <mae/data/annotation.hpp>
 #include <mae/head/classifier.hpp>
+#include <mae/head/keypoints.hpp>
+#include <mae/head/segmenter.hpp>
 #include <mae/interop/open_pretrained.hpp>
 #include <mae/interop/preprocessing.hpp>
+#include <mae/interop/resize_images.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -43,22 +52,57 @@ struct new_model : model_type {
       : model_type(sizes, std::move(made_of)) {}
 };
 
-/// A checkpoint, or what stands for one where there is none.
+/// A checkpoint, or what stands for one where there is none, for images of --resize-images.
 mae::pretrained_model find_model(tools::finetune_options const& o) {
-  if (!o.from_scratch) return tools::read_model(o, std::cerr);
+  auto const& [height, width] = o.resized;
+  if (!o.from_scratch) {
+    auto model = tools::read_model(o, std::cerr);
+    bool const is_equal = height == model.sizes.image.height && width == model.sizes.image.width;
+    if (height == 0 || is_equal) return model;
+    return mae::resize_images(model, {height, width, model.sizes.image.channels});
+  }
   mae::pretrained_model none;
   none.path = "--config " + o.config;
   none.sizes = tools::sizes_by_name(o.config);
+  if (height > 0) {
+    none.sizes.image = {height, width, none.sizes.image.channels};
+    auto const& patch = none.sizes.patch;
+    if (height % patch.height != 0 || width % patch.width != 0 || none.sizes.num_patches() < 2)
+      throw mae::config_error("--resize-images " + std::to_string(height) + "x" +
+                              std::to_string(width) + ": " + o.config + " needs multiples of its " +
+                              std::to_string(patch.height) + "x" + std::to_string(patch.width) +
+                              " patches, two of them at least");
+  }
   tools::say_pictures(o.known, none);
   return none;
 }
 
+/// What is to be learned, of all images.
+struct learned_labels {
+  index_t classes = 0;
+  std::vector<std::string> class_names;
+  tools::labelled_sets const& sets;
+};
+
 model_type make_model(tools::finetune_options const& o,
                       mae::pretrained_model const& found,
-                      index_t classes,
+                      learned_labels const& learned,
                       std::shared_ptr<mae::thread_pool> threads) {
+  auto const& sets = learned.sets;
   model_parts parts{
-      .heads = {mae::classifier{.classes = classes, .pool = o.pool, .smoothing = o.smoothing}},
+      .heads = {mae::classifier{.classes = learned.classes,
+                                .pool = o.pool,
+                                .smoothing = o.smoothing,
+                                .class_names = learned.class_names},
+                mae::segmenter{
+                    .classes = sets.mask_classes, .decoder = o.decoder, .upsampling = o.upsampling},
+                mae::keypoints{.points = std::ssize(sets.point_names),
+                               .partners = sets.partners,
+                               .names = sets.point_names,
+                               .sigma = o.sigma,
+                               .decoder = o.decoder,
+                               .upsampling = o.upsampling}},
+      .head_weights = o.head_weights,
       .seed = o.settings.seed,
       .backend = backend(std::move(threads))};
   if (!o.from_scratch) return mae::open_pretrained_encoder(found, std::move(parts));
@@ -68,15 +112,86 @@ model_type make_model(tools::finetune_options const& o,
   return model;
 }
 
-/// The training images that are taken: those with classes, or a share of each class.
+/// The images that are taken: a share of each class where classes are learned, else of all.
 tools::chosen_images choose(tools::finetune_options const& o, tools::labelled_images const& all) {
-  auto numbers = tools::choose_stratified(all.images, o.label_fraction, o.settings.seed);
+  bool const by_class = o.trains(tools::class_head);
+  auto numbers = by_class
+                     ? tools::choose_stratified(all.images, o.label_fraction, o.settings.seed)
+                     : tools::choose_share(all.images.size(), o.label_fraction, o.settings.seed);
   if (numbers.size() < 2)
-    throw mae::config_error("there are fewer than two training images with classes");
+    throw mae::config_error("there are fewer than two training images with " +
+                            std::string(by_class ? "classes" : "labels"));
   index_t const left = all.images.size() - std::ssize(numbers);
   if (left > 0 && o.label_fraction == 1)
     pretrain::say_assumed(std::cerr, std::to_string(left) + " images without a class are left out");
   return {all, std::move(numbers)};
+}
+
+/// Throws config_error for a class of pixels that no image to train on shows.
+void require_pixels(tools::chosen_images const& train, index_t classes) {
+  std::vector<bool> seen(static_cast<std::size_t>(classes));
+  mae::annotation said;
+  for (index_t i = 0; i < train.size(); ++i) {
+    train.annotate(i, said);
+    for (auto const value : said.mask)
+      if (value < classes) seen[value] = true;
+  }
+  auto const missing = std::ranges::find(seen, false);
+  if (missing != seen.end())
+    throw mae::config_error(
+        "no mask to train on has the class " + std::to_string(missing - seen.begin()) + " of " +
+        std::to_string(classes) +
+        ": take more images (--label-fraction), or number classes without gaps");
+}
+
+tools::labelled_sets load_sets(tools::finetune_options const& o,
+                               mae::pretrained_model const& found,
+                               pretrain::data_source const& source,
+                               mae::thread_pool& threads) {
+  auto const request = tools::request_for(o, found, source, !o.labels_places());
+  if (!o.labels_places()) {
+    auto sets = pretrain::load_images(source, request, threads, std::cerr);
+    pretrain::require_classes(sets);
+    return {.train = {std::move(sets.train)},
+            .test = {std::move(sets.test)},
+            .name = std::move(sets.name),
+            .class_names = std::move(sets.class_names)};
+  }
+  tools::label_request const labels{.masks = o.trains(tools::segmentation_head),
+                                    .instances = o.instances,
+                                    .points = o.trains(tools::keypoint_head),
+                                    .keypoints = o.keypoint_table,
+                                    .split = o.split_table,
+                                    .images = request};
+  if (source.kind == pretrain::data_kind::synthetic)
+    return tools::load_labelled_synthetic(labels, threads, std::cerr);
+  return tools::load_labelled_folder(source.folder.string(), labels, threads, std::cerr);
+}
+
+training_type::tasks make_tasks(tools::finetune_options const& o,
+                                tools::labelled_sets const& sets) {
+  bool const is_alone = std::ranges::count(o.head_weights, 0.0) + 1 == std::ssize(o.head_weights);
+  auto const name = [&](std::size_t head) {
+    return std::string("predictions") +
+           (is_alone ? "" : std::string("_") + tools::head_words[head]);
+  };
+  training_type::tasks tasks;
+  if (o.trains(tools::class_head))
+    tasks.push_back(std::make_unique<tools::class_task<model_type>>(name(tools::class_head)));
+  if (o.trains(tools::segmentation_head))
+    tasks.push_back(
+        std::make_unique<tools::segmentation_task<model_type>>(name(tools::segmentation_head)));
+  if (o.trains(tools::keypoint_head))
+    tasks.push_back(std::make_unique<tools::keypoint_task<model_type>>(name(tools::keypoint_head),
+                                                                       sets.point_names));
+  return tasks;
+}
+
+pretrain::data_source find_source(tools::finetune_options const& o) {
+  if (o.labels_places() && o.settings.data.empty())
+    throw pretrain::usage_error(
+        "--data names the folder with images/ and their labels (docs/labels.md), or 'synthetic'");
+  return tools::find_source(o);
 }
 
 /// How pictures became images, in the words of files.
@@ -93,7 +208,7 @@ mae::settings_list picture_entries(tools::finetune_options const& o,
   return mae::describe(how);
 }
 
-void run(tools::finetune_options const& o) {
+void run(tools::finetune_options& o) {
   std::filesystem::create_directories(o.out);
   pretrain::output_lock const lock(o.out, std::cerr);
   if (!o.resume &&
@@ -103,25 +218,30 @@ void run(tools::finetune_options const& o) {
                             "begins a new one");
   auto const found = find_model(o);
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
-  auto const source = tools::find_source(o);
-  auto const sets = pretrain::load_images(
-      source, tools::request_for(o, found, source, true), *threads, std::cerr);
-  pretrain::require_classes(sets);
-  tools::labelled_images const all{sets.train};
-  tools::labelled_images const tests{sets.test};
-  auto const train = choose(o, all);
+  auto const source = find_source(o);
+  auto const sets = load_sets(o, found, source, *threads);
+  auto const train = choose(o, sets.train);
+  if (o.trains(tools::segmentation_head)) require_pixels(train, sets.mask_classes);
+  if (o.trains(tools::class_head) && train.num_classes() < 2)
+    throw mae::config_error(sets.name + " has no classes: put the pictures of each into a folder");
   if (train.size() < o.batch)
     pretrain::say_assumed(std::cerr,
                           "batch " + std::to_string(train.size()) +
                               ", as there are no more training images; --batch says less");
-  auto model = make_model(o, found, train.num_classes(), threads);
-  std::cout << "training on " << train.size() << " images of " << mae::printable(sets.name) << ", "
-            << train.num_classes() << " classes" << std::endl;
-  training_type::tasks tasks;
-  tasks.push_back(std::make_unique<tools::class_task<model_type>>());
-  tools::chosen_images const test(tests);
+  if (o.trains(tools::keypoint_head) && !sets.partners_known) {
+    o.mirrors = false;
+    pretrain::say_assumed(std::cerr,
+                          "images are not mirrored, as no pairs.csv (left,right) beside the points "
+                          "says which of them take each other's place; one without pairs says "
+                          "that none do");
+  }
+  auto model = make_model(
+      o, found, {std::max<index_t>(train.num_classes(), 0), sets.class_names, sets}, threads);
+  std::cout << "training " << o.heads_text() << " on " << train.size() << " images of "
+            << mae::printable(sets.name) << std::endl;
+  tools::chosen_images const test(sets.test);
   training_type training(
-      o, model, train, test, std::move(tasks), picture_entries(o, found, source));
+      o, model, train, test, make_tasks(o, sets), picture_entries(o, found, source));
   pretrain::catch_interrupts();
   if (training.run())
     training.save_results();
@@ -132,6 +252,7 @@ void run(tools::finetune_options const& o) {
 constexpr char const* introduction =
     "Trains a masked autoencoder's encoder further, with labels (fine-tuning).\n"
     "Usage: mae_finetune --model FILE|DIR --data DIR|synthetic --out DIR [--epochs 20]\n"
+    "       mae_finetune --head segmentation ...; --head keypoints ... (docs/labels.md)\n"
     "       mae_finetune --from-scratch [--config tiny4] ...\n";
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <mae/core/csv.hpp>
 #include <mae/core/error.hpp>
+#include <mae/core/text.hpp>
 
 #include <doctest/doctest.h>
 

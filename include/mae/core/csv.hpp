@@ -20,14 +20,6 @@
 
 namespace mae {
 
-/// A field of a table: RFC 4180, section 2.
-inline std::string csv_field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
-  std::string quoted = "\"";
-  for (char const letter : text) quoted.append(letter == '"' ? 2 : 1, letter);
-  return quoted + '"';
-}
-
 /// A table of comma-separated values with a line of names (RFC 4180): fields between quotes, lines
 /// that end with LF or CR LF, a byte order mark before the first; empty lines are passed over.
 class csv_table {

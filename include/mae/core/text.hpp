@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mae {
 
@@ -69,6 +70,21 @@ inline std::string in_quotes(std::string_view name) {
     kept += length == 0 ? 1 : length;
   }
   return '\'' + printable(name.substr(0, kept)) + (kept < name.size() ? "...'" : "'");
+}
+
+/// A field of a table: RFC 4180, section 2.
+inline std::string csv_field(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  std::string quoted = "\"";
+  for (char const letter : text) quoted.append(letter == '"' ? 2 : 1, letter);
+  return quoted + '"';
+}
+
+/// Fields of one line, without its end.
+inline std::string csv_line(std::vector<std::string> const& fields) {
+  std::string line;
+  for (auto const& field : fields) line += (line.empty() ? "" : ",") + csv_field(field);
+  return line;
 }
 
 }  // namespace mae

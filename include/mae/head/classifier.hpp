@@ -4,6 +4,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
+#include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/head/pooled_linear.hpp>
@@ -21,6 +22,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mae {
 
@@ -45,11 +47,15 @@ struct classifier {
   pooling pool = pooling::mean;
   bool normalises = false;  // what was pooled
   double smoothing = 0;     // the share of a label that all classes get alike
+  std::vector<std::string> class_names = {};  // for files; none: classes have only numbers
 
   /// Throws config_error for fewer than two classes, no encoder, and a smoothing outside [0, 1).
   void require_valid() const {
     if (classes < 2)
       throw config_error("a classifier needs at least two classes, not " + std::to_string(classes));
+    if (!class_names.empty() && std::ssize(class_names) != classes)
+      throw config_error(std::to_string(class_names.size()) + " names for " +
+                         std::to_string(classes) + " classes");
     if (encoder_width < 1) throw config_error("a classifier needs the width of its encoder");
     if (!(smoothing >= 0 && smoothing < 1))
       throw config_error("label smoothing must be in [0, 1), it is " + decimal_text(smoothing));
@@ -98,9 +104,11 @@ struct classifier {
     return static_cast<double>(num_counted(labels)) * std::log(static_cast<double>(classes));
   }
   settings_list settings() const {
-    return {{"classes", std::to_string(classes)},
-            {"pooling", name_of(pool)},
-            {"norm", normalises ? "yes" : "no"}};
+    settings_list all{{"classes", std::to_string(classes)},
+                      {"pooling", name_of(pool)},
+                      {"norm", normalises ? "yes" : "no"}};
+    if (!class_names.empty()) all.push_back({"class_names", csv_line(class_names)});
+    return all;
   }
   settings_list training_settings() const { return {{"smoothing", decimal_text(smoothing)}}; }
   product_extents extents(shard_capacity const& room) const { return part().extents(room); }

@@ -4,6 +4,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
+#include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/data/annotation.hpp>
@@ -20,6 +21,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mae {
 
@@ -40,6 +42,7 @@ struct keypoints {
 
   index_t points = 0;             // J
   mirror_partners partners = {};  // of each point in a mirror image; none: itself
+  std::vector<std::string> names = {};  // of the points, for files; none: they have only numbers
   double sigma = 1.5;             // of the Gaussian, in cells of the map
   map_decoder decoder = map_decoder::convolution;
   index_t upsampling = 0;  // see token_map; 0: at most 4
@@ -57,6 +60,9 @@ struct keypoints {
     if (!(sigma >= least_sigma) || !std::isfinite(sigma))
       throw config_error("a heat map's sigma must be at least a quarter of a cell, it is " +
                          decimal_text(sigma));
+    if (!names.empty() && std::ssize(names) != points)
+      throw config_error(std::to_string(names.size()) + " names for " + std::to_string(points) +
+                         " points");
     if (!partners.empty() && std::ssize(partners) != points)
       throw config_error(std::to_string(partners.size()) + " mirror partners for " +
                          std::to_string(points) + " points");
@@ -129,6 +135,7 @@ struct keypoints {
   }
   settings_list settings() const {
     return {{"points", std::to_string(points)},
+            {"names", csv_line(names)},
             {"decoder", name_of(decoder)},
             {"upsampling", std::to_string(upsampling)}};
   }
