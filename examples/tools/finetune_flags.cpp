@@ -207,7 +207,7 @@ mae::adamw finetune_options::rule() const {
 }
 
 std::vector<pretrain::flag_group> flags_for(finetune_options& o) {
-  return {what_is_trained(o), what_is_learned(o), how(o), known_group(o)};
+  return {what_is_trained(o), what_is_learned(o), how(o), recipe_group(o.recipe), known_group(o)};
 }
 
 void check_combinations(pretrain::given_flags const& given, finetune_options const& o) {

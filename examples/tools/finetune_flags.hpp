@@ -2,6 +2,7 @@
 
 #include "checkpoint_flags.hpp"
 #include "command_line.hpp"
+#include "recipe_flags.hpp"
 
 #include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
@@ -42,6 +43,7 @@ struct finetune_options : common_options {
   double smoothing = 0.1;
   double crop_min = 0.2;
   double label_fraction = 1;
+  recipe_options recipe;
   mae::pooling pool = mae::pooling::mean;
 
   std::array<double, num_heads> head_weights{1, 0, 0};

@@ -9,12 +9,15 @@
 #include "terminal.hpp"
 
 #include <mae/core/clock.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/io/checkpoint.hpp>
 #include <mae/io/json_writer.hpp>
 #include <mae/io/model_file.hpp>
+#include <mae/io/progress_reader.hpp>
+#include <mae/io/safetensors.hpp>
 #include <mae/train/trainer.hpp>
 
 #include <cstdint>
@@ -47,10 +50,31 @@ class epoch_log {
   std::string text_;
 };
 
+/// The graded epoch that was best so far, counted from 1.
+struct best_epoch {
+  static constexpr char const* epoch_entry = "mae.best_epoch";
+  static constexpr char const* score_entry = "mae.best_score";
+
+  mae::index_t epoch = 0;  // none
+  double score = 0;
+
+  mae::settings_list entries() const {
+    return {{epoch_entry, std::to_string(epoch)}, {score_entry, mae::decimal_text(score)}};
+  }
+  /// What a training's file says.
+  static best_epoch of(std::string const& path) {
+    auto const file = mae::safetensors_file::load(path);
+    mae::progress_reader const read(path, file.metadata());
+    if (!file.metadata().contains(epoch_entry)) return {};
+    return {read.count(epoch_entry), read.number(score_entry)};
+  }
+};
+
 /// A training of heads, and of the encoder beneath them, with its files.
 template <class Model>
 class finetuning {
  public:
+  static constexpr char const* best_file = "best.safetensors";
   using tasks = std::vector<std::unique_ptr<head_task<Model>>>;
 
   /// Of each image its class, or of whom else it is told, in images.csv.
@@ -67,13 +91,19 @@ class finetuning {
         test_(test),
         tasks_(std::move(graded)),
         pictures_(std::move(pictures)),
-        trainer_(model, train, o.training(train.size()), o.rule()) {}
+        trainer_(model, train, o.recipe.applied(o.training(train.size())), o.rule()) {}
 
-  /// Trains, evaluates after every epoch, and leaves a file to resume with. False where the user
-  /// stopped it.
+  /// Trains, grades epochs, and leaves a file to resume with. False where the user stopped it.
   bool run() {
     auto const saved = (out_ / pretrain::output::training).string();
-    if (o_.resume) say_resumed(mae::load_training(saved, trainer_));
+    if (o_.resume) {
+      say_resumed(mae::load_training(saved, trainer_));
+      best_ = best_epoch::of(saved);
+      if (keeps_best() && best_.epoch > 0 && !std::filesystem::exists(out_ / best_file))
+        throw mae::config_error((out_ / best_file).string() +
+                                ": is not there: give --keep best from the beginning of a training "
+                                "on");
+    }
     save_choice();  // not before other images than a resumed training's were refused
     mae::index_t const epochs_done = trainer_.progress().step / trainer_.steps_per_epoch();
     epoch_log log(out_ / pretrain::output::metrics, epochs_done);
@@ -81,23 +111,31 @@ class finetuning {
         std::cout, pretrain::style_for(1, false), pretrain::terminal_width(1));
     double const start = mae::monotonic_seconds();
     auto const first = trainer_.progress().step;
-    bool const done = trainer_.run(
-        {.on_step = [&](mae::step_report const& report) { show(line, report, first, start); },
-         .on_epoch =
-             [&](mae::epoch_report const& report) {
-               line.finish();
-               log.add(describe(report, start));
-               mae::save_training(saved, trainer_, pictures_);
-             },
-         .should_stop = [] { return pretrain::interrupted(); }});
+    bool const done =
+        is_patience_over(epochs_done) ||
+        trainer_.run(
+            {.on_step = [&](mae::step_report const& report) { show(line, report, first, start); },
+             .on_epoch =
+                 [&](mae::epoch_report const& report) {
+                   line.finish();
+                   log.add(describe(report, start));
+                   mae::save_training(saved, trainer_, entries());
+                 },
+             .should_stop = [this] { return ends_ || pretrain::interrupted(); }});
     line.finish();
     seconds_ = mae::monotonic_seconds() - start;
-    if (!done) mae::save_training(saved, trainer_, pictures_);
-    return done;
+    if (!done && !ends_) mae::save_training(saved, trainer_, entries());
+    return done || ends_;
   }
 
   void save_results() {
-    if (!is_graded_) grade();  // of a training that was done already
+    mae::index_t kept = trainer_.progress().step / trainer_.steps_per_epoch();
+    if (keeps_best() && best_.epoch > 0 && best_.epoch != kept) {
+      mae::load_model((out_ / best_file).string(), model_);
+      kept = best_.epoch;
+      is_graded_ = false;
+    }
+    if (!is_graded_) grade();  // or of a training that was done already
     mae::save_model((out_ / pretrain::output::model).string(), model_, pictures_);
     mae::save_encoder((out_ / pretrain::output::encoder).string(), model_, pictures_);
     mae::json_object summary;
@@ -111,6 +149,7 @@ class finetuning {
     summary.add("train_images", train_.size())
         .add("test_images", test_.size())
         .add("epochs", o_.epochs)
+        .add("kept_epoch", kept)
         .add("seconds", seconds_)
         .add("seed", o_.settings.seed)
         .add("model", o_.from_scratch ? o_.config + " from scratch" : o_.model)
@@ -164,15 +203,45 @@ class finetuning {
     for (auto const& task : tasks_) task->grade(model_, test_);
     is_graded_ = true;
   }
+  /// Of all heads that were graded.
+  double score() const {
+    double sum = 0;
+    for (auto const& task : tasks_) sum += task->score();
+    return sum / static_cast<double>(tasks_.size());
+  }
+  bool keeps_best() const { return o_.recipe.keep == kept_epoch::best; }
+  bool is_patience_over(mae::index_t epochs) const {
+    return o_.recipe.patience && best_.epoch > 0 && epochs - best_.epoch >= *o_.recipe.patience;
+  }
+  /// Takes note of what was graded after so many epochs.
+  void judge(mae::index_t epochs) {
+    if (best_.epoch == 0 || score() > best_.score) {
+      best_ = {epochs, score()};
+      if (keeps_best()) mae::save_model((out_ / best_file).string(), model_, entries());
+    }
+    ends_ = is_patience_over(epochs);
+  }
+  /// What files say beside the model and its training.
+  mae::settings_list entries() const {
+    auto all = pictures_;
+    if (best_.epoch > 0)
+      for (auto& entry : best_.entries()) all.push_back(std::move(entry));
+    return all;
+  }
 
   mae::json_object describe(mae::epoch_report const& report, double start) {
-    grade();
-    std::cout << "epoch " << report.epoch + 1 << ": loss " << report.loss;
+    mae::index_t const epochs = report.epoch + 1;
+    std::cout << "epoch " << epochs << ": loss " << report.loss;
     mae::json_object record;
-    record.add("epoch", report.epoch + 1).add("loss", report.loss);
-    for (auto const& task : tasks_) {
-      std::cout << ", " << task->sentence();
-      task->describe(record);
+    record.add("epoch", epochs).add("loss", report.loss);
+    is_graded_ = false;
+    if (epochs % o_.recipe.evaluate_every == 0 || trainer_.is_done()) {
+      grade();
+      judge(epochs);
+      for (auto const& task : tasks_) {
+        std::cout << ", " << task->sentence();
+        task->describe(record);
+      }
     }
     std::cout << std::endl;
     record.add("seconds", mae::monotonic_seconds() - start);
@@ -187,7 +256,9 @@ class finetuning {
   tasks tasks_;
   mae::settings_list pictures_;
   mae::trainer<Model, chosen_images> trainer_;
-  bool is_graded_ = false;  // after the last epoch
+  best_epoch best_;
+  bool ends_ = false;       // for nothing gets better
+  bool is_graded_ = false;  // the model as it is
   double seconds_ = 0;
 };
 

@@ -104,7 +104,8 @@ model_type make_model(tools::finetune_options const& o,
                                .upsampling = o.upsampling}},
       .head_weights = o.head_weights,
       .seed = o.settings.seed,
-      .backend = backend(std::move(threads))};
+      .backend = backend(std::move(threads)),
+      .positions = o.recipe.positions};
   if (!o.from_scratch) return mae::open_pretrained_encoder(found, std::move(parts));
   new_model model(found.sizes, std::move(parts));
   if (auto statistics = found.statistics(); !statistics.mean.empty())
@@ -217,6 +218,7 @@ void run(tools::finetune_options& o) {
                             ": holds a training already: --resume goes on with it, another --out "
                             "begins a new one");
   auto const found = find_model(o);
+  tools::require_blocks(o.recipe, found.sizes.encoder.depth);
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
   auto const source = find_source(o);
   auto const sets = load_sets(o, found, source, *threads);

@@ -357,9 +357,12 @@ TEST_CASE("every other difference of the options is refused by name") {
   CHECK(refusal(other_decay) == "layer_decay is 1 in the file, but 0.75 here");
   CHECK(refusal([](auto& o) { o.groups.tokens_decay = false; }) ==
         "tokens_decay is yes in the file, but no here");
+  CHECK(refusal([](auto& o) { o.groups.frozen = 2; }) == "frozen is 0 in the file, but 2 here");
   CHECK(refusal([](auto& o) { o.min_lr = 1e-6; }) == "min_lr is 0 in the file, but 1e-06 here");
   auto const dropping = [](auto& o) { o.drop_path = 0.1; };
   CHECK(refusal(dropping) == "drop_path is 0 in the file, but 0.1 here");
+  CHECK(refusal([](auto& o) { o.changes.magnitude = 9; }) ==
+        "rand_augment is no in the file, but 9 0.5 2 here");
   auto const erasing = [](auto& o) { o.erasing = 0.25; };
   CHECK(refusal(erasing) == "erasing is 0 in the file, but 0.25 here");
   CHECK(refusal([](auto& o) { o.augment.crop_min = 0.3; }) ==

@@ -112,6 +112,37 @@ TEST_CASE("what is nearer to the pixels changes less, and tokens decay only if a
   }
 }
 
+TEST_CASE("an encoder is frozen up to a depth; the rest changes as ever") {
+  mae::parameter_layout layout;
+  layout.add_token("token", 10);
+  layout.set_depth(1);
+  layout.add_linear("first", 20, 12);
+  layout.set_depth(2);
+  layout.add_norm("norm", 7);
+  layout.begin("head");
+  layout.add_linear("head", 3, 20);
+  auto const start = random_values(layout.size(), 0);
+  auto const stepped = [&](index_t frozen) {
+    auto values = start;
+    mae::optimizer optimizer(layout, mae::adamw{}, backend_type(2), {.frozen = frozen});
+    optimizer.step(values, random_values(layout.size(), 1), 0.1, 0.25);
+    return values;
+  };
+  auto const free = stepped(0);
+  for (index_t const frozen : {index_t{1}, index_t{2}, mae::whole_encoder}) {
+    auto const values = stepped(frozen);
+    for (auto const& tensor : layout.tensors()) {
+      bool const stays = tensor.segment != "head" && tensor.depth < frozen;
+      for (index_t k = tensor.offset; k < tensor.offset + tensor.size(); ++k) {
+        auto const i = static_cast<std::size_t>(k);
+        REQUIRE(values[i] == (stays ? start : free)[i]);
+        REQUIRE(free[i] != start[i]);
+      }
+    }
+  }
+  CHECK_THROWS_AS(stepped(-1), mae::config_error);
+}
+
 TEST_CASE("a layer decay that is no share is refused") {
   for (double const wrong : {0.0, -0.5, 1.5, std::numeric_limits<double>::quiet_NaN()}) {
     CHECK_THROWS_WITH_AS(

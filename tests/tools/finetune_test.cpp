@@ -21,6 +21,7 @@
 #include <iostream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -88,10 +89,27 @@ TEST_CASE("of every class a share is chosen, by the seed alone") {
 
 TEST_CASE("a fine-tuning leaves a model, predictions and figures, the same for any threads") {
   mae_test::temporary_folder const folder;
+  std::vector<std::string> const recipe{"--drop-path",
+                                        "0.2",
+                                        "--mixup",
+                                        "0.8",
+                                        "--cutmix",
+                                        "1",
+                                        "--erasing",
+                                        "0.25",
+                                        "--positions",
+                                        "learned",
+                                        "--min-lr",
+                                        "1e-6",
+                                        "--randaugment",
+                                        "9",
+                                        "--keep",
+                                        "best",
+                                        "--evaluate-every",
+                                        "2"};
   auto const run = [&](std::string const& name, std::string const& threads) {
-    auto const result =
-        finetune(few_images(folder.file(name)) + std::vector<std::string>{"--model", model} +
-                 std::vector<std::string>{"--threads", threads});
+    auto const result = finetune(few_images(folder.file(name)) + recipe +
+                                 std::vector<std::string>{"--model", model, "--threads", threads});
     CHECK_MESSAGE(result.exit_code == 0, result.err);
     CHECK(holds(result.out, "training on 200 images of synthetic, 10 classes"));
     return folder.file(name);
@@ -107,6 +125,18 @@ TEST_CASE("a fine-tuning leaves a model, predictions and figures, the same for a
     CHECK(holds(summary, std::string("\"") + name + "\": "));
   auto const metrics = read_text(one + "/metrics.jsonl");
   CHECK(std::ranges::count(metrics, '\n') == 3);
+  CHECK_FALSE(holds(metrics.substr(0, metrics.find('\n')), "top1"));  // the first is not graded
+  CHECK(holds(metrics.substr(metrics.find('\n')), "top1"));
+  auto const trained = mae::safetensors_file::load(one + "/training.safetensors").metadata();
+  for (auto const& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{{"drop_path", "0.2"},
+                                                        {"mixup", "0.8"},
+                                                        {"cutmix", "1"},
+                                                        {"erasing", "0.25"},
+                                                        {"rand_augment", "9 0.5 2"},
+                                                        {"positions", "learned"},
+                                                        {"min_lr", "1e-06"}})
+    CHECK(trained.at(name) == value);
   auto const again = finetune(few_images(one) + std::vector<std::string>{"--model", model});
   CHECK(again.exit_code == 1);
   CHECK(holds(again.err, "holds a training already: --resume goes on with it"));
@@ -142,6 +172,29 @@ TEST_CASE("what is interrupted goes on to the same end") {
   CHECK_MESSAGE(result.exit_code == 0, result.err);
   for (char const* const file : {"/model.safetensors", "/predictions.csv"})
     CHECK(read_text(folder.file("whole") + file) == read_text(folder.file("parts") + file));
+}
+
+TEST_CASE("what is frozen stays, and a training ends when nothing gets better") {
+  mae_test::temporary_folder const folder;
+  auto const run = [&](std::string const& name, std::vector<std::string> const& flags) {
+    auto const result =
+        finetune(few_images(folder.file(name)) +
+                 std::vector<std::string>{"--from-scratch", "--config", "micro8"} + flags);
+    CHECK_MESSAGE(result.exit_code == 0, result.err);
+    return read_text(folder.file(name + "/encoder.safetensors"));
+  };
+  // By so small steps that no score changes.
+  std::vector<std::string> const still{
+      "--base-lr", "1e-20", "--patience", "1", "--keep", "best", "--warmup-epochs", "0"};
+  auto const frozen = run("frozen", still + std::vector<std::string>{"--freeze", "encoder"});
+  auto const summary = read_text(folder.file("frozen/summary.json"));
+  CHECK(holds(summary, "\"kept_epoch\": 1"));
+  CHECK(std::ranges::count(read_text(folder.file("frozen/metrics.jsonl")), '\n') == 2);
+  CHECK(run("fast", {"--freeze", "encoder", "--base-lr", "0.1"}) == frozen);
+  auto const many = finetune({"--from-scratch", "--freeze", "99", "--out", folder.file("many")});
+  CHECK(many.exit_code == 1);
+  CHECK(holds(many.err, "--freeze 99: the encoder has only 12 blocks"));
+  CHECK(run("blocks", {"--freeze", "1", "--base-lr", "0.1"}) != frozen);
 }
 
 TEST_CASE("files of a fine-tuning say how pictures became images") {
@@ -188,5 +241,8 @@ TEST_CASE("flags that contradict each other are refused") {
   CHECK(holds(refusal({"--data", "synthetic"}), "--from-scratch begins without one"));
   CHECK(holds(refusal({"--config", "huge"}), "'huge' is not one of vit_base_patch16, "));
   CHECK(holds(refusal({"--layer-decay", "1.5"}), "must be a number above 0, at most 1, not 1.5"));
+  CHECK(holds(refusal({"--drop-path", "1"}), "must be a number from 0, below 1, not 1"));
+  CHECK(
+      holds(refusal({"--freeze", "all"}), "must be a whole number from 0 to 1000000000, not all"));
   CHECK(holds(refusal({"--label-fraction", "0"}), "must be a number above 0, at most 1, not 0"));
 }

@@ -8,9 +8,11 @@
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/head/classifier.hpp>
+#include <mae/head/segmenter.hpp>
 #include <mae/mask/none.hpp>
 #include <mae/model/headed_encoder.hpp>
 #include <mae/train/batch_loader.hpp>
+#include <mae/train/mixable.hpp>
 #include <mae/train/mixing.hpp>
 #include <mae/train/trainer.hpp>
 
@@ -208,8 +210,12 @@ TEST_CASE("a mixture with an image without a class is not learnt from") {
 
 TEST_CASE("processes that load parts of a batch see what one sees that loads all") {
   for (mae::mixing const mix : {mae::mixing{.mixup = 0.8}, {.cutmix = 1}}) {
-    mae::batch_options const options{
-        .seed = 3, .augment = mae::augmentation{}, .erasing = 0.5, .mix = mix, .drop_path = 0.5};
+    mae::batch_options const options{.seed = 3,
+                                     .augment = mae::augmentation{},
+                                     .changes = {.magnitude = 9},
+                                     .erasing = 0.5,
+                                     .mix = mix,
+                                     .drop_path = 0.5};
     auto const whole = load(options, numbers);
     auto const part = load(options, {numbers, 4, 7});
     REQUIRE(part.images() == 3);
@@ -230,6 +236,7 @@ TEST_CASE("trainings of mixed and erased images leave the same bits with any num
                           .accumulate = 2,
                           .steps = 4,
                           .lr = 1e-3,
+                          .changes = {.magnitude = erasing > 0 ? 9.0 : 0.0},
                           .erasing = erasing,
                           .mix = mix});
     trainer.run();
@@ -243,7 +250,7 @@ TEST_CASE("trainings of mixed and erased images leave the same bits with any num
   CHECK_FALSE(train(1, both, 0) == one);
 }
 
-TEST_CASE("a head whose labels cannot be mixed makes mixing an error, and the model stays") {
+TEST_CASE("a head whose labels cannot follow makes mixing or RandAugment an error") {
   using model_type = mae_test::three_heads<mae::eigen_backend<float>>;
   model_type model(mae_test::three_heads_parts(mae::eigen_backend<float>(1)));
   std::string said;
@@ -254,6 +261,13 @@ TEST_CASE("a head whose labels cannot be mixed makes mixing an error, and the mo
   }
   CHECK(said == "the head decoder cannot learn from mixed images: leave mixup and cutmix out");
   CHECK(model.statistics().mean.empty());
+  mae::network_parts<mae::segmenter> const places{small_config};
+  CHECK_NOTHROW(mae::require_mixable({}, places));
+  CHECK_THROWS_WITH_AS(mae::require_mixable({.changes = {.magnitude = 9}}, places),
+                       "the labels of the head segmenter do not follow what RandAugment moves: "
+                       "leave it out",
+                       mae::config_error);
+  CHECK_THROWS_AS(mae::require_mixable({.mix = {.mixup = 1}}, places), mae::config_error);
   CHECK_THROWS_AS(require_valid(mae::mixing{.mixup = -1}), mae::config_error);
   CHECK_THROWS_AS(require_valid(mae::mixing{.cutmix = NAN}), mae::config_error);
 }

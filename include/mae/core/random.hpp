@@ -43,6 +43,7 @@ enum class purpose : std::uint8_t {
   drop_path = 8,
   mix = 9,
   erase = 10,
+  change = 11,
 };
 
 /// Names a stream of random numbers. Streams with different keys are independent, and a stream

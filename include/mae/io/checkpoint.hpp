@@ -32,6 +32,12 @@
 
 namespace mae {
 
+/// RandAugment's settings: "9 0.5 2" are its magnitude, its deviation and its operations.
+inline std::string describe(rand_augment const& changes) {
+  if (!changes.is_on()) return "no";
+  return numbers_text({changes.magnitude, changes.deviation, static_cast<double>(changes.count)});
+}
+
 /// The settings of a training that decide its result, but for its length: a resume refuses any
 /// other value, by name.
 inline settings_list describe(training_options const& options) {
@@ -46,9 +52,11 @@ inline settings_list describe(training_options const& options) {
       {"drop_path", decimal_text(options.drop_path)},
       {"layer_decay", decimal_text(options.groups.layer_decay)},
       {"tokens_decay", options.groups.tokens_decay ? "yes" : "no"},
+      {"frozen", std::to_string(options.groups.frozen)},
       {"crop_min", decimal_text(options.augment.crop_min)},
       {"flip", options.augment.flip ? "yes" : "no"},
       {"interpolation", options.augment.kind == interpolation::bicubic ? "bicubic" : "bilinear"},
+      {"rand_augment", describe(options.changes)},
       {"erasing", decimal_text(options.erasing)},
       {"mixup", decimal_text(options.mix.mixup)},
       {"cutmix", decimal_text(options.mix.cutmix)},
@@ -236,8 +244,10 @@ resume_report load_training(std::string const& path, Trainer& training) {
   metadata.insert({{"loss", "squared"},
                    {"layer_decay", "1"},
                    {"tokens_decay", "yes"},
+                   {"frozen", "0"},
                    {"min_lr", "0"},
                    {"drop_path", "0"},
+                   {"rand_augment", "no"},
                    {"erasing", "0"},
                    {"mixup", "0"},
                    {"cutmix", "0"},

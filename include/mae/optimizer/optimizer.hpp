@@ -85,7 +85,7 @@ class optimizer {
     for (auto const& tensor : layout.tensors()) deepest = std::max(deepest, tensor.depth);
     for (auto const& tensor : layout.tensors()) {
       begin_range(tensor.offset, std::pow(groups.layer_decay, deepest - tensor.depth));
-      if (tensor.kind == tensor_kind::parameter) cut(tensor);
+      if (is_updated(tensor)) cut(tensor);
       ranges_.back().last_value = tensor.offset + round_up(tensor.size(), tensor_alignment);
       ranges_.back().last_piece = std::ssize(pieces_);
     }
@@ -153,6 +153,10 @@ class optimizer {
     index_t first_piece = 0, last_piece = 0;
   };
 
+  bool is_updated(tensor_spec const& tensor) const {
+    bool const is_frozen = tensor.segment == encoder_segment && tensor.depth < groups_.frozen;
+    return tensor.kind == tensor_kind::parameter && !is_frozen;
+  }
   bool decays(tensor_spec const& tensor) const {
     return tensor.decays && (groups_.tokens_decay || !tensor.is_token);
   }
@@ -176,7 +180,7 @@ class optimizer {
     std::vector<update_kind> kinds(
         static_cast<std::size_t>(ceil_div(layout.size(), tensor_alignment)), update_kind::leave);
     for (auto const& tensor : layout.tensors())
-      if (tensor.kind == tensor_kind::parameter)
+      if (is_updated(tensor))
         std::fill_n(kinds.begin() + tensor.offset / tensor_alignment,
                     ceil_div(tensor.size(), tensor_alignment),
                     decays(tensor) ? update_kind::update_and_decay : update_kind::update);

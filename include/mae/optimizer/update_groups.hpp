@@ -1,8 +1,14 @@
 #pragma once
 
+#include <mae/core/types.hpp>
 #include <mae/optimizer/rule.hpp>
 
+#include <limits>
+
 namespace mae {
+
+/// A depth that no encoder reaches.
+inline constexpr index_t whole_encoder = std::numeric_limits<index_t>::max();
 
 /// How tensors differ in what a step does to them. The defaults are pre-training's; the official
 /// fine-tuning takes a layer decay of 0.65 to 0.75, and tokens do not decay.
@@ -12,14 +18,20 @@ struct update_groups {
   /// and the final norm are deepest.
   double layer_decay = 1;
   bool tokens_decay = true;  // class and mask tokens take part in weight decay
+  /// The encoder's tensors of a depth below this stay as they are: 1, what embeds patches; i + 1,
+  /// the first i blocks too; whole_encoder, all. A gradient's norm counts them still.
+  index_t frozen = 0;
 
   friend bool operator==(update_groups const&, update_groups const&) = default;
 };
 
-/// Throws config_error unless 0 < layer_decay <= 1.
+/// Throws config_error unless 0 < layer_decay <= 1 and 0 <= frozen.
 inline void require_valid(update_groups const& groups) {
   detail::require_that(groups.layer_decay > 0 && groups.layer_decay <= 1,
                        "the layer decay must lie in (0, 1]; 1 leaves all learning rates equal");
+  detail::require_that(groups.frozen >= 0,
+                       "the depth up to which an encoder is frozen must not "
+                       "be negative; 0 freezes nothing");
 }
 
 }  // namespace mae

@@ -5,6 +5,7 @@
 #include <mae/data/augment.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/erasing.hpp>
+#include <mae/data/rand_augment.hpp>
 #include <mae/data/resize.hpp>
 #include <mae/train/batch_options.hpp>
 
@@ -26,7 +27,8 @@ class image_views {
         statistics_(statistics),
         stored_(static_cast<std::size_t>(dataset.extent().values())),
         varied_(stored_.size()),
-        augmenter_(dataset.extent(), options.augment.value_or(augmentation{})) {}
+        augmenter_(dataset.extent(), options.augment.value_or(augmentation{})),
+        changer_(dataset.extent(), statistics.mean) {}
 
   /// The view (H, W, C), in scaled units, of an image in an epoch, which depends on nothing else;
   /// valid until the next call, and may be changed.
@@ -45,6 +47,10 @@ class image_views {
       part_ = augmenter_(stored_, stream, varied_);
       pixels = varied_;
     }
+    if (options_.changes.is_on()) {
+      auto stream = random(purpose::change);
+      changer_(options_.changes, stream, pixels);
+    }
     if (options_.erasing > 0) {
       auto stream = random(purpose::erase);
       erase_at_random(options_.erasing, dataset_.extent(), statistics_, stream, pixels);
@@ -60,6 +66,7 @@ class image_views {
   pixel_statistics statistics_;
   std::vector<float> stored_, varied_;
   augmenter augmenter_;
+  image_changer changer_;
   image_crop part_;
 };
 

@@ -3,7 +3,7 @@
 #include <mae/core/error.hpp>
 #include <mae/network/head.hpp>
 #include <mae/network/network_parts.hpp>
-#include <mae/train/mixing.hpp>
+#include <mae/train/options.hpp>
 
 #include <cstddef>
 #include <string>
@@ -11,17 +11,33 @@
 
 namespace mae {
 
-/// Throws config_error where images are to be mixed and a head's labels could not say so.
+namespace detail {
+
+/// Whether a head's labels tell of places in an image.
+template <class H>
+inline constexpr bool tells_places = requires {
+  requires H::reads_annotations;
+};
+
+}  // namespace detail
+
+/// Throws config_error where images are to be mixed and a head's labels could not say so, or to be
+/// turned and sheared and a head's labels would not follow.
 template <class... Heads>
-void require_mixable(mixing const& settings, network_parts<Heads...> const& parts) {
-  if (!settings.is_on()) return;
+void require_mixable(training_options const& options, network_parts<Heads...> const& parts) {
   std::size_t head = 0;
-  auto const require = [&](bool can_be, std::string_view name) {
-    if (parts.is_on(head++) && !can_be)
+  auto const require = [&](bool mixes, bool moves, std::string_view name) {
+    if (!parts.is_on(head++)) return;
+    if (options.mix.is_on() && !mixes)
       throw config_error("the head " + std::string(name) +
                          " cannot learn from mixed images: leave mixup and cutmix out");
+    if (options.changes.is_on() && !moves)
+      throw config_error("the labels of the head " + std::string(name) +
+                         " do not follow what RandAugment moves: leave it out");
   };
-  (require(learns_mixtures<Heads> || couples_samples<Heads>, Heads::name), ...);
+  (require(
+       learns_mixtures<Heads> || couples_samples<Heads>, !detail::tells_places<Heads>, Heads::name),
+   ...);
 }
 
 }  // namespace mae

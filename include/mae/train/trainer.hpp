@@ -188,7 +188,7 @@ class trainer {
         dataset.extent() == model.sizes().config.image,
         "the dataset's images have another height, width or number of channels than the model's");
     require_samples(model);
-    require_mixable(options_.mix, model.sizes());
+    require_mixable(options_, model.sizes());
     sums_of_rank(schedule_of(model, options_.batch_size), exchange_.rank(), exchange_.ranks());
     if (model.statistics().mean.empty())
       model.set_statistics(channel_statistics(dataset, model.backend().threads()));
