@@ -23,12 +23,15 @@
 #include <mae/op/attention.hpp>
 #include <mae/op/cross_entropy.hpp>
 #include <mae/op/gelu.hpp>
+#include <mae/op/heat_map_loss.hpp>
 #include <mae/op/layer_norm.hpp>
 #include <mae/op/linear.hpp>
 #include <mae/op/patch_loss.hpp>
 #include <mae/op/pooling.hpp>
 #include <mae/op/query_pooling.hpp>
+#include <mae/op/rectify.hpp>
 #include <mae/op/set_zero.hpp>
+#include <mae/op/token_maps.hpp>
 #include <mae/op/tokens.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/optimizer/lion.hpp>
@@ -323,6 +326,7 @@ class backend_runner {
       keep(name + ", gradient", grad);
     }
     run_queries(tokens, images);
+    run_maps();
     auto logits = random(3, 1100);
     auto labels = unset(3, 1);
     std::vector<T> const wanted{T{1099}, T{mae::ignored_label}, T{0}};
@@ -332,6 +336,42 @@ class backend_runner {
     keep("cross entropy", losses);
     mae::cross_entropy_backward(lane_, logits.view(), labels.view(), 0.1, logits.view());
     keep("cross entropy, gradient", logits);
+  }
+
+  /// Two images of 2 x 3 tokens, of which the second shows two, as maps of 8 x 9 cells.
+  void run_maps() {
+    constexpr index_t points = 3;
+    mae::map_resize const how{{2, 3}, {8, 9}, 1};
+    auto starts = indices({0, 7, 10});
+    auto position = indices({0, 1, 2, 3, 4, 5, 6, 0, 2, 5});
+    mae::row_offsets const images{starts.values(), 7};
+    auto tokens = random(10, how.window() * points);
+    auto rectified = unset(10, how.window() * points);
+    mae::rectify_forward(lane_, tokens.view(), rectified.view());
+    keep("rectified", rectified);
+    auto cells = unset(12, how.window() * points);
+    mae::spread_tokens_forward(lane_, rectified.view(), images, position.values(), cells.view());
+    keep("tokens in their places", cells);
+    auto maps = unset(2 * how.to.size(), points);
+    mae::resample_maps_forward(lane_, how, cells.view(), maps.view());
+    keep("resampled maps", maps);
+
+    auto labels = unset(2 * points, mae::heat_map_label_width);
+    std::vector<T> const wanted{
+        T(1.5), T(2.5), 1, T(8.9), T(7.7), 1, 0, 0, 0, 4, 4, 1, T(0.1), T(7.9), 1, 3, 0, 1};
+    lane_.upload(std::span<T const>(wanted), labels.values());
+    auto losses = unset(1, 2 * points);
+    mae::heat_map_target const target{how.to, 1.5};
+    mae::heat_map_loss_forward(lane_, target, maps.view(), labels.view(), losses.values());
+    keep("heat maps' loss", losses);
+    mae::heat_map_loss_backward(lane_, target, maps.view(), labels.view(), maps.view());
+    keep("heat maps' loss, gradient", maps);
+    mae::resample_maps_backward(lane_, how, maps.view(), cells.view());
+    keep("resampled maps, gradient", cells);
+    auto tokens_grad = unset(10, how.window() * points);
+    mae::spread_tokens_backward(lane_, cells.view(), images, position.values(), tokens_grad.view());
+    mae::rectify_backward(lane_, tokens.view(), tokens_grad.view());
+    keep("tokens in their places, gradient", tokens_grad);
   }
 
   /// Queries of the same images, whose class tokens are not asked.

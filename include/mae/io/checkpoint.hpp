@@ -252,14 +252,14 @@ resume_report load_training(std::string const& path, Trainer& training) {
                    {"mixup", "0"},
                    {"cutmix", "0"},
                    {"positions", "sincos"}});
-  // In this order: other options or sizes make other images of the same.
+  // In this order: other options or sizes make other images of the same, other heads other labels.
+  detail::require_same_heads(path, metadata, training.model());
   require_equal(path, metadata, describe(training.options()));
   require_equal(path, file.metadata(), describe(training.model().sizes().config));
   resume_report const report{.step = progress.step,
                              .total_steps = training.total_steps(),
                              .previous_total_steps = read.count("total_steps"),
                              .knows_images = detail::check_images(path, file.metadata(), training)};
-  detail::require_same_heads(path, metadata, training.model());
   require_equal(path, metadata, detail::resume_settings(training));
   require_consistent(path, progress, report.previous_total_steps, training.steps_per_epoch());
   if (report.total_steps < report.previous_total_steps)
