@@ -95,5 +95,5 @@ build/quickstart/examples/cifar10_pretrain \
 
 echo
 echo "Reconstructions (original | masked | reconstructed | pasted): $out/reconstructions.png"
-echo "Loss curves:                                                  $out/loss.svg"
+echo "A page with the curves:                                       $out/report.html"
 echo "All figures:                                                  $out/summary.json"

@@ -1,4 +1,3 @@
-#include "assumed.hpp"
 #include "beginning.hpp"
 #include "configs.hpp"
 #include "data_source.hpp"
@@ -13,7 +12,6 @@
 
 #include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
-#include <mae/core/version.hpp>
 
 #include <cstdlib>
 #include <filesystem>
@@ -57,18 +55,9 @@ image_sets load_sets(data_source const& source,
   return images;
 }
 
-/// Flags that a repeated run was not given have this version's defaults.
-void say_version(saved_settings const& repeated) {
-  if (!repeated.file.empty() && repeated.version != MAE_VERSION)
-    say_assumed(std::cerr,
-                "what " + repeated.file +
-                    " does not say is as usual in version " MAE_VERSION ", not in its " +
-                    repeated.version + "; flags say otherwise");
-}
-
 void run(options settings) {
   require_backend(settings.backend);
-  say_version(settings.repeated);
+  say_version(settings.repeated, std::cerr);
   std::optional<output_lock> lock;  // as early as there is a folder
   if (std::filesystem::exists(settings.out) && !std::filesystem::is_directory(settings.out))
     throw mae::config_error("--out " + settings.out.string() +

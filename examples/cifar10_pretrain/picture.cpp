@@ -173,7 +173,10 @@ picture draw_strip(std::span<float_image const> images, index_t most_width) {
   index_t const height = (extent.height * width + extent.width / 2) / extent.width;
   std::vector<float_image> const row(images.begin(), images.end());
   return draw_grid(std::span(&row, 1),
-                   {.image_width = width, .image_height = std::max<index_t>(1, height), .gap = 2});
+                   {.image_width = width,
+                    .image_height = std::max<index_t>(1, height),
+                    .gap = 1,
+                    .background = {128, 128, 128}});
 }
 
 }  // namespace pretrain

@@ -82,7 +82,8 @@ picture draw_sheet(std::span<reconstruction const> rows, sheet_layout const& lay
 /// around them.
 picture draw_grid(std::span<std::vector<float_image> const> rows, sheet_layout const& layout);
 
-/// Images of one extent side by side, at most `most_width` pixels wide each, 2 pixels apart.
+/// Images of one extent side by side, at most `most_width` pixels wide each, a grey line
+/// between two.
 picture draw_strip(std::span<float_image const> images, mae::index_t most_width);
 
 }  // namespace pretrain

@@ -2,6 +2,7 @@
 
 #include "command_line.hpp"
 #include "process.hpp"
+#include "saved_settings.hpp"
 
 #include <mae/core/text.hpp>
 #include <mae/core/version.hpp>
@@ -10,6 +11,7 @@
 #include <exception>
 #include <iostream>
 #include <new>
+#include <utility>
 #include <vector>
 
 namespace pretrain {
@@ -49,21 +51,24 @@ int run_program(char const* name, char const* advice, Run const& run) {
 }
 
 /// Reads a command line, and prints the help or the version that it asks for, or calls run(what was
-/// found on it).
+/// found on it). What --settings found in `repeated` is as if it had been given.
 template <class Run>
 void run_or_explain(char const* name,
                     int argc,
                     char const* const* argv,
                     char const* introduction,
                     std::vector<flag_group> const& flags,
-                    Run const& run) {
-  auto const given = read_command_line(flags, argc, argv);
+                    Run const& run,
+                    saved_settings const* repeated = nullptr) {
+  auto given = read_command_line(flags, argc, argv);
   if (given.help)
     std::cout << introduction << describe_flags(flags);
   else if (given.version)
     std::cout << name << " " MAE_VERSION "\n";
-  else
-    run(given);
+  else {
+    if (repeated != nullptr) repeat_flags(flags, *repeated, given);
+    run(std::as_const(given));
+  }
 }
 
 }  // namespace pretrain

@@ -1,5 +1,7 @@
 #include "saved_settings.hpp"
 
+#include "assumed.hpp"
+
 #include <mae/core/error.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/version.hpp>
@@ -11,6 +13,7 @@
 #include <cstdint>
 #include <fstream>
 #include <iterator>
+#include <ostream>
 #include <string_view>
 #include <utility>
 
@@ -91,6 +94,14 @@ void repeat_flags(std::vector<flag_group> const& groups,
     }
     given.values[name] = value;
   }
+}
+
+void say_version(saved_settings const& saved, std::ostream& notes) {
+  if (!saved.file.empty() && saved.version != MAE_VERSION)
+    say_assumed(notes,
+                "what " + saved.file +
+                    " does not say is as usual in version " MAE_VERSION ", not in its " +
+                    saved.version + "; flags say otherwise");
 }
 
 mae::settings_list deciding_flags(given_flags const& given) {

@@ -5,6 +5,7 @@
 #include <mae/core/settings.hpp>
 #include <mae/io/json_writer.hpp>
 
+#include <iosfwd>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,10 @@ flag settings_flag(char const* program, saved_settings& saved);
 void repeat_flags(std::vector<flag_group> const& groups,
                   saved_settings const& saved,
                   given_flags& given);
+
+/// Flags that a repeated run was not given have this version's defaults: `notes` are told where it
+/// was another.
+void say_version(saved_settings const& saved, std::ostream& notes);
 
 /// The flags that decide a run's result: all that were given but those about one run alone (where
 /// it writes, whether it resumes, what it shows).

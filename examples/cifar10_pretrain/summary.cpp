@@ -72,7 +72,7 @@ std::string to_text(run_summary const& summary, std::filesystem::path const& fol
        << loss_line(summary) << score_line("linear probe", summary, &probe_scores::linear)
        << score_line("nearest neighbours", summary, &probe_scores::knn) << "  " << std::setw(20)
        << "see" << mae::printable((folder / "reconstructions.png").string()) << "\n  "
-       << std::setw(20) << "" << mae::printable((folder / "loss.svg").string()) << '\n';
+       << std::setw(20) << "" << mae::printable((folder / "report.html").string()) << '\n';
   return text.str();
 }
 

@@ -123,7 +123,13 @@ pretrain::flag_group what_is_trained(finetune_options& o) {
             "DIR",
             pretrain::with_default("where everything is written", o.out),
             pretrain::words(o.out)},
-           {"resume", "", "go on with the training that --out holds", pretrain::set(o.resume)}}};
+           {"resume", "", "go on with the training that --out holds", pretrain::set(o.resume)},
+           pretrain::settings_flag("mae_finetune", o.repeated),
+           {"dry-run",
+            "",
+            "say parameters, operations, memory, steps and time (four steps are\n"
+            "tried), and end without writing anything",
+            pretrain::set(o.dry_run)}}};
 }
 
 pretrain::flag_group how(finetune_options& o) {

@@ -3,8 +3,10 @@
 #include "checkpoint_flags.hpp"
 #include "command_line.hpp"
 #include "recipe_flags.hpp"
+#include "saved_settings.hpp"
 
 #include <mae/core/config.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/head/token_map.hpp>
 #include <mae/op/pooling.hpp>
@@ -45,6 +47,9 @@ struct finetune_options : common_options {
   double label_fraction = 1;
   recipe_options recipe;
   mae::pooling pool = mae::pooling::mean;
+  bool dry_run = false;
+  pretrain::saved_settings repeated = {};  // of --settings
+  mae::settings_list flags = {};           // that decide the result: what --settings would repeat
 
   std::array<double, num_heads> head_weights{1, 0, 0};
   image_sides resized{};   // of the model's images; 0: as they are

@@ -1,11 +1,14 @@
 #pragma once
 
+#include "dry_run.hpp"
 #include "finetune_flags.hpp"
+#include "finetune_report.hpp"
 #include "head_task.hpp"
 #include "interrupt.hpp"
 #include "labelled_images.hpp"
 #include "output_folder.hpp"
 #include "save_file.hpp"
+#include "saved_settings.hpp"
 #include "terminal.hpp"
 
 #include <mae/core/clock.hpp>
@@ -77,13 +80,14 @@ class finetuning {
   static constexpr char const* best_file = "best.safetensors";
   using tasks = std::vector<std::unique_ptr<head_task<Model>>>;
 
-  /// Of each image its class, or of whom else it is told, in images.csv.
+  /// Of each image its class, or of whom else it is told, in images.csv; `data` names the images.
   finetuning(finetune_options const& o,
              Model& model,
              chosen_images const& train,
              chosen_images const& test,
              tasks graded,
-             mae::settings_list pictures)
+             mae::settings_list pictures,
+             std::string data)
       : o_(o),
         out_(o.out),
         model_(model),
@@ -91,6 +95,7 @@ class finetuning {
         test_(test),
         tasks_(std::move(graded)),
         pictures_(std::move(pictures)),
+        data_(std::move(data)),
         trainer_(model, train, o.recipe.applied(o.training(train.size())), o.rule()) {}
 
   /// Trains, grades epochs, and leaves a file to resume with. False where the user stopped it.
@@ -119,13 +124,40 @@ class finetuning {
                  [&](mae::epoch_report const& report) {
                    line.finish();
                    log.add(describe(report, start));
+                   show_report(true);
                    mae::save_training(saved, trainer_, entries());
                  },
              .should_stop = [this] { return ends_ || pretrain::interrupted(); }});
     line.finish();
     seconds_ = mae::monotonic_seconds() - start;
     if (!done && !ends_) mae::save_training(saved, trainer_, entries());
+    show_report(false);
     return done || ends_;
+  }
+
+  /// What run() would do, from four steps that are then forgotten.
+  std::string plan() {
+    auto const saved = (out_ / pretrain::output::training).string();
+    double const seconds = pretrain::time_of_step([&] { return trainer_.step().seconds; });
+    std::int64_t const done = o_.resume ? mae::load_training(saved, trainer_).step : 0;
+    auto const& sizes = model_.sizes();
+    mae::index_t parameters = 0;
+    for (auto const& tensor : model_.layout().tensors()) parameters += tensor.size();
+    mae::index_t const batch = trainer_.options().batch_size;
+    auto const steps = trainer_.total_steps();
+    return pretrain::to_text(
+        {.title = o_.heads_text() + " on " + data_,
+         .parameters = parameters,
+         .step_images = batch,
+         .step_flops = 3 * static_cast<double>(batch) *
+                       pretrain::encoder_flops(sizes, static_cast<double>(sizes.num_patches())),
+         .counted = "the encoder's products alone, backward as twice forward",
+         .step_seconds = seconds,
+         .steps = steps,
+         .steps_done = done,
+         .epochs = static_cast<double>(o_.epochs),
+         .images = train_.size(),
+         .seconds_left = seconds * static_cast<double>(steps - done)});
   }
 
   void save_results() {
@@ -155,15 +187,27 @@ class finetuning {
         .add("model", o_.from_scratch ? o_.config + " from scratch" : o_.model)
         .add("layer_decay", trainer_.options().groups.layer_decay)
         .add("lr", trainer_.options().lr)
-        .add("batch", trainer_.options().batch_size);
+        .add("batch", trainer_.options().batch_size)
+        .add("run", pretrain::settings_json("mae_finetune", o_.flags));
     pretrain::save_text(out_ / pretrain::output::summary, summary.lines());
+    show_report(false);  // now with the pictures
     for (auto const& task : tasks_) std::cout << task->sentence() << '\n';
     std::cout << "wrote ";
     for (auto const& name : files) std::cout << name << ", ";
-    std::cout << "metrics.jsonl and summary.json to " << mae::printable(out_.string()) << '\n';
+    std::cout << "metrics.jsonl, report.html and summary.json to " << mae::printable(out_.string())
+              << '\n';
   }
 
  private:
+  /// What fails is a warning: a training does not end for its report.
+  void show_report(bool is_running) const {
+    try {
+      save_report(o_, data_, is_running);
+    } catch (mae::io_error const& refused) {
+      std::cerr << "warning: " << refused.what() << std::endl;
+    }
+  }
+
   void save_choice() const {
     auto const& names = train_.places().names;
     std::string text = names.empty() ? "image,class\r\n" : "image,class,name\r\n";
@@ -255,6 +299,7 @@ class finetuning {
   chosen_images const& test_;
   tasks tasks_;
   mae::settings_list pictures_;
+  std::string data_;
   mae::trainer<Model, chosen_images> trainer_;
   best_epoch best_;
   bool ends_ = false;       // for nothing gets better

@@ -34,6 +34,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -210,8 +211,11 @@ mae::settings_list picture_entries(tools::finetune_options const& o,
 }
 
 void run(tools::finetune_options& o) {
-  std::filesystem::create_directories(o.out);
-  pretrain::output_lock const lock(o.out, std::cerr);
+  std::optional<pretrain::output_lock> lock;
+  if (!o.dry_run) {
+    std::filesystem::create_directories(o.out);
+    lock.emplace(o.out, std::cerr);
+  }
   if (!o.resume &&
       std::filesystem::exists(std::filesystem::path(o.out) / pretrain::output::training))
     throw mae::config_error(o.out +
@@ -243,7 +247,11 @@ void run(tools::finetune_options& o) {
             << mae::printable(sets.name) << std::endl;
   tools::chosen_images const test(sets.test);
   training_type training(
-      o, model, train, test, make_tasks(o, sets), picture_entries(o, found, source));
+      o, model, train, test, make_tasks(o, sets), picture_entries(o, found, source), sets.name);
+  if (o.dry_run) {
+    std::cout << training.plan();
+    return;
+  }
   pretrain::catch_interrupts();
   if (training.run())
     training.save_results();
@@ -264,9 +272,17 @@ int main(int argc, char** argv) {
       "mae_finetune", "a smaller --batch needs less", [&](char const* name) {
         tools::finetune_options options;
         pretrain::run_or_explain(
-            name, argc, argv, introduction, tools::flags_for(options), [&](auto const& given) {
+            name,
+            argc,
+            argv,
+            introduction,
+            tools::flags_for(options),
+            [&](auto const& given) {
               tools::check_combinations(given, options);
+              options.flags = pretrain::deciding_flags(given);
+              pretrain::say_version(options.repeated, std::cerr);
               run(options);
-            });
+            },
+            &options.repeated);
       });
 }

@@ -12,7 +12,6 @@
 #include "save_file.hpp"
 #include "terminal.hpp"
 
-#include <mae/core/csv.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/settings.hpp>

@@ -346,5 +346,5 @@ TEST_CASE("an interrupted training saves, and resumes to what an uninterrupted o
   CHECK(lines[1].starts_with("  trained             3 steps"));
   CHECK(lines[2].starts_with("  held-out loss "));
   CHECK(lines[3].starts_with("  see "));
-  CHECK(lines[4].ends_with("loss.svg"));
+  CHECK(lines[4].ends_with("report.html"));
 }

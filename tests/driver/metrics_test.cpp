@@ -202,6 +202,7 @@ TEST_CASE("the summary for people sets figures beside what to compare them with"
   CHECK(text.find("56.1 %   (raw pixels: 36.6 %)") != std::string::npos);
   CHECK(text.find("nearest") == std::string::npos);
   CHECK(text.find("out/reconstructions.png") != std::string::npos);
+  CHECK(text.find("out/report.html") != std::string::npos);
 }
 
 }  // namespace

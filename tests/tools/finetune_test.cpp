@@ -107,15 +107,18 @@ TEST_CASE("a fine-tuning leaves a model, predictions and figures, the same for a
                                         "best",
                                         "--evaluate-every",
                                         "2"};
-  auto const run = [&](std::string const& name, std::string const& threads) {
-    auto const result = finetune(few_images(folder.file(name)) + recipe +
-                                 std::vector<std::string>{"--model", model, "--threads", threads});
+  auto const run = [&](std::string const& name, std::vector<std::string> const& flags) {
+    auto const result = finetune(flags);
     CHECK_MESSAGE(result.exit_code == 0, result.err);
     CHECK(holds(result.out, "training classes on 200 images of synthetic"));
     return folder.file(name);
   };
-  auto const one = run("one", "1");
-  auto const three = run("three", "3");
+  auto const one = run("one",
+                       few_images(folder.file("one")) + recipe +
+                           std::vector<std::string>{"--model", model, "--threads", "1"});
+  auto const three = run(  // repeated from the first one's summary
+      "three",
+      {"--settings", one + "/summary.json", "--threads", "3", "--out", folder.file("three")});
   for (char const* const file :
        {"model.safetensors", "encoder.safetensors", "predictions.csv", "images.csv"})
     CHECK(read_text(one + "/" + file) == read_text(three + "/" + file));
@@ -137,9 +140,28 @@ TEST_CASE("a fine-tuning leaves a model, predictions and figures, the same for a
                                                         {"positions", "learned"},
                                                         {"min_lr", "1e-06"}})
     CHECK(trained.at(name) == value);
+  auto const report = read_text(one + "/report.html");
+  CHECK(holds(report, "<h1>classes on synthetic</h1>"));
+  CHECK(holds(report, "ended: 3 of 3 epochs"));
+  CHECK(holds(report, ">balanced accuracy</th>"));
+  CHECK_FALSE(holds(report, "refresh"));
   auto const again = finetune(few_images(one) + std::vector<std::string>{"--model", model});
   CHECK(again.exit_code == 1);
   CHECK(holds(again.err, "holds a training already: --resume goes on with it"));
+}
+
+TEST_CASE("a dry run says what a fine-tuning would be, and writes nothing") {
+  mae_test::temporary_folder const folder;
+  auto const out = folder.file("out");
+  auto const result =
+      finetune(few_images(out) +
+               std::vector<std::string>{"--from-scratch", "--config", "micro8", "--dry-run"});
+  CHECK_MESSAGE(result.exit_code == 0, result.err);
+  // An image: 16 patches of 192 values to 48, 17 tokens, one block; a batch has 128 of the 200.
+  CHECK(holds(result.out, "128 images, 0.50 GFLOP"));
+  CHECK(holds(result.out, "steps       3, 3.00 epochs of 200 images"));
+  CHECK(holds(result.out, "nothing is written"));
+  CHECK_FALSE(std::filesystem::exists(out));
 }
 
 TEST_CASE("what is interrupted goes on to the same end") {
