@@ -222,6 +222,7 @@ page_section settings_section(training_state const& state) {
   add("share hidden",
       is_ranged ? number(o.mask_from) + " to " + number(o.mask_to) : number(o.mask_ratio));
   add("targets", s.objective);
+  add("positions", std::string(o.positions == mae::position_table::learned ? "learned" : "sincos"));
   add("images a step", std::to_string(s.batch_size));
   add("steps", std::to_string(state.total_steps));
   add("learning rate", number(peak_learning_rate(o)));

@@ -140,7 +140,7 @@ class finetuning {
     auto const saved = (out_ / pretrain::output::training).string();
     double const seconds = pretrain::time_of_step([&] { return trainer_.step().seconds; });
     std::int64_t const done = o_.resume ? mae::load_training(saved, trainer_).step : 0;
-    auto const& sizes = model_.sizes();
+    mae::model_config const& sizes = model_.sizes().config;
     mae::index_t parameters = 0;
     for (auto const& tensor : model_.layout().tensors()) parameters += tensor.size();
     mae::index_t const batch = trainer_.options().batch_size;
