@@ -13,7 +13,8 @@ namespace pretrain {
 namespace {
 
 constexpr std::string_view style = R"(
-:root{color-scheme:light dark;--paper:#fff;--card:#f6f7f9;--ink:#1b1f24;--soft:#59636e;--rule:#d5dae0;
+:root{color-scheme:light dark;--paper:#fff;--card:#f6f7f9;--ink:#1b1f24;--soft:#59636e;
+--rule:#d5dae0;
 --c0:#1d63c4;--c1:#c2410c;--c2:#15803d;--c3:#7e22ce}
 @media(prefers-color-scheme:dark){:root{--paper:#14171b;--card:#1d2126;--ink:#e8ebee;--soft:#a3adb8;
 --rule:#39414a;--c0:#74aaff;--c1:#ff9b62;--c2:#67cf8a;--c3:#cb9dff}}
@@ -22,19 +23,22 @@ body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,s
 main{max-width:76rem;margin:0 auto;padding:1.5rem 1rem 3rem}
 h1,h2,h3,p,dl,dd,figure{margin:0}
 h1{font-size:1.7rem;line-height:1.25;overflow-wrap:anywhere}
-h2{font-size:1.15rem;margin:2.25rem 0 .75rem;padding-bottom:.3rem;border-bottom:1px solid var(--rule)}
+h2{font-size:1.15rem;margin:2.25rem 0 .75rem;padding-bottom:.3rem;
+border-bottom:1px solid var(--rule)}
 h3{font-size:1rem}
 .kind,.soft{color:var(--soft)}
 .kind{font-size:.85rem;letter-spacing:.04em}
 .soft{max-width:46rem;margin-bottom:.9rem;overflow-wrap:anywhere}
 .status{margin-top:.4rem;overflow-wrap:anywhere}
 .status b{font-weight:600}
-.numbers{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin-bottom:1rem}
+.numbers{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;
+margin-bottom:1rem}
 .numbers div,figure{background:var(--card);border-radius:.6rem;padding:.8rem 1rem}
 .numbers dt{color:var(--soft);font-size:.85rem}
 .numbers dd{font-size:1.45rem;font-weight:600;line-height:1.3;overflow-wrap:anywhere}
 .numbers .note{font-size:.85rem;font-weight:400;color:var(--soft)}
-.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr));gap:.75rem}
+.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr));
+gap:.75rem}
 figure{min-width:0}
 svg{display:block;width:100%;height:auto;margin-top:.4rem}
 svg text{fill:var(--soft);font:11.5px system-ui,sans-serif}
@@ -45,7 +49,8 @@ polyline{fill:none;stroke-width:2;stroke-linejoin:round}
 .c2 polyline,.k.c2{stroke:var(--c2)}.c2 circle{fill:var(--c2)}
 .c3 polyline,.k.c3{stroke:var(--c3)}.c3 circle{fill:var(--c3)}
 .base polyline,.k.base{stroke:var(--soft);stroke-dasharray:5 4}
-.legend{display:flex;flex-wrap:wrap;gap:.1rem 1rem;margin:.2rem 0 0;padding:0;list-style:none;font-size:.85rem}
+.legend{display:flex;flex-wrap:wrap;gap:.1rem 1rem;margin:.2rem 0 0;padding:0;list-style:none;
+font-size:.85rem}
 .legend svg{display:inline-block;width:1.6rem;height:.6rem;margin:0 .4rem 0 0;vertical-align:middle}
 .k{stroke-width:2.5}
 .strips{display:grid;gap:.6rem}
@@ -54,8 +59,10 @@ polyline{fill:none;stroke-width:2;stroke-linejoin:round}
 .strip img{display:block;width:100%;height:auto;image-rendering:pixelated;border-radius:.25rem}
 @media(min-width:44rem){.strip{grid-template-columns:8.5rem 1fr;gap:1rem}}
 .drawing{max-width:52rem;background:var(--card);border-radius:.6rem;padding:.5rem}
-.entries{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,22rem),1fr));gap:0 2rem}
-.entries div{display:flex;justify-content:space-between;gap:1rem;padding:.35rem 0;border-bottom:1px solid var(--rule)}
+.entries{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,22rem),1fr));
+gap:0 2rem}
+.entries div{display:flex;justify-content:space-between;gap:1rem;padding:.35rem 0;
+border-bottom:1px solid var(--rule)}
 .entries dt{color:var(--soft)}
 .entries dd{text-align:right;overflow-wrap:anywhere;min-width:0}
 details{margin-top:1rem}
@@ -63,7 +70,8 @@ summary{cursor:pointer}
 summary:focus-visible{outline:2px solid var(--c0);outline-offset:3px}
 .scroll{overflow-x:auto;margin-top:.5rem}
 table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
-th,td{padding:.3rem .9rem .3rem 0;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
+th,td{padding:.3rem .9rem .3rem 0;text-align:right;border-bottom:1px solid var(--rule);
+white-space:nowrap}
 th{color:var(--soft);font-weight:500}
 )";
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "dry_run.hpp"
+#include "epoch_log.hpp"
 #include "finetune_flags.hpp"
 #include "finetune_report.hpp"
 #include "head_task.hpp"
@@ -12,6 +13,7 @@
 #include "terminal.hpp"
 
 #include <mae/core/clock.hpp>
+#include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/text.hpp>
@@ -25,7 +27,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -33,25 +34,6 @@
 #include <vector>
 
 namespace tools {
-
-/// metrics.jsonl: a line an epoch.
-class epoch_log {
- public:
-  /// Keeps the lines of the first `epochs` epochs that the file has.
-  epoch_log(std::filesystem::path path, mae::index_t epochs) : path_(std::move(path)) {
-    std::ifstream file(path_);
-    std::string line;
-    for (mae::index_t i = 0; i < epochs && std::getline(file, line); ++i) text_ += line + '\n';
-  }
-  void add(mae::json_object const& record) {
-    text_ += record.line() + '\n';
-    pretrain::save_text(path_, text_);
-  }
-
- private:
-  std::filesystem::path path_;
-  std::string text_;
-};
 
 /// The graded epoch that was best so far, counted from 1.
 struct best_epoch {
