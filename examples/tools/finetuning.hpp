@@ -1,6 +1,5 @@
 #pragma once
 
-#include "dry_run.hpp"
 #include "epoch_log.hpp"
 #include "finetune_flags.hpp"
 #include "finetune_report.hpp"
@@ -11,6 +10,7 @@
 #include "save_file.hpp"
 #include "saved_settings.hpp"
 #include "terminal.hpp"
+#include "training_plan.hpp"
 
 #include <mae/core/clock.hpp>
 #include <mae/core/config.hpp>

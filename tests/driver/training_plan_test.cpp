@@ -1,4 +1,4 @@
-#include "dry_run.hpp"
+#include "training_plan.hpp"
 
 #include <mae/model/configs.hpp>
 
