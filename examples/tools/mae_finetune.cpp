@@ -4,28 +4,21 @@
 #include "assumed.hpp"
 #include "feature_flags.hpp"
 #include "finetune_flags.hpp"
-#include "finetuning.hpp"
-#include "head_task.hpp"
+#include "finetune_inputs.hpp"
 #include "images.hpp"
 #include "interrupt.hpp"
 #include "labelled_folder.hpp"
 #include "labelled_images.hpp"
 #include "output_folder.hpp"
-#include "place_tasks.hpp"
 #include "program.hpp"
 #include "stratified.hpp"
 
-#include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/annotation.hpp>
-#include <mae/head/classifier.hpp>
-#include <mae/head/keypoints.hpp>
-#include <mae/head/segmenter.hpp>
-#include <mae/interop/open_pretrained.hpp>
 #include <mae/interop/preprocessing.hpp>
 #include <mae/interop/resize_images.hpp>
 
@@ -42,16 +35,6 @@
 namespace {
 
 using mae::index_t;
-using backend = mae::eigen_backend<float>;
-using model_type = tools::finetuned_model<backend>;
-using model_parts = model_type::parts;
-using training_type = tools::finetuning<model_type>;
-
-/// An encoder that has learned nothing.
-struct new_model : model_type {
-  new_model(mae::model_config const& sizes, model_parts made_of)
-      : model_type(sizes, std::move(made_of)) {}
-};
 
 /// A checkpoint, or what stands for one where there is none, for images of --resize-images.
 mae::pretrained_model find_model(tools::finetune_options const& o) {
@@ -76,42 +59,6 @@ mae::pretrained_model find_model(tools::finetune_options const& o) {
   }
   tools::say_pictures(o.known, none);
   return none;
-}
-
-/// What is to be learned, of all images.
-struct learned_labels {
-  index_t classes = 0;
-  std::vector<std::string> class_names;
-  tools::labelled_sets const& sets;
-};
-
-model_type make_model(tools::finetune_options const& o,
-                      mae::pretrained_model const& found,
-                      learned_labels const& learned,
-                      std::shared_ptr<mae::thread_pool> threads) {
-  auto const& sets = learned.sets;
-  model_parts parts{
-      .heads = {mae::classifier{.classes = learned.classes,
-                                .pool = o.pool,
-                                .smoothing = o.smoothing,
-                                .class_names = learned.class_names},
-                mae::segmenter{
-                    .classes = sets.mask_classes, .decoder = o.decoder, .upsampling = o.upsampling},
-                mae::keypoints{.points = std::ssize(sets.point_names),
-                               .partners = sets.partners,
-                               .names = sets.point_names,
-                               .sigma = o.sigma,
-                               .decoder = o.decoder,
-                               .upsampling = o.upsampling}},
-      .head_weights = o.head_weights,
-      .seed = o.settings.seed,
-      .backend = backend(std::move(threads)),
-      .positions = o.recipe.positions};
-  if (!o.from_scratch) return mae::open_pretrained_encoder(found, std::move(parts));
-  new_model model(found.sizes, std::move(parts));
-  if (auto statistics = found.statistics(); !statistics.mean.empty())
-    model.set_statistics(std::move(statistics));
-  return model;
 }
 
 /// The images that are taken: a share of each class where classes are learned, else of all.
@@ -170,25 +117,6 @@ tools::labelled_sets load_sets(tools::finetune_options const& o,
   return tools::load_labelled_folder(source.folder.string(), labels, threads, std::cerr);
 }
 
-training_type::tasks make_tasks(tools::finetune_options const& o,
-                                tools::labelled_sets const& sets) {
-  bool const is_alone = std::ranges::count(o.head_weights, 0.0) + 1 == std::ssize(o.head_weights);
-  auto const name = [&](std::size_t head) {
-    return std::string("predictions") +
-           (is_alone ? "" : std::string("_") + tools::head_words[head]);
-  };
-  training_type::tasks tasks;
-  if (o.trains(tools::class_head))
-    tasks.push_back(std::make_unique<tools::class_task<model_type>>(name(tools::class_head)));
-  if (o.trains(tools::segmentation_head))
-    tasks.push_back(
-        std::make_unique<tools::segmentation_task<model_type>>(name(tools::segmentation_head)));
-  if (o.trains(tools::keypoint_head))
-    tasks.push_back(std::make_unique<tools::keypoint_task<model_type>>(name(tools::keypoint_head),
-                                                                       sets.point_names));
-  return tasks;
-}
-
 pretrain::data_source find_source(tools::finetune_options const& o) {
   if (o.labels_places() && o.settings.data.empty())
     throw pretrain::usage_error(
@@ -241,22 +169,15 @@ void run(tools::finetune_options& o) {
                           "says which of them take each other's place; one without pairs says "
                           "that none do");
   }
-  auto model = make_model(
-      o, found, {std::max<index_t>(train.num_classes(), 0), sets.class_names, sets}, threads);
   std::cout << "training " << o.heads_text() << " on " << train.size() << " images of "
             << mae::printable(sets.name) << std::endl;
-  tools::chosen_images const test(sets.test);
-  training_type training(
-      o, model, train, test, make_tasks(o, sets), picture_entries(o, found, source), sets.name);
-  if (o.dry_run) {
-    std::cout << training.plan();
-    return;
-  }
+  tools::finetune_inputs const inputs{
+      o, found, sets, train, picture_entries(o, found, source), threads};
   pretrain::catch_interrupts();
-  if (training.run())
-    training.save_results();
-  else
-    std::cout << "stopped; --resume goes on\n";
+  bool const is_done = o.recipe.precision == tools::finetune_precision::fp32
+                           ? tools::finetune_in_fp32(inputs)
+                           : tools::finetune_in_bf16(inputs);
+  if (!is_done) std::cout << "stopped; --resume goes on\n";
 }
 
 constexpr char const* introduction =

@@ -13,6 +13,9 @@ namespace {
 constexpr pretrain::choice_words<kept_epoch, 2> kept_words{
     {{"last", kept_epoch::last}, {"best", kept_epoch::best}}};
 
+constexpr pretrain::choice_words<finetune_precision, 2> precision_words{
+    {{"fp32", finetune_precision::fp32}, {"bf16", finetune_precision::bf16}}};
+
 pretrain::reader chance(double& field) {
   return pretrain::number(
       field, "a number from 0, below 1", [](double value) { return value >= 0 && value < 1; });
@@ -100,6 +103,10 @@ pretrain::flag_group recipe_group(recipe_options& o) {
         "N",
         "end when N epochs brought nothing better [never]",
         pretrain::whole(o.patience, 1, pretrain::a_billion)},
+       pretrain::choice("precision",
+                        precision_words,
+                        o.precision,
+                        "of products; bf16 needs a processor that multiplies it to be fast"),
        pretrain::choice("keep",
                         kept_words,
                         o.keep,

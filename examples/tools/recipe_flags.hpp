@@ -16,6 +16,9 @@ namespace tools {
 /// The epoch whose model is left.
 enum class kept_epoch : std::uint8_t { last, best };
 
+/// What products are of.
+enum class finetune_precision : std::uint8_t { fp32, bf16 };
+
 struct recipe_options {
   double drop_path = 0;
   double mixup = 0;
@@ -28,6 +31,7 @@ struct recipe_options {
   mae::index_t evaluate_every = 1;
   std::optional<mae::index_t> patience;
   kept_epoch keep = kept_epoch::last;
+  finetune_precision precision = finetune_precision::fp32;
 
   /// These options, by this recipe.
   mae::training_options applied(mae::training_options options) const;

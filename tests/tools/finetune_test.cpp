@@ -219,6 +219,28 @@ TEST_CASE("what is frozen stays, and a training ends when nothing gets better") 
   CHECK(run("blocks", {"--freeze", "1", "--base-lr", "0.1"}) != frozen);
 }
 
+TEST_CASE("products of bfloat16 are asked for, kept in the file, and kept to") {
+  mae_test::temporary_folder const folder;
+  std::vector<std::string> const flags{"--from-scratch",
+                                       "--config",
+                                       "micro8",
+                                       "--data",
+                                       "synthetic",
+                                       "--label-fraction",
+                                       "0.005",
+                                       "--epochs",
+                                       "1",
+                                       "--out",
+                                       folder.file("out")};
+  auto const result = finetune(flags + std::vector<std::string>{"--precision", "bf16"});
+  CHECK_MESSAGE(result.exit_code == 0, result.err);
+  auto const file = folder.file("out/training.safetensors");
+  CHECK(mae::safetensors_file::load(file).metadata().at("precision") == "bf16");
+  auto const other = finetune(flags + std::vector<std::string>{"--resume"});
+  CHECK(other.exit_code == 1);
+  CHECK(holds(other.err, "precision is bf16 in the file, but fp32 here"));
+}
+
 TEST_CASE("files of a fine-tuning say how pictures became images") {
   mae_test::temporary_folder const folder;
   for (int image = 0; image < 12; ++image) {

@@ -10,7 +10,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 
 namespace mae {
@@ -25,11 +24,11 @@ inline constexpr double erased_ratio_min = 0.3;
 
 }  // namespace detail
 
-/// The box that random erasing (Zhong et al. 2017, arXiv 1708.04896) takes from an image, or none:
-/// as timm's RandomErasing, of an area uniform in [0.02, 1/3] of the image's and a ratio
+/// The box that random erasing (Zhong et al. 2017, arXiv 1708.04896) takes from an image, or an
+/// empty one: as timm's RandomErasing, of an area uniform in [0.02, 1/3] of the image's and a ratio
 /// log-uniform in [0.3, 1/0.3], narrower and lower than the image; of ten tries the first that
 /// fits.
-inline std::optional<pixel_box> random_erasure(image_extent const& image, random_stream& random) {
+inline pixel_box random_erasure(image_extent const& image, random_stream& random) {
   auto const uniform = [&random](double low, double high) {
     return low + (high - low) * random.uniform_double();
   };
@@ -49,7 +48,7 @@ inline std::optional<pixel_box> random_erasure(image_extent const& image, random
     index_t const left = below(image.width - width + 1);
     return pixel_box{top, left, height, width};
   }
-  return std::nullopt;
+  return {};
 }
 
 /// With this probability fills a random box of an image (H, W, C), in scaled units, with noise that
@@ -62,9 +61,9 @@ inline void erase_at_random(double probability,
   assert(static_cast<index_t>(pixels.size()) == image.values());
   if (random.uniform_double() >= probability) return;
   auto const box = random_erasure(image, random);
-  if (!box) return;
-  for (index_t y = box->top; y < box->top + box->height; ++y)
-    for (index_t x = box->left; x < box->left + box->width; ++x)
+  if (box.height == 0) return;
+  for (index_t y = box.top; y < box.top + box.height; ++y)
+    for (index_t x = box.left; x < box.left + box.width; ++x)
       for (index_t c = 0; c < image.channels; ++c) {
         auto const channel = static_cast<std::size_t>(c);
         bool const is_scaled = !statistics.mean.empty();

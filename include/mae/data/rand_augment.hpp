@@ -200,7 +200,7 @@ class image_changer {
 
   /// As Pillow's Image.transform: what lies outside is filled, the border's pixels reach to it.
   void move(detail::affine_map const& to, std::span<float> pixels) {
-    std::ranges::copy(pixels, source_.begin());
+    std::copy(pixels.begin(), pixels.end(), source_.begin());
     auto const width = static_cast<double>(extent_.width);
     auto const height = static_cast<double>(extent_.height);
     for (index_t row = 0; row < extent_.height; ++row)
@@ -222,14 +222,15 @@ class image_changer {
     };
     double const top = std::floor(y);
     double const left = std::floor(x);
-    std::array<index_t, 2> const rows{inside(top, extent_.height), inside(top + 1, extent_.height)};
-    std::array<index_t, 2> const columns{inside(left, extent_.width),
-                                         inside(left + 1, extent_.width)};
+    index_t const above = inside(top, extent_.height);
+    index_t const below = inside(top + 1, extent_.height);
+    index_t const before = inside(left, extent_.width);
+    index_t const after = inside(left + 1, extent_.width);
     auto const along = [&](index_t row) {
-      double const first = static_cast<double>(source_[at(row, columns[0], c)]);
-      return first + (static_cast<double>(source_[at(row, columns[1], c)]) - first) * (x - left);
+      double const first = static_cast<double>(source_[at(row, before, c)]);
+      return first + (static_cast<double>(source_[at(row, after, c)]) - first) * (x - left);
     };
-    return along(rows[0]) + (along(rows[1]) - along(rows[0])) * (y - top);
+    return along(above) + (along(below) - along(above)) * (y - top);
   }
   std::size_t at(index_t row, index_t column, index_t channel) const {
     return static_cast<std::size_t>((row * extent_.width + column) * extent_.channels + channel);

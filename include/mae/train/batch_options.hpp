@@ -7,7 +7,6 @@
 #include <mae/train/mixing.hpp>
 #include <mae/train/options.hpp>
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -39,7 +38,7 @@ inline batch_options batch_options_of(training_options const& options) {
 
 /// The images of a batch, and which of them, [first, last), a process loads.
 struct batch_images {
-  template <std::convertible_to<std::span<image_index const>> Range>
+  template <class Range>             // of image_index
   batch_images(Range const& images)  // NOLINT(google-explicit-constructor): all of them
       : all(images), first(0), last(std::ssize(all)) {}
   batch_images(std::span<image_index const> images, index_t from, index_t to)

@@ -12,7 +12,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <utility>
 
 namespace mae {
 
@@ -73,11 +72,14 @@ inline double random_beta(double a, random_stream& random) {
 /// edges; as timm's rand_bbox (1.0.31).
 inline pixel_box random_cut(image_extent const& image, double own, random_stream& random) {
   double const side = std::sqrt(1.0 - own);
+  struct part {
+    index_t first, last;
+  };
   auto const along = [&](index_t extent) {
     auto const length = static_cast<index_t>(static_cast<double>(extent) * side);
     auto const centre = static_cast<index_t>(random.below(static_cast<std::uint64_t>(extent)));
-    return std::pair{std::max<index_t>(centre - length / 2, 0),
-                     std::min(centre + (length + 1) / 2, extent)};
+    return part{std::max<index_t>(centre - length / 2, 0),
+                std::min(centre + (length + 1) / 2, extent)};
   };
   auto const [top, bottom] = along(image.height);
   auto const [left, right] = along(image.width);
@@ -116,7 +118,7 @@ inline void mix_images(mixture const& how,
   auto const count = static_cast<std::size_t>(how.box.width * image.channels);
   for (index_t y = how.box.top; y < how.box.top + how.box.height; ++y) {
     auto const at = static_cast<std::size_t>((y * image.width + how.box.left) * image.channels);
-    std::ranges::copy(partner.subspan(at, count), pixels.begin() + static_cast<index_t>(at));
+    std::copy_n(partner.data() + at, count, pixels.data() + at);
   }
 }
 
