@@ -38,7 +38,7 @@ void read_heads(std::string const& text, std::array<double, num_heads>& weights)
     auto const one = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
     auto const colon = std::min(one.find(':'), one.size());
-    auto const word = std::ranges::find(head_words, one.substr(0, colon));
+    auto const* const word = std::ranges::find(head_words, one.substr(0, colon));
     if (word == head_words.end())
       throw pretrain::usage_error("'" + std::string(one.substr(0, colon)) +
                                   "' is not one of classes, segmentation, keypoints");

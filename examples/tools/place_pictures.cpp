@@ -55,7 +55,7 @@ class sheet {
   }
   /// What lies from `inner` to `outer` of the sheet's pixels from a point of the image.
   void mark(index_t row, index_t column, float x, float y, float inner, float outer, rgb colour) {
-    float const scale = static_cast<float>(scale_);
+    auto const scale = static_cast<float>(scale_);
     auto const reach = static_cast<index_t>(outer) + 1;
     auto const middle_x = static_cast<index_t>(x * scale);
     auto const middle_y = static_cast<index_t>(y * scale);

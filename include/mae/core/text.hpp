@@ -83,7 +83,8 @@ inline std::string csv_field(std::string_view text) {
 /// Fields of one line, without its end.
 inline std::string csv_line(std::vector<std::string> const& fields) {
   std::string line;
-  for (auto const& field : fields) (line += line.empty() ? "" : ",") += csv_field(field);
+  for (auto const& field : fields)
+    (line += &field == &fields.front() ? "" : ",") += csv_field(field);
   return line;
 }
 

@@ -227,7 +227,7 @@ class image_changer {
     index_t const before = inside(left, extent_.width);
     index_t const after = inside(left + 1, extent_.width);
     auto const along = [&](index_t row) {
-      double const first = static_cast<double>(source_[at(row, before, c)]);
+      auto const first = static_cast<double>(source_[at(row, before, c)]);
       return first + (static_cast<double>(source_[at(row, after, c)]) - first) * (x - left);
     };
     return along(above) + (along(below) - along(above)) * (y - top);

@@ -63,19 +63,19 @@ class synthetic_dataset {
   /// column that is farthest out.
   void annotate(index_t index, annotation& to) const {
     canvas const painted(*this, index);
-    to.mask.assign(static_cast<std::size_t>(extent_.pixels()), 0);
+    auto const figure = static_cast<std::uint8_t>(label(index) + 1);
+    to.mask.resize(static_cast<std::size_t>(extent_.pixels()));
+    auto* pixel = to.mask.data();
     for (index_t y = 0; y < extent_.height; ++y)
       for (index_t x = 0; x < extent_.width; ++x)
-        if (painted.colour_at.covers(painted.at(x, y)))
-          to.mask[static_cast<std::size_t>(y * extent_.width + x)] =
-              static_cast<std::uint8_t>(label(index) + 1);
+        *pixel++ = painted.colour_at.covers(painted.at(x, y)) ? figure : std::uint8_t{0};
     auto const middle = painted.scene.centre;
-    to.points.assign(1,
-                     {(middle.x + painted.half.x) / painted.pixel,
-                      (middle.y + painted.half.y) / painted.pixel,
-                      true});
     auto const outer = outer_points(to.mask);
-    to.points.insert(to.points.end(), outer.begin(), outer.end());
+    to.points.resize(1 + outer.size());
+    to.points[0] = {(middle.x + painted.half.x) / painted.pixel,
+                    (middle.y + painted.half.y) / painted.pixel,
+                    true};
+    for (std::size_t j = 0; j < outer.size(); ++j) to.points[1 + j] = outer[j];
   }
 
   /// Paints image `index`; `pixels` (H, W, C), multiples of 1/255 in [0, 1].

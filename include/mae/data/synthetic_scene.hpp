@@ -11,9 +11,7 @@
 
 // What is seen on the images of synthetic.hpp.
 
-namespace mae {
-
-namespace detail {
+namespace mae::detail {
 
 struct rgb {
   float red = 0;
@@ -165,6 +163,4 @@ constexpr float channel_value(rgb const& colour, index_t channel, index_t channe
                     : colour.green + (at - 1.0F) * (colour.blue - colour.green);
 }
 
-}  // namespace detail
-
-}  // namespace mae
+}  // namespace mae::detail

@@ -45,8 +45,8 @@ struct classifier {
   index_t encoder_width = 0;  // D
   index_t classes = 0;        // K
   pooling pool = pooling::mean;
-  bool normalises = false;  // what was pooled
-  double smoothing = 0;     // the share of a label that all classes get alike
+  bool normalises = false;                    // what was pooled
+  double smoothing = 0;                       // the share of a label that all classes get alike
   std::vector<std::string> class_names = {};  // for files; none: classes have only numbers
 
   /// Throws config_error for fewer than two classes, no encoder, and a smoothing outside [0, 1).

@@ -40,10 +40,10 @@ struct keypoints {
   static constexpr std::string_view name = "keypoints";
   static constexpr bool reads_annotations = true;
 
-  index_t points = 0;             // J
-  mirror_partners partners = {};  // of each point in a mirror image; none: itself
+  index_t points = 0;                   // J
+  mirror_partners partners = {};        // of each point in a mirror image; none: itself
   std::vector<std::string> names = {};  // of the points, for files; none: they have only numbers
-  double sigma = 1.5;             // of the Gaussian, in cells of the map
+  double sigma = 1.5;                   // of the Gaussian, in cells of the map
   map_decoder decoder = map_decoder::convolution;
   index_t upsampling = 0;  // see token_map; 0: at most 4
   // Of the encoder: see fitted.

@@ -32,7 +32,7 @@ namespace kernel {
 template <class T>
 struct heat_map {
   T const* values;  // `stride` apart
-  index_t stride;
+  index_t stride = 0;
   map_shape shape;
   T const* label;
   T rate;  // 1 / (2 sigma^2)

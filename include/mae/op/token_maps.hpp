@@ -165,7 +165,7 @@ struct spread_tokens {
   matrix_view<T const> tokens;
   std::span<index_t const> offsets;
   std::span<index_t const> position;
-  index_t cells_of_image;
+  index_t cells_of_image = 0;
   matrix_view<T> cells;
 
   template <class Block>
@@ -188,7 +188,7 @@ struct collect_tokens {
   matrix_view<T const> cells;
   std::span<index_t const> offsets;
   std::span<index_t const> position;
-  index_t cells_of_image;
+  index_t cells_of_image = 0;
   matrix_view<Y> tokens;
 
   template <class Block>

@@ -40,12 +40,12 @@ inline batch_options batch_options_of(training_options const& options) {
 struct batch_images {
   template <class Range>             // of image_index
   batch_images(Range const& images)  // NOLINT(google-explicit-constructor): all of them
-      : all(images), first(0), last(std::ssize(all)) {}
+      : all(images), last(std::ssize(all)) {}
   batch_images(std::span<image_index const> images, index_t from, index_t to)
       : all(images), first(from), last(to) {}
 
   std::span<image_index const> all;
-  index_t first;
+  index_t first = 0;
   index_t last;
 
   index_t size() const { return last - first; }

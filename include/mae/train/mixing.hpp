@@ -45,17 +45,14 @@ namespace detail {
 
 /// Gamma(shape, 1), shape > 0 (Marsaglia and Tsang 2000).
 inline double random_gamma(double shape, random_stream& random) {
-  if (shape < 1) {
-    double const smaller = std::pow(1.0 - random.uniform_double(), 1.0 / shape);
-    return random_gamma(shape + 1, random) * smaller;
-  }
-  double const d = shape - 1.0 / 3.0;
+  double const smaller = shape < 1 ? std::pow(1.0 - random.uniform_double(), 1.0 / shape) : 1.0;
+  double const d = (shape < 1 ? shape + 1 : shape) - 1.0 / 3.0;
   for (;;) {
     double const x = random.normal();
     double const root = 1.0 + x / std::sqrt(9.0 * d);
     double const v = root * root * root;
     double const u = 1.0 - random.uniform_double();
-    if (v > 0 && std::log(u) < 0.5 * x * x + d * (1.0 - v + std::log(v))) return d * v;
+    if (v > 0 && std::log(u) < 0.5 * x * x + d * (1.0 - v + std::log(v))) return d * v * smaller;
   }
 }
 
