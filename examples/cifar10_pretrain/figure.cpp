@@ -47,7 +47,9 @@ class figure_drawing {
       : x_(make_axis(drawn.series, &chart_point::x, 5, figure_left, figure_right)),
         y_(make_axis(drawn.series, &chart_point::y, 4, figure_bottom, figure_top)) {
     out_ << "<svg viewBox=\"0 0 " << figure_width << ' ' << figure_height
-         << "\" role=\"img\" aria-label=\"" << escaped(in_words(drawn)) << "\">\n"
+         << R"(" role="img" aria-label=")" << escaped(in_words(drawn))
+         << R"(">)"
+            "\n"
          << std::fixed << std::setprecision(1);
     draw_axes(drawn);
     std::size_t number = 0;
@@ -63,15 +65,17 @@ class figure_drawing {
   }
   void draw_axes(chart const& drawn) {
     for (double const tick : y_.ticks) {
-      out_ << "<path class=\"grid\" d=\"M" << figure_left << ' ' << y_.place(tick) << 'H'
+      out_ << R"(<path class="grid" d="M)" << figure_left << ' ' << y_.place(tick) << 'H'
            << figure_right << "\"/>\n";
       write(figure_left - 6, y_.place(tick) + 4, "end", tick_text(tick));
     }
     for (double const tick : x_.ticks) {
-      out_ << "<path class=\"axis\" d=\"M" << x_.place(tick) << ' ' << figure_bottom << "v4\"/>\n";
+      out_ << R"(<path class="axis" d="M)" << x_.place(tick) << ' ' << figure_bottom
+           << R"(v4"/>)"
+              "\n";
       write(x_.place(tick), figure_bottom + 17, "middle", tick_text(tick));
     }
-    out_ << "<path class=\"axis\" d=\"M" << figure_left << ' ' << figure_bottom << 'H'
+    out_ << R"(<path class="axis" d="M)" << figure_left << ' ' << figure_bottom << 'H'
          << figure_right << "\"/>\n";
     write((figure_left + figure_right) / 2, figure_bottom + 35, "middle", drawn.x_label);
     write(4, 12, "start", drawn.y_label);
@@ -86,7 +90,7 @@ class figure_drawing {
       for (auto const& point : series.points)
         if (is_finite(point))
           out_ << "<circle cx=\"" << x_.place(point.x) << "\" cy=\"" << y_.place(point.y)
-               << "\" r=\"3\"><title>"
+               << R"(" r="3"><title>)"
                << escaped(series.name + ": " + number_text(point.y, digits) + " (" + drawn.x_label +
                           ' ' + number_text(point.x, digits) + ')')
                << "</title></circle>\n";

@@ -12,7 +12,7 @@
 namespace pretrain {
 namespace {
 
-constexpr std::string_view style = R"(
+constexpr std::string_view page_style = R"(
 :root{color-scheme:light dark;--paper:#fff;--card:#f6f7f9;--ink:#1b1f24;--soft:#59636e;
 --rule:#d5dae0;
 --c0:#1d63c4;--c1:#c2410c;--c2:#15803d;--c3:#7e22ce}
@@ -112,9 +112,9 @@ void write_legend(html_page& out, chart const& drawn) {
   out.raw("<ul class=\"legend\">");
   std::size_t number = 0;
   for (auto const& series : drawn.series)
-    out.raw("<li><svg viewBox=\"0 0 32 10\" aria-hidden=\"true\"><path class=\"k ")
+    out.raw(R"(<li><svg viewBox="0 0 32 10" aria-hidden="true"><path class="k )")
         .raw(figure_look(series, number++))
-        .raw("\" d=\"M0 5H32\"/></svg>")
+        .raw(R"(" d="M0 5H32"/></svg>)")
         .text(series.name)
         .raw("</li>");
   out.raw("</ul>");
@@ -161,7 +161,7 @@ void write_entries(html_page& out, std::vector<page_entry> const& entries) {
 
 void write_table(html_page& out, page_table const& table) {
   out.raw("<details>").element("summary", "", table.title);
-  out.raw("<div class=\"scroll\" tabindex=\"0\"><table><thead><tr>");
+  out.raw(R"(<div class="scroll" tabindex="0"><table><thead><tr>)");
   for (auto const& column : table.columns) out.element("th", " scope=\"col\"", column);
   out.raw("</tr></thead><tbody>\n");
   for (auto const& row : table.rows) {
@@ -223,7 +223,7 @@ std::string render_html(page const& shown) {
       .raw("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n")
       .raw("<link rel=\"icon\" href=\"data:,\">\n");
   if (shown.is_running) out.raw("<meta http-equiv=\"refresh\" content=\"10\">\n");
-  out.element("title", "", shown.title).raw("<style>").raw(style).raw("</style></head>\n");
+  out.element("title", "", shown.title).raw("<style>").raw(page_style).raw("</style></head>\n");
   out.raw("<body><main><header>").element("p", " class=\"kind\"", shown.kind);
   out.element("h1", "", shown.title).element("p", " class=\"status\"", shown.status);
   out.raw("</header>\n");

@@ -24,6 +24,7 @@ double stack_flops(mae::stack_config const& stack, double tokens) {
 double peak_megabytes() {
   struct rusage used {};
   ::getrusage(RUSAGE_SELF, &used);
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-union-access): glibc declares it so.
   return static_cast<double>(used.ru_maxrss) / 1024;  // Linux counts in KiB
 }
 

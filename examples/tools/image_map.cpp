@@ -66,8 +66,8 @@ std::string draw_map(std::span<mapped_image const> images,
   auto const x = on_map(places, 0);
   auto const y = on_map(places, 1);
   std::string const side = tenth(map_side);
-  std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + side + ' ' + side +
-                    "\" role=\"img\" aria-label=\"" + pretrain::escaped(title) + "\">\n";
+  std::string svg = R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 )" + side + ' ' + side +
+                    R"(" role="img" aria-label=")" + pretrain::escaped(title) + "\">\n";
   for (std::size_t i = 0; i < images.size(); ++i) {
     auto const& [thumbnail, row] = images[i];
     auto const longer =
@@ -83,10 +83,10 @@ std::string draw_map(std::span<mapped_image const> images,
     svg += "<g transform=\"translate(" + tenth(x[i]) + ' ' + tenth(y[i]) + ")\"><title>" +
            pretrain::escaped(row.file + (row.class_name.empty() ? "" : ": " + row.class_name)) +
            "</title><image " + size +
-           " style=\"image-rendering:pixelated\" href=\"data:image/png;base64,";
+           R"( style="image-rendering:pixelated" href="data:image/png;base64,)";
     svg += pretrain::base64(
         pretrain::png_of(pretrain::draw_strip(std::span(&thumbnail, 1), thumbnail.extent.width)));
-    svg += "\"/><rect " + size + " fill=\"none\" stroke-width=\"2\" stroke=\"" +
+    svg += R"("/><rect )" + size + R"( fill="none" stroke-width="2" stroke=")" +
            class_colour(row.label) + "\"/></g>\n";
   }
   return svg + "</svg>\n";

@@ -40,8 +40,9 @@ struct heat_map {
   MAE_HOST_DEVICE T value(index_t cell) const { return values[cell * stride]; }
   /// The logarithm of the Gaussian, but for a constant.
   MAE_HOST_DEVICE T wanted(index_t cell) const {
+    index_t const row = cell / shape.columns;
     T const x = static_cast<T>(cell % shape.columns) + T(0.5) - label[0];
-    T const y = static_cast<T>(cell / shape.columns) + T(0.5) - label[1];
+    T const y = static_cast<T>(row) + T(0.5) - label[1];
     return -(x * x + y * y) * rate;
   }
   MAE_HOST_DEVICE bool counts() const { return label[2] > T{0}; }
