@@ -48,6 +48,14 @@ void write_square(std::string const& path, int value, int square, index_t left, 
     throw std::runtime_error(path);
 }
 
+/// The name of a picture.
+std::string name_of(index_t image) {
+  std::string name("p");  // begun as a string: g++ 12 warns wrongly of a literal before one
+  name += std::to_string(image);
+  name += ".png";
+  return name;
+}
+
 /// Ten pictures of a bright square on a dark ground, their masks and points.
 class labelled_folder {
  public:
@@ -56,13 +64,13 @@ class labelled_folder {
       std::filesystem::create_directory(path(name));
     std::string table = "image,who,middle_x,middle_y,corner_x,corner_y\n";
     for (index_t i = 0; i < 10; ++i) {
-      std::string const name = "p" + std::to_string(i);
+      std::string const name = name_of(i);
       index_t const left = 2 * i + 4;
       index_t const top = i;
-      write_square(path("images/" + name + ".png"), 40, 220, left, top);
-      write_square(path("masks/" + name + ".png"), 0, 1, left, top);
-      write_square(path("labels/" + name + ".png"), 0, 7, left, top);
-      table += name + ".png,me," + std::to_string(left + 4) + ',' + std::to_string(top + 4) +
+      write_square(path("images/" + name), 40, 220, left, top);
+      write_square(path("masks/" + name), 0, 1, left, top);
+      write_square(path("labels/" + name), 0, 7, left, top);
+      table += name + ",me," + std::to_string(left + 4) + ',' + std::to_string(top + 4) +
                (i % 2 == 0 ? ',' + std::to_string(left) + ',' + std::to_string(top) : ",,") + '\n';
     }
     write_text(path("keypoints.csv"), table);
@@ -178,8 +186,7 @@ TEST_CASE("labels that do not fit are refused with their file's name") {
   write_square(mask, 0, 1, 2, 2);
   CHECK(folder.refusal({.masks = true}) ==
         folder.path() + ": a mask to test on has the class 3, which no mask to train on has");
-  for (int i = 0; i < 10; ++i)
-    write_square(folder.path("masks/p" + std::to_string(i) + ".png"), 0, 255, 2, 2);
+  for (index_t i = 0; i < 10; ++i) write_square(folder.path("masks/" + name_of(i)), 0, 255, 2, 2);
   CHECK(holds(folder.refusal({.masks = true}), "have no class but 0, and pixels of 255"));
 
   auto const table = folder.path("keypoints.csv");
