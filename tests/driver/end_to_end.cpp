@@ -234,7 +234,8 @@ TEST_CASE("the summary has all its fields") {
                                            "untrained_encoder",
                                            "raw_pixels",
                                            "wall_seconds",
-                                           "build"});
+                                           "build",
+                                           "run"});
   CHECK(summary.at("status") == "done");
   CHECK(summary.at("data") == "synthetic");
   CHECK(summary.at("config") == "quick4");
