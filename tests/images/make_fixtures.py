@@ -182,7 +182,7 @@ def write_labels():
         "bits_16": ([[0, 1, 256], [300, 4660, 65535]], 0, 16),
         "palette": ([[0, 1, 2], [3, 2, 1]], 3, 2),
     }
-    folder = FOLDER / "labels"
+    folder = FOLDER.parent / "labels_fixtures"
     folder.mkdir(exist_ok=True)
     palette = chunk(b"PLTE", bytes([0, 0, 0, 255, 0, 0, 9, 9, 9, 0, 0, 255]))
     for name, (values, colour, depth) in rows.items():
