@@ -233,6 +233,9 @@ void check_combinations(pretrain::given_flags const& given, finetune_options con
     if (given.contains(flag) && !o.labels_places())
       throw pretrain::usage_error("--" + std::string(flag) +
                                   " has no meaning without --head segmentation or keypoints");
+  if (o.labels_places() && !given.contains("data"))
+    throw pretrain::usage_error(
+        "--data names the folder with images/ and their labels (docs/labels.md), or 'synthetic'");
   if (o.labels_places() && given.contains("test-part"))
     throw pretrain::usage_error("--test-part has no meaning where places are labelled: --split");
   if (o.from_scratch && given.contains("model"))

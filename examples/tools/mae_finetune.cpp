@@ -117,13 +117,6 @@ tools::labelled_sets load_sets(tools::finetune_options const& o,
   return tools::load_labelled_folder(source.folder.string(), labels, threads, std::cerr);
 }
 
-pretrain::data_source find_source(tools::finetune_options const& o) {
-  if (o.labels_places() && o.settings.data.empty())
-    throw pretrain::usage_error(
-        "--data names the folder with images/ and their labels (docs/labels.md), or 'synthetic'");
-  return tools::find_source(o);
-}
-
 /// How pictures became images, in the words of files.
 mae::settings_list picture_entries(tools::finetune_options const& o,
                                    mae::pretrained_model const& model,
@@ -152,7 +145,7 @@ void run(tools::finetune_options& o) {
   auto const found = find_model(o);
   tools::require_blocks(o.recipe, found.sizes.encoder.depth);
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
-  auto const source = find_source(o);
+  auto const source = tools::find_source(o);
   auto const sets = load_sets(o, found, source, *threads);
   auto const train = choose(o, sets.train);
   if (o.trains(tools::segmentation_head)) require_pixels(train, sets.mask_classes);
