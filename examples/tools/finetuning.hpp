@@ -62,7 +62,7 @@ class finetuning {
   static constexpr char const* best_file = "best.safetensors";
   using tasks = std::vector<std::unique_ptr<head_task<Model>>>;
 
-  /// Of each image its class, or of whom else it is told, in images.csv; `data` names the images.
+  /// `data` names the images, for the report. Options, model and images must outlive this object.
   finetuning(finetune_options const& o,
              Model& model,
              chosen_images const& train,

@@ -27,7 +27,7 @@ struct map_resize {
   constexpr index_t window() const { return (2 * reach + 1) * (2 * reach + 1); }
 };
 
-/// Of a resize along one axis.
+/// The largest reach that kernels have room for: a window of 3x3.
 inline constexpr index_t most_reach = 1;
 
 inline namespace MAE_ISA {
