@@ -136,10 +136,7 @@ inline void check_cross_entropy(std::size_t shape, std::uint64_t seed) {
   for (std::size_t i = 2; i < mixed.size(); i += 3) mixed[i] = 0.3;
   padded_matrix<double> const cotangent(1, s.rows, 1.0);
   mae::eigen_lane<double> const lane;
-  for (auto const& [smoothing, wanted] :
-       {std::pair{0.0, mae::matrix_view<double const>{labels.data(), s.rows, 1}},
-        std::pair{0.3, mae::matrix_view<double const>{labels.data(), s.rows, 1}},
-        std::pair{0.3, mae::matrix_view<double const>{mixed.data(), s.rows, 3}}}) {
+  auto const check = [&](double smoothing, mae::matrix_view<double const> wanted) {
     auto const forward = [&] {
       padded_matrix<double> losses(1, s.rows, unset);
       mae::cross_entropy_forward(lane, logits.view(), wanted, smoothing, losses.vector());
@@ -148,7 +145,10 @@ inline void check_cross_entropy(std::size_t shape, std::uint64_t seed) {
     padded_matrix<double> grad(s.rows, s.width, unset);
     mae::cross_entropy_backward(lane, logits.view(), wanted, smoothing, grad.view());
     check_gradient("logits", forward, cotangent, logits.view(), grad);
-  }
+  };
+  check(0.0, {labels.data(), s.rows, 1});
+  check(0.3, {labels.data(), s.rows, 1});
+  check(0.3, {mixed.data(), s.rows, 3});
 }
 
 /// The gradient of y + x is y's for both.
