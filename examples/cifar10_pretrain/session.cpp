@@ -10,6 +10,7 @@
 #include "interrupt.hpp"
 #include "json_text.hpp"
 #include "length.hpp"
+#include "loss_chart.hpp"
 #include "metrics.hpp"
 #include "options.hpp"
 #include "output_folder.hpp"

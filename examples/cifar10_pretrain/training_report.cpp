@@ -1,6 +1,7 @@
 #include "training_report.hpp"
 
 #include "figure.hpp"
+#include "loss_chart.hpp"
 #include "png_file.hpp"
 #include "save_file.hpp"
 #include "terminal.hpp"
@@ -21,7 +22,7 @@ namespace {
 
 constexpr std::size_t most_stages = 12;
 constexpr int few_digits = 3;
-constexpr int digits = 4;
+constexpr int full_digits = 4;
 
 std::string count_text(std::int64_t count, char const* of) {
   return std::to_string(count) + ' ' + of + (count == 1 ? "" : "s");
@@ -46,7 +47,7 @@ page_number number_of(char const* label,
 }
 
 std::string loss_text(double value) {
-  return number_text(value, digits);
+  return number_text(value, full_digits);
 }
 
 // ---- what stands at the top --------------------------------------------------------------------
@@ -67,7 +68,7 @@ std::string status_of(training_state const& state) {
   text += " (" +
           percent_text(100.0 * static_cast<double>(summary.steps) /
                        static_cast<double>(std::max<std::int64_t>(1, state.total_steps))) +
-          "), " + number_text(summary.epochs, digits) + " epochs";
+          "), " + number_text(summary.epochs, full_digits) + " epochs";
   if (state.is_running && summary.images_per_second && *summary.images_per_second > 0)
     text += ", about " +
             format_duration(static_cast<double>(state.total_steps - summary.steps) *
@@ -138,7 +139,7 @@ page_table heldout_table(std::vector<heldout_record> const& heldout) {
   page_table table{
       "Held-out losses as numbers", {"epoch", "step", "held-out loss", "predicting zero"}, {}};
   for (auto const& record : heldout)
-    table.rows.push_back({number_text(record.epoch, digits),
+    table.rows.push_back({number_text(record.epoch, full_digits),
                           std::to_string(record.step),
                           loss_text(record.loss),
                           loss_text(record.baseline)});
@@ -173,12 +174,12 @@ page_table health_table(std::vector<health_record> const& records) {
                    {"epoch", "step", "effective rank", "alignment", "uniformity", "deviation"},
                    {}};
   for (auto const& record : records)
-    table.rows.push_back({number_text(record.epoch, digits),
+    table.rows.push_back({number_text(record.epoch, full_digits),
                           std::to_string(record.step),
-                          number_text(record.effective_rank, digits),
-                          number_text(record.alignment, digits),
-                          number_text(record.uniformity, digits),
-                          number_text(record.deviation, digits)});
+                          number_text(record.effective_rank, full_digits),
+                          number_text(record.alignment, full_digits),
+                          number_text(record.uniformity, full_digits),
+                          number_text(record.deviation, full_digits)});
   return table;
 }
 

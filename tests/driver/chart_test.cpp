@@ -1,5 +1,7 @@
 #include "chart.hpp"
 
+#include "loss_chart.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cmath>

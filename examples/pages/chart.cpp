@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <initializer_list>
 #include <iomanip>
-#include <limits>
 #include <sstream>
 #include <string_view>
 
@@ -132,26 +131,6 @@ double round_up_to_nice(double factor) {
 
 }  // namespace
 
-std::vector<chart_point> smoothed(std::vector<training_record> const& records,
-                                  double training_record::*value) {
-  constexpr std::size_t most_points = 300;
-  std::size_t const bucket =
-      std::max<std::size_t>(1, (records.size() + most_points - 1) / most_points);
-  std::vector<chart_point> points;
-  for (std::size_t first = 0; first < records.size(); first += bucket) {
-    chart_point sum;
-    int count = 0;
-    for (std::size_t i = first; i < std::min(first + bucket, records.size()); ++i) {
-      if (!std::isfinite(records[i].*value)) continue;
-      sum.x += records[i].epoch;
-      sum.y += records[i].*value;
-      ++count;
-    }
-    if (count > 0) points.push_back({sum.x / count, sum.y / count});
-  }
-  return points;
-}
-
 std::vector<double> nice_ticks(double low, double high, int count) {
   if (!(high > low)) {  // one value: show its surroundings
     double const margin = low == 0 ? 1 : std::abs(low) / 2;
@@ -177,23 +156,6 @@ std::string render_svg(chart const& drawn) {
   for (chart_series const& series : drawn.series) draw_series(page, series, x, y);
   draw_legend(page, drawn.series);
   return page.finish();
-}
-
-chart loss_chart(training_history const& history) {
-  chart_series training{"training loss",
-                        "#1f77b4",
-                        series_style::line,
-                        smoothed(history.training, &training_record::loss)};
-  chart_series heldout{"held-out loss", "#d62728", series_style::line_with_points, {}};
-  chart_series baseline{"predicting zero", "#555555", series_style::dashed, {}};
-  for (heldout_record const& record : history.heldout) {
-    heldout.points.push_back({record.epoch, record.loss});
-    baseline.points.push_back({record.epoch, record.baseline});
-  }
-  if (!history.heldout.empty()) {  // the baseline is a property of the data: draw it from the start
-    baseline.points.insert(baseline.points.begin(), {0, history.heldout.front().baseline});
-  }
-  return {"Loss of masked patches", "epoch", "mean squared error", {training, heldout, baseline}};
 }
 
 }  // namespace pretrain
