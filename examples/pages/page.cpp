@@ -58,7 +58,7 @@ font-size:.85rem}
 .strip span{font-size:.85rem;color:var(--soft);overflow-wrap:anywhere}
 .strip img{display:block;width:100%;height:auto;image-rendering:pixelated;border-radius:.25rem}
 @media(min-width:44rem){.strip{grid-template-columns:8.5rem 1fr;gap:1rem}}
-.drawing{max-width:52rem;background:var(--card);border-radius:.6rem;padding:.5rem}
+.drawing{max-width:52rem;overflow-x:auto;background:var(--card);border-radius:.6rem;padding:.5rem}
 .entries{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,22rem),1fr));
 gap:0 2rem}
 .entries div{display:flex;justify-content:space-between;gap:1rem;padding:.35rem 0;

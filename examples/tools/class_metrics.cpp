@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <functional>
+#include <utility>
 
 namespace tools {
 
@@ -46,7 +48,49 @@ void measure(class_metrics& found, index_t classes) {
   found.macro_f1 /= present;
 }
 
+/// The softmax's, of the class that is predicted.
+double predicted_probability(std::span<float const> scores) {
+  double const highest = scores[static_cast<std::size_t>(predicted_class(scores))];
+  double sum = 0;
+  for (float const score : scores) sum += std::exp(static_cast<double>(score) - highest);
+  return 1 / sum;
+}
+
+std::vector<index_t> surest_examples(confused_pair const& pair,
+                                     mae::matrix_view<float const> scores,
+                                     std::span<index_t const> labels,
+                                     std::size_t most) {
+  std::vector<std::pair<double, index_t>> found;  // the less sure the larger
+  for (index_t i = 0; i < scores.rows; ++i)
+    if (labels[static_cast<std::size_t>(i)] == pair.truth &&
+        predicted_class(scores.row(i)) == pair.predicted)
+      found.emplace_back(-predicted_probability(scores.row(i)), i);
+  std::ranges::sort(found);
+  found.resize(std::min(found.size(), most));
+  std::vector<index_t> images;
+  for (auto const& example : found) images.push_back(example.second);
+  return images;
+}
+
 }  // namespace
+
+std::vector<confused_pair> most_confused(class_metrics const& found,
+                                         mae::matrix_view<float const> scores,
+                                         std::span<index_t const> labels,
+                                         std::size_t most_pairs,
+                                         std::size_t most_examples) {
+  std::vector<confused_pair> pairs;
+  index_t const classes = scores.cols;
+  for (std::size_t at = 0; at < found.confusion.size(); ++at) {
+    auto const cell = static_cast<index_t>(at);
+    if (found.confusion[at] > 0 && cell / classes != cell % classes)
+      pairs.push_back({cell / classes, cell % classes, found.confusion[at], {}});
+  }
+  std::ranges::stable_sort(pairs, std::greater{}, &confused_pair::images);
+  pairs.resize(std::min(pairs.size(), most_pairs));
+  for (auto& pair : pairs) pair.examples = surest_examples(pair, scores, labels, most_examples);
+  return pairs;
+}
 
 index_t predicted_class(std::span<float const> scores) {
   return std::max_element(scores.begin(), scores.end()) - scores.begin();
@@ -79,14 +123,11 @@ std::string predictions_csv(mae::matrix_view<float const> scores, std::span<inde
   std::string text = "image,class,predicted,probability\r\n";
   for (index_t i = 0; i < scores.rows; ++i) {
     auto const row = scores.row(i);
-    index_t const predicted = predicted_class(row);
-    double const highest = row[static_cast<std::size_t>(predicted)];
-    double sum = 0;
-    for (float const score : row) sum += std::exp(static_cast<double>(score) - highest);
     index_t const label = labels[static_cast<std::size_t>(i)];
     text += std::to_string(i) + ',' + (label < 0 ? "" : std::to_string(label)) + ',' +
-            std::to_string(predicted) + ',' +
-            mae::decimal_text(std::round(millionths / sum) / millionths) + "\r\n";
+            std::to_string(predicted_class(row)) + ',' +
+            mae::decimal_text(std::round(millionths * predicted_probability(row)) / millionths) +
+            "\r\n";
   }
   return text;
 }

@@ -3,6 +3,7 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,6 +26,22 @@ struct class_metrics {
 /// class is predicted.
 class_metrics measure_classes(mae::matrix_view<float const> scores,
                               std::span<mae::index_t const> labels);
+
+/// Images of one class that were taken for another.
+struct confused_pair {
+  mae::index_t truth = 0;
+  mae::index_t predicted = 0;
+  mae::index_t images = 0;             // how many
+  std::vector<mae::index_t> examples;  // some of them, those that seemed surest first
+};
+
+/// The pairs of classes that are confused most often, of equals the first class's first; at most so
+/// many, with at most so many examples each. Of the same scores and labels as `found`.
+std::vector<confused_pair> most_confused(class_metrics const& found,
+                                         mae::matrix_view<float const> scores,
+                                         std::span<mae::index_t const> labels,
+                                         std::size_t most_pairs,
+                                         std::size_t most_examples);
 
 /// The class with the highest score; of equals the first.
 mae::index_t predicted_class(std::span<float const> scores);

@@ -48,6 +48,7 @@ struct finetune_options : common_options {
   recipe_options recipe;
   mae::pooling pool = mae::pooling::mean;
   bool dry_run = false;
+  bool tensorboard = false;
   pretrain::saved_settings repeated = {};  // of --settings
   mae::settings_list flags = {};           // that decide the result: what --settings would repeat
 

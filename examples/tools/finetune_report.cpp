@@ -1,26 +1,20 @@
 #include "finetune_report.hpp"
 
+#include "epoch_log.hpp"
 #include "figure.hpp"
 #include "output_folder.hpp"
 #include "page.hpp"
 #include "save_file.hpp"
 #include "terminal.hpp"
 
-#include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
-#include <mae/io/json_reader.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
-#include <fstream>
+#include <initializer_list>
 #include <iterator>
-#include <span>
-#include <sstream>
-#include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -30,65 +24,36 @@ namespace {
 namespace fs = std::filesystem;
 constexpr int digits = 4;
 
-/// The numbers of one line, by their names, in its order.
-using record = std::vector<std::pair<std::string, double>>;
-
-std::string read_bytes(fs::path const& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-/// A line that cannot be read is as one without numbers.
-record numbers_of(std::string const& line) {
-  constexpr std::string_view begins = "-0123456789";
-  record numbers;
-  try {
-    mae::json_reader reader("metrics", line, 0);
-    reader.object([&](std::string const& name, std::uint64_t /*at*/) {
-      if (std::ranges::any_of(begins, [&](char first) { return reader.begins_with(first); }))
-        numbers.emplace_back(name, reader.number());
-      else
-        reader.skip();
-    });
-    reader.finish_text();
-  } catch (mae::format_error const&) {
-    return {};
-  }
-  return numbers;
-}
-
-/// NaN where it has none: not every epoch is graded.
-double number_of(record const& all, std::string const& name) {
-  auto const found = std::ranges::find(all, name, [](auto const& one) { return one.first; });
-  return found == all.end() ? std::nan("") : found->second;
-}
-
-bool is_measured(std::string const& name) {
-  return name != "epoch" && name != "seconds";
-}
-
 std::string in_words(std::string name) {
   std::ranges::replace(name, '_', ' ');
   return name;
 }
 
-/// What any record measures, with its values epoch by epoch.
-std::vector<pretrain::chart_series> measured(std::vector<record> const& records) {
+/// What any epoch measures of a kind, with its values epoch by epoch.
+std::vector<pretrain::chart_series> measured(std::vector<epoch_numbers> const& epochs,
+                                             std::initializer_list<epoch_measure> kinds) {
   std::vector<std::string> names;
-  for (auto const& one : records)
+  for (auto const& one : epochs)
     for (auto const& [name, value] : one)
-      if (is_measured(name) && std::ranges::find(names, name) == names.end()) names.push_back(name);
+      if (std::ranges::find(kinds, measure_of(name)) != kinds.end() &&
+          std::ranges::find(names, name) == names.end())
+        names.push_back(name);
   std::vector<pretrain::chart_series> all;
   for (auto const& name : names) {
     all.push_back({in_words(name), "", pretrain::series_style::line_with_points, {}});
-    for (auto const& one : records)
+    for (auto const& one : epochs)
       all.back().points.push_back({number_of(one, "epoch"), number_of(one, name)});
   }
   return all;
 }
 
 char const* note_of(pretrain::chart_series const& series) {
-  return series.name == "loss" ? "mean over an epoch's training" : "of the test images";
+  if (series.name == "loss") return "mean over an epoch's training";
+  if (series.name == "effective rank") return "directions in use";
+  if (series.name == "alignment") return "mean squared distance of two views";
+  if (series.name == "uniformity") return "log of the mean Gaussian potential";
+  if (series.name == "deviation") return "1: all directions alike";
+  return "of the test images";
 }
 
 pretrain::page_section glance(std::vector<pretrain::chart_series> const& all) {
@@ -120,21 +85,15 @@ pretrain::page_section curves(std::vector<pretrain::chart_series> const& all) {
   return section;
 }
 
-/// The pictures in the folder, by their names.
-pretrain::page_section pictures_in(fs::path const& folder) {
-  pretrain::page_section section{.title = "Pictures"};
-  std::vector<fs::path> files;
-  std::error_code ignored;  // a page without pictures is one, too
-  for (fs::directory_iterator entry(folder, ignored), end; !ignored && entry != end;
-       entry.increment(ignored))
-    if (entry->path().extension() == ".png") files.push_back(entry->path());
-  std::ranges::sort(files);
-  for (auto const& file : files) {
-    std::string const bytes = read_bytes(file);
-    auto const all = std::as_bytes(std::span(bytes));
-    section.strips.push_back(
-        {file.filename().string(), file.stem().string(), {all.begin(), all.end()}});
-  }
+pretrain::page_section health(std::vector<pretrain::chart_series> const& all) {
+  auto section = curves(all);
+  section.title = "Health without labels";
+  section.text =
+      "Of the encoder's mean patch tokens of the first test images, " +
+      std::to_string(most_health_images) +
+      " at most, whole; alignment between each and a fixed random crop of it (half of its area or "
+      "more, half of them mirrored). A rank or a deviation that falls towards 1 and 0 means that "
+      "features collapse, as those of a classifier in part do: to its classes.";
   return section;
 }
 
@@ -154,25 +113,26 @@ pretrain::page_section settings_of(finetune_options const& o, std::string const&
 
 }  // namespace
 
-void save_report(finetune_options const& o, std::string const& data, bool is_running) {
+void save_report(finetune_options const& o,
+                 std::string const& data,
+                 std::vector<pretrain::page_section> predictions,
+                 bool is_running) {
   fs::path const out(o.out);
-  std::istringstream lines(read_bytes(out / pretrain::output::metrics));
-  std::vector<record> records;
-  for (std::string line; std::getline(lines, line);)
-    if (auto numbers = numbers_of(line); !numbers.empty()) records.push_back(std::move(numbers));
+  auto const epochs = read_epochs(out / pretrain::output::metrics);
   pretrain::page shown{.kind = "Masked autoencoder: fine-tuning",
                        .title = o.heads_text() + " on " + data,
                        .status = (is_running ? "running: " : "ended: ") +
-                                 std::to_string(records.size()) + " of " +
-                                 std::to_string(o.epochs) + " epochs",
+                                 std::to_string(epochs.size()) + " of " + std::to_string(o.epochs) +
+                                 " epochs",
                        .is_running = is_running};
-  if (!records.empty()) {
-    shown.status += ", " + pretrain::format_duration(number_of(records.back(), "seconds"));
-    if (auto const all = measured(records); !all.empty())
-      shown.sections = {glance(all), curves(all)};
+  if (!epochs.empty()) {
+    shown.status += ", " + pretrain::format_duration(number_of(epochs.back(), "seconds"));
+    auto const graded = measured(epochs, {epoch_measure::training, epoch_measure::test});
+    if (!graded.empty()) shown.sections = {glance(graded), curves(graded)};
   }
-  if (auto pictures = pictures_in(out); !is_running && !pictures.strips.empty())
-    shown.sections.push_back(std::move(pictures));
+  std::ranges::move(predictions, std::back_inserter(shown.sections));
+  if (auto const told = measured(epochs, {epoch_measure::health}); !told.empty())
+    shown.sections.push_back(health(told));
   shown.sections.push_back(settings_of(o, data));
   pretrain::save_text(out / pretrain::output::report, pretrain::render_html(shown));
 }

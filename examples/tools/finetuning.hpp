@@ -1,9 +1,11 @@
 #pragma once
 
+#include "best_epoch.hpp"
 #include "epoch_log.hpp"
 #include "finetune_flags.hpp"
 #include "finetune_report.hpp"
 #include "head_task.hpp"
+#include "health_watch.hpp"
 #include "interrupt.hpp"
 #include "labelled_images.hpp"
 #include "output_folder.hpp"
@@ -21,8 +23,6 @@
 #include <mae/io/checkpoint.hpp>
 #include <mae/io/json_writer.hpp>
 #include <mae/io/model_file.hpp>
-#include <mae/io/progress_reader.hpp>
-#include <mae/io/safetensors.hpp>
 #include <mae/train/trainer.hpp>
 
 #include <cstdint>
@@ -34,26 +34,6 @@
 #include <vector>
 
 namespace tools {
-
-/// The graded epoch that was best so far, counted from 1.
-struct best_epoch {
-  static constexpr char const* epoch_entry = "mae.best_epoch";
-  static constexpr char const* score_entry = "mae.best_score";
-
-  mae::index_t epoch = 0;  // none
-  double score = 0;
-
-  mae::settings_list entries() const {
-    return {{epoch_entry, std::to_string(epoch)}, {score_entry, mae::decimal_text(score)}};
-  }
-  /// What a training's file says.
-  static best_epoch of(std::string const& path) {
-    auto const file = mae::safetensors_file::load(path);
-    mae::progress_reader const read(path, file.metadata());
-    if (!file.metadata().contains(epoch_entry)) return {};
-    return {read.count(epoch_entry), read.number(score_entry)};
-  }
-};
 
 /// A training of heads, and of the encoder beneath them, with its files.
 template <class Model>
@@ -78,6 +58,7 @@ class finetuning {
         tasks_(std::move(graded)),
         pictures_(std::move(pictures)),
         data_(std::move(data)),
+        health_(test.whole_set()),
         trainer_(model, train, o.recipe.applied(o.training(train.size())), o.rule()) {}
 
   /// Trains, grades epochs, and leaves a file to resume with. False where the user stopped it.
@@ -94,6 +75,7 @@ class finetuning {
     save_choice();  // not before other images than a resumed training's were refused
     mae::index_t const epochs_done = trainer_.progress().step / trainer_.steps_per_epoch();
     epoch_log log(out_ / pretrain::output::metrics, epochs_done);
+    if (o_.tensorboard) log.write_events(out_ / "tensorboard");
     pretrain::progress_line line(
         std::cout, pretrain::style_for(1, false), pretrain::terminal_width(1));
     double const start = mae::monotonic_seconds();
@@ -184,7 +166,11 @@ class finetuning {
   /// What fails is a warning: a training does not end for its report.
   void show_report(bool is_running) const {
     try {
-      save_report(o_, data_, is_running);
+      std::vector<pretrain::page_section> predictions;
+      if (!is_running && is_graded_)
+        for (auto const& task : tasks_)
+          for (auto& section : task->sections()) predictions.push_back(std::move(section));
+      save_report(o_, data_, std::move(predictions), is_running);
     } catch (mae::io_error const& refused) {
       std::cerr << "warning: " << refused.what() << std::endl;
     }
@@ -268,6 +254,7 @@ class finetuning {
         std::cout << ", " << task->sentence();
         task->describe(record);
       }
+      health_.describe(model_, record);
     }
     std::cout << std::endl;
     record.add("seconds", mae::monotonic_seconds() - start);
@@ -282,6 +269,7 @@ class finetuning {
   tasks tasks_;
   mae::settings_list pictures_;
   std::string data_;
+  health_watch health_;
   mae::trainer<Model, chosen_images> trainer_;
   best_epoch best_;
   bool ends_ = false;       // for nothing gets better

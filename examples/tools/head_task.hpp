@@ -1,8 +1,11 @@
 #pragma once
 
 #include "class_metrics.hpp"
+#include "class_pictures.hpp"
 #include "finetune_flags.hpp"
 #include "labelled_images.hpp"
+#include "page.hpp"
+#include "png_file.hpp"
 #include "save_file.hpp"
 
 #include <mae/core/types.hpp>
@@ -52,6 +55,8 @@ class head_task {
   virtual double score() const = 0;
   /// Writes predictions; returns the files' names.
   virtual std::vector<std::string> save(std::filesystem::path const& out) const = 0;
+  /// What report.html shows of the predictions.
+  virtual std::vector<pretrain::page_section> sections() const = 0;
 };
 
 template <class Model>
@@ -61,6 +66,8 @@ class class_task final : public head_task<Model> {
   explicit class_task(std::string name) : name_(std::move(name)) {}
 
   void grade(Model const& model, chosen_images const& test) override {
+    test_ = &test;
+    names_ = std::get<class_head>(model.sizes().heads).class_names;
     scores_ = mae::class_scores<class_head>(model, test);
     labels_.clear();
     for (mae::index_t i = 0; i < test.size(); ++i) labels_.push_back(test.label(i));
@@ -85,18 +92,32 @@ class class_task final : public head_task<Model> {
   double score() const override { return metrics_.top1; }
   std::vector<std::string> save(std::filesystem::path const& out) const override {
     pretrain::save_text(out / (name_ + ".csv"), predictions_csv(view(), labels_));
-    return {name_ + ".csv"};
+    pretrain::save_text(out / "confusion.svg", draw_confusion(metrics_, names_));
+    auto const pairs = confused();
+    if (pairs.empty()) return {name_ + ".csv", "confusion.svg"};
+    pretrain::save_png(draw_confused(*test_, pairs), out / "confused.png");
+    return {name_ + ".csv", "confusion.svg", "confused.png"};
+  }
+  std::vector<pretrain::page_section> sections() const override {
+    return confusion_sections(metrics_, names_, *test_, confused());
   }
 
  private:
   static constexpr double percent = 100.0;
+  static constexpr std::size_t most_pairs = 6;
+  static constexpr std::size_t most_examples = 6;
 
+  std::vector<confused_pair> confused() const {
+    return most_confused(metrics_, view(), labels_, most_pairs, most_examples);
+  }
   mae::matrix_view<float const> view() const {
     auto const images = std::ssize(labels_);
     return {scores_.data(), images, std::ssize(scores_) / images};
   }
 
   std::string name_;
+  chosen_images const* test_ = nullptr;
+  std::vector<std::string> names_;  // of the classes, where they have some
   std::vector<float> scores_;
   std::vector<mae::index_t> labels_;
   class_metrics metrics_;

@@ -97,6 +97,8 @@ class chosen_images {
     return numbers_[static_cast<std::size_t>(image)];
   }
   place_labels const& places() const { return from_->places; }
+  /// The set that they are of, whole.
+  pretrain::image_set const& whole_set() const { return from_->images; }
 
  private:
   template <class T>

@@ -2,6 +2,7 @@
 
 #include "head_task.hpp"
 #include "labelled_images.hpp"
+#include "page.hpp"
 #include "place_pictures.hpp"
 #include "png_file.hpp"
 #include "save_file.hpp"
@@ -85,6 +86,14 @@ class segmentation_task final : public head_task<Model> {
     pretrain::save_text(out / (name_ + ".csv"), table);
     pretrain::save_png(draw_masks(*test_, predicted_), out / (name_ + ".png"));
     return {name_ + ".csv", name_ + ".png"};
+  }
+  std::vector<pretrain::page_section> sections() const override {
+    return {{.title = "Masks of test images",
+             .text = "Each image, its mask, and what was predicted.",
+             .strips = {{"image, truth, predicted",
+                         "test images, their masks, the predicted masks",
+                         pretrain::png_of(draw_masks(*test_, predicted_)),
+                         3}}}};
   }
 
  private:
@@ -186,6 +195,13 @@ class keypoint_task final : public head_task<Model> {
     pretrain::save_text(out / (name_ + ".csv"), table);
     pretrain::save_png(draw_points(*test_, found_), out / (name_ + ".png"));
     return {name_ + ".csv", name_ + ".png"};
+  }
+  std::vector<pretrain::page_section> sections() const override {
+    return {{.title = "Points of test images",
+             .text = "A ring where a visible point is, a dot where it was found; a colour a point.",
+             .strips = {{"truth and prediction",
+                         "test images with their points and the predicted ones",
+                         pretrain::png_of(draw_points(*test_, found_))}}}};
   }
 
  private:

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Reads a training's event file by TensorBoard's own reader: its values are those of metrics.jsonl.
+"""Reads a training's event file by TensorBoard's own reader: its values are those of metrics.jsonl, of a
+pre-training or a fine-tuning.
 
     check_events.py FOLDER    (tensorboard 2.21; exit status 77 where it is not installed)
 """
@@ -26,14 +27,23 @@ TAGS = {
 }
 
 
+def tags_of(record):
+    """By tag the member of a line. A fine-tuning's lines are of one kind, an epoch each."""
+    if "kind" in record:
+        return TAGS[record["kind"]]
+    health = TAGS["health"].values()
+    return {"loss/training" if name == "loss" else f"{'health' if name in health else 'test'}/{name}": name
+            for name in record if name not in ("epoch", "seconds")}
+
+
 def main():
     folder = Path(sys.argv[1])
     expected = {}
     for line in (folder / "metrics.jsonl").read_text().splitlines():
         record = json.loads(line)
-        for tag, member in TAGS[record["kind"]].items():
+        for tag, member in tags_of(record).items():
             if record[member] is not None:
-                expected.setdefault(tag, []).append((record["step"], record[member]))
+                expected.setdefault(tag, []).append((record.get("step", record["epoch"]), record[member]))
     events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0})
     events.Reload()
     found = events.Tags()["scalars"]

@@ -1,6 +1,7 @@
 // mae_finetune as its users run it, and what it grades by.
 
 #include "class_metrics.hpp"
+#include "class_pictures.hpp"
 #include "data_source.hpp"
 #include "images.hpp"
 #include "running_program.hpp"
@@ -67,6 +68,40 @@ TEST_CASE("classes are graded as the definitions say") {
         "image,class,predicted,probability\r\n0,,0,0.99818\r\n");
 }
 
+TEST_CASE("the pairs of classes that are confused most come first, their surest images first") {
+  // Classes a <b>, b, c: b is taken for a three times, c for a once, a for c once.
+  std::vector<float> const scores{1, 0, 0, 5, 0, 0, 3, 0, 0, 1, 0, 0, 0, 0, 1, 0, 1, 0};
+  std::vector<index_t> const labels{1, 1, 1, 2, 0, 1};
+  mae::matrix_view<float const> const view(scores.data(), 6, 3);
+  auto const found = tools::measure_classes(view, labels);
+  auto const pairs = tools::most_confused(found, view, labels, 2, 2);
+  REQUIRE(pairs.size() == 2);
+  CHECK(pairs[0].truth == 1);
+  CHECK(pairs[0].predicted == 0);
+  CHECK(pairs[0].images == 3);
+  CHECK(pairs[0].examples == std::vector<index_t>{1, 2});
+  CHECK(pairs[1].truth == 0);  // of equals the first class's first
+  CHECK(pairs[1].predicted == 2);
+  CHECK(pairs[1].examples == std::vector<index_t>{4});
+  auto const drawn = tools::draw_confusion(found, {"a <b>", "b", "c"});
+  CHECK(holds(drawn, "<title>b as a &lt;b&gt;: 3 of 4</title>"));
+  CHECK(holds(drawn, "<title>b as b: 1 of 4</title>"));
+  CHECK_FALSE(holds(drawn, "c as c"));  // none
+  CHECK(holds(tools::draw_confusion(found, {}), "<title>1 as 0: 3 of 4</title>"));
+}
+
+TEST_CASE("of many classes those are drawn that are most often in errors") {
+  tools::class_metrics found;
+  constexpr index_t classes = 50;
+  found.confusion.assign(classes * classes, 0);
+  for (index_t k = 0; k < classes; ++k)
+    found.confusion[static_cast<std::size_t>(k * classes + (k + 25) % classes)] = k < 20 ? 3 : 1;
+  auto const drawn = tools::draw_confusion(found, {});
+  CHECK(holds(drawn, "confusion matrix of 40 of 50 classes"));
+  CHECK(holds(drawn, "<title>19 as 44: 3 of 3</title>"));
+  CHECK_FALSE(holds(drawn, "<title>49 as"));
+}
+
 TEST_CASE("of every class a share is chosen, by the seed alone") {
   mae::thread_pool threads(2);
   auto const sets = pretrain::load_images(
@@ -106,7 +141,8 @@ TEST_CASE("a fine-tuning leaves a model, predictions and figures, the same for a
                                         "--keep",
                                         "best",
                                         "--evaluate-every",
-                                        "2"};
+                                        "2",
+                                        "--tensorboard"};
   auto const run = [&](std::string const& name, std::vector<std::string> const& flags) {
     auto const result = finetune(flags);
     CHECK_MESSAGE(result.exit_code == 0, result.err);
@@ -119,8 +155,12 @@ TEST_CASE("a fine-tuning leaves a model, predictions and figures, the same for a
   auto const three = run(  // repeated from the first one's summary
       "three",
       {"--settings", one + "/summary.json", "--threads", "3", "--out", folder.file("three")});
-  for (char const* const file :
-       {"model.safetensors", "encoder.safetensors", "predictions.csv", "images.csv"})
+  for (char const* const file : {"model.safetensors",
+                                 "encoder.safetensors",
+                                 "predictions.csv",
+                                 "images.csv",
+                                 "confusion.svg",
+                                 "confused.png"})
     CHECK(read_text(one + "/" + file) == read_text(three + "/" + file));
   auto const summary = read_text(one + "/summary.json");
   for (char const* const name :
@@ -130,6 +170,9 @@ TEST_CASE("a fine-tuning leaves a model, predictions and figures, the same for a
   CHECK(std::ranges::count(metrics, '\n') == 3);
   CHECK_FALSE(holds(metrics.substr(0, metrics.find('\n')), "top1"));  // the first is not graded
   CHECK(holds(metrics.substr(metrics.find('\n')), "top1"));
+  CHECK(holds(metrics.substr(metrics.find('\n')), "effective_rank"));
+  for (char const* const tag : {"loss/training", "test/top1", "health/effective_rank"})
+    CHECK(holds(read_text(one + "/tensorboard/events.out.tfevents.mae"), tag));
   auto const trained = mae::safetensors_file::load(one + "/training.safetensors").metadata();
   for (auto const& [name, value] :
        std::vector<std::pair<std::string, std::string>>{{"drop_path", "0.2"},
@@ -144,6 +187,9 @@ TEST_CASE("a fine-tuning leaves a model, predictions and figures, the same for a
   CHECK(holds(report, "<h1>classes on synthetic</h1>"));
   CHECK(holds(report, "ended: 3 of 3 epochs"));
   CHECK(holds(report, ">balanced accuracy</th>"));
+  for (char const* const title : {"Confusion", "Most often confused", "Health without labels"})
+    CHECK(holds(report, std::string("<h2>") + title + "</h2>"));
+  CHECK(holds(report, read_text(one + "/confusion.svg")));
   CHECK_FALSE(holds(report, "refresh"));
   auto const again = finetune(few_images(one) + std::vector<std::string>{"--model", model});
   CHECK(again.exit_code == 1);
