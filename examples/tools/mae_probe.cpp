@@ -6,6 +6,7 @@
 #include "feature_flags.hpp"
 #include "grading.hpp"
 #include "images.hpp"
+#include "page.hpp"
 #include "probe_flags.hpp"
 #include "probe_report.hpp"
 #include "program.hpp"
@@ -186,14 +187,35 @@ void read_tokens(probe_task const& task, std::vector<tools::layer_scores>& layer
   }
 }
 
-void save(std::string const& folder, tools::probe_report const& report, bool draws) {
-  std::filesystem::path const out(folder);
+std::vector<pretrain::page_entry> settings_of(probe_task const& task) {
+  auto const& o = task.options;
+  std::vector<pretrain::page_entry> all{{"model", o.model},
+                                        {"data", task.sets.name},
+                                        {"training images", std::to_string(task.size.train)},
+                                        {"test images", std::to_string(task.size.test)},
+                                        {"classes", std::to_string(task.sets.train.num_classes())}};
+  if (o.has_linear() || o.has_knn())
+    all.push_back({"features",
+                   std::string(pretrain::word_of(tools::pooling_words, o.pool)) + ", " +
+                       std::to_string(task.encoder.width(o.pool)) + " values"});
+  if (o.has_attentive())
+    all.push_back({"attentive",
+                   std::to_string(o.queries) + " queries over " +
+                       std::to_string(task.encoder.patches()) + " patch tokens"});
+  return all;
+}
+
+void save(probe_task const& task, tools::probe_report const& report) {
+  std::filesystem::path const out(task.options.out);
   auto const write = [&](char const* name, std::string const& text) {
     pretrain::save_text(out / name, text);
     std::cout << "wrote " << mae::printable((out / name).string()) << '\n';
   };
   write("layers.csv", to_csv(report));
-  if (draws) write("layers.svg", pretrain::render_svg(to_chart(report)));
+  if (task.options.layers.all) write("layers.svg", pretrain::render_svg(to_chart(report)));
+  auto const title = task.options.model + " on " + task.sets.name;
+  write("report.html",
+        pretrain::render_html(to_page(report, task.encoder.depth(), title, settings_of(task))));
 }
 
 void run(tools::probe_options const& o) {
@@ -225,7 +247,7 @@ void run(tools::probe_options const& o) {
     std::cout << "; " << encoder.patches() << " patch tokens of " << encoder.token_width()
               << " values, " << o.queries << " queries";
   std::cout << "; top-1\n" << to_table(report, encoder.depth());
-  if (!o.out.empty()) save(o.out, report, o.layers.all);
+  if (!o.out.empty()) save(task, report);
 }
 
 constexpr char const* introduction =

@@ -90,8 +90,8 @@ std::vector<pretrain::flag_group> flags_for(probe_options& o) {
         {"out",
          "DIR",
          "also write layers.csv there: a line for each block that is read, a\n"
-         "column for each way of reading, in percent of the test images; with\n"
-         "--layer all also layers.svg, their curves",
+         "column for each way of reading, in percent of the test images; report.html,\n"
+         "a page that shows them; with --layer all also layers.svg, their curves",
          pretrain::words(o.out)},
         threads_flag(o)}},
       known_group(o)};

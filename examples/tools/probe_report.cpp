@@ -1,5 +1,6 @@
 #include "probe_report.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <iomanip>
@@ -92,6 +93,44 @@ pretrain::chart to_chart(probe_report const& report) {
                             {{static_cast<double>(layers.front().layer), *report.pixels},
                              {static_cast<double>(layers.back().layer), *report.pixels}}});
   return drawn;
+}
+
+pretrain::page to_page(probe_report const& report,
+                       mae::index_t depth,
+                       std::string const& title,
+                       std::vector<pretrain::page_entry> settings) {
+  auto const columns = columns_of(report);
+  auto const& layers = report.layers;
+  pretrain::page_section best{.title = "At a glance"};
+  pretrain::page_table table{"As numbers", {"block"}, {}};
+  for (auto const& reader : columns) {
+    auto const highest = std::ranges::max_element(reader.percent);
+    auto const layer = layers[static_cast<std::size_t>(highest - reader.percent.begin())].layer;
+    best.numbers.push_back({reader.title,
+                            fixed(*highest, 1) + " %",
+                            (layers.size() > 1 ? "the best: after block " : "after block ") +
+                                std::to_string(layer) + " of " + std::to_string(depth)});
+    table.columns.push_back(reader.title);
+  }
+  if (report.pixels)
+    best.numbers.push_back({"raw pixels", fixed(*report.pixels, 1) + " %", "linear probe"});
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    table.rows.push_back({std::to_string(layers[i].layer)});
+    for (auto const& reader : columns) table.rows.back().push_back(fixed(reader.percent[i], 1));
+  }
+  pretrain::page_section read{
+      .title = "After each block",
+      .text =
+          "The share of test images whose class is read off the frozen encoder's tokens, in "
+          "percent. A best figure is chosen by the test images, which flatters it."};
+  if (layers.size() > 1) read.figures.push_back(to_chart(report));
+  read.tables.push_back(std::move(table));
+  return {
+      .kind = "Masked autoencoder: what is read off its features",
+      .title = title,
+      .status = "top-1 of a frozen encoder, read with labels",
+      .sections = {
+          std::move(best), std::move(read), {.title = "Settings", .entries = std::move(settings)}}};
 }
 
 std::string to_csv(probe_report const& report) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "chart.hpp"
+#include "page.hpp"
 
 #include <mae/core/types.hpp>
 
@@ -32,6 +33,13 @@ std::string to_table(probe_report const& report, mae::index_t depth);
 
 /// The curves of each reader over the layers, and, dashed, the raw pixels.
 pretrain::chart to_chart(probe_report const& report);
+
+/// report.html: the best figures, the curves where there are several layers, all figures, and how
+/// they were read. `depth` is the encoder's.
+pretrain::page to_page(probe_report const& report,
+                       mae::index_t depth,
+                       std::string const& title,
+                       std::vector<pretrain::page_entry> settings);
 
 /// Comma-separated values (RFC 4180) under the header "layer,linear,attentive,knn_1": a column for
 /// each reader that was asked for, a line for each layer.

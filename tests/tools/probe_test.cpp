@@ -87,10 +87,18 @@ TEST_CASE("each block is read, drawn, and is what it is alone") {
   CHECK(holds(drawing, "<svg "));
   CHECK(holds(drawing, "linear probe"));
   CHECK(holds(drawing, "kNN, k = 9"));
+  std::string const page = read_text(scratch.file("all/report.html"));
+  for (char const* const part : {"the best: after block ",
+                                 "What is read after each block",
+                                 ">raw pixels<",
+                                 "mean, 16 values",
+                                 ">kNN, k = 9</th>"})
+    CHECK(holds(page, part));
 
   probe({"--layer", "2", "--knn", "1,9", "--out", scratch.file("two")});
   std::string const second = read_text(scratch.file("two/layers.csv"));
   CHECK_FALSE(fs::exists(scratch.file("two/layers.svg")));
+  CHECK(holds(read_text(scratch.file("two/report.html")), ">after block 2 of 3<"));
   CHECK(holds(table, second.substr(second.find("2,"))));
   probe({"--knn", "1,9", "--out", scratch.file("last")});
   std::string const last = read_text(scratch.file("last/layers.csv"));
