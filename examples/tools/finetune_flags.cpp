@@ -24,6 +24,9 @@ constexpr std::uint64_t most_upsampling = 64;
 constexpr pretrain::choice_words<mae::map_decoder, 2> decoder_words{
     {{"convolution", mae::map_decoder::convolution}, {"linear", mae::map_decoder::linear}}};
 
+constexpr pretrain::choice_words<mae::norm_place, 2> norm_words{
+    {{"final", mae::norm_place::tokens}, {"pooled", mae::norm_place::pooled}}};
+
 template <class Field>
 pretrain::reader share(Field& field) {
   return pretrain::number(
@@ -60,6 +63,18 @@ pretrain::flag_group what_is_learned(finetune_options& o) {
             "with its weight in the loss [classes]",
             [&o](std::string const& text) { read_heads(text, o.head_weights); }},
            pooling_flag(o.pool),
+           {"norm",
+            "final|pooled",
+            "classes: the encoder's final norm of every token, or in its place a new one of\n"
+            "what is pooled, as the official code's (fc_norm) [pooled for classes of the\n"
+            "mean, where the encoder learns; else final]",
+            [&o](std::string const& text) {
+              auto const* const found =
+                  std::ranges::find(norm_words, text, [](auto const& word) { return word.first; });
+              if (found == norm_words.end())
+                throw pretrain::usage_error("'" + text + "' is not one of final, pooled");
+              o.norm = found->second;
+            }},
            {"instances",
             "",
             "segmentation: masks are DATA/labels, where each value above 0 is an instance,\n"
@@ -201,6 +216,12 @@ mae::training_options finetune_options::training(mae::index_t images) const {
           .augment = {.crop_min = crop_min, .flip = mirrors}};
 }
 
+mae::norm_place finetune_options::final_norm() const {
+  bool const is_recipe = trains(class_head) && !labels_places() && pool == mae::pooling::mean &&
+                         recipe.frozen != mae::whole_encoder;
+  return norm.value_or(is_recipe ? mae::norm_place::pooled : mae::norm_place::tokens);
+}
+
 std::string finetune_options::heads_text() const {
   std::string text;
   auto const on = std::ranges::count_if(head_weights, [](double weight) { return weight > 0; });
@@ -226,6 +247,7 @@ void check_combinations(pretrain::given_flags const& given, finetune_options con
     char const* flag;
   };
   for (auto const& [head, flag] : {of_head{class_head, "pool"},
+                                   of_head{class_head, "norm"},
                                    of_head{class_head, "smoothing"},
                                    of_head{segmentation_head, "instances"},
                                    of_head{keypoint_head, "keypoints"},
@@ -233,6 +255,11 @@ void check_combinations(pretrain::given_flags const& given, finetune_options con
     if (given.contains(flag) && !o.trains(head))
       throw pretrain::usage_error("--" + std::string(flag) + " has no meaning without --head " +
                                   head_words[head]);
+  if (o.final_norm() == mae::norm_place::pooled && o.labels_places())
+    throw pretrain::usage_error(
+        "--norm pooled is of --head classes alone: other heads read every token");
+  if (o.final_norm() == mae::norm_place::pooled && o.pool == mae::pooling::both)
+    throw pretrain::usage_error("--norm pooled needs --pool mean or class: it is as wide as one");
   for (char const* const flag : {"decoder", "upsampling", "split"})
     if (given.contains(flag) && !o.labels_places())
       throw pretrain::usage_error("--" + std::string(flag) +

@@ -9,6 +9,7 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/head/token_map.hpp>
+#include <mae/network/part.hpp>
 #include <mae/op/pooling.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/train/options.hpp>
@@ -47,6 +48,7 @@ struct finetune_options : common_options {
   double label_fraction = 1;
   recipe_options recipe;
   mae::pooling pool = mae::pooling::mean;
+  std::optional<mae::norm_place> norm = {};
   bool dry_run = false;
   bool tensorboard = false;
   pretrain::saved_settings repeated = {};  // of --settings
@@ -63,6 +65,9 @@ struct finetune_options : common_options {
   bool mirrors = true;  // whether a mirror image may be shown
 
   bool trains(std::size_t head) const { return head_weights[head] > 0; }
+  /// What the final norm is of: by the official recipe of the mean of which classes are told, where
+  /// the encoder learns.
+  mae::norm_place final_norm() const;
   bool labels_places() const { return trains(segmentation_head) || trains(keypoint_head); }
   /// What is trained, in the words of --head: "classes", "segmentation:1,keypoints:0.5".
   std::string heads_text() const;

@@ -39,6 +39,7 @@ finetuned_model<B> make_model(finetune_inputs const& in) {
   typename finetuned_model<B>::parts parts{
       .heads = {mae::classifier{.classes = std::max<mae::index_t>(in.train.num_classes(), 0),
                                 .pool = o.pool,
+                                .normalises = o.final_norm() == mae::norm_place::pooled,
                                 .smoothing = o.smoothing,
                                 .class_names = sets.class_names},
                 mae::segmenter{
@@ -52,7 +53,8 @@ finetuned_model<B> make_model(finetune_inputs const& in) {
       .head_weights = o.head_weights,
       .seed = o.settings.seed,
       .backend = B(in.threads),
-      .positions = o.recipe.positions};
+      .positions = o.recipe.positions,
+      .final_norm = o.final_norm()};
   if (!o.from_scratch) return mae::open_pretrained_encoder(in.found, std::move(parts));
   new_model<B> model(in.found.sizes, std::move(parts));
   if (auto statistics = in.found.statistics(); !statistics.mean.empty())

@@ -144,6 +144,12 @@ void run(tools::finetune_options& o) {
                             "begins a new one");
   auto const found = find_model(o);
   tools::require_blocks(o.recipe, found.sizes.encoder.depth);
+  bool const drops_norm =
+      !o.from_scratch && !o.norm && found.final_norm() == mae::norm_place::tokens;
+  if (drops_norm && o.final_norm() == mae::norm_place::pooled)
+    pretrain::say_assumed(std::cerr,
+                          "--norm pooled, as the official recipe has it: a new norm of the mean in "
+                          "place of the checkpoint's final one, which --norm final keeps");
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
   auto const source = tools::find_source(o);
   auto const sets = load_sets(o, found, source, *threads);

@@ -258,6 +258,9 @@ TEST_CASE("flags of heads that are not trained are refused") {
   CHECK(holds(refusal({"--head", "boxes"}), "'boxes' is not one of classes, segmentation"));
   CHECK(holds(refusal({"--head", "classes,classes"}), "classes is there twice"));
   CHECK(holds(refusal({"--head", "classes:0"}), "must be a number above 0, not 0"));
+  CHECK(holds(refusal({"--head", "classes,keypoints", "--norm", "pooled", "--data", "synthetic"}),
+              "--norm pooled is of --head classes alone"));
+  CHECK(holds(refusal({"--norm", "pooled", "--pool", "both"}), "--norm pooled needs --pool mean"));
   CHECK(holds(refusal({"--instances"}), "--instances has no meaning without --head segmentation"));
   CHECK(holds(refusal({"--head", "keypoints"}), "--data names the folder"));
 }

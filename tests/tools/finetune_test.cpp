@@ -181,6 +181,7 @@ TEST_CASE("a fine-tuning leaves a model, predictions and figures, the same for a
                                                         {"erasing", "0.25"},
                                                         {"rand_augment", "9 0.5 2"},
                                                         {"positions", "learned"},
+                                                        {"final_norm", "pooled"},
                                                         {"min_lr", "1e-06"}})
     CHECK(trained.at(name) == value);
   auto const report = read_text(one + "/report.html");

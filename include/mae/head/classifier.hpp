@@ -48,6 +48,9 @@ struct classifier {
   bool normalises = false;                    // what was pooled
   double smoothing = 0;                       // the share of a label that all classes get alike
   std::vector<std::string> class_names = {};  // for files; none: classes have only numbers
+  /// Of the layer's weights at first, which are normal: the official fine-tuning's, whose bounds of
+  /// +-2 none reaches. 0: they begin as the network's other linear layers.
+  double start_deviation = 2e-5;
 
   /// Throws config_error for fewer than two classes, no encoder, and a smoothing outside [0, 1).
   void require_valid() const {
@@ -59,6 +62,11 @@ struct classifier {
     if (encoder_width < 1) throw config_error("a classifier needs the width of its encoder");
     if (!(smoothing >= 0 && smoothing < 1))
       throw config_error("label smoothing must be in [0, 1), it is " + decimal_text(smoothing));
+    if (!(start_deviation >= 0) || !std::isfinite(start_deviation))
+      throw config_error(
+          "the deviation of a classifier's first weights must be finite and not "
+          "negative, it is " +
+          decimal_text(start_deviation));
   }
   pooled_linear part() const { return {"head", encoder_width, classes, pool, normalises}; }
 

@@ -69,16 +69,20 @@ sized_encoder<B> open_pretrained_encoder(pretrained_model const& found, B backen
   return encoder;
 }
 
-/// The encoder of a checkpoint with new heads, to be fine-tuned. Throws likewise, and for one whose
-/// final norm is that of what is pooled: heads would read tokens that no norm has seen.
+/// The encoder of a checkpoint with new heads, to be fine-tuned; a norm of what is pooled goes on
+/// as the checkpoint's, where it has one. Throws likewise, and for a checkpoint whose final norm is
+/// that of what is pooled where that of `parts` is not: heads would read tokens that no norm has
+/// seen.
 template <MaskPolicy Mask, Backend B, class... Heads>
 sized_headed_encoder<Mask, B, Heads...> open_pretrained_encoder(
     pretrained_model const& found, headed_encoder_parts<Mask, B, Heads...> parts) {
   detail::require_heads(found, found.sizes.encoder, "--heads");
-  if (found.final_norm() == norm_place::pooled)
-    throw config_error(found.path +
-                       ": its final norm is that of pooled features (fc_norm), as of a model that "
-                       "was fine-tuned already: heads are put on tokens after a norm");
+  if (found.final_norm() == norm_place::pooled && parts.final_norm == norm_place::tokens)
+    throw config_error(
+        found.path +
+        ": its final norm is that of pooled features (fc_norm), as of a model that "
+        "was fine-tuned already: heads are put on tokens after a norm; --norm pooled "
+        "goes on with it (final_norm in a program)");
   detail::opened_headed_encoder<Mask, B, Heads...> model(found.sizes, std::move(parts));
   detail::put_values(model, found, pretrained_parts::encoder);
   return model;

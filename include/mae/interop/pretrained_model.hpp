@@ -12,6 +12,7 @@
 #include <mae/io/safetensors_header.hpp>
 #include <mae/model/pooling.hpp>
 #include <mae/network/layout.hpp>
+#include <mae/network/part.hpp>
 
 #include <cstddef>
 #include <optional>

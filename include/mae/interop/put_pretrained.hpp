@@ -9,6 +9,7 @@
 #include <mae/io/parameter_file.hpp>
 #include <mae/model/pooling.hpp>
 #include <mae/network/layout.hpp>
+#include <mae/network/part.hpp>
 
 #include <algorithm>
 #include <span>
@@ -66,8 +67,12 @@ void put_values(Target& target, pretrained_model const& found, pretrained_parts 
   std::span<T const> const present = target.parameters().values();
   std::vector<T> values(present.size());
   target.backend().make_lane().download(present, std::span(values));
-  for (auto const& tensor : target.layout().tensors()) {
-    if (tensor.segment != encoder_segment && parts == pretrained_parts::encoder) continue;
+  for (auto tensor : target.layout().tensors()) {
+    bool const is_norm =
+        found.final_norm() == norm_place::pooled && tensor.name.starts_with("fc_norm.");
+    if (is_norm) tensor.name.erase(0, 3);  // among official names
+    if (tensor.segment != encoder_segment && parts == pretrained_parts::encoder && !is_norm)
+      continue;
     require_same_shape(found, tensor);
     std::ranges::transform(found.tensor(tensor.name),
                            values.begin() + tensor.offset,

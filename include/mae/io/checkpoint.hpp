@@ -84,6 +84,8 @@ settings_list resume_settings(Trainer const& training) {
   auto const& shards = training.shards();
   bool const learns = training.model().sizes().positions == position_table::learned;
   all.push_back({"positions", learns ? "learned" : "sincos"});
+  bool const pools_first = training.model().sizes().final_norm == norm_place::pooled;
+  all.push_back({"final_norm", pools_first ? "pooled" : "tokens"});
   all.push_back({"precision", training.model().backend().precision()});
   all.push_back({"shards", std::to_string(shards.shards)});
   all.push_back({"lanes", std::to_string(shards.sums)});
@@ -251,7 +253,8 @@ resume_report load_training(std::string const& path, Trainer& training) {
                    {"erasing", "0"},
                    {"mixup", "0"},
                    {"cutmix", "0"},
-                   {"positions", "sincos"}});
+                   {"positions", "sincos"},
+                   {"final_norm", "tokens"}});
   // In this order: other options or sizes make other images of the same, other heads other labels.
   detail::require_same_heads(path, metadata, training.model());
   require_equal(path, metadata, describe(training.options()));

@@ -77,6 +77,7 @@ safetensors_metadata describe_model(Model const& model,
   };
   add(describe(model.sizes().config));
   add(describe(model.statistics()));
+  if (model.sizes().final_norm == norm_place::pooled) add({{"final_norm", "pooled"}});
   add(settings_of("mask", model.mask()));
   add(detail::describe_objective(model));
   if (held != std::string_view(contents::encoder))
@@ -101,17 +102,18 @@ void save_model(std::string const& path, Model const& model, settings_list const
                    non_finite_values::refused);
 }
 
-/// Writes what users keep of a model: the encoder alone. Its file has the names of timm's encoder.
+/// Writes what users keep of a model: the encoder alone, the norm of what is pooled with it where
+/// that is the final one. Its file has the names of timm's encoder.
 /// `more` and errors as of save_model.
 template <Trainable Model>
 void save_encoder(std::string const& path, Model const& model, settings_list const& more = {}) {
-  parameter_layout layout;
-  add_encoder(layout, model.sizes().config);
   tensor_collector<typename Model::scalar> tensors;
   host_values<typename Model::backend_type> const values(model.backend(),
                                                          model.parameters().values());
-  for (auto const& tensor : layout.tensors())
-    tensors.add(model.layout().find(tensor.name), values.span());
+  bool const is_pooled = model.sizes().final_norm == norm_place::pooled;
+  for (auto const& tensor : model.layout().tensors())
+    if (tensor.segment == encoder_segment || (is_pooled && tensor.name.starts_with("fc_norm.")))
+      tensors.add(tensor, values.span());
   save_safetensors(path,
                    tensors.entries(),
                    describe_model(model, contents::encoder, more),

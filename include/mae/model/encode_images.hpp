@@ -10,6 +10,7 @@
 #include <mae/network/encoder_pass.hpp>
 #include <mae/network/network_parts.hpp>
 #include <mae/network/network_pass.hpp>
+#include <mae/network/part.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/staging.hpp>
 #include <mae/network/worker_pass.hpp>

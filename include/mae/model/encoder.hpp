@@ -148,7 +148,6 @@ class sized_encoder {
     return values / each;
   }
 
-  /// The last block alone.
   block_range last_block() const {
     return {parts_.config.encoder.depth, parts_.config.encoder.depth};
   }
@@ -259,13 +258,15 @@ struct copied_encoder : sized_encoder<B> {
 
 template <class Model, Encoder E>
 void copy_encoder(Model const& model, E& copy) {
-  host_values<typename Model::backend_type> const values(model.backend(),
-                                                         model.parameters().values());
+  host_values const values(model.backend(), model.parameters().values());
   std::vector<typename Model::scalar> taken(static_cast<std::size_t>(copy.layout().size()));
-  for (auto const& tensor : copy.layout().tensors())
-    std::copy_n(values.span().data() + model.layout().find(tensor.name).offset,
-                tensor.size(),
-                taken.data() + tensor.offset);
+  bool const is_pooled = model.sizes().final_norm == norm_place::pooled;
+  for (auto const& tensor : copy.layout().tensors()) {
+    auto const name = (is_pooled && tensor.name.starts_with("norm.") ? "fc_" : "") + tensor.name;
+    auto const* const from = values.span().data() + model.layout().find(name).offset;
+    std::copy_n(from, tensor.size(), taken.data() + tensor.offset);
+  }
+  copy.set_final_norm(model.sizes().final_norm);
   copy.set_parameters(taken);
   copy.set_statistics(model.statistics());
 }

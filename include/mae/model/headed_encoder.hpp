@@ -6,6 +6,7 @@
 #include <mae/model/sized_model.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/network_parts.hpp>
+#include <mae/network/part.hpp>
 
 #include <cstdint>
 #include <tuple>
@@ -25,6 +26,7 @@ struct headed_encoder_parts {
   double norm_epsilon = 1e-6;
   linear_start linears = linear_start::xavier;
   position_table positions = position_table::sincos;
+  norm_place final_norm = norm_place::tokens;  // pooled: of one classifier that normalises
 };
 
 /// An encoder with heads whose sizes are values of the object: what `headed_encoder` of any
@@ -45,7 +47,8 @@ class sized_headed_encoder : public sized_model<Mask, B, Heads...> {
               checked_norm_epsilon(made_of.norm_epsilon),
               std::move(made_of.heads),
               made_of.head_weights,
-              made_of.positions},
+              made_of.positions,
+              made_of.final_norm},
              made_of.seed,
              std::move(made_of.mask),
              std::move(made_of.backend),

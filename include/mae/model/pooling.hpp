@@ -9,14 +9,9 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <vector>
 
 namespace mae {
-
-/// What the final norm is of: every token, or what is pooled of them, as in models that were
-/// fine-tuned on the mean (the official code's and timm's fc_norm).
-enum class norm_place : std::uint8_t { tokens, pooled };
 
 inline namespace MAE_ISA {
 

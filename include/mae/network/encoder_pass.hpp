@@ -33,7 +33,7 @@ struct encoder_activations {
   std::vector<block_activations<L>> blocks;
   matrix_view<T> output;            // (R, D), of the last block
   matrix_view<T> statistics;        // (R, 2)
-  matrix_view<T> tokens;            // (R, D), after the final norm
+  matrix_view<T> tokens;            // (R, D), after the final norm, where there is one
   matrix_view<O> embedded_operand;  // (V, D), the gradient of `embedded`
 
   static encoder_activations carve(carver<T>& memory,
@@ -114,6 +114,12 @@ void embed_patches(L const& lane,
                        keep.blocks.front().input.middle_rows(0, shard.encoder_rows()));
 }
 
+/// Whether tokens are normalised, and not what is pooled of them.
+template <Lane L>
+bool has_final_norm(encoder_operands<L> const& weights) {
+  return !weights.norm.weight.empty();
+}
+
 /// Encodes the visible patches of a shard. patches (images * N, P), normalised; returns the tokens
 /// after the final norm (R, D): for each image its class token, then its visible patches.
 template <Lane L>
@@ -125,15 +131,17 @@ matrix_view<scalar_of<L>> encoder_forward(L const& lane,
                                           encoder_activations<L> const& keep) {
   index_t const rows = shard.encoder_rows();
   embed_patches(lane, weights, shard, patches, keep);
-  auto const output = keep.output.middle_rows(0, rows);
+  bool const normalises = has_final_norm<L>(weights);
   auto const tokens = keep.tokens.middle_rows(0, rows);
+  auto const output = normalises ? keep.output.middle_rows(0, rows) : tokens;
   stack_forward<L>(lane, context, weights.blocks, keep.blocks, rows, output);
-  layer_norm_forward(lane,
-                     output,
-                     weights.norm,
-                     context.norm_epsilon,
-                     tokens,
-                     keep.statistics.middle_rows(0, rows));
+  if (normalises)
+    layer_norm_forward(lane,
+                       output,
+                       weights.norm,
+                       context.norm_epsilon,
+                       tokens,
+                       keep.statistics.middle_rows(0, rows));
   return tokens;
 }
 
@@ -197,17 +205,15 @@ struct encoder_gradients {
   }
 };
 
-/// Adds the gradients of all the encoder's weights, given that of its tokens (R, D). keep.embedded,
-/// whose values the backward pass does not need, is overwritten.
+/// The gradient of the last block's output, given that of the tokens, which may be overwritten.
 template <Lane L>
-void encoder_backward(L const& lane,
-                      block_context<scalar_of<L>> const& context,
-                      encoder_operands<L> const& weights,
-                      shard_view const& shard,
-                      encoder_activations<L> const& kept,
-                      encoder_gradients<L> const& grads,
-                      matrix_view<scalar_of<L> const> tokens_grad,
-                      encoder_weights<scalar_of<L>> const& weights_grad) {
+matrix_view<scalar_of<L>> final_norm_backward(L const& lane,
+                                              encoder_operands<L> const& weights,
+                                              encoder_activations<L> const& kept,
+                                              encoder_gradients<L> const& grads,
+                                              matrix_view<scalar_of<L>> tokens_grad,
+                                              encoder_weights<scalar_of<L>> const& weights_grad) {
+  if (!has_final_norm<L>(weights)) return tokens_grad;
   auto const grad = grads.rows.middle_rows(0, tokens_grad.rows);
   set_zero(lane, grad);
   layer_norm_backward(lane,
@@ -217,6 +223,21 @@ void encoder_backward(L const& lane,
                       tokens_grad,
                       grad,
                       weights_grad.norm);
+  return grad;
+}
+
+/// Adds the gradients of all the encoder's weights, given that of its tokens (R, D). It may be
+/// overwritten, and so is keep.embedded, whose values the backward pass does not need.
+template <Lane L>
+void encoder_backward(L const& lane,
+                      block_context<scalar_of<L>> const& context,
+                      encoder_operands<L> const& weights,
+                      shard_view const& shard,
+                      encoder_activations<L> const& kept,
+                      encoder_gradients<L> const& grads,
+                      matrix_view<scalar_of<L>> tokens_grad,
+                      encoder_weights<scalar_of<L>> const& weights_grad) {
+  auto const grad = final_norm_backward(lane, weights, kept, grads, tokens_grad, weights_grad);
   stack_backward<L>(
       lane, context, weights.blocks, kept.blocks, grads.blocks, grad, weights_grad.blocks);
 

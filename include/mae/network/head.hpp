@@ -91,8 +91,9 @@ concept HasConstOptions = requires(H const& head, model_config const& config) {
 /// `require_valid()`, which layout_of calls, throws config_error for any that cannot be;
 /// `settings()`, a settings_list of what gives its tensors their meaning, and
 /// `training_settings()`, of what else decides a training: files keep them, and loading compares
-/// them; `label(image, rows)`, which makes its labels (LabelMaker); `scratch_size<L>(room,
-/// members)`, the scalars of scratch memory that its pass needs on a lane of so many members.
+/// them; `start_deviation`, of its weights' first values where they are normal; `label(image,
+/// rows)`, which makes its labels (LabelMaker); `scratch_size<L>(room, members)`, the scalars of
+/// scratch memory that its pass needs on a lane of so many members.
 template <class H>
 concept Head = std::copyable<H> && detail::HasConstOptions<H> &&
     requires(H const& head,

@@ -69,6 +69,9 @@ struct tensor_spec {
   }
 };
 
+/// The norm of what is pooled, by timm's name, where a network has one.
+inline constexpr char const* pooled_norm = "fc_norm.weight";
+
 /// Elements between the beginnings of tensors: 64 bytes or more in every scalar type.
 inline constexpr index_t tensor_alignment = 16;
 
@@ -93,6 +96,12 @@ class parameter_layout {
     for (auto const& tensor : tensors_)
       if (tensor.name == name) return tensor;
     throw config_error("the model has no tensor named " + name);
+  }
+
+  /// Lets the weights of a part's linear layers begin so.
+  void start_weights(std::string_view segment, initialiser const& start) {
+    for (auto& tensor : tensors_)
+      if (tensor.segment == segment && tensor.decays && !tensor.is_token) tensor.start = start;
   }
 
   /// What the members below add from here on belongs to this part, whose name is a constant.

@@ -45,6 +45,8 @@ struct network_parts {
   /// takes no room and is not in files.
   of_each_head weights = equal_weights();
   position_table positions = position_table::sincos;
+  /// Of what is pooled: the encoder has no final norm, and its one head normalises what it pools.
+  norm_place final_norm = norm_place::tokens;
 
   constexpr bool is_on(std::size_t head) const { return weights[head] != 0; }
   static constexpr std::array<std::string_view, num_heads> names() { return {Heads::name...}; }
@@ -53,7 +55,10 @@ struct network_parts {
   template <class Walk, class... Networks>
   void walk(Walk& at, Networks&... of) const {
     at.begin(encoder_segment);
-    walk_encoder(at, config, of.encoder...);
+    if (final_norm == norm_place::tokens)
+      walk_encoder(at, config, of.encoder...);
+    else
+      walk_blocks_of_encoder(at, config, of.encoder...);
     walk_heads(std::index_sequence_for<Heads...>{}, at, of...);
   }
 
@@ -148,6 +153,31 @@ void require_valid_weights(network_parts<Heads...> const& parts) {
   }
 }
 
+/// Some head's weights begin otherwise than the network's.
+template <class... Heads>
+void start_heads(network_parts<Heads...> const& parts, parameter_layout& layout) {
+  std::size_t number = 0;
+  auto const start = [&](auto const& head) {
+    bool const is_on = parts.is_on(number++);
+    if constexpr (requires { head.start_deviation; })
+      if (is_on && head.start_deviation > 0)
+        layout.start_weights(head.name, {initialiser::kind::normal, head.start_deviation});
+  };
+  std::apply([&](auto const&... head) { (start(head), ...); }, parts.heads);
+}
+
+/// Without the final norm, tokens are not what heads learn from.
+template <class... Heads>
+void require_normalised(network_parts<Heads...> const& parts, parameter_layout const& layout) {
+  if (parts.final_norm == norm_place::tokens) return;
+  bool const is_alone = std::ranges::count(parts.weights, 0.0) + 1 == std::ssize(parts.weights);
+  bool const normalises =
+      layout.contains(pooled_norm) && layout.find(pooled_norm).size() == parts.config.encoder.width;
+  if (!is_alone || !normalises)
+    throw config_error("the final norm is to be of what is pooled (" + listed(parts.names()) +
+                       "): that takes one head alone, which pools tokens to one and normalises it");
+}
+
 template <class Head>
 Head fitted_head(Head const& head, model_config const& config) {
   if constexpr (requires { head.fitted(config); })
@@ -201,6 +231,8 @@ parameter_layout layout_of(network_parts<Heads...> const& parts,
   detail::table_walk at(layout);
   parts.walk(at);
   detail::require_own_tensors(layout);
+  detail::require_normalised(parts, layout);
+  detail::start_heads(parts, layout);
   return layout;
 }
 

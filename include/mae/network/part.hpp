@@ -4,6 +4,7 @@
 #include <mae/core/types.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,15 +65,25 @@ constexpr void walk_blocks(Walk& at, char const* prefix, stack_config const& sta
   }
 }
 
-/// The encoder's part, under the names of the official code and of timm.
+/// What the final norm is of: every token, or what is pooled of them, as in models that were
+/// fine-tuned on the mean (the official code's and timm's fc_norm).
+enum class norm_place : std::uint8_t { tokens, pooled };
+
+/// The encoder's part but for its final norm, under the names of the official code and of timm.
 template <class Walk, class... Encoders>
-constexpr void walk_encoder(Walk& at, model_config const& config, Encoders&... of) {
+constexpr void walk_blocks_of_encoder(Walk& at, model_config const& config, Encoders&... of) {
   index_t const width = config.encoder.width;
   at.token("cls_token", width, of.class_token...);
   at.positions("pos_embed", config.num_patches(), width, of.positions...);
   at.patch_projection("patch_embed.proj", config, of.patch_embed...);
   walk_blocks(at, "blocks.", config.encoder, of.blocks...);
-  at.norm("norm", width, of.norm...);
+}
+
+/// All of the encoder's part.
+template <class Walk, class... Encoders>
+constexpr void walk_encoder(Walk& at, model_config const& config, Encoders&... of) {
+  walk_blocks_of_encoder(at, config, of...);
+  at.norm("norm", config.encoder.width, of.norm...);
 }
 
 namespace detail {
