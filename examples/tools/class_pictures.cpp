@@ -141,7 +141,7 @@ class matrix_drawing {
   void begin() {
     constexpr std::size_t fit_a_telephone = 12;
     double const width = layout_.left() + side() + 0.75 * layout_.names;
-    double const height = layout_.top() + side() + layout_.axis + 4;
+    double const height = layout_.top() + side() + matrix_layout::axis + 4;
     out_ << std::fixed << std::setprecision(1)
          << "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 " << width << ' ' << height
          << "' role='img' aria-label='confusion matrix of " << shown_.size() << " of " << classes_
