@@ -139,6 +139,14 @@ def name_of(setting):
     return " ".join(f"{name}={value}" for name, value in setting) or "as given"
 
 
+def words_of(setting):
+    """The words of a command line; "on" stands for a flag that takes no value, "off" for none."""
+    words = []
+    for name, text in setting:
+        words += {"on": [f"--{name}"], "off": []}.get(text, [f"--{name}", text])
+    return words
+
+
 def folder_of(setting):
     """A name for a folder; values may hold slashes."""
     return "".join(c if c.isalnum() or c in "=.,_-" else "_" for c in name_of(setting).replace(" ", ","))
@@ -200,8 +208,7 @@ class Sweep:
         flag, value = rung
         folder = self.out / folder_of(setting + ([(flag, value)] if flag else [])) / f"seed={seed}"
         words = list(self.program)
-        for name, text in setting + ([(flag, value)] if flag else []):
-            words += [f"--{name}", text]
+        words += words_of(setting + ([(flag, value)] if flag else []))
         words += ["--seed", str(seed), "--out", str(folder / "run")]
         self.check_words(folder, words)
         summary = finished_summary(folder / "run")
@@ -287,7 +294,8 @@ def parse(words):
     parser.add_argument("--lower", action="store_true", help="less of it is better, as of a loss")
     parser.add_argument("--seeds", default="0-2", metavar="0,1|0-4", help="seeds of each setting [0-2]")
     parser.add_argument("--grid", action="append", default=[], metavar="FLAG=A,B",
-                        help="values of a flag; several --grid give all combinations")
+                        help="values of a flag; on,off: with and without one that takes no value; several "
+                             "--grid give all combinations")
     parser.add_argument("--list", metavar="FILE.csv", help="a setting a row, a flag a column; instead of --grid")
     parser.add_argument("--halving", metavar="FLAG=A,B,C",
                         help="successive halving: all settings with --FLAG A, the best of them anew with "

@@ -94,6 +94,17 @@ class Sweeps(unittest.TestCase):
         self.assertEqual(self.starts(), ["begun"] * 8)
         self.assertEqual({row["status"] for row in self.rows()}, {"done before"})
 
+    def test_a_flag_without_value_is_given_or_left_away(self):
+        table = Path(self.folder.name) / "settings.csv"
+        table.write_text("lr,instances,mask\n1,on,off\n1,off,a\n")
+        settings = mae_sweep.settings_of_list(table)
+        self.assertEqual([mae_sweep.words_of(setting) for setting in settings],
+                         [["--lr", "1", "--instances"], ["--lr", "1", "--mask", "a"]])
+        self.sweep("--seeds", "3", "--grid", "lr=1", "--grid", "instances=on,off")
+        commands = [json.loads(path.read_text())[2:-1] for path in self.out.glob("**/command.json")]
+        self.assertEqual(sorted(commands), [["--lr", "1", "--instances", "--seed", "3", "--out"],
+                                            ["--lr", "1", "--seed", "3", "--out"]])
+
     def test_what_was_interrupted_is_resumed(self):
         self.assertEqual(self.sweep("--seeds", "7", "--grid", "lr=1")[0], 1)
         self.assertEqual(self.rows()[0]["score"], "")
