@@ -24,6 +24,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -37,7 +38,8 @@ class backend_task final : public training_task {
  public:
   backend_task(task_parts const& parts, Backend backend, compute_description compute)
       : compute_(std::move(compute)),
-        pictures_(parts.pictures),
+        pictures_(parts.start.picture_entries),
+        begun_with_(parts.start.begun_with),
         model_(make_model(parts, std::move(backend))),
         training_(model_,
                   parts.images,
@@ -57,7 +59,9 @@ class backend_task final : public training_task {
     return mae::load_training(file.string(), training_);
   }
   void save_training(std::filesystem::path const& file) const override {
-    mae::save_training(file.string(), training_, pictures_);
+    auto entries = pictures_;
+    if (!begun_with_.empty()) entries.push_back({beginning::init_entry, begun_with_});
+    mae::save_training(file.string(), training_, entries);
   }
   void save_model(std::filesystem::path const& file) const override {
     mae::save_model(file.string(), model_, pictures_);
@@ -105,20 +109,23 @@ class backend_task final : public training_task {
     auto model = make_sized_model(parts, std::move(backend));
     if (parts.settings.statistics == statistics_choice::imagenet)
       model.set_statistics(mae::imagenet_statistics());
-    if (parts.saved != nullptr) {
-      model.set_norm_epsilon(parts.saved->norm_epsilon);
-      if (!parts.settings.statistics_asked) model.set_statistics(parts.saved->statistics);
+    auto const& saved = parts.start.saved;
+    auto const& initial = parts.start.initial;
+    if (saved) {
+      model.set_norm_epsilon(saved->norm_epsilon);
+      if (!parts.settings.statistics_asked) model.set_statistics(saved->statistics);
     }
-    if (parts.initial != nullptr)
-      mae::load_pretrained(*parts.initial,
+    if (initial)
+      mae::load_pretrained(*initial,
                            model,
-                           parts.initial->has_decoder ? mae::pretrained_parts::encoder_and_decoder
-                                                      : mae::pretrained_parts::encoder);
+                           initial->has_decoder ? mae::pretrained_parts::encoder_and_decoder
+                                                : mae::pretrained_parts::encoder);
     return model;
   }
 
   compute_description compute_;
   mae::settings_list pictures_;
+  std::string begun_with_;
   model_type model_;
   mae::trainer<model_type, image_set> training_;
 };

@@ -136,11 +136,15 @@ beginning read_beginning(options const& settings, data_source const& source, std
     std::string const path = (settings.out / output::training).string();
     auto const file = mae::safetensors_file::load(path);
     found.saved = saved_in(path, file.metadata(), image.channels);
+    if (auto const init = file.metadata().find(beginning::init_entry);
+        init != file.metadata().end())
+      found.begun_with = init->second;
     how = mae::parse_preprocessing(path, file.metadata(), image.channels);
     require_same_pictures(settings, path, how);
   } else {
     if (!settings.init.empty()) {
       found.initial = read_initial(settings, notes);
+      found.begun_with = settings.init.string();
       how = pictures_for(*found.initial, image);
     }
     overrule(how, settings);

@@ -11,6 +11,7 @@
 #include <iosfwd>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace mae {
 struct pretrained_model;
@@ -32,10 +33,13 @@ struct saved_training {
 
 /// What a training begins or goes on with, and how pictures become its images.
 struct beginning {
+  static constexpr char const* init_entry = "mae.init";  // of a training's file
+
   std::optional<saved_training> saved = {};                   // of --resume
   std::shared_ptr<mae::pretrained_model const> initial = {};  // of --init
   picture_settings pictures = {};
   mae::settings_list picture_entries = {};  // the same, in the words of the files that it leaves
+  std::string begun_with = {};              // what --init named; of a resumed training, then
 };
 
 /// Reads what --resume or --init names. Pictures are fitted as it says, unless flags say otherwise;

@@ -37,14 +37,7 @@ void say_plan(options const& settings,
   auto const threads = std::make_shared<mae::thread_pool>(settings.threads);
   auto const mask = make_mask(settings, images.train, config_of(settings).patch, *threads);
   auto const make = [&](training_length const& length) {
-    return make_task({settings,
-                      images.train,
-                      mask,
-                      length,
-                      start.initial.get(),
-                      start.saved ? &*start.saved : nullptr,
-                      start.picture_entries,
-                      threads});
+    return make_task({settings, images.train, mask, length, start, threads});
   };
   double const seconds = [&] {
     auto const trial = make({.total_steps = 1'000'000});

@@ -198,14 +198,7 @@ void session::add_record(Record const& record) {
 // ---- before the training -----------------------------------------------------------------------
 
 std::unique_ptr<training_task> session::make_task_of(training_length const& length) const {
-  return make_task({settings_,
-                    images_.train,
-                    mask_,
-                    length,
-                    start_with_.initial.get(),
-                    start_with_.saved ? &*start_with_.saved : nullptr,
-                    start_with_.picture_entries,
-                    threads_});
+  return make_task({settings_, images_.train, mask_, length, start_with_, threads_});
 }
 
 /// The length; where the clock is the only limit, a few steps of another training are timed.
@@ -520,9 +513,12 @@ run_summary session::describe_run(bool done) const {
           .flags = flags_to_repeat()};
 }
 
-/// Where the clock fixed the steps, a repeated run has as many.
+/// Where the clock fixed the steps, a repeated run has as many; where the training was resumed, it
+/// begins with what that one began with.
 mae::settings_list session::flags_to_repeat() const {
   auto flags = settings_.flags;
+  if (settings_.resume && !start_with_.begun_with.empty())
+    flags.push_back({"init", start_with_.begun_with});
   if (!limited_by_time_alone(settings_)) return flags;
   std::erase_if(flags, [](mae::setting const& flag) { return flag.name == "minutes"; });
   flags.push_back({"steps", std::to_string(task_->total_steps())});

@@ -70,7 +70,7 @@ class training_task {
 };
 
 class chosen_mask;
-struct saved_training;
+struct beginning;
 struct training_length;
 
 /// What a task is made from; the images must outlive it.
@@ -79,9 +79,7 @@ struct task_parts {
   image_set const& images;  // to train on
   chosen_mask const& mask;
   training_length const& length;
-  mae::pretrained_model const* initial;  // what to begin with, or nothing
-  saved_training const* saved;           // what to go on with, or nothing
-  mae::settings_list const& pictures;    // how they become images, in the words of files
+  beginning const& start;  // what to begin or go on with
   std::shared_ptr<mae::thread_pool> threads;
 };
 

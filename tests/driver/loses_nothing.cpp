@@ -163,6 +163,8 @@ TEST_CASE("what began with --init is resumed, to the same bits as without a brea
   CHECK(metadata_of(out / "model.safetensors", "norm_epsilon") == "1e-12");
   for (auto const* name : {"training.safetensors", "model.safetensors", "encoder.safetensors"})
     CHECK(read_text(out / name) == read_text(folder / "whole" / name));
+  // Its summary repeats the whole of it, not a training that begins with nothing.
+  CHECK(holds(read_text(out / "summary.json"), "\"init\":\"" + initial + "\""));
 
   // What is asked for and contradicts either file is refused.
   auto const other = run_program(training_in(out, 9, {"--resume", "--statistics", "data"}));
