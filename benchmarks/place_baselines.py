@@ -1,15 +1,15 @@
-"""What labels of places are worth without a network, on the split of mae_finetune (the last fifth of
-the pictures in the order of their names is for tests):
+"""What labels of places are worth without a network, with mae_finetune's splits and definitions:
 
     python3 benchmarks/place_baselines.py masks FOLDER SIDE    Otsu's threshold and connected parts
     python3 benchmarks/place_baselines.py points FOLDER        the mean of the training points
 
 FOLDER is laid out as docs/labels.md says (labels/ with instances); masks are graded at SIDE x SIDE
-pixels, points in pixels of the pictures, with mae_finetune's definitions. Needs numpy and Pillow.
+pixels, points in pixels of the pictures. --split FILE.csv and --keypoints FILE.csv are mae_finetune's; without
+a split the last fifth of the pictures in the order of their names is for tests. Needs numpy and Pillow.
 """
 
+import argparse
 import csv
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -70,9 +70,21 @@ def matches(truth, found):
     return hits, len(of_truth), len(of_found)
 
 
-def grade_masks(folder, side):
-    pictures = sorted((folder / "images").iterdir())
-    tests = pictures[len(pictures) - len(pictures) // 5:]
+def parts_of(names, split):
+    """Of sorted names which are to train on, and which to test on."""
+    if split is None:
+        tests = names[len(names) - len(names) // 5:]
+    else:
+        with open(split, newline="", encoding="utf-8") as file:
+            part = {row["image"]: row["part"] for row in csv.DictReader(file)}
+        names = [name for name in names if name in part]
+        tests = [name for name in names if part[name] != "train"]
+    return [name for name in names if name not in set(tests)], tests
+
+
+def grade_masks(folder, side, split):
+    names = sorted(path.name for path in (folder / "images").iterdir())
+    tests = [folder / "images" / name for name in parts_of(names, split)[1]]
     totals = np.zeros(3)
     shared = either = 0
     for path in tests:
@@ -93,25 +105,38 @@ def grade_masks(folder, side):
           f"instances' F1 {2 * hits / (there + found):.4f}, AP {hits / (there + found - hits):.4f}")
 
 
-def grade_points(folder):
-    with open(folder / "keypoints.csv", newline="") as file:
-        rows = sorted(csv.DictReader(file), key=lambda row: row["image"])
-    names = [name[:-2] for name in rows[0] if name.endswith("_x")]
-    points = np.array([[[float(row[f"{n}_{axis}"] or "nan") for axis in "xy"] for n in names]
-                       for row in rows])
-    tests = len(rows) // 5
-    error = np.linalg.norm(points[-tests:] - np.nanmean(points[:-tests], 0), axis=2)
-    box = (np.nanmax(points[-tests:], 1) - np.nanmin(points[-tests:], 1)).max(1)
+def grade_points(table, split):
+    with open(table, newline="", encoding="utf-8") as file:
+        rows = {row["image"]: row for row in csv.DictReader(file)}
+    trained, tests = parts_of(sorted(rows), split)
+    names = [name[:-2] for name in rows[tests[0]] if name.endswith("_x")]
+
+    def points_of(images):
+        return np.array([[[float(rows[image][f"{n}_{axis}"] or "nan") for axis in "xy"] for n in names]
+                         for image in images])
+
+    truth = points_of(tests)
+    error = np.linalg.norm(truth - np.nanmean(points_of(trained), 0), axis=2)
+    box = (np.nanmax(truth, 1) - np.nanmin(truth, 1)).max(1)
     known = ~np.isnan(error)
     near = (error <= 0.1 * box[:, None])[known].mean()
-    print(f"{tests} test images: error {error[known].mean():.2f} pixels "
+    print(f"{len(tests)} test images: error {error[known].mean():.2f} pixels "
           f"(median {np.median(error[known]):.2f}), PCK@0.1 {near:.4f}")
 
 
-if __name__ == "__main__":
-    if len(sys.argv) == 4 and sys.argv[1] == "masks":
-        grade_masks(Path(sys.argv[2]), int(sys.argv[3]))
-    elif len(sys.argv) == 3 and sys.argv[1] == "points":
-        grade_points(Path(sys.argv[2]))
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=("masks", "points"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("side", type=int, nargs="?", default=64)
+    parser.add_argument("--split")
+    parser.add_argument("--keypoints")
+    given = parser.parse_args()
+    if given.kind == "masks":
+        grade_masks(given.folder, given.side, given.split)
     else:
-        sys.exit(__doc__)
+        grade_points(given.keypoints or given.folder / "keypoints.csv", given.split)
+
+
+if __name__ == "__main__":
+    main()
