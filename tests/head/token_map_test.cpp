@@ -208,6 +208,34 @@ TEST_CASE("points follow the image's crop; in a mirror pairs take each other's p
   CHECK(labels({.box = {2, 7, 10, 7}}) == std::vector<float>{7.5F, 4, 1, 0, 0, 0});
 }
 
+TEST_CASE("places in patches that the encoder does not see are not learnt from") {
+  auto const said = counted_mask();
+  auto const segments = a_segmenter(map_decoder::linear);
+  auto const whole_labels = pixel_labels(segments, said, whole());
+  std::vector<mae::patch_index> const visible{1, 4};  // of 4 rows of 3, of 5x7 pixels
+  std::vector<float> labels(whole_labels.size());
+  mae::image_sample<float> image{.config = odd_config,
+                                 .patches = {},
+                                 .targets = {},
+                                 .visible = visible,
+                                 .said = &said,
+                                 .view = whole()};
+  segments.label(image, mae::matrix_view<float>(labels.data(), std::ssize(labels), 1));
+  for (index_t row = 0; row < odd_config.image.height; ++row)
+    for (index_t column = 0; column < odd_config.image.width; ++column) {
+      auto const at = static_cast<std::size_t>(row * odd_config.image.width + column);
+      bool const is_seen = row < 10 && column / 7 == 1;
+      CHECK(labels[at] == (is_seen ? whole_labels[at] : -1.0F));
+    }
+
+  auto const points = two_points(map_decoder::convolution, 5);
+  mae::annotation const two{.mask = {}, .points = {{10.5F, 4.0F, true}, {18.0F, 19.0F, true}}};
+  image.said = &two;
+  std::vector<float> rows(6);
+  points.label(image, mae::matrix_view<float>(rows.data(), 2, 3));
+  CHECK(rows == std::vector<float>{10.5F * 15 / 21, 4, 1, 0, 0, 0});
+}
+
 TEST_CASE("masks and points that do not fit are refused") {
   auto const head = a_segmenter(map_decoder::linear);
   auto said = counted_mask();

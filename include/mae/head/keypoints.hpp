@@ -16,6 +16,7 @@
 #include <mae/objective/sample.hpp>
 #include <mae/op/heat_map_loss.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <span>
@@ -30,7 +31,8 @@ class keypoints_pass;
 
 /// The head that finds named points: a token_map with a heat map of each, whose softmax over its
 /// cells is to be a Gaussian around the point. Its labels (images * J, 3) are those of
-/// heat_map_loss.hpp; a point that is not visible, or outside of the view, is not learnt from.
+/// heat_map_loss.hpp; a point that is not visible, outside of the view, or in a patch that a mask
+/// policy hides, is not learnt from. Hidden cells of the maps are zeros.
 struct keypoints {
   template <class T, class Linear>
   using weights = token_map::weights<T, Linear>;
@@ -109,6 +111,7 @@ struct keypoints {
       index_t const from = image.view.mirrored ? partner(j) : j;
       if (!said.empty())
         at = seen_in(image.view, part().map(), said[static_cast<std::size_t>(from)]);
+      at.visible = at.visible && sees(image, patch_of(at));
       to(j, 0) = at.visible ? static_cast<T>(at.x) : T{0};
       to(j, 1) = at.visible ? static_cast<T>(at.y) : T{0};
       to(j, 2) = at.visible ? T{1} : T{0};
@@ -143,6 +146,12 @@ struct keypoints {
   product_extents extents(shard_capacity const& room) const { return part().extents(room); }
 
  private:
+  /// The patch that a point, in cells of the maps, lies in.
+  index_t patch_of(keypoint const& point) const {
+    auto const down = static_cast<index_t>(point.y) / upsampling;
+    auto const along = static_cast<index_t>(point.x) / upsampling;
+    return std::min(down, grid.rows - 1) * grid.columns + std::min(along, grid.columns - 1);
+  }
   /// Of the Gaussian along one axis, which is a product of two.
   double entropy(index_t cells, double centre) const {
     double mass = 0;

@@ -32,7 +32,9 @@ class segmenter_pass;
 
 /// The head that tells each pixel's class: a token_map of scores, interpolated to the image's
 /// pixels. Its labels (images * H W, 1), row by row, are classes' numbers, or ignored_label; its
-/// loss is a mean over pixels. An image without a mask is not learnt from.
+/// loss is a mean over pixels. An image without a mask is not learnt from, and of one whose patches
+/// a mask policy hides only the pixels that the encoder sees: hidden cells of the map are zeros, as
+/// what lies beyond the image is to the convolution.
 struct segmenter {
   template <class T, class Linear>
   using weights = token_map::weights<T, Linear>;
@@ -99,8 +101,9 @@ struct segmenter {
       for (index_t column = 0; column < pixels.columns; ++column) {
         index_t const at = row * pixels.columns + column;
         index_t const from = nearest_pixel(image.view, pixels, pixels.columns, row, column);
-        to.data[at] = mask.empty() ? T{ignored_label}
-                                   : label_of<T>(mask[static_cast<std::size_t>(from)], image.index);
+        bool const is_known = !mask.empty() && sees(image, patch_of(row, column));
+        to.data[at] = is_known ? label_of<T>(mask[static_cast<std::size_t>(from)], image.index)
+                               : T{ignored_label};
       }
   }
   template <class T>
@@ -122,6 +125,10 @@ struct segmenter {
   product_extents extents(shard_capacity const& room) const { return part().extents(room); }
 
  private:
+  /// The patch that a pixel lies in.
+  index_t patch_of(index_t row, index_t column) const {
+    return row * grid.rows / pixels.rows * grid.columns + column * grid.columns / pixels.columns;
+  }
   template <class T>
   T label_of(std::uint8_t value, index_t image) const {
     if (value == unlabelled_pixel) return T{ignored_label};

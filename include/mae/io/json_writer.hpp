@@ -81,6 +81,15 @@ class json_object {
     return add_text(name, value.line());
   }
 
+  /// The members of another, with this before their names.
+  json_object& add_all(std::string_view prefix, json_object const& other) {
+    std::string begin = json_string(prefix);
+    begin.pop_back();
+    for (auto const& [name, value] : other.members_)
+      members_.emplace_back(begin + name.substr(1), value);
+    return *this;
+  }
+
   /// All in one line, without spaces between members.
   std::string line() const { return joined("{", ":", ",", "}"); }
   /// A member a line, the last line ended.

@@ -12,13 +12,16 @@
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_writer.hpp>
+#include <mae/mask/per_head.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/network/network_parts.hpp>
 #include <mae/network/staging.hpp>
 #include <mae/op/patch_loss.hpp>
 #include <mae/train/trainable.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -63,6 +66,33 @@ settings_list describe_objective(Model const& model) {
 
 }  // namespace detail
 
+namespace detail {
+
+/// What a model's images are masked by; of masks that differ from head to head, those of the heads
+/// that are on, under the heads' names.
+template <class Model>
+settings_list describe_mask(Model const& model) {
+  auto const& mask = model.mask();
+  if constexpr (!MaskPerHead<typename Model::mask_type>) {
+    return settings_of("mask", mask);
+  } else {
+    auto const& parts = model.sizes();
+    auto const on = heads_on(parts);
+    std::size_t first = 0;
+    while (!on[first]) ++first;
+    bool differs = false;
+    for (std::size_t head = 0; head < on.size(); ++head)
+      differs = differs || (on[head] && mask.plans_as(head) != mask.plans_as(first));
+    if (!differs) return mask.settings_of(first);
+    settings_list list{{"mask", "of_each_head"}};
+    for (std::size_t head = 0; head < on.size(); ++head)
+      if (on[head]) add_under(std::string(parts.names()[head]), mask.settings_of(head), list);
+    return list;
+  }
+}
+
+}  // namespace detail
+
 /// Everything that a model's file says about it: sizes, parts and pixel statistics; and `more`,
 /// what a program knows besides, as how pictures become its images (docs/files.md).
 template <Trainable Model>
@@ -78,7 +108,7 @@ safetensors_metadata describe_model(Model const& model,
   add(describe(model.sizes().config));
   add(describe(model.statistics()));
   if (model.sizes().final_norm == norm_place::pooled) add({{"final_norm", "pooled"}});
-  add(settings_of("mask", model.mask()));
+  add(detail::describe_mask(model));
   add(detail::describe_objective(model));
   if (held != std::string_view(contents::encoder))
     add(describe_heads(model.layout(), model.sizes()));

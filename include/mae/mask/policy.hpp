@@ -7,6 +7,7 @@
 #include <mae/mask/plan.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -23,6 +24,7 @@ struct mask_context {
   index_t epoch = 0;
   double progress = 0;  // of the whole training, in [0, 1]
   std::uint64_t dataset_index = 0;
+  std::size_t head = 0;  // the first of the heads that learn from the plan: see per_head_mask
 };
 
 /// Decides how many patches of an image stay visible and which. The patches of lowest score stay;

@@ -203,6 +203,7 @@ template <class T, std::size_t NumHeads>
 struct active_heads {
   std::bitset<NumHeads> set;
   T const* factors = nullptr;  // (NumHeads); read where two or more are active
+  bool is_part = false;        // of a step's: the first has a factor too
 
   bool is_first(std::size_t head) const { return (set << (NumHeads - head)).none(); }
 };

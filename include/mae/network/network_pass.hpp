@@ -15,6 +15,7 @@
 #include <mae/network/workspace.hpp>
 #include <mae/op/add.hpp>
 #include <mae/op/patch_loss.hpp>
+#include <mae/op/set_zero.hpp>
 
 #include <algorithm>
 #include <array>
@@ -128,6 +129,7 @@ class network_pass {
     assert(kind_ == pass_kind::training);
     index_t const rows = in.shard.encoder_rows();
     auto const tokens_grad = tokens_grad_.middle_rows(0, rows);
+    if (active.is_part) set_zero(lane_, tokens_grad);
     backward_heads(each_head{}, weights, in, active, tokens_grad, weights_grad);
     encoder_backward(lane_,
                      context(in.shard),
@@ -192,14 +194,14 @@ class network_pass {
     ((active.set[I] ? backward_head<I>(weights, in, active, tokens_grad, weights_grad) : void()),
      ...);
   }
-  /// The first active head writes the tokens' gradient, those after it add to it.
+  /// The first active head of all of a step's writes the tokens' gradient, the others add to it.
   template <std::size_t I>
   void backward_head(operands_type const& weights,
                      input_type const& in,
                      active_type const& active,
                      matrix_view<T> tokens_grad,
                      gradients_type const& weights_grad) {
-    bool const is_first = active.is_first(I);
+    bool const is_first = active.is_first(I) && !active.is_part;
     auto const written =
         is_first ? tokens_grad : head_tokens_grad_.middle_rows(0, tokens_grad.rows);
     std::get<I>(heads_).backward(input_of(in.shard, in.labels[I]),

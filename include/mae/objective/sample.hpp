@@ -6,6 +6,7 @@
 #include <mae/data/annotation.hpp>
 #include <mae/data/resize.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <span>
 
@@ -15,15 +16,24 @@ namespace mae {
 template <class T>
 struct image_sample {
   model_config const& config;
-  matrix_view<T const> patches;          // (N, P), in the network's input units
-  std::span<patch_index const> targets;  // the patches to predict
-  index_t index = 0;                     // of the image in its dataset
-  index_t label = -1;                    // the dataset's; -1 where there is none
-  index_t partner_label = -1;            // likewise, of the image that it is mixed with
-  double own_share = 1;                  // of a mixture; 1: it is not mixed
-  annotation const* said = nullptr;      // of the dataset's image; null where it has none
-  image_crop view = {};                  // which part of that image the patches show
+  matrix_view<T const> patches;               // (N, P), in the network's input units
+  std::span<patch_index const> targets;       // the patches to predict
+  std::span<patch_index const> visible = {};  // those that the encoder sees; none: all
+  index_t index = 0;                          // of the image in its dataset
+  index_t label = -1;                         // the dataset's; -1 where there is none
+  index_t partner_label = -1;                 // likewise, of the image that it is mixed with
+  double own_share = 1;                       // of a mixture; 1: it is not mixed
+  annotation const* said = nullptr;           // of the dataset's image; null where it has none
+  image_crop view = {};                       // which part of that image the patches show
 };
+
+/// Whether the encoder sees a patch of the image, of which heads that tell of places learn only
+/// where it does.
+template <class T>
+bool sees(image_sample<T> const& image, index_t patch) {
+  return image.visible.empty() ||
+         std::ranges::binary_search(image.visible, static_cast<patch_index>(patch));
+}
 
 /// What writes a head's labels of an image: rows (label rows of one image, label width). A head
 /// that does not make its own gets one from its model. Const, and called from several threads.

@@ -12,10 +12,12 @@
 #include <mae/data/normalise.hpp>
 #include <mae/data/resize.hpp>
 #include <mae/mask/learning.hpp>
+#include <mae/mask/per_head.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/network/capacity.hpp>
 #include <mae/network/head.hpp>
+#include <mae/network/network_parts.hpp>
 #include <mae/objective/sample.hpp>
 #include <mae/patch/patchify.hpp>
 #include <mae/train/batch_options.hpp>
@@ -26,6 +28,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -51,9 +54,11 @@ class batch_loader {
   static constexpr std::size_t num_heads = Parts::num_heads;
   using each_head = std::make_index_sequence<num_heads>;
   static_assert(std::tuple_size_v<Makers> == num_heads, "each head has a maker of its labels");
+  static_assert(fits_heads<M, num_heads>, "mae: per_head_mask has one policy for each head");
 
  public:
   using batch_type = training_batch<T, num_heads>;
+  using heads_type = std::bitset<num_heads>;
 
   /// `makers` write the labels of the heads of `parts`, one each. Keeps references to the dataset,
   /// the mask and the threads. Throws config_error for a dataset of another extent than the model's
@@ -81,10 +86,15 @@ class batch_loader {
       workers_.emplace_back(dataset_, config_, options_, statistics_);
   }
 
-  /// Fills `batch` with those of the whole batch's images that are to be loaded. Allocates only for
-  /// a batch larger than all before.
-  void load(batch_images const& numbers, training_moment const& moment, batch_type& batch) {
+  /// Fills `batch` with those of the whole batch's images that are to be loaded, for these heads,
+  /// which are the same each time for the same batch. Allocates only for a batch larger than all
+  /// before.
+  void load(batch_images const& numbers,
+            training_moment const& moment,
+            batch_type& batch,
+            heads_type const& heads = heads_type().set()) {
     index_t const images = numbers.size();
+    first_head_ = first_of(heads & heads_on(parts_));
     mixture_ = mixture_of(numbers, moment);
     batch.patch_values = config_.patch_values();
     batch.plan.resize(images, config_.num_patches());
@@ -99,7 +109,7 @@ class batch_loader {
     threads_.for_each(images, [&](index_t i, int worker) {
       load_image(i, numbers, moment, workers_[static_cast<std::size_t>(worker)], batch);
     });
-    make_labels(each_head{}, numbers, batch);
+    make_labels(each_head{}, numbers, heads, batch);
   }
 
   /// Of the batch loaded last: each image's loss of a head whose prediction is zeros.
@@ -128,6 +138,12 @@ class batch_loader {
   template <class U>
   static void reserve(host_buffer<U>& buffer, index_t size) {
     if (buffer.size() < size) buffer = host_buffer<U>(size);
+  }
+
+  static std::size_t first_of(heads_type const& heads) {
+    std::size_t first = 0;
+    while (first + 1 < num_heads && !heads[first]) ++first;
+    return first;
   }
 
   /// Whole batches are mixed alike.
@@ -165,7 +181,8 @@ class batch_loader {
                                .step = moment.step,
                                .epoch = moment.epoch,
                                .progress = moment.progress,
-                               .dataset_index = number};
+                               .dataset_index = number,
+                               .head = first_head_};
     plan_image(batch.plan, image, mask_, context, random, work.scores);
     if constexpr (LearningMask<M>) keep(image, context);
 
@@ -191,8 +208,9 @@ class batch_loader {
   template <std::size_t... I>
   void make_labels(std::index_sequence<I...> /*each*/,
                    batch_images const& numbers,
+                   heads_type const& heads,
                    batch_type& batch) {
-    (make_labels_of<I>(numbers, batch), ...);
+    ((heads[I] ? make_labels_of<I>(numbers, batch) : void()), ...);
   }
   template <std::size_t I>
   void make_labels_of(batch_images const& numbers, batch_type& batch) {
@@ -243,6 +261,7 @@ class batch_loader {
     return {.config = config_,
             .patches = batch.patches_of(image, image + 1),
             .targets = batch.plan.target(image),
+            .visible = batch.plan.visible(image),
             .index = numbers[image],
             .label = dataset_.label(numbers[image]),
             .partner_label = dataset_.label(numbers.partner(image)),
@@ -268,6 +287,7 @@ class batch_loader {
   thread_pool& threads_;
   std::vector<scratch> workers_;
   mixture mixture_;                                         // of the batch loaded last
+  std::size_t first_head_ = 0;                              // of those it is for
   std::array<std::vector<double>, num_heads> zero_losses_;  // (B)
   std::vector<index_t> counted_;                            // (B), of one head
   std::vector<image_crop> views_;                           // (B), of the batch loaded last

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/network/head.hpp>
@@ -11,6 +12,7 @@
 #include <bitset>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -114,5 +116,14 @@ class coupled_samples<T, network_parts<Heads...>> {
   std::array<of_head, num_heads> heads_;
   std::vector<T> received_;
 };
+
+/// Throws config_error for steps of so many images where a head couples them: that takes two.
+template <class Network>
+void require_samples(typename Network::parts_type const& parts, index_t images) {
+  for (std::size_t head = 0; head < Network::num_heads; ++head)
+    if (Network::coupling[head] && parts.is_on(head) && images < 2)
+      throw config_error("the head " + std::string(parts.names()[head]) +
+                         " couples the images of a step, and a step has one: take larger batches");
+}
 
 }  // namespace mae

@@ -94,12 +94,14 @@ class gradient_sum {
     passes_[0].lane().upload(std::span<T const>(factors), factors_.span());
   }
 
-  /// What the heads that couple images say of the accumulated batch `number` of a step.
+  /// What those of `heads` that couple images say of the accumulated batch `number` of a step.
   void embed(values_type const& weights,
              batch_type const& batch,
              index_t number,
-             coupled_type& coupled) {
-    auto const active = heads_on(parts_) & coupled_type::heads();
+             coupled_type& coupled,
+             std::bitset<num_heads> const& heads) {
+    auto const active = heads & coupled_type::heads();
+    if (active.none()) return;
     for_shards(weights, [&](worker_pass<Network>& pass, index_t, image_range const& images) {
       auto const in = pass.bring(batch.plan,
                                  images.first,
@@ -123,13 +125,17 @@ class gradient_sum {
   /// Adds the gradient of the heads' summed losses on the accumulated batch `number` of a step;
   /// those of heads that couple images are in `coupled`. The batch has those of the schedule's
   /// images that are in the process's own partial sums; it may change at once, while a device still
-  /// works. `losses` is empty, or takes those of each of the first head's label rows.
+  /// works. `losses` is empty, or takes those of each of the first head's label rows. Where a step
+  /// has several passes (passes_of), `heads` are this one's.
   void add(values_type const& weights,
            batch_type const& batch,
            index_t number = 0,
            coupled_type const* coupled = nullptr,
-           std::span<T> losses = {}) {
-    auto const active = shares_.active;
+           std::span<T> losses = {},
+           std::bitset<num_heads> const& heads = std::bitset<num_heads>().set()) {
+    auto const active = shares_.active & heads;
+    if (active.none()) return;
+    bool const is_part = (heads_on(parts_) & ~heads).any();
     for_shards(weights, [&](worker_pass<Network>& pass, index_t sum, image_range const& images) {
       auto labels = batch.labels_of(images.first, images.last);
       if (coupled != nullptr)
@@ -146,7 +152,7 @@ class gradient_sum {
       if (gradients.is_empty) set_zero(pass.lane(), gradients.values.span());
       gradients.is_empty = false;
       auto* const totals = totals_.data() + sum * static_cast<index_t>(num_heads);
-      auto const of = typename Network::active_type{active, factors_.data()};
+      auto const of = typename Network::active_type{active, factors_.data(), is_part};
       pass.lane().replay(key_of(phase::learn, active, pass, sum, in), [=, this, &pass, &gradients] {
         pass.network().forward(*operands_, in, of, totals);
         pass.network().backward(*operands_, in, of, gradients.weights);

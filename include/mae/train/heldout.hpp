@@ -7,12 +7,14 @@
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/mask/none.hpp>
+#include <mae/mask/per_head.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/network/network_pass.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/worker_pass.hpp>
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/exchange.hpp>
+#include <mae/train/head_passes.hpp>
 #include <mae/train/head_shares.hpp>
 #include <mae/train/report.hpp>
 #include <mae/train/step_sums.hpp>
@@ -53,9 +55,11 @@ class shard_loss {
   }
 
   bool has_none() const { return active_.none(); }
-  /// The summed losses of a batch, in the order of its shards, of heads that couple no images.
+  /// The summed losses of a batch, in the order of its shards, of those of `heads` that couple no
+  /// images.
   of_each_head operator()(typename Network::operands_type const& weights,
-                          training_batch<T, num_heads> const& batch) {
+                          training_batch<T, num_heads> const& batch,
+                          std::bitset<num_heads> const& heads) {
     losses_.assign(static_cast<std::size_t>(ceil_div(batch.images(), per_shard_)), {});
     backend_.for_each(std::ssize(losses_), [&](index_t number, int worker) {
       index_t const first = number * per_shard_;
@@ -63,7 +67,7 @@ class shard_loss {
       auto& mine = passes_[worker];
       auto const in = mine.bring(
           batch.plan, first, last, batch.patches_of(first, last), batch.labels_of(first, last));
-      losses_[static_cast<std::size_t>(number)] = mine.losses(weights, in, active_);
+      losses_[static_cast<std::size_t>(number)] = mine.losses(weights, in, active_ & heads);
     });
     of_each_head sum{};
     for (auto const& losses : losses_)
@@ -79,6 +83,19 @@ class shard_loss {
   std::vector<of_each_head> losses_;
 };
 
+namespace detail {
+
+template <class M>
+struct heldout_mask {
+  using type = std::conditional_t<std::same_as<M, no_mask>, no_mask, uniform_mask<ratio{3, 4}>>;
+};
+template <class... Masks>
+struct heldout_mask<per_head_mask<Masks...>> {
+  using type = per_head_mask<typename heldout_mask<Masks>::type...>;
+};
+
+}  // namespace detail
+
 /// The loss on the first `images` images of a dataset (0: all of them), but for heads that couple
 /// images. Each image has one fixed uniform 75% mask, whatever the training's policy, and no
 /// augmentation, so that trainings with different masks can be compared; only what is trained on
@@ -89,9 +106,7 @@ template <Trainable Model, Dataset D>
 heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t images = 0) {
   using T = typename Model::scalar;
   using network = typename Model::network_type;
-  using mask_type = std::conditional_t<std::same_as<typename Model::mask_type, no_mask>,
-                                       no_mask,
-                                       uniform_mask<ratio{3, 4}>>;
+  using mask_type = typename detail::heldout_mask<typename Model::mask_type>::type;
   constexpr index_t chunk = 512;  // images in memory at once
   if (dataset.size() < 1) throw config_error("a dataset without images has no held-out loss");
   mask_type const mask{};
@@ -114,17 +129,22 @@ heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t imag
 
   index_t const count = images > 0 ? std::min(images, dataset.size()) : dataset.size();
   std::vector<image_index> numbers;
-  training_batch<T, network::num_heads> batch;
+  auto const passes = passes_of(mask, heads_on(model.sizes()));
+  std::vector<training_batch<T, network::num_heads>> batches(passes.size());
   step_sums sums(model.sizes());
   typename shard_loss<network>::of_each_head losses{};
   alone here;
   for (index_t first = 0; first < count; first += chunk) {
     numbers.resize(static_cast<std::size_t>(std::min(chunk, count - first)));
     std::iota(numbers.begin(), numbers.end(), static_cast<image_index>(first));
-    loader.load(numbers, {}, batch);
-    std::ranges::transform(losses, shards(operands, batch), losses.begin(), std::plus<>{});
-    sums.count(batch);
-    sums.add_zero_losses(here, loader, batch, 0, batch.images());
+    for (std::size_t pass = 0; pass < passes.size(); ++pass) {
+      auto& batch = batches[pass];
+      loader.load(numbers, {}, batch, passes[pass]);
+      auto const found = shards(operands, batch, passes[pass]);
+      std::ranges::transform(losses, found, losses.begin(), std::plus<>{});
+      sums.count(batch);
+      sums.add_zero_losses(here, loader, batch, 0, batch.images());
+    }
   }
   step_report report;
   auto const counted = sums.counted(here, {});

@@ -4,30 +4,46 @@
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/batch_options.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace mae {
 
-/// The accumulated batches of steps, one at a time, each loaded no sooner than it is asked for and
-/// only once while it is there.
+/// The accumulated batches of steps, one at a time of each of their passes (passes_of), each loaded
+/// no sooner than it is asked for and only once while it is there.
 template <class Loader>
 class step_batches {
  public:
-  /// The loader's constructor's arguments.
+  using heads_type = typename Loader::heads_type;
+  using batch_type = typename Loader::batch_type;
+
+  /// The heads of each pass, and the loader's constructor's arguments.
   template <class... Arguments>
-  explicit step_batches(Arguments&&... loader) : loader_(std::forward<Arguments>(loader)...) {}
-
-  /// The accumulated batch `number` of the step `when`, with these images.
-  void load(batch_images const& images, index_t number, training_moment const& when) {
-    which const wanted{when.step, number};
-    if (std::exchange(loaded_, {}) != wanted) loader_.load(images, when, batch_);
-    loaded_ = wanted;
+  explicit step_batches(std::vector<heads_type> const& passes, Arguments&&... loader)
+      : loader_(std::forward<Arguments>(loader)...) {
+    for (auto const& heads : passes) passes_.push_back({.heads = heads});
   }
-  void forget() { loaded_ = {}; }
 
-  /// What was loaded last.
-  typename Loader::batch_type const& batch() const { return batch_; }
+  std::size_t passes() const { return passes_.size(); }
+  heads_type const& heads(std::size_t pass) const { return passes_[pass].heads; }
+
+  /// Loads the accumulated batch `number` of the step `when`, with these images, for a pass.
+  batch_type const& load(batch_images const& images,
+                         index_t number,
+                         training_moment const& when,
+                         std::size_t pass) {
+    auto& [heads, loaded, batch] = passes_[pass];
+    which const wanted{when.step, number};
+    if (std::exchange(loaded, {}) != wanted) loader_.load(images, when, batch, heads);
+    loaded = wanted;
+    return batch;
+  }
+  void forget() {
+    for (auto& pass : passes_) pass.loaded = {};
+  }
+
   Loader const& loader() const { return loader_; }
 
  private:
@@ -37,10 +53,14 @@ class step_batches {
 
     friend bool operator==(which const&, which const&) = default;
   };
+  struct of_pass {
+    heads_type heads;
+    which loaded = {};
+    batch_type batch = {};  // what was loaded last
+  };
 
   Loader loader_;
-  typename Loader::batch_type batch_;
-  which loaded_;
+  std::vector<of_pass> passes_;
 };
 
 }  // namespace mae

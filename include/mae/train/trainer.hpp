@@ -17,6 +17,7 @@
 #include <mae/train/exchange.hpp>
 #include <mae/train/fitting_batch.hpp>
 #include <mae/train/gradients.hpp>
+#include <mae/train/head_passes.hpp>
 #include <mae/train/head_shares.hpp>
 #include <mae/train/mask_gradients.hpp>
 #include <mae/train/mixable.hpp>
@@ -79,7 +80,8 @@ class trainer {
         schedule_(schedule_of(options, sampler_.steps_per_epoch())),
         data_fingerprint_(fingerprint(dataset)),
         model_(prepared(model, dataset)),
-        batches_(dataset,
+        batches_(passes_of(std::as_const(model).mask(), heads_on(model.sizes())),
+                 dataset,
                  model.mask(),
                  model.sizes(),
                  model.label_makers(),
@@ -137,16 +139,16 @@ class trainer {
     if (shares_come_first()) coupled_losses = meet(indices, when);
     sums_.clear();
     mask_gradients_.clear();
-    for (index_t i = 0; i < options_.accumulate; ++i) {
-      load(indices, i, when);
-      auto const& batch = batches_.batch();
+    for_batches([&](index_t i, std::size_t pass) {
+      auto const& batch = load(indices, i, when, pass);
       sums_.count(batch);
-      gradients_.add(model_.weights(), batch, i, &coupled_, mask_gradients_.losses_of(batch));
+      auto const losses = mask_gradients_.losses_of(batch);
+      gradients_.add(model_.weights(), batch, i, &coupled_, losses, batches_.heads(pass));
       mask_gradients_.add(
           batches_.loader(), batch, std::as_const(model_).mask(), model_.backend().threads());
       sums_.add_zero_losses(
           exchange_, batches_.loader(), batch, gradients_.first_image(), options_.batch_size);
-    }
+    });
     if constexpr (loads_ahead) load_ahead();
     auto sum = gradients_.reduce(exchange_);
     mask_gradients_.reduce(exchange_, sampler_.batch_size());
@@ -174,20 +176,12 @@ class trainer {
     require_valid(rule);
     return options;
   }
-  /// A loss that couples the images of a step needs two.
-  void require_samples(Model const& model) const {
-    for (std::size_t head = 0; head < parts_type::num_heads; ++head)
-      if (network_type::coupling[head] && model.sizes().is_on(head) && sampler_.batch_size() < 2)
-        throw config_error(
-            "the head " + std::string(parts_type::names()[head]) +
-            " couples the images of a step, and a step has one: take larger batches");
-  }
   /// Checks all before it changes the model.
   Model& prepared(Model& model, D const& dataset) const {
     detail::require_that(
         dataset.extent() == model.sizes().config.image,
         "the dataset's images have another height, width or number of channels than the model's");
-    require_samples(model);
+    require_samples<network_type>(model.sizes(), sampler_.batch_size());
     require_mixable(options_, model.sizes());
     sums_of_rank(schedule_of(model, options_.batch_size), exchange_.rank(), exchange_.ranks());
     if (model.statistics().mean.empty())
@@ -212,22 +206,32 @@ class trainer {
   of_each_head meet(std::span<image_index const> indices, training_moment const& when) {
     sums_.clear();
     coupled_.clear();
-    bool const embeds = (heads_on(model_.sizes()) & coupled_.heads()).any();
-    for (index_t i = 0; i < options_.accumulate; ++i) {
-      load(indices, i, when);
-      sums_.count(batches_.batch());
-      if (embeds) gradients_.embed(model_.weights(), batches_.batch(), i, coupled_);
-    }
+    for_batches([&](index_t i, std::size_t pass) {
+      auto const& batch = load(indices, i, when, pass);
+      sums_.count(batch);
+      gradients_.embed(model_.weights(), batch, i, coupled_, batches_.heads(pass));
+    });
     gradients_.share(shares_of(model_.sizes(), sums_.counted(exchange_, network_type::coupling)));
     return coupled_.couple(model_.sizes(), exchange_);
   }
 
+  /// body(number, pass) for each accumulated batch of a step, and each pass over it.
+  template <class Body>
+  void for_batches(Body const& body) const {
+    for (index_t i = 0; i < options_.accumulate; ++i)
+      for (std::size_t pass = 0; pass < batches_.passes(); ++pass) body(i, pass);
+  }
+
   /// Loads the process's own images of the accumulated batch `number` of a step that takes the
-  /// images `indices`, unless it has them.
-  void load(std::span<image_index const> indices, index_t number, training_moment const& when) {
+  /// images `indices`, for a pass, unless it has them.
+  auto const& load(std::span<image_index const> indices,
+                   index_t number,
+                   training_moment const& when,
+                   std::size_t pass = 0) {
     auto const size = static_cast<std::size_t>(options_.batch_size);
     auto const all = indices.subspan(static_cast<std::size_t>(number) * size, size);
-    batches_.load({all, gradients_.first_image(), gradients_.last_image()}, number, when);
+    return batches_.load(
+        {all, gradients_.first_image(), gradients_.last_image()}, number, when, pass);
   }
 
   /// Loads the next step's first batch while a device works on this one.
