@@ -2,6 +2,7 @@
 
 #include "feature_flags.hpp"
 #include "flag_values.hpp"
+#include "head_lists.hpp"
 
 #include <mae/core/settings.hpp>
 #include <mae/model/configs.hpp>
@@ -33,28 +34,6 @@ pretrain::reader share(Field& field) {
       field, "a number above 0, at most 1", [](double value) { return value > 0 && value <= 1; });
 }
 
-/// "classes", "segmentation:0.5,keypoints".
-void read_heads(std::string const& text, std::array<double, num_heads>& weights) {
-  weights = {};
-  for (std::string_view rest = text; !rest.empty();) {
-    auto const end = std::min(rest.find(','), rest.size());
-    auto const one = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    auto const colon = std::min(one.find(':'), one.size());
-    auto const* const word = std::ranges::find(head_words, one.substr(0, colon));
-    if (word == head_words.end())
-      throw pretrain::usage_error("'" + std::string(one.substr(0, colon)) +
-                                  "' is not one of classes, segmentation, keypoints");
-    double weight = 1;
-    if (colon < one.size()) pretrain::positive(weight)(std::string(one.substr(colon + 1)));
-    auto& own = weights[static_cast<std::size_t>(word - head_words.begin())];
-    if (own > 0) throw pretrain::usage_error(std::string(*word) + " is there twice");
-    own = weight;
-  }
-  if (std::ranges::none_of(weights, [](double weight) { return weight > 0; }))
-    throw pretrain::usage_error("names no head: classes, segmentation or keypoints");
-}
-
 pretrain::flag_group what_is_learned(finetune_options& o) {
   return {"What is learned",
           {{"head",
@@ -62,6 +41,11 @@ pretrain::flag_group what_is_learned(finetune_options& o) {
             "classes of images, segmentation (classes of pixels), keypoints; of several each\n"
             "with its weight in the loss [classes]",
             [&o](std::string const& text) { read_heads(text, o.head_weights); }},
+           {"mask-ratio",
+            "R|NAME=R,...",
+            "hide this share of each image's patches from all heads, or from each named one;\n"
+            "places that are hidden are not learned of [0]",
+            [&o](std::string const& text) { read_hidden(text, o.hidden); }},
            pooling_flag(o.pool),
            {"norm",
             "final|pooled",
@@ -233,8 +217,8 @@ std::string finetune_options::heads_text() const {
   return text;
 }
 
-mae::adamw finetune_options::rule() const {
-  return {.weight_decay = weight_decay, .beta2 = 0.999};
+averaged_adamw finetune_options::rule() const {
+  return {{.weight_decay = weight_decay, .beta2 = 0.999}, recipe.average};
 }
 
 std::vector<pretrain::flag_group> flags_for(finetune_options& o) {
@@ -255,6 +239,10 @@ void check_combinations(pretrain::given_flags const& given, finetune_options con
     if (given.contains(flag) && !o.trains(head))
       throw pretrain::usage_error("--" + std::string(flag) + " has no meaning without --head " +
                                   head_words[head]);
+  for (std::size_t head = 0; head < num_heads; ++head)
+    if (o.hidden.of_head[head] && !o.trains(head))
+      throw pretrain::usage_error("--mask-ratio " + std::string(head_words[head]) +
+                                  " has no meaning without --head " + head_words[head]);
   if (o.final_norm() == mae::norm_place::pooled && o.labels_places())
     throw pretrain::usage_error(
         "--norm pooled is of --head classes alone: other heads read every token");

@@ -1,7 +1,9 @@
 #pragma once
 
+#include "averaged_adamw.hpp"
 #include "checkpoint_flags.hpp"
 #include "command_line.hpp"
+#include "head_lists.hpp"
 #include "recipe_flags.hpp"
 #include "saved_settings.hpp"
 
@@ -11,7 +13,6 @@
 #include <mae/head/token_map.hpp>
 #include <mae/network/part.hpp>
 #include <mae/op/pooling.hpp>
-#include <mae/optimizer/adamw.hpp>
 #include <mae/train/options.hpp>
 
 #include <array>
@@ -23,14 +24,6 @@
 // What mae_finetune is asked.
 
 namespace tools {
-
-/// The heads, in the order of the model's.
-inline constexpr std::size_t num_heads = 3;
-inline constexpr std::array<char const*, num_heads> head_words{
-    "classes", "segmentation", "keypoints"};
-inline constexpr std::size_t class_head = 0;
-inline constexpr std::size_t segmentation_head = 1;
-inline constexpr std::size_t keypoint_head = 2;
 
 struct finetune_options : common_options {
   bool from_scratch = false;
@@ -55,8 +48,9 @@ struct finetune_options : common_options {
   mae::settings_list flags = {};           // that decide the result: what --settings would repeat
 
   std::array<double, num_heads> head_weights{1, 0, 0};
-  image_sides resized{};   // of the model's images; 0: as they are
-  bool instances = false;  // labels/ in place of masks/
+  hidden_shares hidden = {};  // of --mask-ratio
+  image_sides resized{};      // of the model's images; 0: as they are
+  bool instances = false;     // labels/ in place of masks/
   std::string split_table = {};
   std::string keypoint_table = {};
   mae::map_decoder decoder = mae::map_decoder::convolution;
@@ -74,7 +68,7 @@ struct finetune_options : common_options {
 
   /// Of so many training images: a larger batch is lowered to them.
   mae::training_options training(mae::index_t images) const;
-  mae::adamw rule() const;
+  averaged_adamw rule() const;
 };
 
 std::vector<pretrain::flag_group> flags_for(finetune_options& o);

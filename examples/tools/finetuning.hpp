@@ -8,6 +8,7 @@
 #include "health_watch.hpp"
 #include "interrupt.hpp"
 #include "labelled_images.hpp"
+#include "left_weights.hpp"
 #include "output_folder.hpp"
 #include "save_file.hpp"
 #include "saved_settings.hpp"
@@ -29,6 +30,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,6 +42,7 @@ template <class Model>
 class finetuning {
  public:
   static constexpr char const* best_file = "best.safetensors";
+  static constexpr char const* raw_prefix = "raw_";
   using tasks = std::vector<std::unique_ptr<head_task<Model>>>;
 
   /// `data` names the images, for the report. Options, model and images must outlive this object.
@@ -72,7 +75,9 @@ class finetuning {
                                 ": is not there: give --keep best from the beginning of a training "
                                 "on");
     }
-    save_choice();  // not before other images than a resumed training's were refused
+    pretrain::save_text(
+        out_ / "images.csv",
+        choice_csv(train_));  // not before other images than a resumed training's were refused
     mae::index_t const epochs_done = trainer_.progress().step / trainer_.steps_per_epoch();
     epoch_log log(out_ / pretrain::output::metrics, epochs_done);
     if (o_.tensorboard) log.write_events(out_ / "tensorboard");
@@ -125,13 +130,7 @@ class finetuning {
   }
 
   void save_results() {
-    mae::index_t kept = trainer_.progress().step / trainer_.steps_per_epoch();
-    if (keeps_best() && best_.epoch > 0 && best_.epoch != kept) {
-      mae::load_model((out_ / best_file).string(), model_);
-      kept = best_.epoch;
-      is_graded_ = false;
-    }
-    if (!is_graded_) grade();  // or of a training that was done already
+    mae::index_t const kept = choose_left();
     mae::save_model((out_ / pretrain::output::model).string(), model_, pictures_);
     mae::save_encoder((out_ / pretrain::output::encoder).string(), model_, pictures_);
     mae::json_object summary;
@@ -142,6 +141,7 @@ class finetuning {
       task->describe(summary);
       task->summarise(summary);
     }
+    summary.add_all(raw_prefix, raw_);
     summary.add("train_images", train_.size())
         .add("test_images", test_.size())
         .add("epochs", o_.epochs)
@@ -176,19 +176,6 @@ class finetuning {
     }
   }
 
-  void save_choice() const {
-    auto const& names = train_.places().names;
-    std::string text = names.empty() ? "image,class\r\n" : "image,class,name\r\n";
-    for (mae::index_t i = 0; i < train_.size(); ++i) {
-      mae::index_t const number = train_.number(i);
-      text += std::to_string(number) + ',' +
-              (train_.label(i) < 0 ? std::string() : std::to_string(train_.label(i)));
-      if (!names.empty()) text += ',' + mae::csv_field(names[static_cast<std::size_t>(number)]);
-      text += "\r\n";
-    }
-    pretrain::save_text(out_ / "images.csv", text);
-  }
-
   static void say_resumed(mae::resume_report const& report) {
     std::cout << "going on after step " << report.step << " of " << report.total_steps << '\n';
   }
@@ -211,9 +198,36 @@ class finetuning {
                .seconds_left = static_cast<double>(report.total_steps - report.step) / rate});
   }
 
+  /// The weights that are left, where they are not those that are trained.
+  std::span<typename Model::scalar const> average() const {
+    if (!trainer_.optimizer().rule().averages()) return {};
+    return trainer_.optimizer().state("average");
+  }
   void grade() {
     for (auto const& task : tasks_) task->grade(model_, test_);
     is_graded_ = true;
+  }
+  /// Likewise the weights that are trained, where others are left.
+  void grade_raw() {
+    raw_ = {};
+    if (average().empty()) return;
+    grade();
+    for (auto const& task : tasks_) task->describe(raw_);
+  }
+  /// Puts the weights that are left into the model, grades them, and says of which epoch they are.
+  mae::index_t choose_left() {
+    mae::index_t const last = trainer_.progress().step / trainer_.steps_per_epoch();
+    bool const is_earlier = keeps_best() && best_.epoch > 0 && best_.epoch != last;
+    bool const is_known = is_graded_ && !is_earlier;
+    if (is_earlier) {
+      mae::load_model((out_ / best_file).string(), model_);
+      raw_ = {};  // metrics.jsonl has them
+    } else {
+      if (!is_known) grade_raw();  // a training that was done already
+      left_weights(model_, average()).keep();
+    }
+    if (!is_known) grade();
+    return is_earlier ? best_.epoch : last;
   }
   /// Of all heads that were graded.
   double score() const {
@@ -248,6 +262,9 @@ class finetuning {
     record.add("epoch", epochs).add("loss", report.loss);
     is_graded_ = false;
     if (epochs % o_.recipe.evaluate_every == 0 || trainer_.is_done()) {
+      grade_raw();
+      record.add_all(raw_prefix, raw_);
+      left_weights const left(model_, average());
       grade();
       judge(epochs);
       for (auto const& task : tasks_) {
@@ -270,10 +287,11 @@ class finetuning {
   mae::settings_list pictures_;
   std::string data_;
   health_watch health_;
-  mae::trainer<Model, chosen_images> trainer_;
+  mae::trainer<Model, chosen_images, averaged_adamw> trainer_;
   best_epoch best_;
   bool ends_ = false;       // for nothing gets better
   bool is_graded_ = false;  // the model as it is
+  mae::json_object raw_;    // how good the weights are whose average is left
   double seconds_ = 0;
 };
 

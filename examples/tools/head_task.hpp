@@ -7,6 +7,7 @@
 #include "page.hpp"
 #include "png_file.hpp"
 #include "save_file.hpp"
+#include "share_mask.hpp"
 
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
@@ -15,7 +16,7 @@
 #include <mae/head/keypoints.hpp>
 #include <mae/head/segmenter.hpp>
 #include <mae/io/json_writer.hpp>
-#include <mae/mask/none.hpp>
+#include <mae/mask/per_head.hpp>
 #include <mae/model/headed_encoder.hpp>
 
 #include <cstddef>
@@ -29,10 +30,13 @@
 
 namespace tools {
 
+/// A share of hidden patches for each head.
+using finetune_mask = mae::per_head_mask<share_mask, share_mask, share_mask>;
+
 /// All heads that there are; those with weight 0 own nothing.
 template <mae::Backend B>
 using finetuned_model =
-    mae::sized_headed_encoder<mae::no_mask, B, mae::classifier, mae::segmenter, mae::keypoints>;
+    mae::sized_headed_encoder<finetune_mask, B, mae::classifier, mae::segmenter, mae::keypoints>;
 
 /// How good a head is on the test images.
 template <class Model>

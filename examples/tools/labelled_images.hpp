@@ -3,6 +3,7 @@
 #include "images.hpp"
 
 #include <mae/core/config.hpp>
+#include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/annotation.hpp>
 #include <mae/data/dataset.hpp>
@@ -120,6 +121,20 @@ inline std::string image_name(chosen_images const& images, mae::index_t image) {
   auto const& names = images.places().names;
   auto const number = images.number(image);
   return names.empty() ? std::to_string(number) : names[static_cast<std::size_t>(number)];
+}
+
+/// images.csv: which images were chosen, with their classes, and names where they have some.
+inline std::string choice_csv(chosen_images const& chosen) {
+  auto const& names = chosen.places().names;
+  std::string text = names.empty() ? "image,class\r\n" : "image,class,name\r\n";
+  for (mae::index_t i = 0; i < chosen.size(); ++i) {
+    mae::index_t const number = chosen.number(i);
+    text += std::to_string(number) + ',' +
+            (chosen.label(i) < 0 ? std::string() : std::to_string(chosen.label(i)));
+    if (!names.empty()) text += ',' + mae::csv_field(names[static_cast<std::size_t>(number)]);
+    text += "\r\n";
+  }
+  return text;
 }
 
 }  // namespace tools

@@ -18,7 +18,8 @@ constexpr pretrain::choice_words<kept_epoch, 2> kept_words{
 constexpr pretrain::choice_words<finetune_precision, 2> precision_words{
     {{"fp32", finetune_precision::fp32}, {"bf16", finetune_precision::bf16}}};
 
-pretrain::reader chance(double& field) {
+template <class Field>
+pretrain::reader chance(Field& field) {
   return pretrain::number(
       field, "a number from 0, below 1", [](double value) { return value >= 0 && value < 1; });
 }
@@ -88,6 +89,11 @@ std::vector<pretrain::flag> training_flags(recipe_options& o) {
            "X",
            pretrain::with_default("the learning rate of the end, of the last layers", o.min_lr),
            pretrain::not_negative(o.min_lr)},
+          {"average",
+           "X",
+           "leave and grade an average of the weights, X times itself and 1 - X times the\n"
+           "weights after each step; they are graded beside it (raw_...) [none]",
+           chance(o.average)},
           {"evaluate-every",
            "N",
            pretrain::with_default("epochs between two gradings; the last is graded too",

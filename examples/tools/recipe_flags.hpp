@@ -30,6 +30,7 @@ struct recipe_options {
   mae::index_t frozen = 0;  // see update_groups
   mae::index_t evaluate_every = 1;
   std::optional<mae::index_t> patience;
+  std::optional<double> average;  // of the weights: its momentum
   kept_epoch keep = kept_epoch::last;
   finetune_precision precision = finetune_precision::fp32;
 

@@ -12,6 +12,7 @@
 #include <mae/core/types.hpp>
 #include <mae/data/annotation.hpp>
 #include <mae/images/picture_fit.hpp>
+#include <mae/io/safetensors.hpp>
 
 #include <doctest/doctest.h>
 #include <png.h>
@@ -206,6 +207,8 @@ TEST_CASE("several heads are trained at once, and a training goes on with its ow
   auto const out = folder.path("out");
   std::vector<std::string> const flags{"--head",
                                        "segmentation:1,keypoints:0.5",
+                                       "--mask-ratio",
+                                       "segmentation=0.25",
                                        "--instances",
                                        "--data",
                                        folder.path(),
@@ -226,6 +229,13 @@ TEST_CASE("several heads are trained at once, and a training goes on with its ow
   for (char const* const file : {"/predictions_segmentation.png", "/predictions_keypoints.png"})
     CHECK(std::filesystem::file_size(out + file) > 100);
 
+  auto const said = mae::safetensors_file::load(out + "/training.safetensors").metadata();
+  CHECK(said.at("segmenter.mask_ratio") == "0.25");
+  CHECK(said.at("keypoints.mask") == "none");
+  auto all_hidden = flags;
+  std::ranges::replace(all_hidden, std::string("segmentation=0.25"), std::string("0.25"));
+  all_hidden.emplace_back("--resume");
+  CHECK(holds(finetune(all_hidden).err, "mask is of_each_head in the file, but uniform here"));
   auto const refused =
       finetune({"--head", "keypoints", "--data", folder.path(), "--out", out, "--resume"});
   CHECK(refused.exit_code == 1);
@@ -261,6 +271,14 @@ TEST_CASE("flags of heads that are not trained are refused") {
   CHECK(holds(refusal({"--head", "classes,keypoints", "--norm", "pooled", "--data", "synthetic"}),
               "--norm pooled is of --head classes alone"));
   CHECK(holds(refusal({"--norm", "pooled", "--pool", "both"}), "--norm pooled needs --pool mean"));
+  for (auto const& [ratio, sentence] : std::vector<std::pair<std::string, std::string>>{
+           {"classes=1", "--mask-ratio: must be a number from 0, below 1, not 1"},
+           {"-0.5", "--mask-ratio: must be a number from 0, below 1, not -0.5"},
+           {"classes", "--mask-ratio: needs a share for classes: classes=0.25"},
+           {"boxes=0.5", "'boxes' is not one of classes, segmentation, keypoints"},
+           {"classes=0.5,classes=0", "classes is there twice"},
+           {"keypoints=0.5", "--mask-ratio keypoints has no meaning without --head keypoints"}})
+    CHECK(holds(refusal({"--mask-ratio", ratio}), sentence));
   CHECK(holds(refusal({"--instances"}), "--instances has no meaning without --head segmentation"));
   CHECK(holds(refusal({"--head", "keypoints"}), "--data names the folder"));
 }

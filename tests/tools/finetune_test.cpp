@@ -124,25 +124,11 @@ TEST_CASE("of every class a share is chosen, by the seed alone") {
 
 TEST_CASE("a fine-tuning leaves a model, predictions and figures, the same for any threads") {
   mae_test::temporary_folder const folder;
-  std::vector<std::string> const recipe{"--drop-path",
-                                        "0.2",
-                                        "--mixup",
-                                        "0.8",
-                                        "--cutmix",
-                                        "1",
-                                        "--erasing",
-                                        "0.25",
-                                        "--positions",
-                                        "learned",
-                                        "--min-lr",
-                                        "1e-6",
-                                        "--randaugment",
-                                        "9",
-                                        "--keep",
-                                        "best",
-                                        "--evaluate-every",
-                                        "2",
-                                        "--tensorboard"};
+  std::vector<std::string> const recipe{
+      "--drop-path",      "0.2",  "--average",     "0.9",  "--mixup",     "0.8",
+      "--cutmix",         "1",    "--erasing",     "0.25", "--positions", "learned",
+      "--min-lr",         "1e-6", "--randaugment", "9",    "--keep",      "best",
+      "--evaluate-every", "2",    "--tensorboard"};
   auto const run = [&](std::string const& name, std::vector<std::string> const& flags) {
     auto const result = finetune(flags);
     CHECK_MESSAGE(result.exit_code == 0, result.err);
@@ -170,6 +156,7 @@ TEST_CASE("a fine-tuning leaves a model, predictions and figures, the same for a
   CHECK(std::ranges::count(metrics, '\n') == 3);
   CHECK_FALSE(holds(metrics.substr(0, metrics.find('\n')), "top1"));  // the first is not graded
   CHECK(holds(metrics.substr(metrics.find('\n')), "top1"));
+  CHECK(holds(metrics.substr(metrics.find('\n')), "\"raw_top1\":"));
   CHECK(holds(metrics.substr(metrics.find('\n')), "effective_rank"));
   for (char const* const tag : {"loss/training", "test/top1", "health/effective_rank"})
     CHECK(holds(read_text(one + "/tensorboard/events.out.tfevents.mae"), tag));
@@ -213,7 +200,7 @@ TEST_CASE("a dry run says what a fine-tuning would be, and writes nothing") {
 
 TEST_CASE("what is interrupted goes on to the same end") {
   mae_test::temporary_folder const folder;
-  std::vector<std::string> const flags{"--from-scratch", "--config", "micro8"};
+  std::vector<std::string> const flags{"--from-scratch", "--config", "micro8", "--average", "0.9"};
   CHECK(finetune(few_images(folder.file("whole")) + flags).exit_code == 0);
   running_program stopped(std::vector<std::string>{std::string(TOOLS) + "/mae_finetune"} +
                           few_images(folder.file("parts")) + flags);
@@ -225,6 +212,8 @@ TEST_CASE("what is interrupted goes on to the same end") {
   auto const others = finetune({"--from-scratch",
                                 "--config",
                                 "micro8",
+                                "--average",
+                                "0.9",
                                 "--data",
                                 "synthetic",
                                 "--label-fraction",
@@ -264,6 +253,36 @@ TEST_CASE("what is frozen stays, and a training ends when nothing gets better") 
   CHECK(many.exit_code == 1);
   CHECK(holds(many.err, "--freeze 99: the encoder has only 12 blocks"));
   CHECK(run("blocks", {"--freeze", "1", "--base-lr", "0.1"}) != frozen);
+}
+
+TEST_CASE("of averaged weights the average is left, and the weights are graded beside it") {
+  mae_test::temporary_folder const folder;
+  auto const flags = few_images(folder.file("out")) + std::vector<std::string>{"--model", model};
+  std::vector<std::string> const averaging{"--average", "0.8"};
+  auto const result = finetune(flags + averaging);
+  CHECK_MESSAGE(result.exit_code == 0, result.err);
+  auto const training = mae::safetensors_file::load(folder.file("out/training.safetensors"));
+  auto const left = mae::safetensors_file::load(folder.file("out/model.safetensors"));
+  CHECK(training.metadata().at("average_momentum") == "0.8");
+  auto const bytes = [](mae::safetensors_file const& file, std::string const& name) {
+    auto const* const tensor = file.find(name);
+    REQUIRE(tensor != nullptr);
+    return std::vector(tensor->bytes.begin(), tensor->bytes.end());
+  };
+  for (std::string const name : {"head.weight", "blocks.0.attn.qkv.weight"}) {
+    CHECK(bytes(left, name) == bytes(training, "optimizer.average." + name));
+    CHECK(bytes(left, name) != bytes(training, name));
+  }
+  auto const summary = read_text(folder.file("out/summary.json"));
+  for (char const* const name : {"top1", "raw_top1", "raw_macro_f1"})
+    CHECK(holds(summary, std::string("\"") + name + "\": "));
+  auto const other = finetune(flags + std::vector<std::string>{"--resume"});
+  CHECK(other.exit_code == 1);
+  CHECK(holds(other.err, "the training's update rule is adamw+average, but adamw here"));
+  auto const again = finetune(flags + averaging + std::vector<std::string>{"--resume"});
+  CHECK_MESSAGE(again.exit_code == 0, again.err);
+  CHECK(bytes(mae::safetensors_file::load(folder.file("out/model.safetensors")), "head.weight") ==
+        bytes(left, "head.weight"));
 }
 
 TEST_CASE("products of bfloat16 are asked for, kept in the file, and kept to") {
@@ -332,6 +351,7 @@ TEST_CASE("flags that contradict each other are refused") {
   CHECK(holds(refusal({"--data", "synthetic"}), "--from-scratch begins without one"));
   CHECK(holds(refusal({"--config", "huge"}), "'huge' is not one of vit_base_patch16, "));
   CHECK(holds(refusal({"--layer-decay", "1.5"}), "must be a number above 0, at most 1, not 1.5"));
+  CHECK(holds(refusal({"--average", "1"}), "must be a number from 0, below 1, not 1"));
   CHECK(holds(refusal({"--drop-path", "1"}), "must be a number from 0, below 1, not 1"));
   CHECK(
       holds(refusal({"--freeze", "all"}), "must be a whole number from 0 to 1000000000, not all"));
