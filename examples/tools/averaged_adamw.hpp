@@ -33,15 +33,16 @@ struct averaged_element {
 /// files: one type for both, as a trainer is compiled for each.
 class averaged_adamw {
   using averaged = mae::with_average<mae::adamw>;
+  static constexpr std::size_t own_states = mae::adamw::state_names.size();
 
  public:
   averaged_adamw() = default;
   averaged_adamw(mae::adamw const& rule, std::optional<double> momentum)
-      : state_names(std::span(averaged::state_names).first(states(momentum.has_value()))),
+      : state_names(std::span(averaged::state_names).first(own_states + (momentum ? 1 : 0))),
         rule_(rule),
         momentum_(momentum) {}
 
-  std::span<char const* const> state_names = std::span(averaged::state_names).first(states(false));
+  std::span<char const* const> state_names = std::span(averaged::state_names).first(own_states);
   static constexpr bool begins_as_parameters(std::size_t k) {
     return averaged::begins_as_parameters(k);
   }
@@ -53,15 +54,15 @@ class averaged_adamw {
 
   template <class T>
   auto element(mae::update_moment const& moment, mae::update_arrays<T> const& arrays) const {
-    constexpr std::size_t own = states(false);
-    auto const update = rule_.element(moment,
-                                      mae::update_arrays<T>{.values = arrays.values,
-                                                            .gradients = arrays.gradients,
-                                                            .states = arrays.states.first(own)});
+    auto const update =
+        rule_.element(moment,
+                      mae::update_arrays<T>{.values = arrays.values,
+                                            .gradients = arrays.gradients,
+                                            .states = arrays.states.first(own_states)});
     return averaged_element<std::remove_const_t<decltype(update)>, T>{
         update,
         arrays.values,
-        averages() ? arrays.states[own] : nullptr,
+        averages() ? arrays.states[own_states] : nullptr,
         static_cast<T>(momentum_.value_or(0))};
   }
 
@@ -70,9 +71,6 @@ class averaged_adamw {
   }
 
  private:
-  static constexpr std::size_t states(bool averages) {
-    return averaged::state_names.size() - (averages ? 0 : 1);
-  }
   averaged whole() const { return averaged(rule_, {.momentum = momentum_.value_or(0)}); }
 
   mae::adamw rule_;
