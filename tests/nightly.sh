@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets up and runs what takes too long for every change, or is judged by the clock:
-#   nightly   the tests of tests/nightly: 2,000 steps of training, what finding a bad step costs
+#   nightly   the tests of tests/nightly: 2,000 steps of training, what finding a bad step costs; all
+#             other tests fully optimised, and where nvcc is, kernels for every GPU, of which none spills
 #   clang     clang, optimised: every test again but lint and compile budgets; benchmarks compile
 #             but those on Thrust and on a GPU
 #   tsan      clang's thread sanitizer: all that computes, trains, reads and writes

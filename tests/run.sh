@@ -30,8 +30,9 @@ install_packages g++ cmake ninja-build libeigen3-dev doctest-dev libbenchmark-de
 export CXX=${CXX:-g++}
 
 # Nothing here runs the benchmarks, whose units take longest: nightly.sh builds them, and each test
-# file as a unit of its own.
-configure_flags=(-DMAE_BUILD_BENCHMARKS=OFF -DMAE_TESTS_AS_ONE_UNIT=ON)
+# file as a unit of its own, fully optimised, as here the programs are; and kernels for all GPUs.
+configure_flags=(-DMAE_BUILD_BENCHMARKS=OFF -DMAE_TESTS_AS_ONE_UNIT=ON -DMAE_TEST_OPTIONS=-O1
+  -DCMAKE_CUDA_ARCHITECTURES=80)
 if $quick; then
   run_preset dev --label-exclude 'lint|budget'
 else

@@ -21,7 +21,6 @@
 namespace tools {
 namespace {
 
-namespace fs = std::filesystem;
 constexpr int digits = 4;
 
 std::string in_words(std::string name) {
@@ -117,7 +116,7 @@ void save_report(finetune_options const& o,
                  std::string const& data,
                  std::vector<pretrain::page_section> predictions,
                  bool is_running) {
-  fs::path const out(o.out);
+  std::filesystem::path const out(o.out);
   auto const epochs = read_epochs(out / pretrain::output::metrics);
   pretrain::page shown{.kind = "Masked autoencoder: fine-tuning",
                        .title = o.heads_text() + " on " + data,

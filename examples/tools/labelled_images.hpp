@@ -117,7 +117,7 @@ class chosen_images {
 static_assert(mae::AnnotatedDataset<chosen_images>);
 
 /// A picture's name, or an image's number.
-inline std::string image_name(chosen_images const& images, mae::index_t image) {
+inline std::string name_of(chosen_images const& images, mae::index_t image) {
   auto const& names = images.places().names;
   auto const number = images.number(image);
   return names.empty() ? std::to_string(number) : names[static_cast<std::size_t>(number)];

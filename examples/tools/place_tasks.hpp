@@ -111,7 +111,7 @@ class segmentation_task final : public head_task<Model> {
     mae::pixel_confusion own(classes);
     own.add(said_.mask, found);
     pixels_.add(said_.mask, found);
-    auto fields = std::vector{image_name(*test_, image),
+    auto fields = std::vector{name_of(*test_, image),
                               mae::decimal_text(own.accuracy()),
                               mae::decimal_text(own.mean_iou()),
                               text_of(own.foreground_iou())};
@@ -186,7 +186,7 @@ class keypoint_task final : public head_task<Model> {
       for (auto const* const what : {"_x", "_y", "_confidence"}) names.push_back(point + what);
     std::string table = mae::csv_line(names) + "\r\n";
     for (mae::index_t i = 0; i < test_->size(); ++i) {
-      std::vector<std::string> fields{image_name(*test_, i)};
+      std::vector<std::string> fields{name_of(*test_, i)};
       for (auto const& point : in_picture(i))
         for (float const value : {point.x, point.y, point.confidence})
           fields.push_back(mae::decimal_text(static_cast<double>(value)));

@@ -16,5 +16,5 @@ TEST_CASE("a table has a line for each row, and quotes what would break it") {
         "1,\"a, b/\"\"x\"\".png\",\"a, b\"\r\n"
         "2,\"two\nlines\r.png\",\r\n"
         "3,with space/ü.png,with space\r\n");
-  CHECK(tools::to_csv({}) == "row,file,class\r\n");
+  CHECK(tools::to_csv(std::span<tools::feature_row const>{}) == "row,file,class\r\n");
 }

@@ -159,9 +159,11 @@ void start_heads(network_parts<Heads...> const& parts, parameter_layout& layout)
   std::size_t number = 0;
   auto const start = [&](auto const& head) {
     bool const is_on = parts.is_on(number++);
-    if constexpr (requires { head.start_deviation; })
-      if (is_on && head.start_deviation > 0)
-        layout.start_weights(head.name, {initialiser::kind::normal, head.start_deviation});
+    if constexpr (requires { head.start_deviation; }) {
+      // Named: of a braced argument here nvcc 13 makes code that does not compile.
+      initialiser const normal{initialiser::kind::normal, head.start_deviation};
+      if (is_on && head.start_deviation > 0) layout.start_weights(head.name, normal);
+    }
   };
   std::apply([&](auto const&... head) { (start(head), ...); }, parts.heads);
 }
