@@ -1,6 +1,7 @@
 #pragma once
 
 #include "beginning.hpp"
+#include "chosen_objective.hpp"
 #include "configs.hpp"
 #include "encoding.hpp"
 #include "length.hpp"
@@ -81,6 +82,14 @@ class backend_task final : public training_task {
     };
     return {features, images_of_part(encoder->backend(), encoder->num_tokens())};
   }
+  target_sample predict(std::span<float const> images, mae::mask_plan const& plan) const override {
+    std::vector<float> input(images.begin(), images.end());
+    mae::normalise_pixels(input, model_.statistics());
+    target_sample sample =
+        all_targets(model_.objective(), model_.sizes().config, input, plan.images());
+    sample.predictions = model_.forward(input, plan).prediction;
+    return sample;
+  }
   std::vector<float> paint(std::span<float const> images,
                            mae::mask_plan const& plan) const override {
     std::vector<float> input(images.begin(), images.end());
@@ -97,7 +106,7 @@ class backend_task final : public training_task {
       return mae::autoencoder<decltype(config)::value, chosen_mask, Backend, chosen_objective>(
           {.seed = parts.settings.seed,
            .mask = parts.mask,
-           .objective = make_objective(parts.settings),
+           .objective = parts.objective,
            .backend = std::move(backend),
            .linears = parts.settings.linears,
            .positions = parts.settings.positions});

@@ -1,5 +1,6 @@
 #include "dry_run.hpp"
 
+#include "chosen_objective.hpp"
 #include "configs.hpp"
 #include "length.hpp"
 #include "output_folder.hpp"
@@ -36,8 +37,9 @@ void say_plan(options const& settings,
               std::ostream& out) {
   auto const threads = std::make_shared<mae::thread_pool>(settings.threads);
   auto const mask = make_mask(settings, images.train, config_of(settings).patch, *threads);
+  auto const objective = make_objective(settings, images.train, start, *threads);
   auto const make = [&](training_length const& length) {
-    return make_task({settings, images.train, mask, length, start, threads});
+    return make_task({settings, images.train, mask, objective, length, start, threads});
   };
   double const seconds = [&] {
     auto const trial = make({.total_steps = 1'000'000});
@@ -62,7 +64,7 @@ void say_plan(options const& settings,
       {.title = model_name(settings) + " on " + images.name + ", " + compute.backend + ", " +
                 compute.precision + ", " + compute.device + ", " + std::to_string(threads->size()) +
                 " threads",
-       .parameters = mae::parameter_count(config, config.patch_values()),
+       .parameters = mae::parameter_count(config, objective.target_width(config)),
        .step_images = of_step,
        .step_flops = static_cast<double>(of_step) * training_flops(config, visible),
        .counted = "products alone, backward as twice forward",

@@ -55,16 +55,6 @@ std::vector<double> gram(mae::matrix_view<float const> features) {
   return products;
 }
 
-double effective_rank(mae::matrix_view<float const> features) {
-  auto singular = symmetric_eigenvalues(gram(features), std::min(features.rows, features.cols));
-  double sum = 0;
-  for (double& value : singular) sum += value = std::sqrt(std::max(value, 0.0));
-  double entropy = 0;
-  for (double const value : singular)
-    if (value > 0) entropy -= value / sum * std::log(value / sum);
-  return std::exp(entropy);
-}
-
 double uniformity(std::vector<double> const& sphere, index_t images, index_t width) {
   double sum = 0;
   for (index_t i = 0; i < images; ++i)
@@ -188,6 +178,17 @@ std::vector<double> symmetric_eigenvalues(std::vector<double> matrix, index_t n)
       step_ql(m, first, last);
     }
   return m.diagonal;
+}
+
+double effective_rank(mae::matrix_view<float const> features) {
+  auto singular = symmetric_eigenvalues(gram(features), std::min(features.rows, features.cols));
+  double sum = 0;
+  for (double& value : singular) sum += value = std::sqrt(std::max(value, 0.0));
+  if (sum == 0) return 0;
+  double entropy = 0;
+  for (double const value : singular)
+    if (value > 0) entropy -= value / sum * std::log(value / sum);
+  return std::exp(entropy);
 }
 
 feature_health measure_health(mae::matrix_view<float const> features,

@@ -23,6 +23,12 @@ json_object to_object(probe_scores const& scores) {
   return json_object().add("linear_probe_top1", scores.linear).add("knn_top1", scores.knn);
 }
 
+json_object to_object(mae::settings_list const& settings) {
+  json_object object;
+  for (auto const& [name, value] : settings) object.add(name, value);
+  return object;
+}
+
 /// The members of a record's line: its kind, and numbers.
 struct parsed_record {
   std::string kind;
@@ -31,6 +37,10 @@ struct parsed_record {
 
   /// Throws std::out_of_range for a line without the number.
   double number(char const* name) const { return numbers.at(name).value_or(std::nan("")); }
+  double number_or_none(char const* name) const {
+    auto const found = numbers.find(name);
+    return found == numbers.end() ? std::nan("") : found->second.value_or(std::nan(""));
+  }
   std::optional<double> optional(char const* name) const { return numbers.at(name); }
 };
 
@@ -77,7 +87,10 @@ void add_to(training_history& history, parsed_record const& record) {
                               value("alignment"),
                               value("uniformity"),
                               value("deviation"),
-                              std::llround(value("images"))});
+                              std::llround(value("images")),
+                              record.number_or_none("target_variance"),
+                              record.number_or_none("prediction_variance"),
+                              record.number_or_none("prediction_rank")});
 }
 
 }  // namespace
@@ -125,6 +138,9 @@ std::string to_json(health_record const& record) {
       .add("uniformity", record.uniformity)
       .add("deviation", record.deviation)
       .add("images", record.images)
+      .add("target_variance", record.target_variance)
+      .add("prediction_variance", record.prediction_variance)
+      .add("prediction_rank", record.prediction_rank)
       .line();
 }
 
@@ -135,6 +151,7 @@ std::string to_json(run_summary const& summary) {
       .add("config", summary.config)
       .add("mask", summary.mask)
       .add("objective", summary.objective)
+      .add("targets", to_object(summary.targets))
       .add("precision", summary.precision)
       .add("backend", summary.backend)
       .add("device", summary.device)

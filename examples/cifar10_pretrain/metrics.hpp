@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,6 +49,11 @@ struct health_record {
   double uniformity = 0;
   double deviation = 0;
   std::int64_t images = 0;  // that it was measured on
+  // Of the targets and predictions of a few of these images: see target_health. Not a number where
+  // an older file does not say.
+  double target_variance = std::numeric_limits<double>::quiet_NaN();
+  double prediction_variance = std::numeric_limits<double>::quiet_NaN();
+  double prediction_rank = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// All records of a training, in the order of their steps.

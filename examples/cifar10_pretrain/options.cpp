@@ -2,6 +2,7 @@
 
 #include "assumed.hpp"
 #include "flag_values.hpp"
+#include "objective_flags.hpp"
 #include "picture_settings.hpp"
 
 #include <mae/core/error.hpp>
@@ -149,17 +150,13 @@ flag_group model_flags(options& o) {
              o.positions,
              "tables of positions, the decoder's too, stay sines and cosines, as in\n"
              "the paper, or begin so and are learned"),
-      choice("objective",
-             objective_words,
-             o.objective,
-             "predict the pixels of each hidden patch as they are (base16), or\n"
-             "normalised by the patch's own mean and variance (better features)\n"),
       choice("statistics",
              statistics_words,
              o.statistics,
              "what pixels are normalised by: the training images' own mean and\n"
              "deviation, or ImageNet's (base16); a checkpoint's own, where a\n"
              "training begins or goes on with one")};
+  for (auto& objective : objective_flags(o)) flags.push_back(std::move(objective));
   for (auto& mask : mask_flags(o, mask_use::training)) flags.push_back(std::move(mask));
   return {"Model and task", std::move(flags)};
 }
@@ -307,6 +304,7 @@ flag_group run_flags(options& o) {
 
 void check_combinations(given_flags const& given, options const& o) {
   check_mask(given, o);
+  check_objective(given, o);
   if (given.contains("decoder-depth") && o.config != model_choice::tiny4)
     throw usage_error("--decoder-depth belongs to --config tiny4; " + std::string(name(o.config)) +
                       " has a decoder of " + std::to_string(preset_of(o.config).decoder_depth) +

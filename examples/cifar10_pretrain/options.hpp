@@ -42,6 +42,11 @@ struct options {
   std::string fit;             // how pictures become images, and are resampled; both are empty
   std::string resample;        // where the command line does not say
   objective_choice objective = objective_choice::normalised;
+  mae::index_t hog_cell = 0;  // pixels of a side; 0: from the patch
+  mae::index_t hog_bins = 9;
+  mae::hog_form hog_form = mae::hog_form::maskfeat;
+  std::optional<mae::index_t> principal_drop;  // absent: as many as an image has channels
+  mae::index_t principal_patches = 65'536;
   statistics_choice statistics = statistics_choice::data;
   bool statistics_asked = false;  // --statistics was given, which a checkpoint may contradict
   mae::linear_start linears = mae::linear_start::xavier;

@@ -15,8 +15,6 @@
 #include <mae/mask/random_ratio.hpp>
 #include <mae/mask/saliency.hpp>
 #include <mae/mask/uniform.hpp>
-#include <mae/objective/objective.hpp>
-#include <mae/objective/pixels.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -54,40 +52,6 @@ class chosen_mask {
   any mask_;
 };
 static_assert(mae::MaskPolicy<chosen_mask>);
-
-/// The objective that the command line chose.
-class chosen_objective {
- public:
-  using any = std::variant<mae::normalised_pixels, mae::pixels>;
-
-  explicit chosen_objective(any const& objective) : objective_(objective) {}
-
-  constexpr mae::index_t target_width(mae::model_config const& config) const {
-    return config.patch_values();
-  }
-  template <class T>
-  void target(mae::model_config const& config,
-              mae::matrix_view<T const> patches,
-              std::span<mae::patch_index const> rows,
-              mae::matrix_view<T> targets) const {
-    std::visit([&](auto const& chosen) { chosen.target(config, patches, rows, targets); },
-               objective_);
-  }
-  template <class T>
-  void to_pixels(mae::matrix_view<T const> patches,
-                 std::span<mae::patch_index const> rows,
-                 mae::matrix_view<T> predictions) const {
-    std::visit([&](auto const& chosen) { chosen.to_pixels(patches, rows, predictions); },
-               objective_);
-  }
-  mae::settings_list settings() const {
-    return std::visit([](auto const& chosen) { return chosen.settings(); }, objective_);
-  }
-
- private:
-  any objective_;
-};
-static_assert(mae::Objective<chosen_objective>);
 
 /// Saliency measured on the training images as the training will see them, crops included.
 inline mae::saliency_mask measured_saliency_mask(options const& settings,
@@ -129,11 +93,6 @@ inline chosen_mask make_mask(options const& settings,
       break;
   }
   return chosen_mask(mae::uniform_mask<>(settings.mask_ratio));
-}
-
-inline chosen_objective make_objective(options const& settings) {
-  if (settings.objective == objective_choice::pixels) return chosen_objective(mae::pixels{});
-  return chosen_objective(mae::normalised_pixels{});
 }
 
 }  // namespace pretrain

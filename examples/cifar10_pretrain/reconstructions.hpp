@@ -1,7 +1,9 @@
 #pragma once
 
+#include "chosen_objective.hpp"
 #include "images.hpp"
 #include "picture.hpp"
+#include "target_pictures.hpp"
 #include "training_task.hpp"
 
 #include <mae/core/config.hpp>
@@ -71,13 +73,16 @@ inline std::vector<reconstruction> compose_rows(mae::model_config const& config,
   return rows;
 }
 
-/// Paints the first `count` images of a set, for a picture.
+/// Paints the first `count` images of a set, for a picture; targets that are no pixels are drawn.
 inline std::vector<reconstruction> reconstruct_rows(training_task const& task,
+                                                    chosen_objective const& objective,
                                                     image_set const& images,
                                                     mae::index_t count) {
   count = std::min(count, images.size());
   auto const stored = read_images(images, count);
   auto const plan = plan_of_pictures(count, task.config().num_patches());
+  if (!objective.is_picture())
+    return compose_targets(objective, task.config(), stored, plan, task.predict(stored, plan));
   return compose_rows(task.config(), stored, task.paint(stored, plan), plan);
 }
 

@@ -3,6 +3,7 @@
 #include "assumed.hpp"
 #include "beginning.hpp"
 #include "chart.hpp"
+#include "chosen_objective.hpp"
 #include "configs.hpp"
 #include "feature_health.hpp"
 #include "grading.hpp"
@@ -22,6 +23,7 @@
 #include "saving.hpp"
 #include "speed.hpp"
 #include "summary.hpp"
+#include "target_health.hpp"
 #include "tensorboard_log.hpp"
 #include "terminal.hpp"
 #include "training_report.hpp"
@@ -120,6 +122,7 @@ class session {
   std::shared_ptr<mae::thread_pool> threads_;
   chosen_mask mask_;
   beginning start_with_;  // the checkpoint until the task has taken its values
+  chosen_objective objective_;
   training_length length_;
   std::unique_ptr<training_task> task_;
   metrics_log metrics_;
@@ -127,6 +130,7 @@ class session {
   bool report_failed_ = false;
   std::optional<tensorboard_log> events_;
   std::optional<image_set> health_crops_;
+  std::string said_collapse_;
   periodic_saving saving_;
   grading_size grading_;
   training_speed speed_;
@@ -141,6 +145,7 @@ session::session(options const& settings, image_sets const& images, beginning st
       threads_(std::make_shared<mae::thread_pool>(settings.threads)),
       mask_(make_mask(settings, images.train, config_of(settings).patch, *threads_)),
       start_with_(std::move(start)),
+      objective_(make_objective(settings, images.train, start_with_, *threads_)),
       length_(choose_length()),
       task_(make_task_of(length_)),
       metrics_(open_metrics()),
@@ -198,7 +203,7 @@ void session::add_record(Record const& record) {
 // ---- before the training -----------------------------------------------------------------------
 
 std::unique_ptr<training_task> session::make_task_of(training_length const& length) const {
-  return make_task({settings_, images_.train, mask_, length, start_with_, threads_});
+  return make_task({settings_, images_.train, mask_, objective_, length, start_with_, threads_});
 }
 
 /// The length; where the clock is the only limit, a few steps of another training are timed.
@@ -250,6 +255,8 @@ void session::announce() {
        << " epochs; " << compute.backend << ", " << compute.precision << ", " << compute.device
        << ", " << threads_->size() << " threads";
   say(text.str());
+  say("targets: " + describe_targets(objective_, task_->config()));
+  say("reconstructions.png: original, masked, " + std::string(shown_of(objective_)));
   if (!settings_.init.empty()) say("beginning with the values of " + settings_.init.string());
   if (compute.is_emulated)
     say("this build has no instructions for bfloat16: --precision fp32 is faster here");
@@ -373,6 +380,7 @@ bool session::add_probe() {
 /// What the features of a few held-out images tell without labels; once a step, too.
 void session::add_health() {
   constexpr mae::index_t most_images = 256;
+  constexpr mae::index_t most_predicted = 32;
   auto const& measured = metrics_.history().health;
   if (!measured.empty() && measured.back().step == task_->step()) return;
   mae::index_t count = std::min(most_images, images_.test.size());
@@ -383,13 +391,23 @@ void session::add_health() {
   auto const crops = features_of(*health_crops_, count);
   auto const width = std::ssize(whole) / count;
   auto const found = measure_health({whole.data(), count, width}, {crops.data(), count, width});
+  auto const plan =
+      plan_of_pictures(std::min(most_predicted, count), task_->config().num_patches());
+  auto const targets =
+      measure_targets(task_->predict(read_images(images_.test, plan.images()), plan), plan);
   add_record(health_record{.step = task_->step(),
                            .epoch = epochs_of(task_->step()),
                            .effective_rank = found.effective_rank,
                            .alignment = found.alignment,
                            .uniformity = found.uniformity,
                            .deviation = found.deviation,
-                           .images = count});
+                           .images = count,
+                           .target_variance = targets.target_variance,
+                           .prediction_variance = targets.prediction_variance,
+                           .prediction_rank = targets.prediction_rank});
+  auto collapse = collapse_in(metrics_.history().health);
+  if (collapse != said_collapse_ && !collapse.empty()) warn(collapse);
+  said_collapse_ = std::move(collapse);
 }
 
 std::vector<float> session::features_of(image_set const& images, mae::index_t count) const {
@@ -414,7 +432,7 @@ void session::write_report(run_summary const& summary, bool is_running) {
   try {
     report_.add(task_->step(),
                 epochs_of(task_->step()),
-                reconstruct_rows(*task_, images_.test, sheet_images));
+                reconstruct_rows(*task_, objective_, images_.test, sheet_images));
     report_.write({settings_, summary, metrics_.history(), task_->total_steps(), is_running});
     report_failed_ = false;
   } catch (mae::error const& refused) {
@@ -438,7 +456,7 @@ void session::close_report() {
 void session::show_preview() {
   if (!settings_.preview) return;
   progress_.finish();
-  auto const rows = reconstruct_rows(*task_, images_.test, preview_images);
+  auto const rows = reconstruct_rows(*task_, objective_, images_.test, preview_images);
   std::cout << preview(rows, terminal_width(1)) << std::flush;
 }
 
@@ -452,7 +470,7 @@ void session::finish(bool done) {
   add_heldout();
   add_health();
   files.write([&] {
-    auto const rows = reconstruct_rows(*task_, images_.test, sheet_images);
+    auto const rows = reconstruct_rows(*task_, objective_, images_.test, sheet_images);
     report_.add(task_->step(), epochs_of(task_->step()), rows);
     save_png(draw_sheet(rows, layout_for(task_->config().image, rows.size())),
              file(output::reconstructions));
@@ -495,6 +513,7 @@ run_summary session::describe_run(bool done) const {
           .config = model_name(settings_),
           .mask = std::string(name(settings_.mask)),
           .objective = std::string(name(settings_.objective)),
+          .targets = objective_.settings(),
           .precision = compute.precision,
           .backend = compute.backend,
           .device = compute.device,
@@ -526,7 +545,7 @@ mae::settings_list session::flags_to_repeat() const {
 }
 
 mae::index_t session::num_parameters() const {
-  return mae::parameter_count(task_->config(), task_->config().patch_values());
+  return mae::parameter_count(task_->config(), objective_.target_width(task_->config()));
 }
 
 double session::epochs_of(std::int64_t steps) const {

@@ -23,6 +23,7 @@ struct run_summary {
   std::string config;
   std::string mask;
   std::string objective;
+  mae::settings_list targets = {};  // what the objective was made with, in the words of files
   std::string precision;
   std::string backend;
   std::string device;  // the instruction set, or the GPU

@@ -38,11 +38,15 @@ void tensorboard_log::add(probe_record const& record) {
 }
 
 void tensorboard_log::add(health_record const& record) {
-  file_.add(record.step,
-            std::array<scalar_summary, 4>{{{"health/effective_rank", record.effective_rank},
-                                           {"health/alignment", record.alignment},
-                                           {"health/uniformity", record.uniformity},
-                                           {"health/deviation", record.deviation}}});
+  file_.add(
+      record.step,
+      std::array<scalar_summary, 7>{{{"health/effective_rank", record.effective_rank},
+                                     {"health/alignment", record.alignment},
+                                     {"health/uniformity", record.uniformity},
+                                     {"health/deviation", record.deviation},
+                                     {"health/target_variance", record.target_variance},
+                                     {"health/prediction_variance", record.prediction_variance},
+                                     {"health/prediction_rank", record.prediction_rank}}});
 }
 
 }  // namespace pretrain

@@ -183,6 +183,19 @@ page_table health_table(std::vector<health_record> const& records) {
   return table;
 }
 
+chart variance_chart(std::vector<health_record> const& records) {
+  auto targets = series_of("targets");
+  auto predictions = series_of("predictions");
+  for (auto const& record : records) {
+    targets.points.push_back({record.epoch, record.target_variance});
+    predictions.points.push_back({record.epoch, record.prediction_variance});
+  }
+  return {"Variance of targets and predictions",
+          "epoch",
+          "mean variance of a value",
+          {std::move(predictions), std::move(targets)}};
+}
+
 page_section health(std::vector<health_record> const& records) {
   page_section section{
       .title = "Health without labels",
@@ -190,7 +203,8 @@ page_section health(std::vector<health_record> const& records) {
               count_text(records.back().images, "held-out image") +
               ", whole and unmasked; alignment between each and a fixed random crop of it (half of "
               "its area or more, half of them mirrored). A rank or a deviation that falls towards "
-              "1 and 0 means that features collapse."};
+              "1 and 0 means that features collapse; so do predictions where their variance falls "
+              "far below the targets'."};
   auto const add = [&](char const* title, char const* unit, double health_record::*value) {
     auto series = series_of(title);
     for (auto const& record : records) series.points.push_back({record.epoch, record.*value});
@@ -200,6 +214,10 @@ page_section health(std::vector<health_record> const& records) {
   add("Alignment", "mean squared distance of two views", &health_record::alignment);
   add("Uniformity", "log of the mean Gaussian potential", &health_record::uniformity);
   add("Feature deviation", "1: all directions alike", &health_record::deviation);
+  if (std::isfinite(records.back().prediction_rank)) {  // an older file does not say
+    add("Effective rank of predictions", "directions in use", &health_record::prediction_rank);
+    section.figures.push_back(variance_chart(records));
+  }
   section.tables.push_back(health_table(records));
   return section;
 }
@@ -223,6 +241,8 @@ page_section settings_section(training_state const& state) {
   add("share hidden",
       is_ranged ? number(o.mask_from) + " to " + number(o.mask_to) : number(o.mask_ratio));
   add("targets", s.objective);
+  for (auto const& [entry, value] : s.targets)
+    if (entry != "objective") section.entries.push_back({entry, value});
   add("positions", std::string(o.positions == mae::position_table::learned ? "learned" : "sincos"));
   add("images a step", std::to_string(s.batch_size));
   add("steps", std::to_string(state.total_steps));
@@ -283,6 +303,7 @@ void training_report::add(std::int64_t step,
                           std::span<reconstruction const> painted) {
   originals_ = strip_of(painted, &reconstruction::original);
   masked_ = strip_of(painted, &reconstruction::masked);
+  targets_ = strip_of(painted, &reconstruction::reconstructed);
   if (!stages_.empty() && stages_.back().step == step) stages_.pop_back();
   stages_.push_back({step, epoch, strip_of(painted, &reconstruction::pasted)});
   if (stages_.size() <= most_stages) return;
@@ -292,14 +313,23 @@ void training_report::add(std::int64_t step,
   stages_ = std::move(kept);
 }
 
-page_section training_report::painted_section() const {
+page_section training_report::painted_section(objective_choice objective) const {
   page_section section{
       .title = "What it paints",
       .text =
           "The same held-out images throughout: three quarters of their patches are hidden, "
           "and painted from the rest."};
+  if (objective == objective_choice::principal)
+    section.text += " The components that are left out of the targets are the image's own.";
+  if (objective == objective_choice::hog)
+    section.text += " Targets are drawn as strokes along edges.";
+  if (objective == objective_choice::fourier)
+    section.text +=
+        " Targets are drawn as each patch's spectrum, its lowest frequencies in the middle.";
   section.strips.push_back({"original", "the images as they are", originals_});
   section.strips.push_back({"what the encoder sees", "hidden patches in grey", masked_});
+  if (objective == objective_choice::hog || objective == objective_choice::fourier)
+    section.strips.push_back({"targets", "what is to be predicted", targets_});
   for (auto const& shown : stages_) {
     std::string const when =
         shown.step == 0 ? "untrained" : "epoch " + number_text(shown.epoch, few_digits);
@@ -318,7 +348,7 @@ void training_report::write(training_state const& state) const {
              .status = status_of(state),
              .is_running = state.is_running,
              .sections = {glance(state), curves(state.history)}};
-  if (!originals_.empty()) shown.sections.push_back(painted_section());
+  if (!originals_.empty()) shown.sections.push_back(painted_section(state.settings.objective));
   if (!state.history.health.empty()) shown.sections.push_back(health(state.history.health));
   shown.sections.push_back(settings_section(state));
   shown.sections.push_back(time_section(state));

@@ -44,11 +44,12 @@ class training_report {
     double epoch = 0;
     std::vector<std::byte> png;
   };
-  page_section painted_section() const;
+  page_section painted_section(objective_choice objective) const;
 
   std::filesystem::path file_;
   std::vector<std::byte> originals_;
   std::vector<std::byte> masked_;
+  std::vector<std::byte> targets_;  // shown where they are no pixels
   std::vector<stage> stages_;
 };
 

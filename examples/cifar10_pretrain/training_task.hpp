@@ -3,6 +3,7 @@
 #include "encoding.hpp"
 #include "images.hpp"
 #include "options.hpp"
+#include "target_sample.hpp"
 
 #include <mae/core/config.hpp>
 #include <mae/core/settings.hpp>
@@ -64,12 +65,18 @@ class training_task {
   /// Encodes parts of `images`, which must outlive it, by a copy of the encoder as it stands: the
   /// mean patch token of each image, without a mask.
   virtual part_encoder feature_encoder(image_set const& images) const = 0;
+  /// What is asked of the decoder and what it says: see target_sample. `images` as they are stored.
+  virtual target_sample predict(std::span<float const> images,
+                                mae::mask_plan const& plan) const = 0;
   /// Whole images as the model paints them where the plan hides them; in the units of `images`.
+  /// Throws mae::config_error for targets that are no picture.
   virtual std::vector<float> paint(std::span<float const> images,
                                    mae::mask_plan const& plan) const = 0;
 };
 
 class chosen_mask;
+class chosen_mask;
+class chosen_objective;
 struct beginning;
 struct training_length;
 
@@ -78,6 +85,7 @@ struct task_parts {
   options const& settings;
   image_set const& images;  // to train on
   chosen_mask const& mask;
+  chosen_objective const& objective;
   training_length const& length;
   beginning const& start;  // what to begin or go on with
   std::shared_ptr<mae::thread_pool> threads;

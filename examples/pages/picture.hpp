@@ -46,7 +46,8 @@ struct float_image {
   std::vector<float> values;
 };
 
-/// One row of a sheet of reconstructions: four images of one extent.
+/// One row of a sheet of reconstructions: four images of one extent; the last two, where they are
+/// no reconstructions, of another of the same proportions.
 struct reconstruction {
   float_image original;
   float_image masked;         // the original with its hidden patches grey

@@ -2,6 +2,7 @@
 
 #include "assumed.hpp"
 #include "checkpoint_flags.hpp"
+#include "chosen_objective.hpp"
 #include "data_source.hpp"
 #include "decoded_pictures.hpp"
 #include "images.hpp"
@@ -21,8 +22,11 @@
 #include <mae/images/picture_list.hpp>
 #include <mae/interop.hpp>
 #include <mae/io/file.hpp>
+#include <mae/io/principal_file.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/model/autoencoder.hpp>
+#include <mae/objective/pixels.hpp>
+#include <mae/objective/principal.hpp>
 #include <mae/patch/patchify.hpp>
 
 #include <algorithm>
@@ -68,7 +72,7 @@ std::vector<pretrain::flag_group> flags_for(reconstruct_options& o) {
        pretrain::with_default("how many images, from the first on", static_cast<double>(o.images)),
        pretrain::whole(o.images, 1, most_images)},
       pretrain::choice("objective",
-                       pretrain::objective_words,
+                       pretrain::shown_objective_words,
                        o.settings.objective,
                        "what the decoder paints, where the file does not say: pixels, or\n"
                        "pixels normalised by each patch's own mean and variance\n"),
@@ -144,9 +148,20 @@ mae::mask_plan plan_for(pretrain::chosen_mask const& mask,
 }
 
 /// The objective that the decoder was trained for. Throws config_error for another one that was
-/// asked for.
+/// asked for, and for one that is no picture.
 pretrain::chosen_objective objective_of(mae::pretrained_model const& model,
                                         reconstruct_options& o) {
+  auto const others = model.other_targets();
+  if (!others.empty() && o.has_objective)
+    throw mae::config_error(model.path + ": --objective " +
+                            std::string(pretrain::name(o.settings.objective)) +
+                            " contradicts its files, which say " + others);
+  if (others == "principal")
+    return pretrain::chosen_objective(
+        mae::principal_components(mae::read_principal_basis(model.path)));
+  if (!others.empty())
+    throw mae::config_error(model.path + ": its decoder predicts " + others +
+                            ", which is no picture: the training's report.html shows what it says");
   auto const normalised = model.norm_pix();
   auto& objective = o.settings.objective;
   if (!normalised && !o.has_objective)
@@ -162,7 +177,9 @@ pretrain::chosen_objective objective_of(mae::pretrained_model const& model,
           " contradicts its files, which say " + std::string(pretrain::name(known)));
     objective = known;
   }
-  return pretrain::make_objective(o.settings);
+  if (objective == pretrain::objective_choice::pixels)
+    return pretrain::chosen_objective(mae::pixels{});
+  return pretrain::chosen_objective(mae::normalised_pixels{});
 }
 
 void run(reconstruct_options& o) {

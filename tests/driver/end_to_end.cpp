@@ -211,31 +211,19 @@ TEST_CASE("the summary has all its fields") {
   auto const summary = json::parse(read_text(trained().out / "summary.json"));
   std::vector<std::string> fields;
   for (auto const& [name, value] : summary.items()) fields.push_back(name);
-  CHECK(fields == std::vector<std::string>{"status",
-                                           "data",
-                                           "config",
-                                           "mask",
-                                           "objective",
-                                           "precision",
-                                           "backend",
-                                           "device",
-                                           "threads",
-                                           "seed",
-                                           "steps",
-                                           "epochs",
-                                           "batch_size",
-                                           "parameters",
-                                           "images_per_second",
-                                           "final_loss",
-                                           "heldout_loss",
-                                           "baseline_loss",
-                                           "linear_probe_top1",
-                                           "knn_top1",
-                                           "untrained_encoder",
-                                           "raw_pixels",
-                                           "wall_seconds",
-                                           "build",
-                                           "run"});
+  CHECK(fields == std::vector<std::string>{"status",        "data",
+                                           "config",        "mask",
+                                           "objective",     "targets",
+                                           "precision",     "backend",
+                                           "device",        "threads",
+                                           "seed",          "steps",
+                                           "epochs",        "batch_size",
+                                           "parameters",    "images_per_second",
+                                           "final_loss",    "heldout_loss",
+                                           "baseline_loss", "linear_probe_top1",
+                                           "knn_top1",      "untrained_encoder",
+                                           "raw_pixels",    "wall_seconds",
+                                           "build",         "run"});
   CHECK(summary.at("status") == "done");
   CHECK(summary.at("data") == "synthetic");
   CHECK(summary.at("config") == "quick4");
@@ -348,4 +336,49 @@ TEST_CASE("an interrupted training saves, and resumes to what an uninterrupted o
   CHECK(lines[2].starts_with("  held-out loss "));
   CHECK(lines[3].starts_with("  see "));
   CHECK(lines[4].ends_with("report.html"));
+}
+
+TEST_CASE("targets are what a training's file says, and stay so") {
+  mae_test::temporary_folder const folder;
+  auto const out = folder / "results";
+  auto const words = [&](std::int64_t count, std::vector<std::string> more) {
+    more.insert(more.begin(), {"--batch-size", "8", "--heldout-images", "8"});
+    return training_words("synthetic", "micro8", count, out, more);
+  };
+  std::vector<std::string> const principal{
+      "--objective", "principal", "--principal-patches", "300"};
+  auto const begun = run_program(words(1, principal));
+  CHECK(begun.exit_code == 0);
+  CHECK(begun.out.find("189 values a patch: principal, of 300 training patches; the first 3 "
+                       "components are left out") != std::string::npos);
+  auto const summary = json::parse(read_text(out / "summary.json"));
+  CHECK(summary.at("targets").at("principal_dropped") == "3");
+  auto const kept = mae::safetensors_file::load((out / "training.safetensors").string());
+  CHECK(kept.find("objective.components")->shape == std::vector<mae::index_t>{189, 192});
+
+  auto const resumed = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), "--resume");
+    return words(2, more);
+  };
+  check_refused(resumed({"--objective", "hog"}), 1, "objective is principal in the file, but hog");
+  check_refused(resumed({"--objective", "principal"}), 1, "give --principal-patches 300");
+  auto other = principal;
+  other.insert(other.end(), {"--principal-drop", "4"});
+  check_refused(resumed(other), 1, "give --principal-drop 3");
+  CHECK(run_program(resumed(principal)).exit_code == 0);
+
+  for (std::string const objective : {"hog", "fourier"}) {
+    CAPTURE(objective);
+    auto const of_it = folder / objective;
+    auto const result = run_program(
+        training_words("synthetic",
+                       "micro8",
+                       1,
+                       of_it,
+                       {"--batch-size", "8", "--heldout-images", "8", "--objective", objective}));
+    CHECK(result.exit_code == 0);
+    CHECK(result.err.empty());
+    auto const sheet = pretrain::load_png(of_it / "reconstructions.png");
+    CHECK(sheet.width() >= 4 * 192);
+  }
 }

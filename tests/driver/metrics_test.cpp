@@ -47,8 +47,12 @@ TEST_CASE("each record is a JSON line, there at once, null where nothing is know
   log.add(record);
   log.add(heldout_record{.step = 3, .epoch = 0.5, .loss = 0.8, .baseline = 0.99});
   log.add(probe_record{.step = 3, .epoch = 0.5, .linear_top1 = {}, .knn_top1 = 48.5});
-  log.add(pretrain::health_record{
-      .step = 3, .epoch = 0.5, .effective_rank = 7.5, .alignment = std::nan(""), .images = 256});
+  log.add(pretrain::health_record{.step = 3,
+                                  .epoch = 0.5,
+                                  .effective_rank = 7.5,
+                                  .alignment = std::nan(""),
+                                  .images = 256,
+                                  .prediction_rank = 2.5});
 
   auto const lines = lines_of(path);  // while the log is still open
   REQUIRE(lines.size() == 4);
@@ -68,6 +72,7 @@ TEST_CASE("each record is a JSON line, there at once, null where nothing is know
   CHECK(resumed.history().health[0].effective_rank == 7.5);
   CHECK(std::isnan(resumed.history().health[0].alignment));
   CHECK(resumed.history().health[0].images == 256);
+  CHECK(resumed.history().health[0].prediction_rank == 2.5);
 }
 
 TEST_CASE("a log that begins replaces the old one") {
@@ -161,25 +166,16 @@ TEST_CASE("the summary holds every field that scripts rely on") {
   summary.final_loss = std::nan("");
   summary.trained.linear = 56.1;
   json const object = json::parse(to_json(summary));
-  for (char const* key : {"config",
-                          "mask",
-                          "objective",
-                          "precision",
-                          "backend",
-                          "device",
-                          "threads",
-                          "seed",
-                          "steps",
-                          "epochs",
-                          "batch_size",
-                          "parameters",
-                          "images_per_second",
-                          "final_loss",
-                          "heldout_loss",
-                          "baseline_loss",
-                          "linear_probe_top1",
-                          "knn_top1",
-                          "wall_seconds",
+  for (char const* key : {"config",        "mask",
+                          "objective",     "targets",
+                          "precision",     "backend",
+                          "device",        "threads",
+                          "seed",          "steps",
+                          "epochs",        "batch_size",
+                          "parameters",    "images_per_second",
+                          "final_loss",    "heldout_loss",
+                          "baseline_loss", "linear_probe_top1",
+                          "knn_top1",      "wall_seconds",
                           "build"}) {
     CAPTURE(key);
     CHECK(object.contains(key));

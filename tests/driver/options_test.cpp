@@ -186,6 +186,17 @@ TEST_CASE("every flag reaches its field") {
   CHECK(o.preview);
   CHECK_FALSE(o.quiet);
   CHECK(parsed("--mask saliency --saliency-strength -0.5").saliency_strength == -0.5);
+  options const hog = parsed("--objective hog --hog-cell 2 --hog-bins 8 --hog-form plain");
+  CHECK(hog.objective == pretrain::objective_choice::hog);
+  CHECK(hog.hog_cell == 2);
+  CHECK(hog.hog_bins == 8);
+  CHECK(hog.hog_form == mae::hog_form::plain);
+  options const principal =
+      parsed("--objective principal --principal-drop 5 --principal-patches 1000");
+  CHECK(principal.objective == pretrain::objective_choice::principal);
+  CHECK(principal.principal_drop == 5);
+  CHECK(principal.principal_patches == 1000);
+  CHECK(parsed("--objective fourier").objective == pretrain::objective_choice::fourier);
   CHECK(parsed("--lr 5e-4").lr == 5e-4);
   CHECK(parsed("--quiet").quiet);
   CHECK(parsed("").heldout_images == 1000);
@@ -335,6 +346,17 @@ TEST_CASE("a training is saved every so many epochs, minutes or hours") {
   CHECK(parsed("--save-every 1.5h").save_every.seconds == 5400);
 }
 
+TEST_CASE("an objective's own flags need it") {
+  CHECK(complaint("--hog-cell 2") == "--hog-cell needs --objective hog");
+  CHECK(complaint("--objective fourier --hog-bins 4") == "--hog-bins needs --objective hog");
+  CHECK(complaint("--objective hog --principal-drop 1") ==
+        "--principal-drop needs --objective principal");
+  CHECK(complaint("--objective hog --hog-bins 1").starts_with("--hog-bins: must be"));
+  CHECK(complaint("--objective hog --hog-cell 0").starts_with("--hog-cell: must be"));
+  CHECK(complaint("--objective huge").find("normalised, pixels, hog, fourier, principal") !=
+        std::string::npos);
+}
+
 TEST_CASE("whole numbers are decimal and complete") {
   CHECK(parsed("--epochs 010").epochs == 10);
   CHECK(parsed("--seed 18446744073709551615").seed == 18446744073709551615U);
@@ -344,16 +366,45 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
   std::ostringstream out;
   CHECK_FALSE(parse_words({"--help"}, out).has_value());
   std::string const help = out.str();
-  for (char const* flag :
-       {"--data",          "--config",     "--decoder-depth",  "--mask",
-        "--mask-ratio",    "--mask-from",  "--mask-to",        "--saliency-strength",
-        "--objective",     "--epochs",     "--steps",          "--minutes",
-        "--batch-size",    "--accumulate", "--base-lr",        "--lr",
-        "--weight-decay",  "--clip",       "--warmup-epochs",  "--crop-min",
-        "--seed",          "--threads",    "--precision",      "--out",
-        "--resume",        "--save-every", "--probe",          "--probe-every",
-        "--preview",       "--quiet",      "--heldout-images", "--backend",
-        "--interpolation", "--initialiser"}) {
+  for (char const* flag : {"--data",
+                           "--config",
+                           "--decoder-depth",
+                           "--mask",
+                           "--mask-ratio",
+                           "--mask-from",
+                           "--mask-to",
+                           "--saliency-strength",
+                           "--objective",
+                           "--epochs",
+                           "--steps",
+                           "--minutes",
+                           "--batch-size",
+                           "--accumulate",
+                           "--base-lr",
+                           "--lr",
+                           "--weight-decay",
+                           "--clip",
+                           "--warmup-epochs",
+                           "--crop-min",
+                           "--seed",
+                           "--threads",
+                           "--precision",
+                           "--out",
+                           "--resume",
+                           "--save-every",
+                           "--probe",
+                           "--probe-every",
+                           "--preview",
+                           "--quiet",
+                           "--heldout-images",
+                           "--backend",
+                           "--interpolation",
+                           "--initialiser",
+                           "--hog-cell",
+                           "--hog-bins",
+                           "--hog-form",
+                           "--principal-drop",
+                           "--principal-patches"}) {
     CAPTURE(flag);
     CHECK(help.find(std::string("\n  ") + flag + " ") != std::string::npos);
   }

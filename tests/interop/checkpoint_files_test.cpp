@@ -385,6 +385,14 @@ TEST_CASE("an encoder goes to transformers and back, also for images that are no
               }),
               "square images and patches alone, not 24x15x3 in patches of 3x3: write the encoder "
               "alone (mae_convert --to timm)"));
+  // As wide as pixels, but none: the magnitudes of patches two pixels wide would be.
+  auto other = mae::read_pretrained(fixtures + "rgb");
+  other.description["objective"] = "fourier";
+  CHECK(other.other_targets() == "fourier");
+  CHECK(holds(refusal_of<mae::config_error>([&] {
+                mae::save_pretrained(folder.file("no"), other, checkpoint_format::huggingface);
+              }),
+              "ViTMAE predicts pixels, this decoder something else"));
   mae::save_pretrained(folder.file("encoder"), larger, checkpoint_format::timm);
   auto const encoder = mae::read_pretrained(folder.file("encoder"));
   CHECK(encoder.sizes.image == mae::image_extent{24, 15, 3});

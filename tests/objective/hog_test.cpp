@@ -1,4 +1,5 @@
 #include "objective_reference.hpp"
+#include "reference_pixels.hpp"
 
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
@@ -11,103 +12,50 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
-#include <cstdint>
-#include <numeric>
-#include <span>
 #include <vector>
 
-namespace {
-
-using mae::index_t;
 using mae::matrix_view;
-
-mae::model_config sizes_of(mae::image_extent const& image, mae::patch_extent const& patch) {
-  return {.image = image, .patch = patch, .encoder = {}, .decoder = {}};
-}
-
-/// As `image` of make_objective_reference.py: (H, W, C).
-std::vector<float> pixels_of(mae::image_extent const& extent) {
-  std::vector<float> pixels(static_cast<std::size_t>(extent.values()));
-  for (std::size_t i = 0; i < pixels.size(); ++i)
-    pixels[i] = static_cast<float>(static_cast<std::uint32_t>(i * 2654435761U) >> 24U) / 256;
-  return pixels;
-}
-
-/// The targets (N, width) of all patches of an image.
-template <class T>
-std::vector<T> targets_of(mae::hog const& objective,
-                          mae::model_config const& config,
-                          std::vector<float> const& pixels) {
-  std::vector<float> cut(pixels.size());
-  mae::patchify(pixels,
-                config.image,
-                config.patch,
-                matrix_view<float>(cut.data(), config.num_patches(), config.patch_values()));
-  std::vector<T> const patches(cut.begin(), cut.end());
-  std::vector<mae::patch_index> rows(static_cast<std::size_t>(config.num_patches()));
-  std::iota(rows.begin(), rows.end(), mae::patch_index{0});
-  index_t const width = objective.target_width(config);
-  std::vector<T> targets(rows.size() * static_cast<std::size_t>(width), T{-99});
-  objective.target(
-      config,
-      matrix_view<T const>(patches.data(), config.num_patches(), config.patch_values()),
-      rows,
-      matrix_view<T>(targets.data(), config.num_patches(), width));
-  return targets;
-}
-
-/// The greatest difference of two lists of equally many values.
-template <class T>
-double difference(std::vector<T> const& found, std::span<double const> expected) {
-  REQUIRE(found.size() == expected.size());
-  double most = 0;
-  for (std::size_t i = 0; i < found.size(); ++i)
-    most = std::max(most, std::abs(static_cast<double>(found[i]) - expected[i]));
-  return most;
-}
-
-}  // namespace
 
 TEST_CASE_TEMPLATE("histograms of oriented gradients are scikit-image's", T, float, double) {
   double const tolerance = sizeof(T) == 4 ? 1e-6 : 1e-7;  // scikit-image sums floats
   auto const config = sizes_of({8, 12, 2}, {4, 6});
   mae::hog const objective({.cell = 2, .bins = 9, .form = mae::hog_form::plain});
-  CHECK(difference(targets_of<T>(objective, config, pixels_of(config.image)),
-                   objective_reference::hog_plain) < tolerance);
+  CHECK(greatest_difference(all_targets_of<T>(objective, config, reference_pixels(config.image)),
+                            objective_reference::hog_plain) < tolerance);
   auto const odd = sizes_of({6, 9, 1}, {3, 3});
   mae::hog const eight({.cell = 3, .bins = 8, .form = mae::hog_form::plain});
-  CHECK(difference(targets_of<T>(eight, odd, pixels_of(odd.image)),
-                   objective_reference::hog_plain_8_bins) < tolerance);
+  CHECK(greatest_difference(all_targets_of<T>(eight, odd, reference_pixels(odd.image)),
+                            objective_reference::hog_plain_8_bins) < tolerance);
 }
 
 TEST_CASE_TEMPLATE("MaskFeat's targets are mmpretrain's, for any patch", T, float, double) {
   double const tolerance = sizeof(T) == 4 ? 1e-6 : 1e-8;
   auto const square = sizes_of({32, 16, 3}, {16, 16});
   CHECK(mae::hog().cell_of(square.patch) == 8);
-  CHECK(difference(targets_of<T>(mae::hog(), square, pixels_of(square.image)),
-                   objective_reference::hog_maskfeat) < tolerance);
+  CHECK(greatest_difference(all_targets_of<T>(mae::hog(), square, reference_pixels(square.image)),
+                            objective_reference::hog_maskfeat) < tolerance);
   auto const oblong = sizes_of({8, 12, 2}, {4, 6});
-  CHECK(difference(targets_of<T>(mae::hog({.cell = 2}), oblong, pixels_of(oblong.image)),
-                   objective_reference::hog_maskfeat_oblong) < tolerance);
+  CHECK(greatest_difference(
+            all_targets_of<T>(mae::hog({.cell = 2}), oblong, reference_pixels(oblong.image)),
+            objective_reference::hog_maskfeat_oblong) < tolerance);
 }
 
 TEST_CASE("a flat cell has no direction, nor has an image of one pixel") {
   auto const config = sizes_of({4, 8, 1}, {4, 4});
   std::vector<float> pixels(32, 0.7F);
-  for (auto const value : targets_of<float>(mae::hog(), config, pixels)) CHECK(value == 0);
+  for (auto const value : all_targets_of<float>(mae::hog(), config, pixels)) CHECK(value == 0);
   pixels[3] += 1e-7F;  // what resampling leaves
-  for (auto const value : targets_of<float>(mae::hog(), config, pixels))
+  for (auto const value : all_targets_of<float>(mae::hog(), config, pixels))
     CHECK(std::abs(value) < 0.05F);
   auto const line = sizes_of({1, 2, 1}, {1, 1});
-  auto const of_line = targets_of<float>(mae::hog(), line, {0, 1});
+  auto const of_line = all_targets_of<float>(mae::hog(), line, {0, 1});
   CHECK(std::all_of(of_line.begin(), of_line.end(), [](float value) { return value == 0; }));
 }
 
 TEST_CASE("only the patches that are asked for are described, wherever they lie") {
   auto const config = sizes_of({8, 12, 2}, {4, 6});
-  auto const pixels = pixels_of(config.image);
-  auto const all = targets_of<float>(mae::hog({.cell = 2}), config, pixels);
+  auto const pixels = reference_pixels(config.image);
+  auto const all = all_targets_of<float>(mae::hog({.cell = 2}), config, pixels);
   std::vector<float> cut(pixels.size());
   mae::patchify(pixels, config.image, config.patch, matrix_view<float>(cut.data(), 4, 48));
   std::vector<float> last(108);

@@ -47,12 +47,14 @@ std::vector<T> targets_of(Objective const& objective, positions const& rows) {
 template <class T, class Objective>
 std::vector<T> pixels_of(Objective const& objective,
                          positions const& rows,
-                         std::vector<T> predictions) {
+                         std::vector<T> const& predictions) {
   auto const given = patches<T>();
+  std::vector<T> pixels(predictions.size());
   objective.to_pixels(matrix_view<T const>(given.data(), 3, 4),
                       rows,
-                      matrix_view<T>(predictions.data(), std::ssize(rows), 4));
-  return predictions;
+                      matrix_view<T const>(predictions.data(), std::ssize(rows), 4),
+                      matrix_view<T>(pixels.data(), std::ssize(rows), 4));
+  return pixels;
 }
 
 static_assert(mae::pixels{}.target_width(config) == 4);
@@ -152,8 +154,12 @@ TEST_CASE("a patch of one value counts as flat") {
   mae::normalised_pixels const objective;
   objective.target(config, patches_of_one, positions{0, 1}, view);
   CHECK(values == std::vector<float>{0, 0});
-  objective.to_pixels(patches_of_one, positions{0, 1}, view);
-  CHECK(values == given);
+  std::vector<float> pixels(2, -99);
+  objective.to_pixels(patches_of_one,
+                      positions{0, 1},
+                      matrix_view<float const>(values.data(), 2, 1),
+                      matrix_view<float>(pixels.data(), 2, 1));
+  CHECK(pixels == given);
 }
 
 TEST_CASE("an objective says what it was made of") {

@@ -1,11 +1,11 @@
-"""Prints tests/objective/objective_reference.hpp: targets of the painter as other libraries see them.
+"""Prints tests/objective/objective_reference.hpp: a painter's targets as other libraries see them.
 
     python3 tests/reference/make_objective_reference.py > tests/objective/objective_reference.hpp
 
-Needs scikit-image, PyTorch and NumPy. Pixels are multiples of 1/256, which are exact in any type, so
-that no direction falls into another bin by rounding. MaskFeat's histograms follow mmpretrain's
-equations (mmpretrain/models/selfsup/maskfeat.py, HOGGenerator), written out in double; its unfolding,
-which is right for 14 x 14 patches alone, is replaced by one for any grid.
+Needs scikit-image, PyTorch and NumPy. Pixels are multiples of 1/256, which are exact in any type,
+so that no direction falls into another bin by rounding. MaskFeat's histograms follow mmpretrain's
+equations (mmpretrain/models/selfsup/maskfeat.py, HOGGenerator), written out in double; its
+unfolding, which is right for 14 x 14 patches alone, is replaced by one for any grid.
 """
 
 import numpy as np
@@ -73,12 +73,26 @@ def maskfeat(pixels, patch, cell, bins):
 
 print("// Written by tests/reference/make_objective_reference.py.")
 print("#pragma once\n\n#include <array>\n\n// clang-format off\nnamespace objective_reference {\n")
-array("hog_plain", "Of 8 x 12 pixels of 2 channels, patches 4 x 6, cells 2, 9 bins: (N 4, 108).",
+array("hog_plain", "8 x 12 x 2, patches 4 x 6, cells 2, 9 bins: (N 4, 108).",
       plain(image(8, 12, 2), (4, 6), 2, 9))
-array("hog_plain_8_bins", "Of 6 x 9 pixels of 1 channel, patches 3 x 3, cells 3, 8 bins: (N 6, 8).",
+array("hog_plain_8_bins", "6 x 9 x 1, patches 3 x 3, cells 3, 8 bins: (N 6, 8).",
       plain(image(6, 9, 1), (3, 3), 3, 8))
-array("hog_maskfeat", "Of 32 x 16 pixels of 3 channels, patches 16 x 16, cells 8, 9 bins: (N 2, 108).",
+array("hog_maskfeat", "32 x 16 x 3, patches 16 x 16, cells 8, 9 bins: (N 2, 108).",
       maskfeat(image(32, 16, 3), (16, 16), 8, 9))
-array("hog_maskfeat_oblong", "Of 8 x 12 pixels of 2 channels, patches 4 x 6, cells 2, 9 bins: (N 4, 108).",
+array("hog_maskfeat_oblong", "8 x 12 x 2, patches 4 x 6, cells 2, 9 bins: (N 4, 108).",
       maskfeat(image(8, 12, 2), (4, 6), 2, 9))
+for height, width, channels in ((4, 6, 2), (5, 3, 1), (1, 4, 3)):
+    pixels = image(height, width, channels)
+    array(f"fourier_{height}x{width}",
+          f"numpy.fft.rfft2 of {height} x {width} pixels, {channels} channels: (C, h, w / 2 + 1).",
+          np.abs(np.fft.rfft2(pixels, axes=(0, 1), norm="ortho")).transpose(2, 0, 1))
+patches = image(40, 3, 2).reshape(40, 6).astype(np.float64) * np.array([3, 1, 2, 1.5, 0.5, 1])
+values, vectors = np.linalg.eigh(np.cov(patches.T))
+values, vectors = values[::-1], vectors.T[::-1]
+vectors = vectors * np.sign(vectors[np.arange(6), np.abs(vectors).argmax(axis=1)])[:, None]
+array("principal_mean", "Of 40 patches of 6 values: (6).", patches.mean(axis=0))
+array("principal_variances", "The eigenvalues of numpy.cov: (6).", values)
+array("principal_components", "Its eigenvectors but the first two: (4, 6).", vectors[2:])
+array("principal_targets", "(40, 4).",
+      (patches - patches.mean(axis=0)) @ vectors[2:].T / np.sqrt(values[2:].mean()))
 print("}  // namespace objective_reference")

@@ -44,6 +44,7 @@ enum class purpose : std::uint8_t {
   mix = 9,
   erase = 10,
   change = 11,
+  principal = 12,
 };
 
 /// Names a stream of random numbers. Streams with different keys are independent, and a stream

@@ -47,7 +47,8 @@ inline void read_values(tensor_files const& files, pretrained_model& model) {
     if (known.contains(tensor.name)) return;
     auto const own = after(tensor.name, model.names.encoder).value_or(tensor.name);
     if (!may_be_left_out(own, model.has_decoder)) refuse_unknown(tensor.path, tensor.entry);
-    if (!own.starts_with("optimizer.") && !own.starts_with("mask."))
+    if (!own.starts_with("optimizer.") && !own.starts_with("mask.") &&
+        !own.starts_with("objective."))
       left_out.push_back(tensor.name);
   });
   if (!left_out.empty()) model.notes.push_back(left_out_note(files.path(), left_out));

@@ -60,6 +60,13 @@ struct pretrained_model {
   norm_place final_norm() const {
     return names.norm == "norm." ? norm_place::tokens : norm_place::pooled;
   }
+  /// What the decoder predicts, where a file says so and it is no picture: "hog", or an objective
+  /// that is not the library's ("custom"); empty for pixels, and where no file says.
+  std::string other_targets() const {
+    auto const objective = entry("objective");
+    if (!objective || *objective == "normalised" || *objective == "pixels") return {};
+    return *objective;
+  }
   /// Whether the targets were normalised per patch; nothing where the file does not say.
   std::optional<bool> norm_pix() const {
     auto const objective = entry("objective");

@@ -75,7 +75,8 @@ inline huggingface_config huggingface_config_of(pretrained_model const& model) {
                        ": the file does not say how many heads its layers have, which config.json "
                        "must: --heads and --decoder-heads say it (read_options in a program)");
   if (model.has_decoder &&
-      model.layout.find("decoder_pred.bias").size() != model.sizes.patch_values())
+      (!model.other_targets().empty() ||
+       model.layout.find("decoder_pred.bias").size() != model.sizes.patch_values()))
     throw config_error(model.path + ": ViTMAE predicts pixels, this decoder something else");
   // An encoder of which nothing says that it was trained by masking is a plain ViT.
   huggingface_config config{.is_autoencoder = model.has_decoder || model.entry("mask").has_value(),

@@ -8,6 +8,7 @@
 #include <mae/io/head_list.hpp>
 #include <mae/io/mask_file.hpp>
 #include <mae/io/model_file.hpp>
+#include <mae/io/objective_file.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/progress_reader.hpp>
 #include <mae/io/safetensors.hpp>
@@ -98,11 +99,12 @@ settings_list resume_settings(Trainer const& training) {
 }
 
 /// The table of all tensors that a training's file may hold: the model's, the rule's states of its
-/// parameters, and what a mask has learned.
+/// parameters, what a mask has learned, and what the targets depend on.
 template <UpdateRule Rule, class Mask>
 parameter_layout layout_with_states(parameter_layout const& model,
                                     Rule const& rule,
-                                    Mask const& mask) {
+                                    Mask const& mask,
+                                    std::vector<objective_tensor> const& targets) {
   parameter_layout all = model;
   for (char const* const state : rule.state_names)
     for (auto tensor : model.tensors()) {
@@ -112,6 +114,8 @@ parameter_layout layout_with_states(parameter_layout const& model,
     }
   auto const of_mask = layout_of_mask(mask);
   for (auto const& tensor : of_mask.tensors()) all.add(tensor);
+  auto const of_targets = layout_of(targets);
+  for (auto const& tensor : of_targets.tensors()) all.add(tensor);
   if constexpr (LearningMask<Mask>) all.add({.name = pending_sums, .shape = {mask.num_sums()}});
   return all;
 }
@@ -142,6 +146,7 @@ void save_training(std::string const& path,
   }
   detail::add_mask(tensors, model.mask());
   detail::add_pending(tensors, training.progress().mask);
+  detail::add_objective(tensors, detail::objective_tensors(model));
   safetensors_metadata description;
   for (auto const& [name, value] : detail::resume_settings(training)) description[name] = value;
   if (rule.name() != detail::unnamed_rule) description[detail::rule_entry] = rule.name();
@@ -269,7 +274,9 @@ resume_report load_training(std::string const& path, Trainer& training) {
     throw config_error(
         path + ": the training was to take " + std::to_string(report.previous_total_steps) +
         " steps; it can be resumed for more, but not for " + std::to_string(report.total_steps));
-  reject_unknown_tensors(file, path, detail::layout_with_states(layout, rule, mask));
+  auto const targets = detail::objective_tensors(training.model());
+  reject_unknown_tensors(file, path, detail::layout_with_states(layout, rule, mask, targets));
+  detail::require_same_objective(file, path, targets);
   auto const values = read_tensors<scalar>(file, path, layout);
   auto const states = detail::read_states(file, path, layout, rule, values);
   auto const of_mask = read_tensors<float>(file, path, detail::layout_of_mask(mask));

@@ -9,6 +9,7 @@
 #include <mae/io/description.hpp>
 #include <mae/io/head_list.hpp>
 #include <mae/io/mask_file.hpp>
+#include <mae/io/objective_file.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_writer.hpp>
@@ -126,6 +127,7 @@ void save_model(std::string const& path, Model const& model, settings_list const
                                                          model.parameters().values());
   tensors.add(model.layout(), values.span());
   detail::add_mask(tensors, model.mask());
+  detail::add_objective(tensors, detail::objective_tensors(model));
   save_safetensors(path,
                    tensors.entries(),
                    describe_model(model, contents::model, more),
@@ -169,7 +171,9 @@ std::vector<std::string> load_model(std::string const& path, Model& model) {
   require_equal(path, file.metadata(), describe_heads(model.sizes()));
   auto left = heads_left_out(path, file.metadata(), model.layout());
   if (left.empty())
-    reject_unknown_tensors(file, path, model.layout(), {"optimizer.", detail::mask_prefix});
+    reject_unknown_tensors(
+        file, path, model.layout(), {"optimizer.", detail::mask_prefix, detail::objective_prefix});
+  detail::require_same_objective(file, path, detail::objective_tensors(model));
   auto const values = read_tensors<typename Model::scalar>(file, path, model.layout());
   auto const of_mask = detail::read_mask(file, path, std::as_const(model).mask());
   auto statistics = parse_statistics(path, file.metadata(), model.sizes().config.image.channels);
@@ -192,7 +196,10 @@ encoder<Config, B> load_encoder(std::string const& path, B backend = B{}) {
   encoder<Config, B> loaded(0, std::move(backend), parse_norm_epsilon(path, file.metadata(), 1e-6));
   if (heads_in(file.metadata()) == std::vector{std::string(decoder_segment)})
     reject_unknown_tensors(
-        file, path, loaded.layout(), {"decoder_", "mask_token", "optimizer.", detail::mask_prefix});
+        file,
+        path,
+        loaded.layout(),
+        {"decoder_", "mask_token", "optimizer.", detail::mask_prefix, detail::objective_prefix});
   auto const values = read_tensors<typename B::scalar>(file, path, loaded.layout());
   loaded.set_parameters(values.span());
   loaded.set_statistics(parse_statistics(path, file.metadata(), Config.image.channels));

@@ -122,15 +122,17 @@ class image_passes {
         pass.network().input_of(in.shard), std::get<0>(weights.heads));
     std::vector<T> copy(static_cast<std::size_t>(prediction.size()));
     copy_prediction(pass, prediction, copy.data());
-    matrix_view<T> const predicted(copy.data(), prediction.rows, prediction.cols);
+    matrix_view<T const> const predicted(copy.data(), prediction.rows, prediction.cols);
     std::vector<patch_index> const rows(pass.rows().target_patches().begin(),
                                         pass.rows().target_patches().end());
-    objective.to_pixels(patches, rows, predicted);
+    std::vector<T> pixels(rows.size() * static_cast<std::size_t>(patches.cols));
+    matrix_view<T> const shown(pixels.data(), std::ssize(rows), patches.cols);
+    objective.to_pixels(patches, rows, predicted, shown);
     std::vector<float> painted(values.begin(), values.end());
     matrix_view<float> const view(painted.data(), patches.rows, patches.cols);
     for (std::size_t r = 0; r < rows.size(); ++r)
-      std::transform(predicted.row(static_cast<index_t>(r)).begin(),
-                     predicted.row(static_cast<index_t>(r)).end(),
+      std::transform(shown.row(static_cast<index_t>(r)).begin(),
+                     shown.row(static_cast<index_t>(r)).end(),
                      view.row(rows[r]).begin(),
                      [](T value) { return static_cast<float>(value); });
     unpatchify(view, parts_.config.image, parts_.config.patch, painting);

@@ -129,7 +129,9 @@ class hog {
   static void add_border(model_config const& config,
                          matrix_view<T const> patches,
                          std::vector<T>& image) {
-    auto const& [height, width, channels] = config.image;
+    index_t const height = config.image.height;
+    index_t const width = config.image.width;
+    index_t const channels = config.image.channels;
     index_t const values = width * channels;
     index_t const line = values + 2 * channels;
     index_t const run = config.patch.width * channels;

@@ -8,6 +8,8 @@
 #include <cassert>
 #include <concepts>
 #include <span>
+#include <string>
+#include <vector>
 
 namespace mae {
 
@@ -23,6 +25,24 @@ concept Objective = std::movable<O> && requires(O const& objective,
   { objective.target_width(config) } -> std::same_as<index_t>;  // constexpr-callable
   { objective.target(config, patches, rows, targets) } -> std::same_as<void>;
 };
+
+/// A tensor that targets depend on beside an objective's settings. An objective with a member
+/// `std::vector<objective_tensor> tensors() const` has them kept in files, as objective.<name>, and
+/// is refused where a file has others.
+struct objective_tensor {
+  std::string name;
+  std::vector<index_t> shape;
+  std::span<float const> values;
+};
+
+/// An objective's own; none of one without the member.
+template <class O>
+std::vector<objective_tensor> tensors_of(O const& objective) {
+  if constexpr (requires { objective.tensors(); })
+    return objective.tensors();
+  else
+    return {};
+}
 
 /// What predicting zero costs: the sum over rows of the loss of `targets` (rows, target width),
 /// which lie without gaps.

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <span>
 #include <utility>
 
@@ -27,11 +28,16 @@ struct pixels {
       std::ranges::copy(patches.row(rows[i]), targets.row(static_cast<index_t>(i)).begin());
   }
 
-  /// From predictions to pixels in the network's input units, in place: they are that already.
+  /// From predictions (rows, P) to `painted` (rows, P), in the network's input units: they are that
+  /// already.
   template <class T>
   void to_pixels(matrix_view<T const> /*patches*/,
-                 std::span<patch_index const> /*rows*/,
-                 matrix_view<T> /*predictions*/) const {}
+                 std::span<patch_index const> rows,
+                 matrix_view<T const> predictions,
+                 matrix_view<T> painted) const {
+    for (index_t i = 0; i < std::ssize(rows); ++i)
+      std::ranges::copy(predictions.row(i), painted.row(i).begin());
+  }
 
   settings_list settings() const { return {{"objective", "pixels"}}; }
 };
@@ -62,16 +68,18 @@ struct normalised_pixels {
     }
   }
 
-  /// From predictions to pixels in the network's input units, in place, by the true patches' mean
-  /// and deviation (as the official demonstration does: only the normalised content is predicted).
+  /// From predictions (rows, P) to `painted` (rows, P) in the network's input units, by the true
+  /// patches' mean and deviation (as the official demonstration does: only the normalised content
+  /// is predicted).
   template <class T>
   void to_pixels(matrix_view<T const> patches,
                  std::span<patch_index const> rows,
-                 matrix_view<T> predictions) const {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      auto const [mean, deviation] = moments(patches.row(rows[i]));
-      for (T& x : predictions.row(static_cast<index_t>(i)))
-        x = static_cast<T>(static_cast<double>(x) * deviation + mean);
+                 matrix_view<T const> predictions,
+                 matrix_view<T> painted) const {
+    for (index_t i = 0; i < std::ssize(rows); ++i) {
+      auto const [mean, deviation] = moments(patches.row(rows[static_cast<std::size_t>(i)]));
+      for (index_t k = 0; k < painted.cols; ++k)
+        painted(i, k) = static_cast<T>(static_cast<double>(predictions(i, k)) * deviation + mean);
     }
   }
 

@@ -1,0 +1,61 @@
+#include "objective_flags.hpp"
+
+#include "flag_values.hpp"
+
+#include <array>
+#include <string>
+#include <utility>
+
+namespace pretrain {
+
+std::vector<flag> objective_flags(options& o) {
+  constexpr std::uint64_t most_bins = 180;
+  constexpr std::uint64_t most_patches = 10'000'000;
+  return {
+      choice("objective",
+             objective_words,
+             o.objective,
+             "what is predicted of each hidden patch (docs/objectives.md). normalised:\n"
+             "its pixels, by the patch's own mean and variance; pixels: as they are\n"
+             "(base16); hog: where its edges point; fourier: how strong its\n"
+             "frequencies are; principal: its principal components but the first\n"),
+      {"hog-cell",
+       "PIXELS",
+       "hog: the side of a cell, which divides the patch's [the largest up to\n"
+       "8 that does]",
+       whole(o.hog_cell, 1, a_billion)},
+      {"hog-bins",
+       "N",
+       with_default("hog: directions between 0 and 180 degrees", static_cast<double>(o.hog_bins)),
+       whole(o.hog_bins, 2, most_bins)},
+      choice("hog-form",
+             hog_form_words,
+             o.hog_form,
+             "hog: MaskFeat's (Sobel's gradients, a window over each patch), or\n"
+             "plain, as scikit-image's"),
+      {"principal-drop",
+       "N",
+       "principal: how many of the first components are left out [as many as\n"
+       "an image has channels]",
+       whole(o.principal_drop, 0, a_billion)},
+      {"principal-patches",
+       "N",
+       with_default("principal: training patches, drawn by the seed, to fit them on",
+                    std::to_string(o.principal_patches)),
+       whole(o.principal_patches, 2, most_patches)}};
+}
+
+void check_objective(given_flags const& given, options const& o) {
+  constexpr std::array<std::pair<char const*, objective_choice>, 5> belongings{
+      {{"hog-cell", objective_choice::hog},
+       {"hog-bins", objective_choice::hog},
+       {"hog-form", objective_choice::hog},
+       {"principal-drop", objective_choice::principal},
+       {"principal-patches", objective_choice::principal}}};
+  for (auto const& [flag, objective] : belongings)
+    if (given.contains(flag) && o.objective != objective)
+      throw usage_error(std::string("--") + flag + " needs --objective " +
+                        std::string(name(objective)));
+}
+
+}  // namespace pretrain
