@@ -33,6 +33,47 @@ using mae_test::excess;
 using mae_test::model_fixture;
 
 template <class T>
+std::vector<T> patches_of(model_fixture const& file) {
+  auto const config = file.config();
+  auto const pixels = file.values("input.images");
+  std::vector<float> cut(pixels.size());
+  auto const each = static_cast<std::size_t>(config.image.values());
+  for (std::size_t at = 0; at < pixels.size(); at += each)
+    mae::patchify(std::span(pixels).subspan(at, each),
+                  config.image,
+                  config.patch,
+                  {cut.data() + at, config.num_patches(), config.patch_values()});
+  return {cut.begin(), cut.end()};
+}
+
+template <class T>
+std::vector<T> labels_of(std::vector<index_t> const& classes) {
+  std::vector<T> labels;
+  for (index_t const one : classes)
+    labels.insert(labels.end(), {static_cast<T>(one), static_cast<T>(one), T{0}});
+  return labels;
+}
+
+/// Of the mean of `count` losses.
+template <class T>
+void check_gradient(model_fixture const& file,
+                    mae::parameter_layout const& layout,
+                    mae::host_buffer<T> const& gradient,
+                    double count) {
+  auto const expected = file.block<float>(layout, "grad.");
+  for (auto const& tensor : layout.tensors()) {
+    if (tensor.kind == mae::tensor_kind::buffer) continue;
+    CAPTURE(tensor.name);
+    std::vector<double> mean;
+    for (index_t i = tensor.offset; i < tensor.offset + tensor.size(); ++i)
+      mean.push_back(static_cast<double>(gradient.data()[i]) / count);
+    auto const size = static_cast<std::size_t>(tensor.size());
+    CHECK(excess<double>(
+              mean, std::span(expected.data() + tensor.offset, size), allowed<T>::gradient) <= 0);
+  }
+}
+
+template <class T>
 void check_classifier(model_fixture const& file) {
   using backend = mae::eigen_backend<T>;
   using network = mae::network_pass<backend, mae::classifier>;
@@ -49,18 +90,8 @@ void check_classifier(model_fixture const& file) {
   auto const values = file.block<T>(layout);
   mae::host_buffer<T> gradient(layout.size());
 
-  auto const pixels = file.values("input.images");
-  std::vector<float> cut(pixels.size());
-  auto const each = static_cast<std::size_t>(config.image.values());
-  for (std::size_t at = 0; at < pixels.size(); at += each)
-    mae::patchify(std::span(pixels).subspan(at, each),
-                  config.image,
-                  config.patch,
-                  {cut.data() + at, config.num_patches(), config.patch_values()});
-  std::vector<T> const patches(cut.begin(), cut.end());
-  std::vector<T> labels;
-  for (index_t const one : classes)
-    labels.insert(labels.end(), {static_cast<T>(one), static_cast<T>(one), T{0}});
+  auto const patches = patches_of<T>(file);
+  auto const labels = labels_of<T>(classes);
   mae::shard_rows shard;
   shard.assign(mae::mask_plan::all_visible(images, config.num_patches()), 0, images);
   typename network::input_type const in{
@@ -75,7 +106,7 @@ void check_classifier(model_fixture const& file) {
   network pass(on.make_lane(), parts, mae::pass_kind::training);
   std::array<double, 1> sum{};
   pass.forward(operands, in, {.set = 1}, sum.data());
-  double const count = static_cast<double>(images);
+  auto const count = static_cast<double>(images);
   CHECK(excess<double>(std::array{sum[0] / count}, file.values("output.loss"), allowed<T>::loss) <=
         0);
   auto const scores =
@@ -85,18 +116,7 @@ void check_classifier(model_fixture const& file) {
                   allowed<T>::output) <= 0);
   pass.forward(operands, in, {.set = 1}, sum.data());
   pass.backward(operands, in, {.set = 1}, mae::bind_network(layout, parts, gradient.data()));
-  auto const expected = file.block<float>(layout, "grad.");
-  for (auto const& tensor : layout.tensors()) {
-    if (tensor.kind == mae::tensor_kind::buffer) continue;
-    CAPTURE(tensor.name);
-    std::vector<double> mean;
-    for (index_t i = tensor.offset; i < tensor.offset + tensor.size(); ++i)
-      mean.push_back(static_cast<double>(gradient.data()[i]) / count);
-    CHECK(excess<double>(
-              mean,
-              std::span(expected.data() + tensor.offset, static_cast<std::size_t>(tensor.size())),
-              allowed<T>::gradient) <= 0);
-  }
+  check_gradient<T>(file, layout, gradient, count);
 }
 
 }  // namespace

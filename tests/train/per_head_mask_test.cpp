@@ -132,22 +132,25 @@ auto with_heads(std::array<double, 3> const& head_weights) {
   return model;
 }
 
+void check_sum_of_alone(index_t accumulate) {
+  named_values expected;
+  for (std::size_t head = 0; head < 3; ++head) {
+    std::array<double, 3> alone{};
+    alone[head] = weights[head];
+    add(expected, gradient_of(with_heads(alone), accumulate));
+  }
+  auto const sum = gradient_of(a_training_model<exact>(2), accumulate);
+  CHECK(sum.size() == expected.size());
+  auto const largest = compare(sum, expected);
+  CHECK(largest.first <= 1e-12);
+  CHECK(largest.second > 1e-3);
+}
+
 }  // namespace
 
 TEST_CASE("a step of heads that see different patches has the sum of their own gradients") {
-  for (index_t const accumulate : {1, 2}) {
-    named_values expected;
-    for (std::size_t head = 0; head < 3; ++head) {
-      std::array<double, 3> alone{};
-      alone[head] = weights[head];
-      add(expected, gradient_of(with_heads(alone), accumulate));
-    }
-    auto const sum = gradient_of(a_training_model<exact>(2), accumulate);
-    CHECK(sum.size() == expected.size());
-    auto const largest = compare(sum, expected);
-    CHECK(largest.first <= 1e-12);
-    CHECK(largest.second > 1e-3);
-  }
+  check_sum_of_alone(1);
+  check_sum_of_alone(2);
 }
 
 TEST_CASE("heads that see different patches: the same bits for any threads, and exact resumes") {
@@ -171,7 +174,17 @@ TEST_CASE("heads that see different patches: the same bits for any threads, and 
   mae::load_training(path, resumed);
   resumed.run();
   CHECK(mae_test::state_of(resumed) == mae_test::state_of(one));
+}
 
+TEST_CASE("a training's file says each head's mask, and goes on with those alone") {
+  using backend = mae::eigen_backend<float>;
+  labelled_images const images(60);
+  mae_test::temporary_folder const folder;
+  std::string const path = folder.file("training.safetensors");
+  auto model = a_training_model<backend>(2);
+  mae::trainer saved(model, images, options(2));
+  saved.step();
+  mae::save_training(path, saved);
   auto const said = mae::safetensors_file::load(path).metadata();
   CHECK(said.at("mask") == "of_each_head");
   CHECK(said.at("decoder.mask_ratio") == "0.75");
