@@ -231,6 +231,23 @@ void require_rule(std::string const& path,
                        " here: resume it with its own, or begin another with its parameters");
 }
 
+/// What a file says, and what older ones do not, as there was no other.
+inline safetensors_metadata with_older_entries(safetensors_metadata metadata) {
+  metadata.insert({{"loss", "squared"},
+                   {"layer_decay", "1"},
+                   {"tokens_decay", "yes"},
+                   {"frozen", "0"},
+                   {"min_lr", "0"},
+                   {"drop_path", "0"},
+                   {"rand_augment", "no"},
+                   {"erasing", "0"},
+                   {"mixup", "0"},
+                   {"cutmix", "0"},
+                   {"positions", "sincos"},
+                   {"final_norm", "tokens"}});
+  return metadata;
+}
+
 }  // namespace detail
 
 /// Continues a saved training, bit for bit as if it had not been interrupted. The length may be
@@ -246,20 +263,7 @@ resume_report load_training(std::string const& path, Trainer& training) {
   auto const& mask = std::as_const(training.model()).mask();
   auto const& rule = training.optimizer().rule();
   detail::require_rule(path, file.metadata(), rule);
-  auto metadata = file.metadata();
-  // Of older files there was no other.
-  metadata.insert({{"loss", "squared"},
-                   {"layer_decay", "1"},
-                   {"tokens_decay", "yes"},
-                   {"frozen", "0"},
-                   {"min_lr", "0"},
-                   {"drop_path", "0"},
-                   {"rand_augment", "no"},
-                   {"erasing", "0"},
-                   {"mixup", "0"},
-                   {"cutmix", "0"},
-                   {"positions", "sincos"},
-                   {"final_norm", "tokens"}});
+  auto const metadata = detail::with_older_entries(file.metadata());
   // In this order: other options or sizes make other images of the same, other heads other labels.
   detail::require_same_heads(path, metadata, training.model());
   require_equal(path, metadata, describe(training.options()));
