@@ -100,11 +100,11 @@ settings_list resume_settings(Trainer const& training) {
 
 /// The table of all tensors that a training's file may hold: the model's, the rule's states of its
 /// parameters, what a mask has learned, and what the targets depend on.
-template <UpdateRule Rule, class Mask>
+template <UpdateRule Rule, class Mask, class Tensors>
 parameter_layout layout_with_states(parameter_layout const& model,
                                     Rule const& rule,
                                     Mask const& mask,
-                                    std::vector<objective_tensor> const& targets) {
+                                    Tensors const& targets) {
   parameter_layout all = model;
   for (char const* const state : rule.state_names)
     for (auto tensor : model.tensors()) {
@@ -114,7 +114,7 @@ parameter_layout layout_with_states(parameter_layout const& model,
     }
   auto const of_mask = layout_of_mask(mask);
   for (auto const& tensor : of_mask.tensors()) all.add(tensor);
-  auto const of_targets = layout_of(targets);
+  auto const of_targets = layout_of_tensors(targets);
   for (auto const& tensor : of_targets.tensors()) all.add(tensor);
   if constexpr (LearningMask<Mask>) all.add({.name = pending_sums, .shape = {mask.num_sums()}});
   return all;

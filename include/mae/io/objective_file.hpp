@@ -22,15 +22,16 @@ inline constexpr std::string_view objective_prefix = "objective.";
 
 /// Those of a model that has an objective.
 template <class Model>
-std::vector<objective_tensor> objective_tensors(Model const& model) {
+auto objective_tensors(Model const& model) {
   if constexpr (requires { model.objective(); })
     return tensors_of(model.objective());
   else
-    return {};
+    return std::vector<objective_tensor>();
 }
 
 /// Their names and shapes.
-inline parameter_layout layout_of(std::vector<objective_tensor> const& tensors) {
+template <class Tensors>
+parameter_layout layout_of_tensors(Tensors const& tensors) {
   parameter_layout layout;
   for (auto const& tensor : tensors)
     layout.add({.name = std::string(objective_prefix) + tensor.name, .shape = tensor.shape});
@@ -38,8 +39,8 @@ inline parameter_layout layout_of(std::vector<objective_tensor> const& tensors) 
 }
 
 /// Adds them to a file's tensors; what they show must outlive the collector.
-template <class T>
-void add_objective(tensor_collector<T>& collected, std::vector<objective_tensor> const& tensors) {
+template <class T, class Tensors>
+void add_objective(tensor_collector<T>& collected, Tensors const& tensors) {
   for (auto const& tensor : tensors)
     collected.add({.name = std::string(objective_prefix) + tensor.name,
                    .type = dtype::f32,
@@ -48,11 +49,13 @@ void add_objective(tensor_collector<T>& collected, std::vector<objective_tensor>
 }
 
 /// Throws config_error where a file's targets depend on other values than the model's, and
-/// format_error for a tensor that is missing or of another shape.
-inline void require_same_objective(safetensors_file const& file,
-                                   std::string const& path,
-                                   std::vector<objective_tensor> const& tensors) {
-  auto const layout = layout_of(tensors);
+/// format_error for a tensor that is missing or of another shape. A template, so that reading is
+/// compiled where a file is read alone.
+template <class Tensors>
+void require_same_objective(safetensors_file const& file,
+                            std::string const& path,
+                            Tensors const& tensors) {
+  auto const layout = layout_of_tensors(tensors);
   auto const values = read_tensors<float>(file, path, layout);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     auto const& place = layout.tensors()[i];

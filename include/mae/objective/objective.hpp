@@ -37,11 +37,11 @@ struct objective_tensor {
 
 /// An objective's own; none of one without the member.
 template <class O>
-std::vector<objective_tensor> tensors_of(O const& objective) {
+auto tensors_of(O const& objective) {
   if constexpr (requires { objective.tensors(); })
     return objective.tensors();
   else
-    return {};
+    return std::vector<objective_tensor>();
 }
 
 /// What predicting zero costs: the sum over rows of the loss of `targets` (rows, target width),
