@@ -232,7 +232,9 @@ void require_rule(std::string const& path,
 }
 
 /// What a file says, and what older ones do not, as there was no other.
-inline safetensors_metadata with_older_entries(safetensors_metadata metadata) {
+/// A template, so that the list is compiled where a training is resumed alone.
+template <class Metadata>
+Metadata with_older_entries(Metadata metadata) {
   metadata.insert({{"loss", "squared"},
                    {"layer_decay", "1"},
                    {"tokens_decay", "yes"},
