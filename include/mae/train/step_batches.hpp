@@ -34,11 +34,12 @@ class step_batches {
                          index_t number,
                          training_moment const& when,
                          std::size_t pass) {
-    auto& [heads, loaded, batch] = passes_[pass];
+    auto& mine = passes_[pass];  // unbound: nvcc takes a returned binding for a local variable
     which const wanted{when.step, number};
-    if (std::exchange(loaded, {}) != wanted) loader_.load(images, when, batch, heads);
-    loaded = wanted;
-    return batch;
+    if (std::exchange(mine.loaded, {}) != wanted)
+      loader_.load(images, when, mine.batch, mine.heads);
+    mine.loaded = wanted;
+    return mine.batch;
   }
   void forget() {
     for (auto& pass : passes_) pass.loaded = {};
