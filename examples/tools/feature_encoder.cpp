@@ -20,9 +20,9 @@
 
 namespace tools {
 
-using backend = mae::eigen_backend<float>;
-
 namespace {
+
+using backend = mae::eigen_backend<float>;
 
 /// Throws config_error for the first image whose features are not finite.
 template <class T>

@@ -58,8 +58,12 @@ pretrain::flag_group what_is_learned(finetune_options& o) {
               if (found == norm_words.end())
                 throw pretrain::usage_error("'" + text + "' is not one of final, pooled");
               o.norm = found->second;
-            }},
-           {"instances",
+            }}}};
+}
+
+pretrain::flag_group how_places_are_labelled(finetune_options& o) {
+  return {"Where --head names segmentation or keypoints (docs/labels.md)",
+          {{"instances",
             "",
             "segmentation: masks are DATA/labels, where each value above 0 is an instance,\n"
             "not DATA/masks, where it is a class",
@@ -222,10 +226,17 @@ averaged_adamw finetune_options::rule() const {
 }
 
 std::vector<pretrain::flag_group> flags_for(finetune_options& o) {
-  return {what_is_trained(o), what_is_learned(o), how(o), recipe_group(o.recipe), known_group(o)};
+  return {what_is_trained(o),
+          what_is_learned(o),
+          how_places_are_labelled(o),
+          how(o),
+          recipe_group(o.recipe),
+          known_group(o)};
 }
 
-void check_combinations(pretrain::given_flags const& given, finetune_options const& o) {
+namespace {
+
+void check_heads(pretrain::given_flags const& given, finetune_options const& o) {
   struct of_head {
     std::size_t head;
     char const* flag;
@@ -248,6 +259,9 @@ void check_combinations(pretrain::given_flags const& given, finetune_options con
         "--norm pooled is of --head classes alone: other heads read every token");
   if (o.final_norm() == mae::norm_place::pooled && o.pool == mae::pooling::both)
     throw pretrain::usage_error("--norm pooled needs --pool mean or class: it is as wide as one");
+}
+
+void check_places(pretrain::given_flags const& given, finetune_options const& o) {
   for (char const* const flag : {"decoder", "upsampling", "split"})
     if (given.contains(flag) && !o.labels_places())
       throw pretrain::usage_error("--" + std::string(flag) +
@@ -257,6 +271,9 @@ void check_combinations(pretrain::given_flags const& given, finetune_options con
         "--data names the folder with images/ and their labels (docs/labels.md), or 'synthetic'");
   if (o.labels_places() && given.contains("test-part"))
     throw pretrain::usage_error("--test-part has no meaning where places are labelled: --split");
+}
+
+void check_beginning(pretrain::given_flags const& given, finetune_options const& o) {
   if (o.from_scratch && given.contains("model"))
     throw pretrain::usage_error("--from-scratch and --model contradict each other");
   for (char const* const flag :
@@ -270,6 +287,14 @@ void check_combinations(pretrain::given_flags const& given, finetune_options con
   if (!o.from_scratch && !given.contains("model"))
     throw pretrain::usage_error(
         "--model names the checkpoint to fine-tune, --from-scratch begins without one; see --help");
+}
+
+}  // namespace
+
+void check_combinations(pretrain::given_flags const& given, finetune_options const& o) {
+  check_heads(given, o);
+  check_places(given, o);
+  check_beginning(given, o);
 }
 
 mae::model_config sizes_by_name(std::string const& name) {

@@ -15,7 +15,8 @@
 #include <vector>
 
 /// Sizes of images and patches alone.
-constexpr mae::model_config sizes_of(mae::image_extent const& image, mae::patch_extent const& patch) {
+constexpr mae::model_config sizes_of(mae::image_extent const& image,
+                                     mae::patch_extent const& patch) {
   return {.image = image, .patch = patch, .encoder = {}, .decoder = {}};
 }
 
