@@ -405,9 +405,10 @@ void session::add_health() {
                            .target_variance = targets.target_variance,
                            .prediction_variance = targets.prediction_variance,
                            .prediction_rank = targets.prediction_rank});
-  auto collapse = collapse_in(metrics_.history().health);
-  if (collapse != said_collapse_ && !collapse.empty()) warn(collapse);
-  said_collapse_ = std::move(collapse);
+  auto const collapse = collapse_in(metrics_.history().health);
+  auto what = collapse.substr(0, collapse.find(':'));  // the figures after it are others each time
+  if (what != said_collapse_ && !what.empty()) warn(collapse);
+  said_collapse_ = std::move(what);
 }
 
 std::vector<float> session::features_of(image_set const& images, mae::index_t count) const {

@@ -75,7 +75,6 @@ class training_task {
 };
 
 class chosen_mask;
-class chosen_mask;
 class chosen_objective;
 struct beginning;
 struct training_length;

@@ -210,6 +210,20 @@ mae::norm_place finetune_options::final_norm() const {
   return norm.value_or(is_recipe ? mae::norm_place::pooled : mae::norm_place::tokens);
 }
 
+double finetune_options::hidden_share(std::size_t head) const {
+  std::size_t seen = head;
+  for (std::size_t other = num_heads; !trains(head) && other-- > 0;)
+    if (trains(other)) seen = other;
+  return hidden.of(seen);
+}
+
+std::set<double> finetune_options::pass_shares() const {
+  std::set<double> shares;
+  for (std::size_t head = 0; head < num_heads; ++head)
+    if (trains(head)) shares.insert(hidden_share(head));
+  return shares;
+}
+
 std::string finetune_options::heads_text() const {
   std::string text;
   auto const on = std::ranges::count_if(head_weights, [](double weight) { return weight > 0; });

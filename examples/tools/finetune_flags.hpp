@@ -18,6 +18,7 @@
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,11 @@ struct finetune_options : common_options {
   /// the encoder learns.
   mae::norm_place final_norm() const;
   bool labels_places() const { return trains(segmentation_head) || trains(keypoint_head); }
+  /// The share of patches that a head does not see; one that is off has that of the first which is
+  /// trained, so that it changes nothing.
+  double hidden_share(std::size_t head) const;
+  /// The shares of a step's passes: those of the trained heads, equal ones once.
+  std::set<double> pass_shares() const;
   /// What is trained, in the words of --head: "classes", "segmentation:1,keypoints:0.5".
   std::string heads_text() const;
 

@@ -52,9 +52,9 @@ finetuned_model<B> make_model(finetune_inputs const& in) {
                                .upsampling = o.upsampling}},
       .head_weights = o.head_weights,
       .seed = o.settings.seed,
-      .mask = finetune_mask({o.hidden.of(class_head)},
-                            {o.hidden.of(segmentation_head)},
-                            {o.hidden.of(keypoint_head)}),
+      .mask = finetune_mask({o.hidden_share(class_head)},
+                            {o.hidden_share(segmentation_head)},
+                            {o.hidden_share(keypoint_head)}),
       .backend = B(in.threads),
       .positions = o.recipe.positions,
       .final_norm = o.final_norm()};

@@ -21,6 +21,7 @@
 #include <mae/data/annotation.hpp>
 #include <mae/interop/preprocessing.hpp>
 #include <mae/interop/resize_images.hpp>
+#include <mae/io/safetensors.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -131,6 +132,24 @@ mae::settings_list picture_entries(tools::finetune_options const& o,
   return mae::describe(how);
 }
 
+/// Where no flag says what the final norm is of: a resumed training's own, or the recipe's.
+void decide_norm(tools::finetune_options& o, mae::pretrained_model const& found) {
+  if (o.norm) return;
+  auto const saved = std::filesystem::path(o.out) / pretrain::output::training;
+  if (o.resume && std::filesystem::exists(saved)) {
+    auto const file = mae::safetensors_file::load(saved.string());
+    auto const place = file.metadata().find("final_norm");
+    bool const pools_first = place != file.metadata().end() && place->second == "pooled";
+    o.norm = pools_first ? mae::norm_place::pooled : mae::norm_place::tokens;
+    return;
+  }
+  if (!o.from_scratch && found.final_norm() == mae::norm_place::tokens &&
+      o.final_norm() == mae::norm_place::pooled)
+    pretrain::say_assumed(std::cerr,
+                          "--norm pooled, as the official recipe has it: a new norm of the mean in "
+                          "place of the checkpoint's final one, which --norm final keeps");
+}
+
 void run(tools::finetune_options& o) {
   std::optional<pretrain::output_lock> lock;
   if (!o.dry_run) {
@@ -144,12 +163,7 @@ void run(tools::finetune_options& o) {
                             "begins a new one");
   auto const found = find_model(o);
   tools::require_blocks(o.recipe, found.sizes.encoder.depth);
-  bool const drops_norm =
-      !o.from_scratch && !o.norm && found.final_norm() == mae::norm_place::tokens;
-  if (drops_norm && o.final_norm() == mae::norm_place::pooled)
-    pretrain::say_assumed(std::cerr,
-                          "--norm pooled, as the official recipe has it: a new norm of the mean in "
-                          "place of the checkpoint's final one, which --norm final keeps");
+  decide_norm(o, found);
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
   auto const source = tools::find_source(o);
   auto const sets = load_sets(o, found, source, *threads);

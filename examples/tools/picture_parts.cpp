@@ -40,6 +40,8 @@ void split_by_table(std::string const& path, mae::picture_list& list, std::ostre
     auto const name = name_in(list, file);
     auto const found = parts.contains(name) ? parts.find(name) : parts.find("images/" + name);
     if (found == parts.end()) {
+      file.part =
+          mae::picture_part::whole;  // whatever its folder says: neither trained on nor tested
       ++left;
       continue;
     }

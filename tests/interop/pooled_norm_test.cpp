@@ -80,6 +80,9 @@ TEST_CASE("files of a model whose norm is of what is pooled have timm's names, a
   mae::save_encoder(folder.file("encoder.safetensors"), model);
   check_file(folder.file("model.safetensors"), features);
   check_file(folder.file("encoder.safetensors"), features);
+  for (char const* const file : {"model.safetensors", "encoder.safetensors"})
+    CHECK(mae::load_encoder<mae_test::small_config>(folder.file(file), backend(1))
+              .features(images(), mae::pooling::mean) == features);
 }
 
 TEST_CASE("what was fine-tuned with a norm of what is pooled is trained further with that") {

@@ -3,6 +3,7 @@
 #include "editable_file.hpp"
 #include "labelled_folder.hpp"
 #include "labelled_images.hpp"
+#include "picture_parts.hpp"
 #include "running_program.hpp"
 #include "temporary_folder.hpp"
 #include "text_file.hpp"
@@ -12,6 +13,7 @@
 #include <mae/core/types.hpp>
 #include <mae/data/annotation.hpp>
 #include <mae/images/picture_fit.hpp>
+#include <mae/images/picture_list.hpp>
 #include <mae/io/safetensors.hpp>
 
 #include <doctest/doctest.h>
@@ -172,6 +174,22 @@ TEST_CASE("a table says which pictures are tests; others are left out, and said"
   write_text(folder.path("split.csv"), "image,part\np1.png,mine\n");
   CHECK(holds(folder.refusal<mae::format_error>({.masks = true, .split = folder.path("split.csv")}),
               "line 2, part: \"mine\" is no part: train, test or val"));
+}
+
+TEST_CASE("a picture that a table leaves out is of no part, whatever its folder says") {
+  using mae::picture_part;
+  mae_test::temporary_folder const folder;
+  write_text(folder.file("split.csv"), "image,part\ntrain/a.png,test\n");
+  mae::picture_list list{.folder = "set/",
+                         .files = {{.path = "set/train/a.png", .part = picture_part::train},
+                                   {.path = "set/train/b.png", .part = picture_part::train},
+                                   {.path = "set/test/c.png", .part = picture_part::test}}};
+  std::ostringstream notes;
+  tools::give_parts(folder.file("split.csv"), list, notes);
+  CHECK(holds(notes.str(), "assumed: 2 pictures that "));
+  CHECK(list.files[0].part == picture_part::test);
+  CHECK(list.files[1].part == picture_part::whole);
+  CHECK(list.files[2].part == picture_part::whole);
 }
 
 TEST_CASE("labels that do not fit are refused with their file's name") {

@@ -5,6 +5,7 @@
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/head/classifier.hpp>
 #include <mae/head/painter.hpp>
@@ -235,6 +236,22 @@ TEST_CASE("heads whose masks are the same share a pass, and the bits of one mask
   CHECK(mae::passes_of(mask, heads(0b110)) == std::vector{heads(0b100), heads(0b010)});
   CHECK(mae::passes_of(uniform_mask<>(0.5), heads(0b111)) == std::vector{heads(0b111)});
   static_assert(std::is_same_v<of_all::network_type, of_each::network_type>);
+}
+
+namespace {
+
+/// Says of the first head that its plans are those of a later one.
+struct backward_mask : no_mask {
+  static std::size_t plans_as(std::size_t head) { return head == 0 ? 1 : head; }
+  static mae::settings_list settings_of(std::size_t /*head*/) { return {}; }
+};
+static_assert(mae::MaskPerHead<backward_mask>);
+
+}  // namespace
+
+TEST_CASE("a policy that would leave a head without a pass is refused") {
+  CHECK_THROWS_AS(mae::passes_of(backward_mask(), std::bitset<2>(0b11)), mae::config_error);
+  CHECK_NOTHROW(mae::passes_of(backward_mask(), std::bitset<2>(0b10)));
 }
 
 TEST_CASE("held-out losses of heads that see different patches are those of each alone") {

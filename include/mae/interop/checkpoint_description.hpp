@@ -8,6 +8,7 @@
 #include <mae/interop/file_sizes.hpp>
 #include <mae/interop/huggingface_config.hpp>
 #include <mae/interop/huggingface_preprocessor.hpp>
+#include <mae/interop/model_entries.hpp>
 #include <mae/interop/naming.hpp>
 #include <mae/interop/preprocessing.hpp>
 #include <mae/interop/statements.hpp>
@@ -45,29 +46,6 @@ struct read_options {
 };
 
 namespace detail {
-
-/// Those entries of a file of ours that are about the model, not about a training.
-inline settings_list model_entries(safetensors_metadata const& all) {
-  constexpr std::array about{"image_",
-                             "patch_",
-                             "encoder_",
-                             "decoder_",
-                             "norm_",
-                             "mask",
-                             "saliency_",
-                             "objective",
-                             "target_",
-                             "pixel_",
-                             "picture_",
-                             "position_",
-                             kept_preprocessor};
-  settings_list kept;
-  for (auto const& [name, value] : all)
-    if (std::ranges::any_of(about,
-                            [&name = name](char const* start) { return name.starts_with(start); }))
-      kept.push_back({name, value});
-  return kept;
-}
 
 /// Whose config.json it is, by its members.
 enum class config_kind : std::uint8_t { huggingface, timm, unknown };

@@ -6,7 +6,9 @@
 #include <mae/interop/pretrained_model.hpp>
 #include <mae/interop/resize_images.hpp>
 #include <mae/io/description.hpp>
+#include <mae/io/objective_file.hpp>
 #include <mae/io/parameter_file.hpp>
+#include <mae/io/safetensors.hpp>
 #include <mae/model/pooling.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/part.hpp>
@@ -102,6 +104,19 @@ void put_resized(Target& target,
   put_values(target, resize_images(found, image), parts);
 }
 
+/// Throws config_error where a decoder predicts other targets than the model's: another objective,
+/// others of its settings, or other values that they depend on.
+template <class Model>
+void require_same_targets(pretrained_model const& found, Model const& model) {
+  auto objective = settings_of("objective", model.objective());
+  // Only what divides: of no consequence to what is predicted, and others' files do not say it.
+  std::erase_if(objective, [](setting const& one) { return one.name == "target_epsilon"; });
+  require_equal(found.path, found.description, objective);
+  auto const tensors = objective_tensors(model);
+  if (tensors.empty()) return;
+  require_same_objective(safetensors_file::load(found.path), found.path, tensors);
+}
+
 }  // namespace detail
 
 /// Puts a checkpoint of anyone's, as read_pretrained returns it, into a model of the same sizes,
@@ -117,8 +132,7 @@ void load_pretrained(pretrained_model const& found,
   detail::require_same_model(found, model.sizes().config, parts);
   if (parts == pretrained_parts::encoder_and_decoder) {
     detail::require_decoder(found);
-    auto const objective = settings_of("objective", model.objective());
-    require_equal(found.path, found.description, {objective.front()});
+    detail::require_same_targets(found, model);
   }
   detail::put_resized(model, found, model.sizes().config.image, parts);
 }

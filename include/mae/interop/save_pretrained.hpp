@@ -6,6 +6,7 @@
 #include <mae/core/types.hpp>
 #include <mae/interop/huggingface_config.hpp>
 #include <mae/interop/huggingface_preprocessor.hpp>
+#include <mae/interop/model_entries.hpp>
 #include <mae/interop/naming.hpp>
 #include <mae/interop/preprocessing.hpp>
 #include <mae/interop/pretrained.hpp>
@@ -117,6 +118,10 @@ inline void save_pretrained(std::string const& path,
                             checkpoint_format format,
                             dtype stored = dtype::f32) {
   bool const keeps_decoder = model.has_decoder && format != checkpoint_format::timm;
+  if (keeps_decoder && model.other_targets() == "principal")
+    throw config_error(model.path +
+                       ": its decoder predicts principal components, which a copy would lack: "
+                       "--to timm writes the encoder alone, and save_model a whole model");
   char const* const held = keeps_decoder ? contents::model : contents::encoder;
   auto layout = model.layout;
   if (!keeps_decoder) {

@@ -194,13 +194,22 @@ encoder<Config, B> load_encoder(std::string const& path, B backend = B{}) {
   sizes.push_back({"position_order", position_order});
   require_equal(path, file.metadata(), sizes);
   encoder<Config, B> loaded(0, std::move(backend), parse_norm_epsilon(path, file.metadata(), 1e-6));
+  // What was fine-tuned on the mean has its norm there, under another name.
+  bool const pools_first =
+      file.find("norm.weight") == nullptr && file.find(pooled_norm) != nullptr;
+  parameter_layout named;
+  for (auto tensor : loaded.layout().tensors()) {
+    if (pools_first && tensor.name.starts_with("norm.")) tensor.name.insert(0, "fc_");
+    named.add(tensor);
+  }
+  if (pools_first) loaded.set_final_norm(norm_place::pooled);
   if (heads_in(file.metadata()) == std::vector{std::string(decoder_segment)})
     reject_unknown_tensors(
         file,
         path,
-        loaded.layout(),
+        named,
         {"decoder_", "mask_token", "optimizer.", detail::mask_prefix, detail::objective_prefix});
-  auto const values = read_tensors<typename B::scalar>(file, path, loaded.layout());
+  auto const values = read_tensors<typename B::scalar>(file, path, named);
   loaded.set_parameters(values.span());
   loaded.set_statistics(parse_statistics(path, file.metadata(), Config.image.channels));
   return loaded;

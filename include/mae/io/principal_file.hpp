@@ -36,6 +36,11 @@ inline principal_basis read_principal_basis(std::string const& path) {
   if (found == nullptr || found->shape.size() != 2)
     throw format_error(path, 8, "metadata: the principal components are missing");
   auto const [kept, values] = std::pair(found->shape[0], found->shape[1]);
+  if (kept < 1 || kept > values)
+    throw format_error(path,
+                       8,
+                       "metadata: " + std::to_string(kept) + " principal components of " +
+                           std::to_string(values) + " values cannot be");
   return {.mean = tensor("mean", {values}),
           .components = tensor("components", {kept, values}),
           .variances = tensor("variances", {values}),

@@ -33,7 +33,7 @@ class one_thread_of_eigen {
   int before_ = Eigen::nbThreads();
 };
 
-/// By Eigen's solver. `matrix` is finite; its lower triangle is read. Throws numeric_error where
+/// By Eigen's solver. `matrix` is finite; its lower triangle is read. Throws config_error where
 /// the solver does not converge.
 inline symmetric_axes axes_of(matrix_view<double const> matrix) {
   one_thread_of_eigen const alone;
