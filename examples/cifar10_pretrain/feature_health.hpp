@@ -25,8 +25,8 @@ struct feature_health {
   double deviation = 0;
 };
 
-/// exp of the entropy of the singular values' shares, of finite rows (n, D); 0 where all are 0.
-double effective_rank(mae::matrix_view<float const> rows);
+/// exp of the entropy of the singular values' shares, of finite features (n, D); 0 where all are 0.
+double effective_rank(mae::matrix_view<float const> features);
 
 /// Of features (n, D) of n >= 2 images, and of other views of the same ones. What is not finite
 /// makes figures that are not.

@@ -21,7 +21,7 @@ using mae::index_t;
 /// Takes each column's mean from it; returns the mean over columns of their variances.
 double centre(std::vector<float>& rows, index_t width) {
   auto const columns = static_cast<std::size_t>(width);
-  auto const count = static_cast<double>(rows.size() / columns);
+  double const count = static_cast<double>(rows.size()) / static_cast<double>(columns);
   double total = 0;
   for (std::size_t k = 0; k < columns; ++k) {
     double sum = 0;

@@ -3,6 +3,7 @@
 #include "feature_flags.hpp"
 #include "flag_values.hpp"
 #include "head_lists.hpp"
+#include "training_plan.hpp"
 
 #include <mae/core/settings.hpp>
 #include <mae/model/configs.hpp>
@@ -12,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -217,11 +219,14 @@ double finetune_options::hidden_share(std::size_t head) const {
   return hidden.of(seen);
 }
 
-std::set<double> finetune_options::pass_shares() const {
+double finetune_options::image_flops(mae::model_config const& sizes) const {
   std::set<double> shares;
   for (std::size_t head = 0; head < num_heads; ++head)
     if (trains(head)) shares.insert(hidden_share(head));
-  return shares;
+  auto const patches = static_cast<double>(sizes.num_patches());
+  double flops = 0;
+  for (double const share : shares) flops += pretrain::encoder_flops(sizes, (1 - share) * patches);
+  return flops;
 }
 
 std::string finetune_options::heads_text() const {

@@ -18,7 +18,6 @@
 #include <array>
 #include <cstddef>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -67,8 +66,9 @@ struct finetune_options : common_options {
   /// The share of patches that a head does not see; one that is off has that of the first which is
   /// trained, so that it changes nothing.
   double hidden_share(std::size_t head) const;
-  /// The shares of a step's passes: those of the trained heads, equal ones once.
-  std::set<double> pass_shares() const;
+  /// The encoder's operations of a step's passes for one image, forward: one pass for each share of
+  /// patches that a trained head sees.
+  double image_flops(mae::model_config const& sizes) const;
   /// What is trained, in the words of --head: "classes", "segmentation:1,keypoints:0.5".
   std::string heads_text() const;
 

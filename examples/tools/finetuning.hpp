@@ -114,14 +114,10 @@ class finetuning {
     for (auto const& tensor : model_.layout().tensors()) parameters += tensor.size();
     mae::index_t const batch = trainer_.options().batch_size;
     auto const steps = trainer_.total_steps();
-    double image_flops = 0;
-    for (double const share : o_.pass_shares())
-      image_flops +=
-          pretrain::encoder_flops(sizes, (1 - share) * static_cast<double>(sizes.num_patches()));
     return pretrain::to_text({.title = o_.heads_text() + " on " + data_,
                               .parameters = parameters,
                               .step_images = batch,
-                              .step_flops = 3 * static_cast<double>(batch) * image_flops,
+                              .step_flops = 3 * static_cast<double>(batch) * o_.image_flops(sizes),
                               .counted = "the encoder's products alone, backward as twice forward",
                               .step_seconds = seconds,
                               .steps = steps,

@@ -24,6 +24,8 @@ class left_weights {
   }
   left_weights(left_weights const&) = delete;
   left_weights& operator=(left_weights const&) = delete;
+  // Of the model's own size: only want of memory could fail here, and ends the program.
+  // NOLINTNEXTLINE(bugprone-exception-escape)
   ~left_weights() {
     if (!trained_.empty()) model_.set_parameters(trained_);
   }
