@@ -13,14 +13,6 @@
 
 namespace pretrain {
 
-graded_features with_labels(std::vector<float> values,
-                            image_set const& images,
-                            mae::index_t count) {
-  graded_features features{.values = std::move(values)};
-  for (mae::index_t i = 0; i < count; ++i) features.labels.push_back(images.label(i));
-  return features;
-}
-
 namespace {
 
 /// The pixels of the first `count` images, at the size that they are stored in.

@@ -13,6 +13,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace pretrain {
@@ -35,7 +36,13 @@ struct graded_features {
 };
 
 /// Features (count, width) of the first `count` images, with these images' classes.
-graded_features with_labels(std::vector<float> values, image_set const& images, mae::index_t count);
+inline graded_features with_labels(std::vector<float> values,
+                                   image_set const& images,
+                                   mae::index_t count) {
+  graded_features features{.values = std::move(values)};
+  for (mae::index_t i = 0; i < count; ++i) features.labels.push_back(images.label(i));
+  return features;
+}
 
 /// All images, or `limit` training images (0: all) and test images in the same proportion.
 grading_size size_of_grading(image_sets const& images, mae::index_t limit);
