@@ -88,13 +88,13 @@ settings_list resume_settings(Trainer const& training) {
   bool const pools_first = training.model().sizes().final_norm == norm_place::pooled;
   all.push_back({"final_norm", pools_first ? "pooled" : "tokens"});
   all.push_back({"precision", training.model().backend().precision()});
+  all.push_back({"steps_per_epoch", std::to_string(training.steps_per_epoch())});
   for (auto const& [name, value] : describe_model(training.model(), contents::training))
     all.push_back({name, value});
   for (auto& of_head : describe_training_of(training.model().sizes()))
     all.push_back(std::move(of_head));
   all.push_back({"shards", std::to_string(shards.shards)});
   all.push_back({"lanes", std::to_string(shards.sums)});
-  all.push_back({"steps_per_epoch", std::to_string(training.steps_per_epoch())});
   return all;
 }
 
