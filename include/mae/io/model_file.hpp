@@ -195,8 +195,7 @@ encoder<Config, B> load_encoder(std::string const& path, B backend = B{}) {
   require_equal(path, file.metadata(), sizes);
   encoder<Config, B> loaded(0, std::move(backend), parse_norm_epsilon(path, file.metadata(), 1e-6));
   // What was fine-tuned on the mean has its norm there, under another name.
-  bool const pools_first =
-      file.find("norm.weight") == nullptr && file.find(pooled_norm) != nullptr;
+  bool const pools_first = file.find("norm.weight") == nullptr && file.find(pooled_norm) != nullptr;
   parameter_layout named;
   for (auto tensor : loaded.layout().tensors()) {
     if (pools_first && tensor.name.starts_with("norm.")) tensor.name.insert(0, "fc_");
