@@ -7,19 +7,16 @@
 #include "arguments.hpp"
 #include "models.hpp"
 #include "processor.hpp"
+#include "step_speed.hpp"
 
 #include <mae/backend/concept.hpp>
 #include <mae/core/config.hpp>
-#include <mae/core/types.hpp>
 #include <mae/head/classifier.hpp>
 #include <mae/mask/none.hpp>
 #include <mae/model/headed_encoder.hpp>
 #include <mae/train/trainer.hpp>
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -27,18 +24,12 @@ namespace {
 
 constexpr int classes = 10;
 
-mae::memory_dataset<std::uint8_t> labelled_noise(mae::index_t count, mae::image_extent extent) {
-  mae::random_stream random{mae::stream_key{}};
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count * extent.values()));
-  for (auto& pixel : pixels) pixel = static_cast<std::uint8_t>(random.below(256));
-  std::vector<std::int32_t> labels;
-  for (mae::index_t i = 0; i < count; ++i) labels.push_back(static_cast<std::int32_t>(i % classes));
-  return {std::move(pixels), {.extent = extent}, {std::move(labels), classes}};
-}
-
 template <mae::model_config Config, mae::Backend B>
-void measure(benchmarks::arguments const& chosen, B const& backend) {
-  auto const images = labelled_noise(2 * chosen.batch, Config.image);
+void measure_finetuning(benchmarks::arguments const& chosen, B const& backend) {
+  std::vector<std::int32_t> labels;
+  for (int i = 0; i < 2 * chosen.batch; ++i) labels.push_back(i % classes);
+  auto const images =
+      benchmarks::noise_images(2 * chosen.batch, Config.image, {std::move(labels), classes});
   mae::headed_encoder<Config, mae::no_mask, B, mae::classifier> model(
       {.heads = {mae::classifier{.classes = classes, .normalises = true, .smoothing = 0.1}},
        .backend = backend,
@@ -49,21 +40,7 @@ void measure(benchmarks::arguments const& chosen, B const& backend) {
                          .steps = 1'000'000,
                          .lr = 1e-4,
                          .groups = {.layer_decay = 0.75, .tokens_decay = false}});
-  std::vector<double> seconds;
-  for (int i = 0; i < chosen.steps + 2; ++i) seconds.push_back(training.step().seconds);
-  auto const middle = seconds.begin() + 2 + chosen.steps / 2;  // two steps warm up
-  std::nth_element(seconds.begin() + 2, middle, seconds.end());
-  double const rate = chosen.batch / *middle;
-  std::printf(
-      "{\"system\": \"mae %s\", \"config\": \"%s\", \"batch\": %d, \"precision\": \"%s\", "
-      "\"threads\": %d, \"images_per_second\": %.1f, \"gflops\": %.1f}\n",
-      B::name(),
-      chosen.config.c_str(),
-      chosen.batch,
-      chosen.precision.c_str(),
-      chosen.threads,
-      rate,
-      3 * benchmarks::encoder_flops(Config) * rate / 1e9);
+  benchmarks::print_steps(chosen, B::name(), training, 3 * benchmarks::encoder_flops(Config));
 }
 
 }  // namespace
@@ -71,6 +48,6 @@ void measure(benchmarks::arguments const& chosen, B const& backend) {
 int main(int argc, char** argv) {
   auto const chosen = benchmarks::parse(argc, argv);
   return benchmarks::run_on_processor(chosen, [&](auto config, auto const& backend) {
-    measure<decltype(config)::value>(chosen, backend);
+    measure_finetuning<decltype(config)::value>(chosen, backend);
   });
 }

@@ -63,11 +63,12 @@ inline double step_flops(mae::model_config const& config) {
 }
 
 inline mae::memory_dataset<std::uint8_t> noise_images(mae::index_t count,
-                                                      mae::image_extent extent) {
+                                                      mae::image_extent extent,
+                                                      mae::image_labels labels = {}) {
   mae::random_stream random{mae::stream_key{}};
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count * extent.values()));
   for (auto& pixel : pixels) pixel = static_cast<std::uint8_t>(random.below(256));
-  return {std::move(pixels), {.extent = extent}};
+  return {std::move(pixels), {.extent = extent}, std::move(labels)};
 }
 
 }  // namespace benchmarks

@@ -17,8 +17,8 @@ def array(name, comment, values):
     flat = np.asarray(values, dtype=np.float64).ravel()
     print(f"/// {comment}")
     print(f"inline constexpr std::array<double, {flat.size}> {name} = {{")
-    for start in range(0, flat.size, 8):
-        print("    " + ", ".join(f"{v:.9g}" for v in flat[start : start + 8]) + ",")
+    for start in range(0, flat.size, 6):
+        print("    " + ", ".join(f"{v:.9g}" for v in flat[start : start + 6]) + ",")
     print("};\n")
 
 

@@ -109,7 +109,7 @@ void put_resized(Target& target,
 template <class Model>
 void require_same_targets(pretrained_model const& found, Model const& model) {
   auto objective = settings_of("objective", model.objective());
-  // Only what divides: of no consequence to what is predicted, and others' files do not say it.
+  // Others' files do not say what their norm adds to a variance.
   std::erase_if(objective, [](setting const& one) { return one.name == "target_epsilon"; });
   require_equal(found.path, found.description, objective);
   auto const tensors = objective_tensors(model);
