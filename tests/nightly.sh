@@ -2,12 +2,13 @@
 # Sets up and runs what takes too long for every change, or is judged by the clock:
 #   nightly   the tests of tests/nightly: 2,000 steps of training, what finding a bad step costs; all
 #             other tests fully optimised, and where nvcc is, kernels for every GPU, of which none spills
+#   debug     clang's sanitizers as in run.sh, small examples and backends against each other too
 #   clang     clang, optimised: every test again but lint and compile budgets; benchmarks compile
 #             but those on Thrust and on a GPU
 #   tsan      clang's thread sanitizer: all that computes, trains, reads and writes
 #   fuzz      every fuzzer for ten minutes
 #
-# Usage: tests/nightly.sh [nightly | clang | tsan | fuzz]...   (all of them without arguments)
+# Usage: tests/nightly.sh [nightly | debug | clang | tsan | fuzz]...   (all of them without arguments)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=cmake/install_packages.sh
@@ -16,10 +17,10 @@ source cmake/install_packages.sh
 source tests/steps.sh
 
 steps=("$@")
-if [ $# -eq 0 ]; then steps=(nightly clang tsan fuzz); fi
+if [ $# -eq 0 ]; then steps=(nightly debug clang tsan fuzz); fi
 for step in "${steps[@]}"; do
   case $step in
-    nightly | clang | tsan | fuzz) ;;
+    nightly | debug | clang | tsan | fuzz) ;;
     --help | -h) usage "tests/nightly.sh" && exit ;;
     *) usage "tests/nightly.sh" >&2 && exit 2 ;;
   esac

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets up and runs the tests that every change must pass:
 #   dev       g++, optimised: all tests, header checks, packages, lint, compile budgets; no benchmarks
-#   debug     clang, the tests again under the address, leak and undefined-behaviour sanitizers
+#   debug     clang, the tests again under the address, leak and undefined-behaviour sanitizers, but
+#             small examples and backends against each other, which nightly.sh has so too
 #   fuzz      with --fuzz: every fuzzer for a minute
 # tests/nightly.sh runs what takes longer.
 #
@@ -38,6 +39,7 @@ if $quick; then
 else
   install_packages clang libclang-rt-dev clang-format-14 clang-tidy-14 shellcheck libdnnl-dev libblis-dev chromium
   run_preset dev
+  configure_flags+=(-DMAE_BUILD_SMALL_EXAMPLES=OFF -DMAE_BUILD_PARITY_TESTS=OFF)
   run_preset debug
 fi
 if $fuzz; then
