@@ -6,6 +6,7 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/head/unit_rows.hpp>
 #include <mae/network/capacity.hpp>
 #include <mae/network/carver.hpp>
 #include <mae/network/head.hpp>
@@ -13,71 +14,11 @@
 #include <mae/op/pooling.hpp>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <cstddef>
-#include <numeric>
-#include <span>
 #include <string_view>
 #include <vector>
 
 namespace mae {
-
-namespace detail {
-
-/// Rows divided by their lengths, in double and by plain loops: nvcc compiles them too.
-class unit_rows {
- public:
-  template <class T>
-  explicit unit_rows(matrix_view<T const> rows)
-      : width_(static_cast<std::size_t>(rows.cols)),
-        values_(static_cast<std::size_t>(rows.rows) * width_),
-        lengths_(static_cast<std::size_t>(rows.rows)) {
-    constexpr double least_length = 1e-12;  // as PyTorch's normalize
-    for (index_t r = 0; r < rows.rows; ++r) {
-      auto const from = rows.row(r);
-      double squares = 0;
-      for (T const value : from) squares += static_cast<double>(value) * static_cast<double>(value);
-      double const length = std::max(std::sqrt(squares), least_length);
-      lengths_[static_cast<std::size_t>(r)] = length;
-      std::ranges::transform(from,
-                             values_.begin() + static_cast<std::ptrdiff_t>(r * rows.cols),
-                             [length](T value) { return static_cast<double>(value) / length; });
-    }
-  }
-
-  std::span<double const> row(index_t r) const {
-    return std::span(values_).subspan(static_cast<std::size_t>(r) * width_, width_);
-  }
-  double length(index_t r) const { return lengths_[static_cast<std::size_t>(r)]; }
-
-  /// The sum over rows f of f^T f (width, width), four rows at a time, which spares memory.
-  std::vector<double> second_moment() const {
-    std::vector<double> sum(width_ * width_);
-    std::size_t const rows = lengths_.size();
-    std::size_t r = 0;
-    for (; r + 4 <= rows; r += 4) {
-      std::array<double const*, 4> const f{at(r), at(r + 1), at(r + 2), at(r + 3)};
-      for (std::size_t i = 0; i < width_; ++i)
-        for (std::size_t k = 0; k < width_; ++k)
-          sum[i * width_ + k] +=
-              f[0][i] * f[0][k] + f[1][i] * f[1][k] + f[2][i] * f[2][k] + f[3][i] * f[3][k];
-    }
-    for (; r < rows; ++r)
-      for (std::size_t i = 0; i < width_; ++i)
-        for (std::size_t k = 0; k < width_; ++k) sum[i * width_ + k] += at(r)[i] * at(r)[k];
-    return sum;
-  }
-
- private:
-  double const* at(std::size_t r) const { return values_.data() + r * width_; }
-
-  std::size_t width_;
-  std::vector<double> values_;
-  std::vector<double> lengths_;
-};
-
-}  // namespace detail
 
 template <Lane L>
 class uniformity_pass;
@@ -128,11 +69,7 @@ struct uniformity {
       std::ranges::fill(gradient, 0.0);
       for (std::size_t i = 0; i < f.size(); ++i)
         for (std::size_t k = 0; k < f.size(); ++k) gradient[k] += f[i] * moment[i * f.size() + k];
-      // What is left once the part along the row is taken away, by the row's length.
-      double const along = std::inner_product(f.begin(), f.end(), gradient.begin(), 0.0);
-      double const scale = 4 / (count * count * unit.length(r));
-      for (std::size_t k = 0; k < f.size(); ++k)
-        z_grad(r, static_cast<index_t>(k)) = static_cast<T>(scale * (gradient[k] - along * f[k]));
+      unit.write_gradient(r, gradient, 4 / (count * count), z_grad.row(r));
     }
     return loss;
   }

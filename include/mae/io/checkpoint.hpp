@@ -46,6 +46,7 @@ inline settings_list describe(training_options const& options) {
       {"seed", std::to_string(options.seed)},
       {"batch_size", std::to_string(options.batch_size)},
       {"accumulate", std::to_string(options.accumulate)},
+      {"views", std::to_string(options.views)},
       {"lr", decimal_text(options.lr)},
       {"warmup_epochs", decimal_text(options.warmup_epochs)},
       {"clip", decimal_text(options.clip)},
@@ -231,8 +232,7 @@ void require_rule(std::string const& path,
                        " here: resume it with its own, or begin another with its parameters");
 }
 
-/// What a file says, and what older ones do not, as there was no other.
-/// A template, so that the list is compiled where a training is resumed alone.
+/// And what older files do not say. A template: compiled where a training is resumed alone.
 template <class Metadata>
 Metadata with_older_entries(Metadata metadata) {
   metadata.insert({{"loss", "squared"},
@@ -243,6 +243,7 @@ Metadata with_older_entries(Metadata metadata) {
                    {"drop_path", "0"},
                    {"rand_augment", "no"},
                    {"erasing", "0"},
+                   {"views", "1"},
                    {"mixup", "0"},
                    {"cutmix", "0"},
                    {"positions", "sincos"},

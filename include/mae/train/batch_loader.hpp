@@ -47,8 +47,8 @@ struct training_moment {
 };
 
 /// Reads, varies, mixes, cuts, masks and normalises images, all cores at once. Every image's
-/// randomness depends on seed, epoch and its number in the dataset alone, so that its views and
-/// masks are the same in batches of any size; how a batch is mixed on its first image's.
+/// randomness depends on seed, epoch, its number in the dataset and the view alone, so that it is
+/// the same in batches of any size; how a batch is mixed on its first image's.
 template <Dataset D, MaskPolicy M, class Parts, class Makers, class T>
 class batch_loader {
   static constexpr std::size_t num_heads = Parts::num_heads;
@@ -60,9 +60,8 @@ class batch_loader {
   using batch_type = training_batch<T, num_heads>;
   using heads_type = std::bitset<num_heads>;
 
-  /// `makers` write the labels of the heads of `parts`, one each. Keeps references to the dataset,
-  /// the mask and the threads. Throws config_error for a dataset of another extent than the model's
-  /// images, and for statistics of other channels.
+  /// `makers` write the labels of the heads of `parts`, one each. Keeps references to dataset, mask
+  /// and threads. Throws config_error for another extent than the model's, and other channels.
   batch_loader(D const& dataset,
                M const& mask,
                Parts parts,
@@ -164,16 +163,21 @@ class batch_loader {
                   batch_type& batch) {
     auto const number = static_cast<std::uint64_t>(numbers[image]);
     auto const epoch = static_cast<std::uint32_t>(moment.epoch);
-    auto const pixels = work.view(numbers[image], epoch);
+    auto const view = numbers.view(image);
+    auto const pixels = work.view(numbers[image], epoch, view);
     views_[static_cast<std::size_t>(image)] = work.view.part();
     if (mixture_.own < 1)
-      mix_images(mixture_, config_.image, work.partner(numbers.partner(image), epoch), pixels);
+      mix_images(
+          mixture_, config_.image, work.partner(numbers.partner(image), epoch, view), pixels);
     matrix_view<float> const patches(
         work.patches.data(), config_.num_patches(), config_.patch_values());
     patchify(pixels, config_.image, config_.patch, patches);
 
-    random_stream random(
-        {.seed = options_.seed, .use = options_.mask_purpose, .epoch = epoch, .index = number});
+    auto const key = [&](purpose use) {
+      return stream_key{
+          .seed = options_.seed, .use = use, .epoch = epoch, .index = number, .view = view};
+    };
+    random_stream random(key(options_.mask_purpose));
     mask_context const context{.patches = patches,
                                .channels = config_.image.channels,
                                .grid_rows = config_.grid_rows(),
@@ -187,11 +191,10 @@ class batch_loader {
     if constexpr (LearningMask<M>) keep(image, context);
 
     if (batch.branches > 0)
-      drop_path_scales(
-          {.seed = options_.seed, .use = purpose::drop_path, .epoch = epoch, .index = number},
-          options_.drop_path,
-          {batch.branch_scales.data() + image * batch.branches,
-           static_cast<std::size_t>(batch.branches)});
+      drop_path_scales(key(purpose::drop_path),
+                       options_.drop_path,
+                       {batch.branch_scales.data() + image * batch.branches,
+                        static_cast<std::size_t>(batch.branches)});
 
     normalise_pixels(work.patches, statistics_);
     std::ranges::copy(work.patches, batch.patches.data() + image * config_.image.values());
@@ -241,8 +244,7 @@ class batch_loader {
       labels.zero_loss = std::accumulate(zero_losses.begin(), zero_losses.end(), 0.0);
     }
   }
-  /// Makes room for as many labels as there can be, so that no ragged batch needs more than one
-  /// before it.
+  /// Makes room for as many labels as there can be: no ragged batch needs more.
   template <class H>
   void lay_out(H const& head, mask_plan const& plan, batch_labels<T>& labels) {
     labels.offsets.assign(1, 0);

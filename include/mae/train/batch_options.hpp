@@ -36,26 +36,33 @@ inline batch_options batch_options_of(training_options const& options) {
           .drop_path = options.drop_path};
 }
 
-/// The images of a batch, and which of them, [first, last), a process loads.
+/// The images of a batch, and which of their samples, [first, last), a process loads: with several
+/// views an image is as many samples, one after the other.
 struct batch_images {
   template <class Range>             // of image_index
   batch_images(Range const& images)  // NOLINT(google-explicit-constructor): all of them
       : all(images), last(std::ssize(all)) {}
-  batch_images(std::span<image_index const> images, index_t from, index_t to)
-      : all(images), first(from), last(to) {}
+  batch_images(std::span<image_index const> images, index_t from, index_t to, index_t of_each = 1)
+      : all(images), first(from), last(to), views(of_each) {}
 
   std::span<image_index const> all;
   index_t first = 0;
   index_t last;
+  index_t views = 1;
 
   index_t size() const { return last - first; }
-  /// The image at a place of those that are loaded.
-  image_index operator[](index_t place) const {
-    return all[static_cast<std::size_t>(first + place)];
+  /// The image of a sample, by its place among those that are loaded.
+  image_index operator[](index_t place) const { return all[number_of(place)]; }
+  /// Which of its image's views a sample is.
+  std::uint8_t view(index_t place) const {
+    return static_cast<std::uint8_t>((first + place) % views);
   }
   /// What it is mixed with: the first of the batch with the last, and so on.
-  image_index partner(index_t place) const {
-    return all[all.size() - 1 - static_cast<std::size_t>(first + place)];
+  image_index partner(index_t place) const { return all[all.size() - 1 - number_of(place)]; }
+
+ private:
+  std::size_t number_of(index_t place) const {
+    return static_cast<std::size_t>((first + place) / views);
   }
 };
 

@@ -28,8 +28,8 @@ struct image_range {
   constexpr index_t size() const { return last - first; }
 };
 
-/// What the heads that couple images say of all images of a step, of all processes, and the
-/// gradients of their losses for it: in the host's memory, a few numbers an image.
+/// What the heads that couple images say of all samples of a step, of all processes, and the
+/// gradients of their losses for it: in the host's memory, a few numbers a sample.
 template <class T, class Parts>
 class coupled_samples;
 
@@ -39,7 +39,7 @@ class coupled_samples<T, network_parts<Heads...>> {
   using each_head = std::index_sequence_for<Heads...>;
 
  public:
-  /// Room for steps of so many images.
+  /// Room for steps of so many samples.
   coupled_samples(network_parts<Heads...> const& parts, index_t images) : images_(images) {
     reserve(each_head{}, parts);
   }
@@ -117,13 +117,25 @@ class coupled_samples<T, network_parts<Heads...>> {
   std::vector<T> received_;
 };
 
-/// Throws config_error for steps of so many images where a head couples them: that takes two.
+/// Throws config_error for steps of so many images where a head couples them: that takes two; and
+/// where a head compares another number of each image's views.
 template <class Network>
-void require_samples(typename Network::parts_type const& parts, index_t images) {
+void require_samples(typename Network::parts_type const& parts, index_t images, index_t views) {
   for (std::size_t head = 0; head < Network::num_heads; ++head)
     if (Network::coupling[head] && parts.is_on(head) && images < 2)
       throw config_error("the head " + std::string(parts.names()[head]) +
                          " couples the images of a step, and a step has one: take larger batches");
+  std::size_t number = 0;
+  auto const require_views = [&](auto const& head) {
+    bool const is_on = parts.is_on(number++);
+    if constexpr (requires { head.views; })
+      if (is_on && head.views != views)
+        throw config_error("the head " + std::string(head.name) + " compares " +
+                           std::to_string(head.views) +
+                           " views of each image, and the training makes " + std::to_string(views) +
+                           ": set training_options::views");
+  };
+  std::apply([&](auto const&... heads) { (require_views(heads), ...); }, parts.heads);
 }
 
 }  // namespace mae

@@ -30,14 +30,15 @@ class image_views {
         augmenter_(dataset.extent(), options.augment.value_or(augmentation{})),
         changer_(dataset.extent(), statistics.mean) {}
 
-  /// The view (H, W, C), in scaled units, of an image in an epoch, which depends on nothing else;
+  /// A view (H, W, C), in scaled units, of an image in an epoch, which depends on nothing else;
   /// valid until the next call, and may be changed.
-  std::span<float> operator()(index_t index, std::uint32_t epoch) {
+  std::span<float> operator()(index_t index, std::uint32_t epoch, std::uint8_t view = 0) {
     auto const random = [&](purpose use) {
       return random_stream({.seed = options_.seed,
                             .use = use,
                             .epoch = epoch,
-                            .index = static_cast<std::uint64_t>(index)});
+                            .index = static_cast<std::uint64_t>(index),
+                            .view = view});
     };
     dataset_.read(index, stored_);
     part_ = {.box = {.height = dataset_.extent().height, .width = dataset_.extent().width}};

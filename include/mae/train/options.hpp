@@ -27,6 +27,7 @@ struct training_options {
   std::uint64_t seed = 0;    // of order, views, masks and dropped paths
   index_t batch_size = 256;  // images of one pass
   index_t accumulate = 1;    // passes of one optimizer step
+  index_t views = 1;         // of each image: samples of their own, with their own crops and masks
   index_t epochs = 20;
   std::optional<index_t> steps = {};  // instead of epochs: optimizer steps in all
   double lr = 1e-3;                   // of the whole optimizer step; see scaled_lr
@@ -41,6 +42,9 @@ struct training_options {
   mixing mix = {};
   non_finite_policy non_finite = non_finite_policy::stop;
 
+  /// Of one pass: its images' views.
+  index_t samples() const { return batch_size * views; }
+
   friend bool operator==(training_options const&, training_options const&) = default;
 };
 
@@ -49,6 +53,9 @@ constexpr double scaled_lr(double base, index_t images) {
   return base * static_cast<double>(images) / 256.0;
 }
 
+/// As many views as a random stream's key can tell apart.
+inline constexpr index_t most_views = 255;
+
 /// Throws config_error for the first setting that cannot be used.
 inline void require_valid(training_options const& options) {
   auto const require = [](bool holds, char const* sentence) {
@@ -56,8 +63,12 @@ inline void require_valid(training_options const& options) {
   };
   require(options.batch_size > 0, "the batch size must be positive");
   require(options.accumulate > 0, "the number of accumulated batches must be positive");
-  require(options.batch_size <= std::numeric_limits<image_index>::max() / options.accumulate,
-          "the images of a step, batch size times accumulated batches, must be fewer than 2^31");
+  require(options.views > 0 && options.views <= most_views,
+          "an image's views must be one at least, and 255 at most");
+  require(options.batch_size <=
+              std::numeric_limits<image_index>::max() / options.accumulate / options.views,
+          "the samples of a step, batch size times accumulated batches and views, must be fewer "
+          "than 2^31");
   require(options.epochs > 0, "the number of epochs must be positive");
   require(!options.steps || *options.steps > 0, "the number of steps must be positive");
   require(options.lr > 0, "the learning rate must be positive");

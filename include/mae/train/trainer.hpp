@@ -89,11 +89,11 @@ class trainer {
                  batch_options_of(options),
                  model.backend().threads()),
         sums_(model.sizes()),
-        coupled_(model.sizes(), sampler_.batch_size()),
+        coupled_(model.sizes(), options.samples() * options.accumulate),
         optimizer_(model.layout(), rule, model.backend(), options.groups),
-        gradients_(
-            make_for_batch(options.batch_size,
-                           [&](index_t size) { return gradients_of(model, size, exchange_); })),
+        gradients_(make_for_batch(
+            options.batch_size,
+            [&](index_t size) { return gradients_of(model, size * options.views, exchange_); })),
         mask_gradients_(model.mask(), model.sizes(), gradients_.schedule(), gradients_.own()) {
     optimizer_.begin(model.parameters().values());
   }
@@ -147,11 +147,11 @@ class trainer {
       mask_gradients_.add(
           batches_.loader(), batch, std::as_const(model_).mask(), model_.backend().threads());
       sums_.add_zero_losses(
-          exchange_, batches_.loader(), batch, gradients_.first_image(), options_.batch_size);
+          exchange_, batches_.loader(), batch, gradients_.first_image(), options_.samples());
     });
     if constexpr (loads_ahead) load_ahead();
     auto sum = gradients_.reduce(exchange_);
-    mask_gradients_.reduce(exchange_, sampler_.batch_size());
+    mask_gradients_.reduce(exchange_, options_.samples() * options_.accumulate);
     std::ranges::transform(sum.losses, coupled_losses, sum.losses.begin(), std::plus<>{});
     auto const counted = sums_.counted(exchange_, network_type::coupling);
     double const divisor = shares_of(model_.sizes(), counted).divisor;
@@ -181,15 +181,14 @@ class trainer {
     detail::require_that(
         dataset.extent() == model.sizes().config.image,
         "the dataset's images have another height, width or number of channels than the model's");
-    require_samples<network_type>(model.sizes(), sampler_.batch_size());
+    require_samples<network_type>(model.sizes(), sampler_.batch_size(), options_.views);
     require_mixable(options_, model.sizes());
-    sums_of_rank(schedule_of(model, options_.batch_size), exchange_.rank(), exchange_.ranks());
+    sums_of_rank(schedule_of(model, options_.samples()), exchange_.rank(), exchange_.ranks());
     if (model.statistics().mean.empty())
       model.set_statistics(channel_statistics(dataset, model.backend().threads()));
     return model;
   }
   index_t step_of_epoch() const { return progress_.step % sampler_.steps_per_epoch(); }
-
   training_moment moment(std::int64_t step, index_t epoch) const {
     return {.step = step,
             .epoch = epoch,
@@ -222,16 +221,17 @@ class trainer {
       for (std::size_t pass = 0; pass < batches_.passes(); ++pass) body(i, pass);
   }
 
-  /// Loads the process's own images of the accumulated batch `number` of a step that takes the
-  /// images `indices`, for a pass, unless it has them.
+  /// Loads the process's own samples of a step's accumulated batch, for a pass, if not yet there.
   auto const& load(std::span<image_index const> indices,
                    index_t number,
                    training_moment const& when,
                    std::size_t pass = 0) {
     auto const size = static_cast<std::size_t>(options_.batch_size);
     auto const all = indices.subspan(static_cast<std::size_t>(number) * size, size);
-    return batches_.load(
-        {all, gradients_.first_image(), gradients_.last_image()}, number, when, pass);
+    return batches_.load({all, gradients_.first_image(), gradients_.last_image(), options_.views},
+                         number,
+                         when,
+                         pass);
   }
 
   /// Loads the next step's first batch while a device works on this one.

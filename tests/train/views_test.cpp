@@ -1,0 +1,253 @@
+#include "descent.hpp"
+#include "labelled_images.hpp"
+#include "mailbox.hpp"
+#include "small_training.hpp"
+#include "temporary_folder.hpp"
+
+#include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/bfloat16.hpp>
+#include <mae/core/error.hpp>
+#include <mae/core/parallel.hpp>
+#include <mae/core/types.hpp>
+#include <mae/data/channel_statistics.hpp>
+#include <mae/head/contrast.hpp>
+#include <mae/head/painter.hpp>
+#include <mae/io/checkpoint.hpp>
+#include <mae/mask/random_ratio.hpp>
+#include <mae/mask/uniform.hpp>
+#include <mae/model/autoencoder.hpp>
+#include <mae/model/headed_encoder.hpp>
+#include <mae/network/network_parts.hpp>
+#include <mae/objective/objective.hpp>
+#include <mae/objective/pixels.hpp>
+#include <mae/optimizer/adamw.hpp>
+#include <mae/train/batch_loader.hpp>
+#include <mae/train/batch_options.hpp>
+#include <mae/train/exchange.hpp>
+#include <mae/train/options.hpp>
+#include <mae/train/trainer.hpp>
+#include <mae/train/training_batch.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+// Several views of an image are samples of one step; contrast compares them.
+
+namespace {
+
+using mae::index_t;
+using mae_test::labelled_images;
+using mae_test::small_config;
+using exact = mae::eigen_backend<double>;
+
+mae::contrast small_contrast(index_t views = 2) {
+  return {.views = views, .projection = {.hidden = 20, .outputs = 8}};
+}
+
+/// A painter and contrast, with ragged masks.
+template <class B>
+using painting_and_contrast = mae::
+    autoencoder<small_config, mae::random_ratio_mask, B, mae::normalised_pixels, mae::contrast>;
+
+template <class B>
+painting_and_contrast<B> painting_with_contrast(B backend, index_t views = 2) {
+  return painting_and_contrast<B>({.seed = 5,
+                                   .mask = mae::random_ratio_mask({.low = 0.3, .high = 0.9}),
+                                   .backend = std::move(backend),
+                                   .heads = {small_contrast(views)},
+                                   .head_weights = {1, 0.3}});
+}
+
+mae::training_options two_views(index_t batch, index_t accumulate = 1) {
+  return {.batch_size = batch,
+          .accumulate = accumulate,
+          .views = 2,
+          .steps = 3,
+          .lr = 1e-3,
+          .warmup_epochs = 0};
+}
+
+template <class Model, class E>
+mae_test::training_state train(Model& model,
+                               labelled_images const& images,
+                               mae::training_options const& options,
+                               E exchange) {
+  mae::trainer trainer(model, images, options, mae::adamw{}, exchange);
+  trainer.run();
+  return mae_test::state_of(trainer);
+}
+
+template <class Call>
+std::string refusal_of(Call const& call) {
+  try {
+    call();
+  } catch (mae::config_error const& error) {
+    return error.what();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("an image's first view is that of a training with one, others are cut and masked anew") {
+  using batch_type = mae::training_batch<float, 1>;
+  using labels = std::tuple<mae::target_labels<mae::normalised_pixels>>;
+  mae::normalised_pixels const objective;
+  mae::random_ratio_mask const mask({.low = 0.3, .high = 0.9});
+  labelled_images const images(12);
+  mae::thread_pool threads(2);
+  mae::batch_loader<labelled_images,
+                    mae::random_ratio_mask,
+                    mae::network_parts<mae::painter>,
+                    labels,
+                    float>
+      loader(images,
+             mask,
+             mae::painter_parts(small_config, objective.target_width(small_config)),
+             labels{mae::target_labels<mae::normalised_pixels>(objective)},
+             mae::channel_statistics(images, threads),
+             {.seed = 3, .augment = mae::augmentation{}},
+             threads);
+  std::vector<mae::image_index> const numbers{7, 0, 11};
+  batch_type one, two, part;
+  loader.load({numbers, 0, 3}, {.epoch = 4}, one);
+  loader.load({numbers, 0, 6, 2}, {.epoch = 4}, two);
+  REQUIRE(two.images() == 6);
+  auto const same = [](batch_type const& a, index_t i, batch_type const& b, index_t j) {
+    auto const x = a.patches_of(i, i + 1);
+    auto const y = b.patches_of(j, j + 1);
+    return std::equal(x.data, x.data + x.size(), y.data) &&
+           std::ranges::equal(a.plan.visible(i), b.plan.visible(j));
+  };
+  for (index_t i = 0; i < 3; ++i) {
+    CHECK(same(one, i, two, 2 * i));
+    CHECK(!same(one, i, two, 2 * i + 1));
+  }
+  loader.load({numbers, 3, 5, 2}, {.epoch = 4}, part);  // as a process that has these alone
+  CHECK(same(part, 0, two, 3));
+  CHECK(same(part, 1, two, 4));
+}
+
+TEST_CASE("the gradient of a painter and contrast is that of the reported loss") {
+  labelled_images const images(60);
+  auto model = painting_with_contrast(exact(2));
+  mae_test::check_gradient(model, images, 30, 1, 2);
+  mae_test::check_gradient(model, images, 30, 2, 2);
+  auto three = painting_with_contrast(exact(2), 3);
+  mae_test::check_gradient(three, images, 20, 1, 3);
+}
+
+TEST_CASE("contrast over accumulated batches and shards is that over all images of the step") {
+  labelled_images const images(180);
+  auto model = painting_with_contrast(exact(2));
+  auto const expected = mae_test::descend(model, images, 180, 1, 2);
+  for (index_t const accumulate : {3, 9}) {
+    auto const found = mae_test::descend(model, images, 180 / accumulate, accumulate, 2);
+    CHECK(found.loss == doctest::Approx(expected.loss).epsilon(1e-12));
+    CHECK(mae_test::largest_difference(found.gradient, expected.gradient) <= 1e-10);
+  }
+}
+
+TEST_CASE("views give the same bits for any number of threads and processes") {
+  labelled_images const images(180);
+  auto const check = [&]<class Operand>(Operand, index_t batch, index_t accumulate) {
+    using backend = mae::eigen_backend<Operand>;
+    auto const train_on = [&](int threads, auto exchange) {
+      auto model = painting_with_contrast(backend(threads));
+      return train(model, images, two_views(batch, accumulate), exchange);
+    };
+    auto const expected = train_on(1, mae::alone{});
+    for (int const threads : {2, 3, 8}) CHECK(train_on(threads, mae::alone{}) == expected);
+    mae_test::mailbox box(2);
+    std::vector<mae_test::training_state> found(2);
+    std::vector<std::thread> processes;
+    for (int rank = 0; rank < 2; ++rank)
+      processes.emplace_back([&, rank] {
+        found[static_cast<std::size_t>(rank)] = train_on(1, mae_test::mailbox_exchange(box, rank));
+      });
+    for (auto& process : processes) process.join();
+    for (auto const& one : found) CHECK(one == expected);
+  };
+  check(float{}, 90, 1);
+  check(mae::bfloat16{}, 45, 2);
+}
+
+TEST_CASE("contrast is learned") {
+  using encoder = mae::headed_encoder<small_config,
+                                      mae::uniform_mask<mae::ratio{3, 4}>,
+                                      mae::eigen_backend<float>,
+                                      mae::contrast>;
+  encoder model({.heads = {small_contrast()}});
+  labelled_images const images(64);
+  mae::trainer trainer(model,
+                       images,
+                       {.batch_size = 32,
+                        .views = 2,
+                        .steps = 150,
+                        .lr = 3e-3,
+                        .warmup_epochs = 0,
+                        .augment = {.crop_min = 0.9, .flip = false}});
+  double const first = trainer.step().loss;
+  CHECK(first == doctest::Approx(std::log(32.0)).epsilon(0.3));
+  double last = first;
+  trainer.run({.on_step = [&](mae::step_report const& report) { last = report.loss; }});
+  CHECK(last < 0.6 * first);
+}
+
+TEST_CASE("a training with contrast is resumed to the same bits, and not with other views") {
+  mae_test::temporary_folder const folder;
+  auto const file = (folder.path() / "training.safetensors").string();
+  labelled_images const images(60);
+  using backend = mae::eigen_backend<float>;
+  auto whole = painting_with_contrast(backend(2));
+  auto const expected = train(whole, images, two_views(20), mae::alone{});
+
+  auto begun = painting_with_contrast(backend(2));
+  mae::trainer first(begun, images, two_views(20));
+  first.step();
+  mae::save_training(file, first);
+  auto resumed = painting_with_contrast(backend(2));
+  mae::trainer second(resumed, images, two_views(20));
+  mae::load_training(file, second);
+  second.run();
+  CHECK(mae_test::state_of(second) == expected);
+
+  auto colder = two_views(20);
+  auto three = painting_with_contrast(backend(2), 3);
+  colder.views = 3;
+  mae::trainer other(three, images, colder);
+  CHECK(refusal_of([&] {
+          mae::load_training(file, other);
+        }).find("views is 2 in the file, but 3 here") != std::string::npos);
+}
+
+TEST_CASE("views that cannot be are refused") {
+  labelled_images const images(20);
+  auto model = painting_with_contrast(exact(1));
+  auto const refusal = [&](index_t views) {
+    return refusal_of([&] {
+      mae::trainer(
+          model, images, {.batch_size = 10, .views = views, .steps = 4, .warmup_epochs = 0});
+    });
+  };
+  CHECK(refusal(2).empty());
+  CHECK(refusal(1) ==
+        "the head contrast compares 2 views of each image, and the training makes 1: set "
+        "training_options::views");
+  CHECK(refusal(0) == "an image's views must be one at least, and 255 at most");
+  CHECK(refusal(256) == "an image's views must be one at least, and 255 at most");
+  CHECK(refusal_of([&] {
+          mae::trainer(
+              model, images, {.batch_size = 1, .views = 2, .steps = 4, .warmup_epochs = 0});
+        }) ==
+        "the head contrast couples the images of a step, and a step has one: take larger batches");
+}
