@@ -13,6 +13,7 @@
 #include <mae/data/channel_statistics.hpp>
 #include <mae/data/normalise.hpp>
 #include <mae/data/subset.hpp>
+#include <mae/head/contrast.hpp>
 #include <mae/interop/put_pretrained.hpp>
 #include <mae/io/checkpoint.hpp>
 #include <mae/io/model_file.hpp>
@@ -34,7 +35,7 @@ namespace pretrain {
 /// A task on one backend: compiled once for all configurations.
 template <class Backend>
 class backend_task final : public training_task {
-  using model_type = mae::sized_autoencoder<chosen_mask, Backend, chosen_objective>;
+  using model_type = mae::sized_autoencoder<chosen_mask, Backend, chosen_objective, mae::contrast>;
 
  public:
   backend_task(task_parts const& parts, Backend backend, compute_description compute)
@@ -103,13 +104,20 @@ class backend_task final : public training_task {
   /// A model of the chosen sizes; here alone they are the compiler's.
   static model_type make_sized_model(task_parts const& parts, Backend backend) {
     return with_config(parts.settings, [&](auto config) -> model_type {
-      return mae::autoencoder<decltype(config)::value, chosen_mask, Backend, chosen_objective>(
+      return mae::autoencoder<decltype(config)::value,
+                              chosen_mask,
+                              Backend,
+                              chosen_objective,
+                              mae::contrast>(
           {.seed = parts.settings.seed,
            .mask = parts.mask,
            .objective = parts.objective,
            .backend = std::move(backend),
            .linears = parts.settings.linears,
-           .positions = parts.settings.positions});
+           .positions = parts.settings.positions,
+           .heads = {mae::contrast{.views = parts.settings.views,
+                                   .temperature = parts.settings.temperature}},
+           .head_weights = {1, parts.settings.contrast}});
     });
   }
   /// Statistics and epsilon are those of what the training begins or goes on with, where it has

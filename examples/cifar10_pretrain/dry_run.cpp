@@ -8,9 +8,11 @@
 #include "training_plan.hpp"
 #include "training_task.hpp"
 
+#include <mae/core/config.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
 #include <mae/head/decoder.hpp>
+#include <mae/head/projector.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -27,6 +29,20 @@ double hidden_share(options const& settings) {
   bool const is_ranged =
       settings.mask == mask_choice::ramped || settings.mask == mask_choice::random;
   return is_ranged ? (settings.mask_from + settings.mask_to) / 2 : settings.mask_ratio;
+}
+
+index_t projector_parameters(mae::model_config const& config) {
+  mae::projector const part;
+  index_t const width = config.encoder.width;
+  return 2 * width + part.hidden * (width + 1) + part.outputs * (part.hidden + 1);
+}
+
+/// Of a view: the encoder's forward pass once more, before all views meet, and the projector's.
+double contrast_flops(mae::model_config const& config, double visible) {
+  constexpr double passes = 4;  // forward twice, backward as twice forward
+  mae::projector const part;
+  auto const weights = static_cast<double>(part.hidden * (config.encoder.width + part.outputs));
+  return encoder_flops(config, visible) + passes * 2 * weights;
 }
 
 }  // namespace
@@ -64,9 +80,12 @@ void say_plan(options const& settings,
       {.title = model_name(settings) + " on " + images.name + ", " + compute.backend + ", " +
                 compute.precision + ", " + compute.device + ", " + std::to_string(threads->size()) +
                 " threads",
-       .parameters = mae::parameter_count(config, objective.target_width(config)),
+       .parameters = mae::parameter_count(config, objective.target_width(config)) +
+                     (settings.contrast > 0 ? projector_parameters(config) : 0),
        .step_images = of_step,
-       .step_flops = static_cast<double>(of_step) * training_flops(config, visible),
+       .step_flops = static_cast<double>(of_step * settings.views) *
+                     (training_flops(config, visible) +
+                      (settings.contrast > 0 ? contrast_flops(config, visible) : 0)),
        .counted = "products alone, backward as twice forward",
        .step_seconds = seconds,
        .steps = steps,

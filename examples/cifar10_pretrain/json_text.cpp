@@ -74,7 +74,8 @@ void add_to(training_history& history, parsed_record const& record) {
                                 value("baseline"),
                                 value("lr"),
                                 value("gradient_norm"),
-                                value("images_per_second")});
+                                value("images_per_second"),
+                                record.number_or_none("contrast")});
   else if (record.kind == "heldout")
     history.heldout.push_back({record.step, value("epoch"), value("loss"), value("baseline")});
   else if (record.kind == "probe")
@@ -96,16 +97,17 @@ void add_to(training_history& history, parsed_record const& record) {
 }  // namespace
 
 std::string to_json(training_record const& record) {
-  return json_object()
-      .add("kind", "training")
+  auto object = json_object();
+  object.add("kind", "training")
       .add("step", record.step)
       .add("epoch", record.epoch)
       .add("loss", record.loss)
       .add("baseline", record.baseline)
       .add("lr", record.lr)
       .add("gradient_norm", record.gradient_norm)
-      .add("images_per_second", record.images_per_second)
-      .line();
+      .add("images_per_second", record.images_per_second);
+  if (!std::isnan(record.contrast)) object.add("contrast", record.contrast);
+  return object.line();
 }
 
 std::string to_json(heldout_record const& record) {

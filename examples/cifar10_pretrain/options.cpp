@@ -1,6 +1,7 @@
 #include "options.hpp"
 
 #include "assumed.hpp"
+#include "contrast_flags.hpp"
 #include "flag_values.hpp"
 #include "objective_flags.hpp"
 #include "picture_settings.hpp"
@@ -157,6 +158,7 @@ flag_group model_flags(options& o) {
              "deviation, or ImageNet's (base16); a checkpoint's own, where a\n"
              "training begins or goes on with one")};
   for (auto& objective : objective_flags(o)) flags.push_back(std::move(objective));
+  for (auto& contrast : contrast_flags(o)) flags.push_back(std::move(contrast));
   for (auto& mask : mask_flags(o, mask_use::training)) flags.push_back(std::move(mask));
   return {"Model and task", std::move(flags)};
 }
@@ -305,6 +307,7 @@ flag_group run_flags(options& o) {
 void check_combinations(given_flags const& given, options const& o) {
   check_mask(given, o);
   check_objective(given, o);
+  check_contrast(given, o);
   if (given.contains("decoder-depth") && o.config != model_choice::tiny4)
     throw usage_error("--decoder-depth belongs to --config tiny4; " + std::string(name(o.config)) +
                       " has a decoder of " + std::to_string(preset_of(o.config).decoder_depth) +
@@ -333,6 +336,7 @@ void fill_gaps(given_flags const& given, options& o) {
   if (!given.contains("crop-min")) o.augment.crop_min = defaults.crop_min;
   if (!given.contains("lr")) o.lr = defaults.lr;
   if (!given.contains("objective")) o.objective = defaults.objective;
+  fill_contrast(given, o);
   o.statistics_asked = given.contains("statistics");
   if (!o.statistics_asked) o.statistics = defaults.statistics;
   o.augment.flip = defaults.flip;

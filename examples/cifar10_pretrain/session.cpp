@@ -45,6 +45,7 @@
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -91,6 +92,7 @@ class session {
   bool train();
   void after_step(mae::step_report const& report);
   std::int64_t steps_between_looks() const;
+  double contrast_of(mae::step_report const& report) const;
   void show_progress(mae::step_report const& report);
   void add_heldout();
   bool add_probe();
@@ -281,7 +283,9 @@ bool session::train() {
   auto const start = clock::now();
   mae::training_callbacks callbacks;
   callbacks.on_step = [this](mae::step_report const& report) { after_step(report); };
-  callbacks.on_epoch = [this](mae::epoch_report const& report) { last_epoch_loss_ = report.loss; };
+  callbacks.on_epoch = [this](mae::epoch_report const& report) {
+    if (settings_.contrast == 0) last_epoch_loss_ = report.loss;  // else it is of both heads
+  };
   callbacks.should_stop = [this, start] {
     std::chrono::duration<double> const spent = clock::now() - start;
     return interrupted() || (length_.seconds && spent.count() > *length_.seconds);
@@ -312,11 +316,12 @@ void session::after_step(mae::step_report const& report) {
   speed_.add(report);
   add_record(training_record{.step = report.step,
                              .epoch = epochs_of(report.step),
-                             .loss = report.loss,
-                             .baseline = report.baseline,
+                             .loss = report.heads[0].loss,
+                             .baseline = report.heads[0].baseline,
                              .lr = report.lr,
                              .gradient_norm = report.gradient_norm,
-                             .images_per_second = speed_.recent()});
+                             .images_per_second = speed_.recent(),
+                             .contrast = contrast_of(report)});
   show_progress(report);
   bool const is_last = report.step == report.total_steps;
   if (report.step % steps_between_looks() == 0 && !is_last) {
@@ -337,9 +342,15 @@ std::int64_t session::steps_between_looks() const {
                                 std::min(task_->steps_per_epoch(), task_->total_steps() / looks));
 }
 
+/// Not a number where it is not learned.
+double session::contrast_of(mae::step_report const& report) const {
+  return settings_.contrast > 0 ? report.heads[1].loss : std::numeric_limits<double>::quiet_NaN();
+}
+
 void session::show_progress(mae::step_report const& report) {
   constexpr double inertia = 0.95;
-  shown_loss_ = shown_loss_ ? inertia * *shown_loss_ + (1 - inertia) * report.loss : report.loss;
+  double const loss = report.heads[0].loss;
+  shown_loss_ = shown_loss_ ? inertia * *shown_loss_ + (1 - inertia) * loss : loss;
   auto const left = static_cast<double>((report.total_steps - report.step) * step_images());
   progress_.show(
       {.epoch = report.epoch + 1,
@@ -348,7 +359,8 @@ void session::show_progress(mae::step_report const& report) {
        .steps = report.total_steps,
        .done = static_cast<double>(report.step) / static_cast<double>(report.total_steps),
        .loss = *shown_loss_,
-       .baseline = report.baseline,
+       .baseline = report.heads[0].baseline,
+       .contrast = contrast_of(report),
        .lr = report.lr,
        .images_per_second = speed_.recent(),
        .seconds_left = left / speed_.recent()});

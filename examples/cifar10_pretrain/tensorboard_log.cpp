@@ -1,6 +1,7 @@
 #include "tensorboard_log.hpp"
 
 #include <array>
+#include <cmath>
 #include <vector>
 
 namespace pretrain {
@@ -22,6 +23,8 @@ void tensorboard_log::add(training_record const& record) {
                                      {"training/learning_rate", record.lr},
                                      {"training/gradient_norm", record.gradient_norm},
                                      {"training/images_per_second", record.images_per_second}}});
+  if (!std::isnan(record.contrast))
+    file_.add(record.step, std::array<scalar_summary, 1>{{{"loss/contrast", record.contrast}}});
 }
 
 void tensorboard_log::add(heldout_record const& record) {

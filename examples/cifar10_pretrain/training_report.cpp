@@ -154,6 +154,10 @@ page_section curves(training_history const& history) {
   section.figures.push_back(loss_chart(history));
   if (auto probes = probe_chart(history.probes); !probes.series.empty())
     section.figures.push_back(std::move(probes));
+  if (auto contrast = step_chart(
+          history, "Contrast of views", "InfoNCE", "contrast", &training_record::contrast);
+      !contrast.series.front().points.empty())
+    section.figures.push_back(std::move(contrast));
   section.figures.push_back(
       step_chart(history, "Learning rate", "rate a step", "learning rate", &training_record::lr));
   section.figures.push_back(step_chart(history,

@@ -5,6 +5,7 @@
 #include "text_file.hpp"
 #include "training_words.hpp"
 
+#include <mae/interop/pretrained.hpp>
 #include <mae/io/safetensors.hpp>
 
 #include <doctest/doctest.h>
@@ -336,6 +337,38 @@ TEST_CASE("an interrupted training saves, and resumes to what an uninterrupted o
   CHECK(lines[2].starts_with("  held-out loss "));
   CHECK(lines[3].starts_with("  see "));
   CHECK(lines[4].ends_with("report.html"));
+}
+
+TEST_CASE("contrast is trained, resumed to the same bits, and left out of what tools read") {
+  mae_test::temporary_folder const folder;
+  auto const words = [&](std::int64_t count, char const* out, std::vector<std::string> more) {
+    more.insert(more.begin(),
+                {"--batch-size", "8", "--heldout-images", "8", "--warmup-epochs", "0"});
+    return training_words("synthetic", "micro8", count, folder / out, more);
+  };
+  std::vector<std::string> const contrast{"--contrast", "0.5", "--temperature", "0.3"};
+  CHECK(run_program(words(4, "whole", contrast)).exit_code == 0);
+  auto const lines = read_text(folder / "whole" / "metrics.jsonl");
+  CHECK(lines.find("\"contrast\":") != std::string::npos);
+  auto const file = (folder / "whole" / "model.safetensors").string();
+  CHECK(mae::safetensors_file::load(file).find("contrast.fc1.weight") != nullptr);
+  auto const read = mae::read_pretrained(file);
+  CHECK(read.has_decoder);
+  auto const said = std::ranges::find_if(read.notes, [](std::string const& note) {
+    return note.starts_with("left out: contrast.fc1");
+  });
+  CHECK(said != read.notes.end());
+
+  auto const again = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"--resume"});
+    return words(4, "whole", more);
+  };
+  check_refused(again({}), 1, "the training and the model differ in the head contrast");
+  check_refused(
+      again({"--contrast", "0.5"}), 1, "contrast.temperature is 0.3 in the file, but 0.2");
+  auto three = contrast;
+  three.insert(three.end(), {"--views", "3"});
+  check_refused(again(three), 1, "views is 2 in the file, but 3 here");
 }
 
 TEST_CASE("targets are what a training's file says, and stay so") {

@@ -44,6 +44,7 @@ TEST_CASE("each record is a JSON line, there at once, null where nothing is know
   metrics_log log(path);
   training_record record = at_step(3);
   record.gradient_norm = std::nan("");
+  record.contrast = 3.5;
   log.add(record);
   log.add(heldout_record{.step = 3, .epoch = 0.5, .loss = 0.8, .baseline = 0.99});
   log.add(probe_record{.step = 3, .epoch = 0.5, .linear_top1 = {}, .knn_top1 = 48.5});
@@ -61,6 +62,8 @@ TEST_CASE("each record is a JSON line, there at once, null where nothing is know
   CHECK(training["step"] == 3);
   CHECK(training["loss"] == 0.75);
   CHECK(training["gradient_norm"].is_null());
+  CHECK(training["contrast"] == 3.5);
+  CHECK(!json::parse(pretrain::to_json(at_step(3))).contains("contrast"));
   CHECK(json::parse(lines[1])["baseline"] == 0.99);
   CHECK(json::parse(lines[2])["linear_top1"].is_null());
   CHECK(json::parse(lines[2])["knn_top1"] == 48.5);
@@ -68,6 +71,7 @@ TEST_CASE("each record is a JSON line, there at once, null where nothing is know
   CHECK(json::parse(lines[3])["alignment"].is_null());
 
   metrics_log const resumed(path, 3);
+  CHECK(resumed.history().training[0].contrast == 3.5);
   REQUIRE(resumed.history().health.size() == 1);
   CHECK(resumed.history().health[0].effective_rank == 7.5);
   CHECK(std::isnan(resumed.history().health[0].alignment));

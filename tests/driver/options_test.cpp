@@ -197,6 +197,13 @@ TEST_CASE("every flag reaches its field") {
   CHECK(principal.principal_drop == 5);
   CHECK(principal.principal_patches == 1000);
   CHECK(parsed("--objective fourier").objective == pretrain::objective_choice::fourier);
+  options const contrast = parsed("--contrast 0.3 --temperature 0.1");
+  CHECK(contrast.contrast == 0.3);
+  CHECK(contrast.temperature == 0.1);
+  CHECK(contrast.views == 2);
+  CHECK(parsed("--contrast 1 --views 3").views == 3);
+  CHECK(parsed("--contrast 0").views == 1);
+  CHECK(parsed("--views 2").views == 2);
   CHECK(parsed("--lr 5e-4").lr == 5e-4);
   CHECK(parsed("--quiet").quiet);
   CHECK(parsed("").heldout_images == 1000);
@@ -357,6 +364,16 @@ TEST_CASE("an objective's own flags need it") {
         std::string::npos);
 }
 
+TEST_CASE("contrast needs two views and a temperature that is positive") {
+  CHECK(complaint("--temperature 0.1") == "--temperature needs --contrast");
+  CHECK(complaint("--contrast 0.3 --views 1") ==
+        "--contrast compares views of an image: give --views 2 or more, or leave it");
+  CHECK(complaint("--contrast -1").starts_with("--contrast: must be"));
+  CHECK(complaint("--contrast 1 --temperature 0").starts_with("--temperature: must be"));
+  CHECK(complaint("--views 0").starts_with("--views: must be"));
+  CHECK(complaint("--views 256").starts_with("--views: must be"));
+}
+
 TEST_CASE("whole numbers are decimal and complete") {
   CHECK(parsed("--epochs 010").epochs == 10);
   CHECK(parsed("--seed 18446744073709551615").seed == 18446744073709551615U);
@@ -404,7 +421,10 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
                            "--hog-bins",
                            "--hog-form",
                            "--principal-drop",
-                           "--principal-patches"}) {
+                           "--principal-patches",
+                           "--contrast",
+                           "--temperature",
+                           "--views"}) {
     CAPTURE(flag);
     CHECK(help.find(std::string("\n  ") + flag + " ") != std::string::npos);
   }

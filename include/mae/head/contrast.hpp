@@ -65,7 +65,7 @@ struct contrast {
 
   template <class Walk, class... Of>
   void walk(Walk& at, Of&... of) const {
-    projection.walk(at, of...);
+    projection.walk(name, at, of...);
   }
   index_t label_rows(shard_capacity const& room) const { return room.images; }
   index_t label_width() const { return projection.outputs; }

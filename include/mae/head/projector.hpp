@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 
 namespace mae {
 
@@ -48,11 +49,13 @@ struct projector {
                          " and " + std::to_string(outputs));
     if (encoder_width < 1) throw config_error("a projector needs the width of its encoder");
   }
+  /// Its tensors' names begin with the head's and a dot.
   template <class Walk, class... Of>
-  void walk(Walk& at, Of&... of) const {
-    at.norm("projector.norm", feature_width(), of.norm...);
-    at.linear("projector.fc1", hidden, feature_width(), of.first...);
-    at.linear("projector.fc2", outputs, hidden, of.second...);
+  void walk(std::string_view head, Walk& at, Of&... of) const {
+    std::string const begin = std::string(head) + '.';
+    at.norm((begin + "norm").c_str(), feature_width(), of.norm...);
+    at.linear((begin + "fc1").c_str(), hidden, feature_width(), of.first...);
+    at.linear((begin + "fc2").c_str(), outputs, hidden, of.second...);
   }
   product_extents extents(shard_capacity const& room) const {
     return {.width = std::max({outputs, hidden, feature_width()}), .rows = room.images};

@@ -4,6 +4,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
+#include <mae/head/decoder.hpp>
 #include <mae/interop/checkpoint_description.hpp>
 #include <mae/interop/file_sizes.hpp>
 #include <mae/interop/foreign_parts.hpp>
@@ -11,6 +12,7 @@
 #include <mae/interop/pretrained_model.hpp>
 #include <mae/interop/tensor_files.hpp>
 #include <mae/io/description.hpp>
+#include <mae/io/head_list.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/network/layout.hpp>
 
@@ -25,6 +27,14 @@
 namespace mae {
 
 namespace detail {
+
+/// Whether a tensor is of a head that a file of this library names.
+inline bool is_of_named_head(tensor_files const& files, std::string_view name) {
+  if (!files.metadata().contains(heads_entry)) return false;
+  return std::ranges::any_of(heads_in(files.metadata()), [name](std::string const& head) {
+    return head != decoder_segment && name.starts_with(head + '.');
+  });
+}
 
 /// Reads every tensor of the layout, and notes which others were left out. All are looked for
 /// before memory is taken: a file cannot ask for more than it holds.
@@ -46,7 +56,8 @@ inline void read_values(tensor_files const& files, pretrained_model& model) {
   files.for_each([&](tensor_files::found_tensor const& tensor) {
     if (known.contains(tensor.name)) return;
     auto const own = after(tensor.name, model.names.encoder).value_or(tensor.name);
-    if (!may_be_left_out(own, model.has_decoder)) refuse_unknown(tensor.path, tensor.entry);
+    if (!may_be_left_out(own, model.has_decoder) && !is_of_named_head(files, own))
+      refuse_unknown(tensor.path, tensor.entry);
     if (!own.starts_with("optimizer.") && !own.starts_with("mask.") &&
         !own.starts_with("objective."))
       left_out.push_back(tensor.name);

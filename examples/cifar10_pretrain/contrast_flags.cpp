@@ -1,0 +1,39 @@
+#include "contrast_flags.hpp"
+
+#include "flag_values.hpp"
+
+#include <mae/train/options.hpp>
+
+namespace pretrain {
+
+std::vector<flag> contrast_flags(options& o) {
+  return {
+      {"contrast",
+       "WEIGHT",
+       with_default("beside painting, tell the views of an image from those of others\n"
+                    "(InfoNCE), with this weight; 0: paint alone",
+                    o.contrast),
+       not_negative(o.contrast)},
+      {"temperature",
+       "T",
+       with_default("of --contrast: the smaller, the more the nearest others count", o.temperature),
+       positive(o.temperature)},
+      {"views",
+       "N",
+       "crops and masks of each image in a step; a batch counts images\n"
+       "[2 with --contrast, else 1]",
+       whole(o.views, 1, static_cast<std::uint64_t>(mae::most_views))}};
+}
+
+void check_contrast(given_flags const& given, options const& o) {
+  if (given.contains("temperature") && o.contrast == 0)
+    throw usage_error("--temperature needs --contrast");
+  if (given.contains("views") && o.contrast > 0 && o.views < 2)
+    throw usage_error("--contrast compares views of an image: give --views 2 or more, or leave it");
+}
+
+void fill_contrast(given_flags const& given, options& o) {
+  if (!given.contains("views")) o.views = o.contrast > 0 ? 2 : 1;
+}
+
+}  // namespace pretrain
