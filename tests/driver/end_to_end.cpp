@@ -339,7 +339,8 @@ TEST_CASE("an interrupted training saves, and resumes to what an uninterrupted o
   CHECK(lines[4].ends_with("report.html"));
 }
 
-TEST_CASE("contrast is trained, resumed to the same bits, and left out of what tools read") {
+TEST_CASE(
+    "contrast is trained, resumed with its own settings alone, and left out of what tools read") {
   mae_test::temporary_folder const folder;
   auto const words = [&](std::int64_t count, char const* out, std::vector<std::string> more) {
     more.insert(more.begin(),

@@ -211,7 +211,7 @@ void require_same_heads(std::string const& path,
   std::string other = left.empty() ? "" : left.front();
   for (auto const& [name, value] : description)
     if (auto const at = name.find(head_weight_suffix); at != std::string::npos)
-      if (std::ranges::find(expected, name, &setting::name) == expected.end())
+      if (other.empty() && std::ranges::find(expected, name, &setting::name) == expected.end())
         other = name.substr(0, at);
   for (auto const& [name, value] : expected)
     if (!description.contains(name)) other = name.substr(0, name.find('.'));
