@@ -45,7 +45,8 @@ TEST_CASE("the default options are accepted, and so are the limits of what is") 
 
 TEST_CASE("batches whose product with their number overflows are refused") {
   char const* const sentence =
-      "the images of a step, batch size times accumulated batches, must be fewer than 2^31";
+      "the samples of a step, batch size times accumulated batches and views, must be fewer than "
+      "2^31";
   constexpr mae::index_t most = std::numeric_limits<mae::index_t>::max();
   for (auto const& [batch, accumulate] : std::vector<std::pair<mae::index_t, mae::index_t>>{
            {most, 2}, {2, most}, {most, most}, {1 << 16, 1 << 15}, {mae::index_t{1} << 31, 1}})
@@ -57,6 +58,11 @@ TEST_CASE("batches whose product with their number overflows are refused") {
           o.batch_size = (1 << 16) - 1;
           o.accumulate = 1 << 15;
         }).empty());
+  CHECK(refusal([](options_type& o) {
+          o.batch_size = (1 << 16) - 1;
+          o.accumulate = 1 << 14;
+          o.views = 3;
+        }) == sentence);
 }
 
 TEST_CASE("options that cannot be used are refused with a sentence that names them") {
