@@ -11,9 +11,7 @@
 #include <span>
 #include <vector>
 
-namespace mae {
-
-namespace detail {
+namespace mae::detail {
 
 /// Rows divided by their lengths, in double and by plain loops: nvcc compiles them too.
 class unit_rows {
@@ -79,6 +77,4 @@ class unit_rows {
   std::vector<double> lengths_;
 };
 
-}  // namespace detail
-
-}  // namespace mae
+}  // namespace mae::detail
