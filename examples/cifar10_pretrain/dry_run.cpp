@@ -11,6 +11,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
+#include <mae/head/contrast.hpp>
 #include <mae/head/decoder.hpp>
 #include <mae/head/projector.hpp>
 
@@ -31,17 +32,16 @@ double hidden_share(options const& settings) {
   return is_ranged ? (settings.mask_from + settings.mask_to) / 2 : settings.mask_ratio;
 }
 
-index_t projector_parameters(mae::model_config const& config) {
-  mae::projector const part;
-  index_t const width = config.encoder.width;
-  return 2 * width + part.hidden * (width + 1) + part.outputs * (part.hidden + 1);
+/// What contrast adds to a model.
+mae::projector projector_of(mae::model_config const& config) {
+  return mae::contrast{}.fitted(config).projection;
 }
 
 /// Of a view: the encoder's forward pass once more, before all views meet, and the projector's.
 double contrast_flops(mae::model_config const& config, double visible) {
   constexpr double passes = 4;  // forward twice, backward as twice forward
-  mae::projector const part;
-  auto const weights = static_cast<double>(part.hidden * (config.encoder.width + part.outputs));
+  auto const part = projector_of(config);
+  auto const weights = static_cast<double>(part.hidden * (part.feature_width() + part.outputs));
   return encoder_flops(config, visible) + passes * 2 * weights;
 }
 
@@ -81,7 +81,7 @@ void say_plan(options const& settings,
                 compute.precision + ", " + compute.device + ", " + std::to_string(threads->size()) +
                 " threads",
        .parameters = mae::parameter_count(config, objective.target_width(config)) +
-                     (settings.contrast > 0 ? projector_parameters(config) : 0),
+                     (settings.contrast > 0 ? projector_of(config).num_parameters() : 0),
        .step_images = of_step,
        .step_flops = static_cast<double>(of_step * settings.views) *
                      (training_flops(config, visible) +

@@ -7,6 +7,7 @@
 #include <mae/network/capacity.hpp>
 #include <mae/network/carver.hpp>
 #include <mae/network/head.hpp>
+#include <mae/network/part.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/op/gelu.hpp>
 #include <mae/op/layer_norm.hpp>
@@ -56,6 +57,12 @@ struct projector {
     at.norm((begin + "norm").c_str(), feature_width(), of.norm...);
     at.linear((begin + "fc1").c_str(), hidden, feature_width(), of.first...);
     at.linear((begin + "fc2").c_str(), outputs, hidden, of.second...);
+  }
+  /// The values in its tensors.
+  index_t num_parameters() const {
+    detail::value_count count;
+    walk("", count);
+    return count.values;
   }
   product_extents extents(shard_capacity const& room) const {
     return {.width = std::max({outputs, hidden, feature_width()}), .rows = room.images};
