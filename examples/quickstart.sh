@@ -3,9 +3,10 @@
 # missing, builds the driver, finds or fetches CIFAR-10, trains for two minutes and says where the
 # pictures are.
 #
-# Usage: examples/quickstart.sh [--data DIR|synthetic]
+# Usage: examples/quickstart.sh [--data DIR|synthetic] [--minutes N]
 #   --data   the folder of CIFAR-10's binary files, or the images that the program makes itself.
 #            Otherwise: $MAE_CIFAR10_DIR, data/cifar-10-batches-bin, or the official archive.
+#   --minutes   how long it trains (2)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=cmake/install_packages.sh
@@ -69,9 +70,11 @@ find_data() {
 }
 
 data=
+minutes=2
 while [ $# -gt 0 ]; do
   case $1 in
     --data) data=${2:?"--data needs a folder, or the word synthetic"} && shift 2 ;;
+    --minutes) minutes=${2:?"--minutes needs a number"} && shift 2 ;;
     --help | -h) usage && exit ;;
     *) usage >&2 && exit 2 ;;
   esac
@@ -88,10 +91,10 @@ cmake --preset release \
   -D MAE_THRUST=OFF -D MAE_CUDA=OFF -B build/quickstart
 cmake --build build/quickstart --target cifar10_pretrain
 
-echo "Training on ${data} for about two minutes"
+echo "Training on ${data} for about ${minutes} minutes"
 rm -rf "$out"  # of an earlier quick start: the driver overwrites no training
 build/quickstart/examples/cifar10_pretrain \
-  --data "$data" --config quick4 --minutes 2 --probe both --probe-images 5000 --out "$out"
+  --data "$data" --config quick4 --minutes "$minutes" --probe both --probe-images 5000 --out "$out"
 
 echo
 echo "Reconstructions (original | masked | reconstructed | pasted): $out/reconstructions.png"

@@ -2,7 +2,7 @@
 # Sets up and runs what takes too long for every change, or is judged by the clock:
 #   nightly   the tests of tests/nightly: 2,000 steps of training, what finding a bad step costs; all
 #             other tests fully optimised, and where nvcc is, kernels for every GPU, of which none spills
-#   debug     clang's sanitizers as in run.sh, small examples and backends against each other too
+#   debug     clang's sanitizers as in run.sh, on the examples, backends against each other and long tests too
 #   clang     clang, optimised: every test again but lint and compile budgets; benchmarks compile
 #             but those on Thrust and on a GPU
 #   tsan      clang's thread sanitizer: all that computes, trains, reads and writes

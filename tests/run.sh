@@ -2,8 +2,8 @@
 # Sets up and runs the tests that every change must pass:
 #   dev       g++, optimised: all tests, header checks, packages, lint, compile budgets; no benchmarks
 #   debug     clang, the tests again under the address, leak and undefined-behaviour sanitizers, but
-#             small examples and backends against each other, which nightly.sh has so too
-#   fuzz      with --fuzz: every fuzzer for a minute
+#             the examples, backends against each other and the suite "long", which nightly.sh has
+#   fuzz      with --fuzz: every fuzzer for half a minute
 # tests/nightly.sh runs what takes longer.
 #
 # Usage: tests/run.sh [--quick] [--fuzz]
@@ -39,7 +39,7 @@ if $quick; then
 else
   install_packages clang libclang-rt-dev clang-format-14 clang-tidy-14 shellcheck libdnnl-dev libblis-dev chromium
   run_preset dev
-  configure_flags+=(-DMAE_BUILD_SMALL_EXAMPLES=OFF -DMAE_BUILD_PARITY_TESTS=OFF)
+  configure_flags+=(-DMAE_BUILD_EXAMPLES=OFF -DMAE_BUILD_PARITY_TESTS=OFF -DMAE_TEST_ARGUMENTS=-tse=long)
   run_preset debug
 fi
 if $fuzz; then
