@@ -4,6 +4,8 @@
 
 #include <mae/train/options.hpp>
 
+#include <string>
+
 namespace pretrain {
 
 std::vector<flag> contrast_flags(options& o) {
@@ -22,18 +24,37 @@ std::vector<flag> contrast_flags(options& o) {
        "N",
        "crops and masks of each image in a step; a batch counts images\n"
        "[2 with --contrast, else 1]",
-       whole(o.views, 1, static_cast<std::uint64_t>(mae::most_views))}};
+       whole(o.views, 1, static_cast<std::uint64_t>(mae::most_views))},
+      {"paint-views",
+       "N",
+       "paint the first N views of each image, with --contrast; the others\n"
+       "are encoded alone [all]",
+       whole(o.painted_views, 1, static_cast<std::uint64_t>(mae::most_views))},
+      {"predict-share",
+       "S",
+       with_default("predict this share of the hidden patches, drawn anew for each\n"
+                    "image; the decoder does not see the others",
+                    o.predicted_share),
+       positive(o.predicted_share)}};
 }
 
 void check_contrast(given_flags const& given, options const& o) {
   if (given.contains("temperature") && o.contrast == 0)
     throw usage_error("--temperature needs --contrast");
+  if (given.contains("paint-views") && o.contrast == 0)
+    throw usage_error(
+        "--paint-views needs --contrast: views that are not painted teach nothing else");
+  if (o.predicted_share > 1)
+    throw usage_error("--predict-share is a share of the hidden patches: at most 1");
   if (given.contains("views") && o.contrast > 0 && o.views < 2)
     throw usage_error("--contrast compares views of an image: give --views 2 or more, or leave it");
 }
 
 void fill_contrast(given_flags const& given, options& o) {
   if (!given.contains("views")) o.views = o.contrast > 0 ? 2 : 1;
+  if (o.painted_views > o.views)
+    throw usage_error("--paint-views is more than the views of an image: give --views " +
+                      std::to_string(o.painted_views) + ", or fewer to paint");
 }
 
 }  // namespace pretrain

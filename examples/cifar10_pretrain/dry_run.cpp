@@ -45,6 +45,20 @@ double contrast_flops(mae::model_config const& config, double visible) {
   return encoder_flops(config, visible) + passes * 2 * weights;
 }
 
+/// Of an image, all its views.
+double image_flops(options const& settings, mae::model_config const& config) {
+  auto const patches = static_cast<double>(config.num_patches());
+  double const hidden = patches * hidden_share(settings);
+  double const visible = patches - hidden;
+  index_t const painted = settings.painted_views > 0 ? settings.painted_views : settings.views;
+  double const painting = training_flops(config, visible, settings.predicted_share * hidden);
+  double const encoding = training_flops(config, visible, 0);
+  double const comparing = settings.contrast > 0 ? contrast_flops(config, visible) : 0;
+  return static_cast<double>(painted) * painting +
+         static_cast<double>(settings.views - painted) * encoding +
+         static_cast<double>(settings.views) * comparing;
+}
+
 }  // namespace
 
 void say_plan(options const& settings,
@@ -71,7 +85,6 @@ void say_plan(options const& settings,
     done = task->step();
   }
   auto const& config = task->config();
-  double const visible = static_cast<double>(config.num_patches()) * (1 - hidden_share(settings));
   auto const compute = task->compute();
   auto const steps = task->total_steps();
   double left = seconds * static_cast<double>(steps - done);
@@ -83,9 +96,7 @@ void say_plan(options const& settings,
        .parameters = mae::parameter_count(config, objective.target_width(config)) +
                      (settings.contrast > 0 ? projector_of(config).num_parameters() : 0),
        .step_images = of_step,
-       .step_flops = static_cast<double>(of_step * settings.views) *
-                     (training_flops(config, visible) +
-                      (settings.contrast > 0 ? contrast_flops(config, visible) : 0)),
+       .step_flops = static_cast<double>(of_step) * image_flops(settings, config),
        .counted = "products alone, backward as twice forward",
        .step_seconds = seconds,
        .steps = steps,

@@ -47,9 +47,11 @@ struct options {
   mae::hog_form hog_form = mae::hog_form::maskfeat;
   std::optional<mae::index_t> principal_drop;  // absent: as many as an image has channels
   mae::index_t principal_patches = 65'536;
-  double contrast = 0;       // weight of the head; 0: it is off
-  double temperature = 0.2;  // of contrast
-  mae::index_t views = 1;    // of each image in a step
+  double contrast = 0;             // weight of the head; 0: it is off
+  double temperature = 0.2;        // of contrast
+  mae::index_t views = 1;          // of each image in a step
+  mae::index_t painted_views = 0;  // of those, the first so many; 0: all
+  double predicted_share = 1;      // of the hidden patches
   statistics_choice statistics = statistics_choice::data;
   bool statistics_asked = false;  // --statistics was given, which a checkpoint may contradict
   mae::linear_start linears = mae::linear_start::xavier;

@@ -35,8 +35,9 @@ double time_of_step(std::function<double()> const& step);
 /// products alone, a multiply-add as two.
 double encoder_flops(mae::model_config const& config, double visible);
 
-/// The operations of a training step for one image of which `visible` patches are seen:
-/// likewise, backward as twice forward.
-double training_flops(mae::model_config const& config, double visible);
+/// The operations of a training step for one image of which `visible` patches are seen and
+/// `predicted` ones painted, none of a view that is encoded alone: likewise, backward as twice
+/// forward.
+double training_flops(mae::model_config const& config, double visible, double predicted);
 
 }  // namespace pretrain

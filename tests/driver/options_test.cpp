@@ -204,6 +204,9 @@ TEST_CASE("every flag reaches its field") {
   CHECK(parsed("--contrast 1 --views 3").views == 3);
   CHECK(parsed("--contrast 0").views == 1);
   CHECK(parsed("--views 2").views == 2);
+  CHECK(parsed("").painted_views == 0);
+  CHECK(parsed("--contrast 1 --paint-views 1").painted_views == 1);
+  CHECK(parsed("--predict-share 0.5").predicted_share == 0.5);
   CHECK(parsed("--lr 5e-4").lr == 5e-4);
   CHECK(parsed("--quiet").quiet);
   CHECK(parsed("").heldout_images == 1000);
@@ -372,6 +375,14 @@ TEST_CASE("contrast needs two views and a temperature that is positive") {
   CHECK(complaint("--contrast 1 --temperature 0").starts_with("--temperature: must be"));
   CHECK(complaint("--views 0").starts_with("--views: must be"));
   CHECK(complaint("--views 256").starts_with("--views: must be"));
+  CHECK(complaint("--paint-views 1") ==
+        "--paint-views needs --contrast: views that are not painted teach nothing else");
+  CHECK(complaint("--contrast 1 --paint-views 0").starts_with("--paint-views: must be"));
+  CHECK(complaint("--contrast 1 --paint-views 3") ==
+        "--paint-views is more than the views of an image: give --views 3, or fewer to paint");
+  CHECK(complaint("--predict-share 0").starts_with("--predict-share: must be"));
+  CHECK(complaint("--predict-share 1.1") ==
+        "--predict-share is a share of the hidden patches: at most 1");
 }
 
 TEST_CASE("whole numbers are decimal and complete") {
@@ -424,7 +435,9 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
                            "--principal-patches",
                            "--contrast",
                            "--temperature",
-                           "--views"}) {
+                           "--views",
+                           "--paint-views",
+                           "--predict-share"}) {
     CAPTURE(flag);
     CHECK(help.find(std::string("\n  ") + flag + " ") != std::string::npos);
   }

@@ -21,7 +21,11 @@ TEST_CASE("a step's operations are those of its products, counted one by one") {
   };
   double const embedding = product(4, 192, 48);
   double const rest = block(5, 48) + product(5, 48, 24) + block(17, 24) + product(12, 24, 192);
-  CHECK(pretrain::training_flops(config, 4) == doctest::Approx(2 * embedding + 3 * rest));
+  CHECK(pretrain::training_flops(config, 4, 12) == doctest::Approx(2 * embedding + 3 * rest));
+  double const half = block(5, 48) + product(5, 48, 24) + block(11, 24) + product(6, 24, 192);
+  CHECK(pretrain::training_flops(config, 4, 6) == doctest::Approx(2 * embedding + 3 * half));
+  double const unpainted = block(5, 48) + product(5, 48, 24);
+  CHECK(pretrain::training_flops(config, 4, 0) == doctest::Approx(2 * embedding + 3 * unpainted));
 }
 
 }  // namespace

@@ -31,18 +31,17 @@ descent descend(Model& model,
                 labelled_images const& images,
                 mae::index_t batch,
                 mae::index_t accumulate = 1,
-                mae::index_t views = 1) {
+                mae::index_t views = 1,
+                mae::training_options options = {}) {
+  options.batch_size = batch;
+  options.accumulate = accumulate;
+  options.views = views;
+  options.steps = 1;
+  options.lr = 1;
+  options.warmup_epochs = 0;
   std::vector<double> const before(model.parameters().values().begin(),
                                    model.parameters().values().end());
-  mae::trainer trainer(model,
-                       images,
-                       {.batch_size = batch,
-                        .accumulate = accumulate,
-                        .views = views,
-                        .steps = 1,
-                        .lr = 1,
-                        .warmup_epochs = 0},
-                       mae::sgd{.momentum = 0});
+  mae::trainer trainer(model, images, options, mae::sgd{.momentum = 0});
   descent found{.loss = trainer.step().loss, .gradient = before};
   for (std::size_t i = 0; i < before.size(); ++i)
     found.gradient[i] -= model.parameters().values()[i];
@@ -62,9 +61,10 @@ void check_gradient(Model& model,
                     labelled_images const& images,
                     mae::index_t batch,
                     mae::index_t accumulate,
-                    mae::index_t views = 1) {
+                    mae::index_t views = 1,
+                    mae::training_options const& options = {}) {
   constexpr double step = 1e-5;
-  auto const gradient = descend(model, images, batch, accumulate, views).gradient;
+  auto const gradient = descend(model, images, batch, accumulate, views, options).gradient;
   std::vector<double> const kept(model.parameters().values().begin(),
                                  model.parameters().values().end());
   for (auto const& tensor : model.layout().tensors()) {
@@ -82,7 +82,7 @@ void check_gradient(Model& model,
         analytic += direction * gradient[at];
       }
       model.set_parameters(moved);
-      double const loss = descend(model, images, batch, accumulate, views).loss;
+      double const loss = descend(model, images, batch, accumulate, views, options).loss;
       model.set_parameters(kept);
       return loss;
     };

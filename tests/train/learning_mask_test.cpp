@@ -248,9 +248,10 @@ TEST_CASE("a model of one's own lets its mask learn") {
   CHECK(outcome_of(other) == outcome_of(trainer));
 }
 
-TEST_CASE("a training with a mask that learns is resumed bit for bit") {
+namespace {
+
+void check_resume(mae::training_options const& options) {
   mae_test::temporary_folder const folder;
-  auto const options = options_of(50, 2);
   auto const expected = train<mae::eigen_backend<float>>(options);
   for (int const done : {0, 1, 3}) {
     CAPTURE(done);
@@ -268,6 +269,15 @@ TEST_CASE("a training with a mask that learns is resumed bit for bit") {
     trainer.run();
     CHECK(outcome_of(trainer) == expected);
   }
+}
+
+}  // namespace
+
+TEST_CASE("a training with a mask that learns is resumed bit for bit") {
+  check_resume(options_of(50, 2));
+  auto of_views = options_of(50);
+  of_views.views = 2;
+  check_resume(of_views);
 }
 
 TEST_CASE("a training's file that contradicts its mask is refused, and nothing changes") {

@@ -1,6 +1,7 @@
 #include "descent.hpp"
 #include "labelled_images.hpp"
 #include "mailbox.hpp"
+#include "replaying_lane.hpp"
 #include "small_training.hpp"
 #include "temporary_folder.hpp"
 
@@ -34,6 +35,7 @@
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -48,6 +50,11 @@ using mae::index_t;
 using mae_test::labelled_images;
 using mae_test::small_config;
 using exact = mae::eigen_backend<double>;
+
+struct one_sample_a_shard : exact {
+  using exact::exact;
+  static constexpr mae::shard_limits shards{.rows = 1, .sums = 4};
+};
 
 mae::contrast small_contrast(index_t views = 2) {
   return {.views = views, .projection = {.hidden = 20, .outputs = 8}};
@@ -137,6 +144,52 @@ TEST_CASE("an image's first view is that of a training with one, others are cut 
   CHECK(same(part, 1, two, 4));
 }
 
+TEST_CASE("a share of the hidden patches is drawn evenly, and masks are what they were") {
+  using labels = std::tuple<mae::target_labels<mae::normalised_pixels>>;
+  mae::normalised_pixels const objective;
+  mae::uniform_mask<mae::ratio{3, 4}> const mask;
+  labelled_images const images(50);
+  mae::thread_pool threads(2);
+  auto const planned = [&](mae::batch_options const& options, index_t views) {
+    mae::batch_loader<labelled_images,
+                      mae::uniform_mask<mae::ratio{3, 4}>,
+                      mae::network_parts<mae::painter>,
+                      labels,
+                      float>
+        loader(images,
+               mask,
+               mae::painter_parts(small_config, objective.target_width(small_config)),
+               labels{mae::target_labels<mae::normalised_pixels>(objective)},
+               mae::channel_statistics(images, threads),
+               options,
+               threads);
+    std::vector<mae::image_index> numbers(50);
+    std::iota(numbers.begin(), numbers.end(), mae::image_index{0});
+    mae::training_batch<float, 1> batch;
+    loader.load({numbers, 0, 50 * views, views}, {}, batch);
+    return std::pair{batch.plan, batch.labels[0].counted};
+  };
+  auto const [all, all_counted] = planned({.seed = 4}, 2);
+  auto const [half, half_counted] = planned({.seed = 4, .predicted_share = 0.5}, 2);
+  auto const [first, first_counted] =
+      planned({.seed = 4, .painted_views = 1, .predicted_share = 0.5}, 2);
+  CHECK(all_counted == 1200);
+  CHECK(half_counted == 600);
+  CHECK(first_counted == 300);
+  std::vector<double> by_rank(12, 0.0);
+  for (index_t i = 0; i < 100; ++i) {
+    CHECK(std::ranges::equal(all.visible(i), half.visible(i)));
+    CHECK(std::ranges::equal(all.visible(i), first.visible(i)));
+    CHECK(std::ranges::includes(all.target(i), half.target(i)));
+    CHECK(
+        std::ranges::equal(first.target(i), i % 2 == 0 ? half.target(i) : half.target(i).first(0)));
+    for (auto const patch : half.target(i))
+      ++by_rank[static_cast<std::size_t>(std::ranges::find(all.target(i), patch) -
+                                         all.target(i).begin())];
+  }
+  for (double const count : by_rank) CHECK(count == doctest::Approx(50).epsilon(0.4));  // 4 sigma
+}
+
 TEST_CASE("the gradient of a painter and contrast is that of the reported loss") {
   labelled_images const images(60);
   auto model = painting_with_contrast(exact(2));
@@ -144,6 +197,31 @@ TEST_CASE("the gradient of a painter and contrast is that of the reported loss")
   mae_test::check_gradient(model, images, 30, 2, 2);
   auto three = painting_with_contrast(exact(2), 3);
   mae_test::check_gradient(three, images, 20, 1, 3);
+}
+
+TEST_CASE("the gradient where one view is painted, in part, is that of the reported loss") {
+  labelled_images const images(60);
+  auto model = painting_with_contrast(exact(2));
+  mae_test::check_gradient(model, images, 30, 1, 2, {.painted_views = 1, .predicted_share = 0.5});
+  auto three = painting_with_contrast(exact(2), 3);
+  mae_test::check_gradient(three, images, 20, 2, 3, {.painted_views = 2});
+  // Every sample a shard of its own: of half of them there is nothing to paint.
+  auto alone = painting_with_contrast(one_sample_a_shard(2));
+  mae_test::check_gradient(alone, images, 30, 1, 2, {.painted_views = 1});
+}
+
+TEST_CASE("only what is painted has a loss") {
+  labelled_images const images(60);
+  auto model = painting_with_contrast(exact(2));
+  mae::trainer all(model, images, two_views(30));
+  auto const counted = [](auto& trainer) { return trainer.step().heads[0].counted; };
+  double const targets = counted(all);
+  auto of_one = two_views(30);
+  of_one.painted_views = 1;
+  mae::trainer one(model, images, of_one);
+  double const of_first = counted(one);
+  CHECK(of_first > 0.3 * targets);
+  CHECK(of_first < 0.7 * targets);
 }
 
 TEST_CASE("contrast over accumulated batches and shards is that over all images of the step") {
@@ -179,6 +257,31 @@ TEST_CASE("views give the same bits for any number of threads and processes") {
   };
   check(float{}, 90, 1);
   check(mae::bfloat16{}, 45, 2);
+}
+
+TEST_CASE("one painted view gives the same bits for any threads and processes, and recorded") {
+  labelled_images const images(180);
+  auto options = two_views(45, 2);
+  options.painted_views = 1;
+  options.predicted_share = 0.6;
+  auto const train_on = [&](auto backend, auto exchange) {
+    auto model = painting_with_contrast(backend);
+    return train(model, images, options, exchange);
+  };
+  using fp32 = mae::eigen_backend<float>;
+  auto const expected = train_on(fp32(1), mae::alone{});
+  CHECK(train_on(fp32(3), mae::alone{}) == expected);
+  CHECK(train_on(mae_test::replaying_backend<float>(1), mae::alone{}) == expected);
+  mae_test::mailbox box(2);
+  std::vector<mae_test::training_state> found(2);
+  std::vector<std::thread> processes;
+  for (int rank = 0; rank < 2; ++rank)
+    processes.emplace_back([&, rank] {
+      found[static_cast<std::size_t>(rank)] =
+          train_on(fp32(1), mae_test::mailbox_exchange(box, rank));
+    });
+  for (auto& process : processes) process.join();
+  for (auto const& one : found) CHECK(one == expected);
 }
 
 TEST_CASE("contrast is learned") {
@@ -228,6 +331,18 @@ TEST_CASE("a training with contrast is resumed to the same bits, and not with ot
   CHECK(refusal_of([&] {
           mae::load_training(file, other);
         }).find("views is 2 in the file, but 3 here") != std::string::npos);
+  auto of_one = two_views(20);
+  of_one.painted_views = 1;
+  mae::trainer painting_one(resumed, images, of_one);
+  CHECK(refusal_of([&] {
+          mae::load_training(file, painting_one);
+        }).find("painted_views is 0 in the file, but 1 here") != std::string::npos);
+  auto of_half = two_views(20);
+  of_half.predicted_share = 0.5;
+  mae::trainer painting_half(resumed, images, of_half);
+  CHECK(refusal_of([&] {
+          mae::load_training(file, painting_half);
+        }).find("predicted_share is 1 in the file, but 0.5 here") != std::string::npos);
 }
 
 TEST_CASE("views that cannot be are refused") {
@@ -250,4 +365,20 @@ TEST_CASE("views that cannot be are refused") {
               model, images, {.batch_size = 1, .views = 2, .steps = 4, .warmup_epochs = 0});
         }) ==
         "the head contrast couples the images of a step, and a step has one: take larger batches");
+  auto const refused = [&](mae::training_options options) {
+    options.batch_size = 10;
+    options.views = 2;
+    return refusal_of([&] { mae::trainer(model, images, options); });
+  };
+  CHECK(refused({.painted_views = 3}).starts_with("of an image's views none but its own can be"));
+  CHECK(refused({.painted_views = -1}).starts_with("of an image's views none but its own can be"));
+  for (double const share : {0.0, -0.5, 1.5, std::nan("")})
+    CHECK(refused({.predicted_share = share}) ==
+          "the share of hidden patches that are predicted must lie in (0, 1]");
+  mae_test::small_model<> painter({.seed = 1});
+  CHECK(refusal_of([&] {
+          mae::trainer(painter, images, {.batch_size = 10, .views = 2, .painted_views = 1});
+        }) ==
+        "no head learns from the views that are not painted: add one that compares views, as "
+        "contrast, or set training_options::painted_views to 0");
 }

@@ -226,6 +226,8 @@ void decoder_backward(head_input<L> const& in,
     positions_backward(
         lane, grad, shard.decoder_tokens, shard.decoder_offsets, weights_grad.positions);
   auto const embedded_grad = kept.embedded.middle_rows(0, shard.encoder_rows());
+  // Encoder rows of images without targets are no decoder row's source.
+  if (grad.rows - count < embedded_grad.rows) set_zero(lane, embedded_grad);
   place_tokens_backward(lane, grad, shard.decoder_tokens, embedded_grad, weights_grad.mask_token);
   linear_backward(lane,
                   as_operands(lane, in.tokens, kept.tokens),

@@ -14,10 +14,10 @@
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_header.hpp>
 #include <mae/io/safetensors_writer.hpp>
+#include <mae/io/training_settings.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/staging.hpp>
 #include <mae/optimizer/rule.hpp>
-#include <mae/train/options.hpp>
 #include <mae/train/report.hpp>
 #include <mae/train/trainer.hpp>
 
@@ -32,38 +32,6 @@
 #include <vector>
 
 namespace mae {
-
-/// RandAugment's settings: "9 0.5 2" are its magnitude, its deviation and its operations.
-inline std::string describe(rand_augment const& changes) {
-  if (!changes.is_on()) return "no";
-  return numbers_text({changes.magnitude, changes.deviation, static_cast<double>(changes.count)});
-}
-
-/// The settings of a training that decide its result, but for its length: a resume refuses any
-/// other value, by name.
-inline settings_list describe(training_options const& options) {
-  return {
-      {"seed", std::to_string(options.seed)},
-      {"batch_size", std::to_string(options.batch_size)},
-      {"accumulate", std::to_string(options.accumulate)},
-      {"views", std::to_string(options.views)},
-      {"lr", decimal_text(options.lr)},
-      {"warmup_epochs", decimal_text(options.warmup_epochs)},
-      {"clip", decimal_text(options.clip)},
-      {"min_lr", decimal_text(options.min_lr)},
-      {"drop_path", decimal_text(options.drop_path)},
-      {"layer_decay", decimal_text(options.groups.layer_decay)},
-      {"tokens_decay", options.groups.tokens_decay ? "yes" : "no"},
-      {"frozen", std::to_string(options.groups.frozen)},
-      {"crop_min", decimal_text(options.augment.crop_min)},
-      {"flip", options.augment.flip ? "yes" : "no"},
-      {"interpolation", options.augment.kind == interpolation::bicubic ? "bicubic" : "bilinear"},
-      {"rand_augment", describe(options.changes)},
-      {"erasing", decimal_text(options.erasing)},
-      {"mixup", decimal_text(options.mix.mixup)},
-      {"cutmix", decimal_text(options.mix.cutmix)},
-      {"non_finite", options.non_finite == non_finite_policy::stop ? "stop" : "skip"}};
-}
 
 namespace detail {
 
@@ -232,25 +200,6 @@ void require_rule(std::string const& path,
                        " here: resume it with its own, or begin another with its parameters");
 }
 
-/// And what older files do not say. A template: compiled where a training is resumed alone.
-template <class Metadata>
-Metadata with_older_entries(Metadata metadata) {
-  metadata.insert({{"loss", "squared"},
-                   {"layer_decay", "1"},
-                   {"tokens_decay", "yes"},
-                   {"frozen", "0"},
-                   {"min_lr", "0"},
-                   {"drop_path", "0"},
-                   {"rand_augment", "no"},
-                   {"erasing", "0"},
-                   {"views", "1"},
-                   {"mixup", "0"},
-                   {"cutmix", "0"},
-                   {"positions", "sincos"},
-                   {"final_norm", "tokens"}});
-  return metadata;
-}
-
 }  // namespace detail
 
 /// Continues a saved training, bit for bit as if it had not been interrupted. The length may be
@@ -288,7 +237,8 @@ resume_report load_training(std::string const& path, Trainer& training) {
   auto const states = detail::read_states(file, path, layout, rule, values);
   auto const of_mask = read_tensors<float>(file, path, detail::layout_of_mask(mask));
   auto const& options = training.options();
-  progress.mask = detail::read_pending(file, path, mask, options.batch_size * options.accumulate);
+  progress.mask =
+      detail::read_pending(file, path, mask, options.painted_samples() * options.accumulate);
   std::vector<std::span<scalar const>> const views(states.begin(), states.end());
   training.model().backend().make_lane().upload(values.span(),
                                                 training.model().parameters().values());

@@ -1,15 +1,18 @@
 #pragma once
 
 #include <mae/core/error.hpp>
+#include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <numeric>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mae {
@@ -76,6 +79,21 @@ class mask_plan {
     std::sort(first, seen);
     std::sort(seen, last);
     counts_[static_cast<std::size_t>(image)] = counts;
+  }
+
+  /// Leaves an image so many of its targets, drawn with equal chances; the others become absent.
+  /// None is allowed, of an image that a painter is to pass over. Distinct images from distinct
+  /// threads.
+  void keep_targets(index_t image, index_t kept, random_stream& random) {
+    auto const [visible, target] = counts(image);
+    assert(kept >= 0 && kept <= target);
+    patch_index* const first = order(image) + visible;
+    if (kept > 0 && kept < target) {
+      for (index_t i = 0; i < kept; ++i)
+        std::swap(first[i], first[i + random.below(static_cast<std::uint64_t>(target - i))]);
+      std::sort(first, first + kept);
+    }
+    counts_[static_cast<std::size_t>(image)].target = kept;
   }
 
   index_t images() const { return images_; }

@@ -166,6 +166,7 @@ class network_pass {
           input, std::get<I>(weights.heads), embedded_[I].middle_rows(0, in.shard.images));
     } else {
       auto const losses = losses_[I].first(checked_label_rows<I>(in));
+      if (losses.empty()) return;  // none of the shard's images tells the head anything
       std::get<I>(heads_).forward(input, std::get<I>(weights.heads), losses);
       add_losses(lane_, std::span<T const>(losses), total);
     }
@@ -204,12 +205,16 @@ class network_pass {
     bool const is_first = active.is_first(I) && !active.is_part;
     auto const written =
         is_first ? tokens_grad : head_tokens_grad_.middle_rows(0, tokens_grad.rows);
-    std::get<I>(heads_).backward(input_of(in.shard, in.labels[I]),
-                                 std::get<I>(weights.heads),
-                                 written,
-                                 std::get<I>(weights_grad.heads));
+    bool const learns = coupling[I] || in.labels[I].rows > 0;
+    if (learns)
+      std::get<I>(heads_).backward(input_of(in.shard, in.labels[I]),
+                                   std::get<I>(weights.heads),
+                                   written,
+                                   std::get<I>(weights_grad.heads));
+    else if (is_first)
+      set_zero(lane_, tokens_grad);
     if constexpr (num_heads > 1)
-      if (!is_first) add_times(lane_, active.factors + I, written, tokens_grad);
+      if (!is_first && learns) add_times(lane_, active.factors + I, written, tokens_grad);
   }
 
   void carve(carver<T>& memory, shard_capacity const& room) {

@@ -40,7 +40,7 @@ struct shard_view {
 /// The packed rows of a few images that the network works on at once: which patches enter, where
 /// every token comes from and goes to. Images may keep different numbers of patches. An encoder
 /// sequence is the class token, then the visible patches; a decoder sequence the class token, then
-/// all present patches in their order.
+/// all present patches in their order. An image without anything to predict has none.
 class shard_rows {
  public:
   /// Makes room for images of `patches` patches, of which at most `max_visible` each are seen.
@@ -130,6 +130,7 @@ class shard_rows {
                         std::span<patch_index const> target,
                         index_t base,
                         predicted_patches predicted) {
+    if (target.empty() && predicted == predicted_patches::targets) return;
     index_t encoder_row = encoder_offsets_.end()[-2];
     decoder_source_.push_back(encoder_row);
     decoder_position_.push_back(0);

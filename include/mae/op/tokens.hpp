@@ -137,8 +137,9 @@ void place_tokens_forward(L const& lane,
   lane.for_rows(y.rows, kernel::place_token_row<T>{x, shared.data(), positions, from, y});
 }
 
-/// Every row of x is the source of exactly one row of y, so that its gradient is a copy; the shared
-/// token's gradient is added to. For positions that learn see positions_backward.
+/// Every row of x is the source of at most one row of y, so that its gradient is a copy; where it
+/// is of none, its gradient stays what it is. The shared token's gradient is added to. For
+/// positions that learn see positions_backward.
 template <Lane L, class T = scalar_of<L>>
 void place_tokens_backward(L const& lane,
                            matrix_view<scalar_of<L> const> y_grad,

@@ -21,9 +21,11 @@
 #include <mae/objective/sample.hpp>
 #include <mae/patch/patchify.hpp>
 #include <mae/train/batch_options.hpp>
+#include <mae/train/choose_targets.hpp>
 #include <mae/train/drop_path_scales.hpp>
 #include <mae/train/image_views.hpp>
 #include <mae/train/mixing.hpp>
+#include <mae/train/seen_images.hpp>
 #include <mae/train/training_batch.hpp>
 
 #include <algorithm>
@@ -100,10 +102,7 @@ class batch_loader {
     batch.branches = options_.drop_path > 0 ? 2 * config_.encoder.depth : 0;
     reserve(batch.branch_scales, images * batch.branches);
     reserve(batch.patches, images * config_.image.values());
-    if constexpr (LearningMask<M>) {
-      reserve(seen_, images * config_.image.values());
-      contexts_.resize(static_cast<std::size_t>(images));
-    }
+    if constexpr (LearningMask<M>) seen_.resize(images, config_.image.values());
     views_.resize(static_cast<std::size_t>(images));
     threads_.for_each(images, [&](index_t i, int worker) {
       load_image(i, numbers, moment, workers_[static_cast<std::size_t>(worker)], batch);
@@ -115,7 +114,7 @@ class batch_loader {
   std::span<double const> zero_losses(std::size_t head) const { return zero_losses_[head]; }
   /// Likewise: what the mask policy saw of each image.
   mask_context const& context_of(index_t image) const requires LearningMask<M> {
-    return contexts_[static_cast<std::size_t>(image)];
+    return seen_.context_of(image);
   }
 
  private:
@@ -188,7 +187,8 @@ class batch_loader {
                                .dataset_index = number,
                                .head = first_head_};
     plan_image(batch.plan, image, mask_, context, random, work.scores);
-    if constexpr (LearningMask<M>) keep(image, context);
+    choose_targets(batch.plan, image, options_, key(purpose::predict));
+    if constexpr (LearningMask<M>) seen_.keep(image, context);
 
     if (batch.branches > 0)
       drop_path_scales(key(purpose::drop_path),
@@ -198,14 +198,6 @@ class batch_loader {
 
     normalise_pixels(work.patches, statistics_);
     std::ranges::copy(work.patches, batch.patches.data() + image * config_.image.values());
-  }
-
-  /// What the policy saw, for when it is told what became of it.
-  void keep(index_t image, mask_context const& context) {
-    auto& kept = contexts_[static_cast<std::size_t>(image)] = context;
-    float* const patches = seen_.data() + image * config_.image.values();
-    std::copy_n(context.patches.data, config_.image.values(), patches);
-    kept.patches.data = patches;
   }
 
   template <std::size_t... I>
@@ -293,8 +285,7 @@ class batch_loader {
   std::array<std::vector<double>, num_heads> zero_losses_;  // (B)
   std::vector<index_t> counted_;                            // (B), of one head
   std::vector<image_crop> views_;                           // (B), of the batch loaded last
-  std::vector<mask_context> contexts_;                      // (B), of a mask that learns
-  host_buffer<float> seen_;                                 // (B * N, P), their patches
+  seen_images seen_;                                        // likewise, of a mask that learns
 };
 
 }  // namespace mae

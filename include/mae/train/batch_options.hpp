@@ -24,6 +24,8 @@ struct batch_options {
   double erasing = 0;
   mixing mix = {};
   double drop_path = 0;
+  index_t painted_views = 0;
+  double predicted_share = 1;
 };
 
 /// Those of a training.
@@ -33,7 +35,9 @@ inline batch_options batch_options_of(training_options const& options) {
           .changes = options.changes,
           .erasing = options.erasing,
           .mix = options.mix,
-          .drop_path = options.drop_path};
+          .drop_path = options.drop_path,
+          .painted_views = options.painted_views,
+          .predicted_share = options.predicted_share};
 }
 
 /// The images of a batch, and which of their samples, [first, last), a process loads: with several

@@ -3,9 +3,11 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/network/capacity.hpp>
 #include <mae/network/head.hpp>
 #include <mae/network/network_parts.hpp>
 #include <mae/train/exchange.hpp>
+#include <mae/train/options.hpp>
 
 #include <algorithm>
 #include <array>
@@ -118,9 +120,12 @@ class coupled_samples<T, network_parts<Heads...>> {
 };
 
 /// Throws config_error for steps of so many images where a head couples them: that takes two; and
-/// where a head compares another number of each image's views.
+/// where a head compares another number of each image's views, or no head learns from those that
+/// are not painted.
 template <class Network>
-void require_samples(typename Network::parts_type const& parts, index_t images, index_t views) {
+void require_samples(typename Network::parts_type const& parts,
+                     index_t images,
+                     training_options const& options) {
   for (std::size_t head = 0; head < Network::num_heads; ++head)
     if (Network::coupling[head] && parts.is_on(head) && images < 2)
       throw config_error("the head " + std::string(parts.names()[head]) +
@@ -129,13 +134,24 @@ void require_samples(typename Network::parts_type const& parts, index_t images, 
   auto const require_views = [&](auto const& head) {
     bool const is_on = parts.is_on(number++);
     if constexpr (requires { head.views; })
-      if (is_on && head.views != views)
+      if (is_on && head.views != options.views)
         throw config_error("the head " + std::string(head.name) + " compares " +
                            std::to_string(head.views) +
-                           " views of each image, and the training makes " + std::to_string(views) +
-                           ": set training_options::views");
+                           " views of each image, and the training makes " +
+                           std::to_string(options.views) + ": set training_options::views");
   };
   std::apply([&](auto const&... heads) { (require_views(heads), ...); }, parts.heads);
+  if (options.painted_samples() == options.samples()) return;
+  number = 0;
+  auto const learns_unpainted = [&](auto const& head) {
+    return parts.is_on(number++) && (couples_samples<std::remove_cvref_t<decltype(head)>> ||
+                                     head.label_rows(shard_capacity::exactly(1, 1, 0)) > 0);
+  };
+  auto const any = [&](auto const&... heads) { return (0 + ... + learns_unpainted(heads)) > 0; };
+  if (!std::apply(any, parts.heads))
+    throw config_error(
+        "no head learns from the views that are not painted: add one that compares views, as "
+        "contrast, or set training_options::painted_views to 0");
 }
 
 }  // namespace mae

@@ -230,7 +230,7 @@ class gradient_sum {
 
   /// What decides a recording: what is done, by which heads, whose pass and partial sum it is, and
   /// its numbers of rows: with them the addresses are the same.
-  static std::array<index_t, 11> key_of(phase of,
+  static std::array<index_t, 12> key_of(phase of,
                                         std::bitset<num_heads> const& active,
                                         worker_pass<Network> const& pass,
                                         index_t sum,
@@ -246,7 +246,8 @@ class gradient_sum {
             rows.encoder_rows,
             rows.decoder_rows,
             rows.longest_encoder_sequence,
-            rows.longest_decoder_sequence};
+            rows.longest_decoder_sequence,
+            in.shard.decoder_offsets.images()};
   }
 
   parts_type parts_;

@@ -91,6 +91,7 @@ class mask_gradients<M, T> {
         auto const at = static_cast<std::size_t>(image);
         auto const first = static_cast<std::size_t>(offsets[at]);
         auto const count = static_cast<std::size_t>(offsets[at + 1]) - first;
+        if (count == 0) continue;  // a view that is not painted tells nothing
         mask.add_gradient({.image = loader.context_of(image),
                            .visible = batch.plan.visible(image),
                            .targets = batch.plan.target(image),

@@ -24,10 +24,12 @@ enum class non_finite_policy : std::uint8_t { stop, skip };
 /// of He et al. 2021 for pre-training, but for the learning rate's scale, which fits small models
 /// and few epochs.
 struct training_options {
-  std::uint64_t seed = 0;    // of order, views, masks and dropped paths
-  index_t batch_size = 256;  // images of one pass
-  index_t accumulate = 1;    // passes of one optimizer step
-  index_t views = 1;         // of each image: samples of their own, with their own crops and masks
+  std::uint64_t seed = 0;     // of order, views, masks and dropped paths
+  index_t batch_size = 256;   // images of one pass
+  index_t accumulate = 1;     // passes of one optimizer step
+  index_t views = 1;          // of each image: samples of their own, with their own crops and masks
+  index_t painted_views = 0;  // of those, the first that are painted; 0: all
+  double predicted_share = 1;  // of the hidden patches, which are targets; others are absent
   index_t epochs = 20;
   std::optional<index_t> steps = {};  // instead of epochs: optimizer steps in all
   double lr = 1e-3;                   // of the whole optimizer step; see scaled_lr
@@ -44,6 +46,10 @@ struct training_options {
 
   /// Of one pass: its images' views.
   index_t samples() const { return batch_size * views; }
+  /// Those that have targets.
+  index_t painted_samples() const {
+    return batch_size * (painted_views > 0 ? painted_views : views);
+  }
 
   friend bool operator==(training_options const&, training_options const&) = default;
 };
@@ -65,6 +71,11 @@ inline void require_valid(training_options const& options) {
   require(options.accumulate > 0, "the number of accumulated batches must be positive");
   require(options.views > 0 && options.views <= most_views,
           "an image's views must be one at least, and 255 at most");
+  require(options.painted_views >= 0 && options.painted_views <= options.views,
+          "of an image's views none but its own can be painted: painted_views must lie between 0, "
+          "which paints all, and views");
+  require(options.predicted_share > 0 && options.predicted_share <= 1,
+          "the share of hidden patches that are predicted must lie in (0, 1]");
   require(options.batch_size <=
               std::numeric_limits<image_index>::max() / options.accumulate / options.views,
           "the samples of a step, batch size times accumulated batches and views, must be fewer "

@@ -151,7 +151,7 @@ class trainer {
     });
     if constexpr (loads_ahead) load_ahead();
     auto sum = gradients_.reduce(exchange_);
-    mask_gradients_.reduce(exchange_, options_.samples() * options_.accumulate);
+    mask_gradients_.reduce(exchange_, options_.painted_samples() * options_.accumulate);
     std::ranges::transform(sum.losses, coupled_losses, sum.losses.begin(), std::plus<>{});
     auto const counted = sums_.counted(exchange_, network_type::coupling);
     double const divisor = shares_of(model_.sizes(), counted).divisor;
@@ -181,7 +181,7 @@ class trainer {
     detail::require_that(
         dataset.extent() == model.sizes().config.image,
         "the dataset's images have another height, width or number of channels than the model's");
-    require_samples<network_type>(model.sizes(), sampler_.batch_size(), options_.views);
+    require_samples<network_type>(model.sizes(), sampler_.batch_size(), options_);
     require_mixable(options_, model.sizes());
     sums_of_rank(schedule_of(model, options_.samples()), exchange_.rank(), exchange_.ranks());
     if (model.statistics().mean.empty())

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <mae/core/settings.hpp>
+#include <mae/data/rand_augment.hpp>
+#include <mae/data/resize.hpp>
+#include <mae/train/options.hpp>
+
+#include <string>
+
+namespace mae {
+
+/// RandAugment's settings: "9 0.5 2" are its magnitude, its deviation and its operations.
+inline std::string describe(rand_augment const& changes) {
+  if (!changes.is_on()) return "no";
+  return numbers_text({changes.magnitude, changes.deviation, static_cast<double>(changes.count)});
+}
+
+/// The settings of a training that decide its result, but for its length: a resume refuses any
+/// other value, by name.
+inline settings_list describe(training_options const& options) {
+  return {
+      {"seed", std::to_string(options.seed)},
+      {"batch_size", std::to_string(options.batch_size)},
+      {"accumulate", std::to_string(options.accumulate)},
+      {"views", std::to_string(options.views)},
+      {"painted_views", std::to_string(options.painted_views)},
+      {"predicted_share", decimal_text(options.predicted_share)},
+      {"lr", decimal_text(options.lr)},
+      {"warmup_epochs", decimal_text(options.warmup_epochs)},
+      {"clip", decimal_text(options.clip)},
+      {"min_lr", decimal_text(options.min_lr)},
+      {"drop_path", decimal_text(options.drop_path)},
+      {"layer_decay", decimal_text(options.groups.layer_decay)},
+      {"tokens_decay", options.groups.tokens_decay ? "yes" : "no"},
+      {"frozen", std::to_string(options.groups.frozen)},
+      {"crop_min", decimal_text(options.augment.crop_min)},
+      {"flip", options.augment.flip ? "yes" : "no"},
+      {"interpolation", options.augment.kind == interpolation::bicubic ? "bicubic" : "bilinear"},
+      {"rand_augment", describe(options.changes)},
+      {"erasing", decimal_text(options.erasing)},
+      {"mixup", decimal_text(options.mix.mixup)},
+      {"cutmix", decimal_text(options.mix.cutmix)},
+      {"non_finite", options.non_finite == non_finite_policy::stop ? "stop" : "skip"}};
+}
+
+namespace detail {
+
+/// A training's entries, and those that older files do not have. A template: compiled where a
+/// training is resumed alone.
+template <class Metadata>
+Metadata with_older_entries(Metadata metadata) {
+  metadata.insert({{"loss", "squared"},
+                   {"layer_decay", "1"},
+                   {"tokens_decay", "yes"},
+                   {"frozen", "0"},
+                   {"min_lr", "0"},
+                   {"drop_path", "0"},
+                   {"rand_augment", "no"},
+                   {"erasing", "0"},
+                   {"views", "1"},
+                   {"painted_views", "0"},
+                   {"predicted_share", "1"},
+                   {"mixup", "0"},
+                   {"cutmix", "0"},
+                   {"positions", "sincos"},
+                   {"final_norm", "tokens"}});
+  return metadata;
+}
+
+}  // namespace detail
+}  // namespace mae
