@@ -14,6 +14,7 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/head/classifier.hpp>
+#include <mae/head/contrast.hpp>
 #include <mae/io/checkpoint.hpp>
 #include <mae/io/model_file.hpp>
 #include <mae/io/safetensors.hpp>
@@ -27,6 +28,7 @@
 #include <mae/optimizer/adamw.hpp>
 #include <mae/patch/patchify.hpp>
 #include <mae/train/exchange.hpp>
+#include <mae/train/head_schedule.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/trainer.hpp>
 
@@ -236,6 +238,33 @@ TEST_CASE("threads, processes and recorded work change no bit of what a mask lea
   check_ranks<bf16>(options_of(100, 2), 2);
   CHECK(train<mae_test::replaying_backend<float>>(options_of(75, 2), 1) ==
         train<fp32>(options_of(75, 2), 1));
+}
+
+TEST_CASE("a mask does not learn from a head that rests") {
+  using model_type = mae::autoencoder<mae_test::small_config,
+                                      place_mask,
+                                      mae::eigen_backend<float>,
+                                      mae::normalised_pixels,
+                                      mae::contrast>;
+  model_type model({.mask = place_mask(num_patches),
+                    .backend = mae::eigen_backend<float>(2),
+                    .heads = {mae::contrast{.projection = {.hidden = 20, .outputs = 8}}}});
+  auto options = options_of(50);
+  options.views = 2;
+  auto const refusal = [&] {
+    return refusal_of<mae::config_error>([&] { mae::trainer(model, images(), options); });
+  };
+  std::string const rests =
+      "a mask learns from the losses of the head decoder in every step: its schedule must not "
+      "reach "
+      "0, nor may heads alternate";
+  options.head_schedules = mae::head_schedules_of("decoder=1@0,0@1;contrast=0@0,1@0.5");
+  CHECK(refusal() == "nothing was thrown");  // progress 1 is the end
+  options.head_schedules = mae::head_schedules_of("decoder=1@0,0@0.9");
+  CHECK(refusal() == rests);
+  options.head_schedules.clear();
+  options.alternate = 1;
+  CHECK(refusal() == rests);
 }
 
 TEST_CASE("a model of one's own lets its mask learn") {

@@ -40,6 +40,8 @@ inline settings_list describe(training_options const& options) {
       {"erasing", decimal_text(options.erasing)},
       {"mixup", decimal_text(options.mix.mixup)},
       {"cutmix", decimal_text(options.mix.cutmix)},
+      {"head_schedules", to_text(options.head_schedules)},
+      {"alternate", std::to_string(options.alternate)},
       {"non_finite", options.non_finite == non_finite_policy::stop ? "stop" : "skip"}};
 }
 
@@ -62,6 +64,8 @@ Metadata with_older_entries(Metadata metadata) {
                    {"predicted_share", "1"},
                    {"mixup", "0"},
                    {"cutmix", "0"},
+                   {"head_schedules", ""},
+                   {"alternate", "0"},
                    {"positions", "sincos"},
                    {"final_norm", "tokens"}});
   return metadata;

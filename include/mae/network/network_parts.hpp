@@ -190,13 +190,19 @@ Head fitted_head(Head const& head, model_config const& config) {
 
 }  // namespace detail
 
+/// The heads whose weight is not 0.
+template <std::size_t NumHeads>
+std::bitset<NumHeads> with_weight(std::array<double, NumHeads> const& weights) {
+  std::bitset<NumHeads> on;
+  std::size_t head = 0;
+  for (double const weight : weights) on.set(head++, weight != 0);
+  return on;
+}
+
 /// The heads that are on.
 template <class... Heads>
 std::bitset<sizeof...(Heads)> heads_on(network_parts<Heads...> const& parts) {
-  std::bitset<sizeof...(Heads)> on;
-  std::size_t head = 0;
-  for (double const weight : parts.weights) on.set(head++, weight != 0);
-  return on;
+  return with_weight(parts.weights);
 }
 
 /// Which heads take part in a pass, and by which factors, in the memory of the backend, their

@@ -67,12 +67,14 @@ class coupled_samples<T, network_parts<Heads...>> {
     return {of.gradient.data() + images.first * of.width, images.size(), of.width};
   }
 
-  /// The loss of each head that couples images, with its gradients, when this process has said all
-  /// of its own images.
+  /// The loss of each active head that couples images, with its gradients, when this process has
+  /// said all of its own images.
   template <Exchange E>
-  std::array<double, num_heads> couple(network_parts<Heads...> const& parts, E& exchange) {
+  std::array<double, num_heads> couple(network_parts<Heads...> const& parts,
+                                       std::bitset<num_heads> const& active,
+                                       E& exchange) {
     std::array<double, num_heads> losses{};
-    couple_each(each_head{}, parts, exchange, losses);
+    couple_each(each_head{}, parts, active, exchange, losses);
     return losses;
   }
 
@@ -99,9 +101,10 @@ class coupled_samples<T, network_parts<Heads...>> {
   template <std::size_t... I, class E>
   void couple_each(std::index_sequence<I...> /*each*/,
                    network_parts<Heads...> const& parts,
+                   std::bitset<num_heads> const& active,
                    E& exchange,
                    std::array<double, num_heads>& losses) {
-    ((heads_[I].width > 0 ? couple_one<I>(parts, exchange, losses[I]) : void()), ...);
+    ((heads_[I].width > 0 && active[I] ? couple_one<I>(parts, exchange, losses[I]) : void()), ...);
   }
   template <std::size_t I, class E>
   void couple_one(network_parts<Heads...> const& parts, E& exchange, double& loss) {

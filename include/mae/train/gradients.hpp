@@ -76,8 +76,8 @@ class gradient_sum {
     operands_ = &prepared_.update(parts_, weights, backend_);
   }
 
-  /// Begins a new sum, of gradients at whatever values the weights have then. All heads that are on
-  /// take part, as one alone does: with more of them, `share` must follow.
+  /// Begins a new sum, of gradients at whatever values the weights have then, of one head alone; of
+  /// a network with more of them that are on, `share` must follow.
   void clear() {
     is_prepared_ = false;
     gradients_.clear();

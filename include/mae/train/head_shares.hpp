@@ -18,26 +18,35 @@ struct head_shares {
   std::bitset<NumHeads> active;            // heads that are on, and have rows in this step
   std::array<double, NumHeads> factors{};  // of their gradients: (l / W) of the first's
   double divisor = 1;                      // of the sum: W / l of the first
+
+  /// Those of one head, which is never scaled.
+  static head_shares alone(std::bitset<NumHeads> const& head) {
+    head_shares shares{.active = head};
+    shares.factors.fill(1.0);
+    return shares;
+  }
 };
 
-/// The shares of a step whose heads have so many counted rows, 1 of those that couple images.
-/// Throws config_error where no head has any: there is nothing to learn in the step.
+/// The shares of a step in which the heads have these weights and so many counted rows, 1 of those
+/// that couple images. Throws config_error where no head has any: there is nothing to learn in the
+/// step.
 template <class... Heads>
 head_shares<sizeof...(Heads)> shares_of(network_parts<Heads...> const& parts,
+                                        std::array<double, sizeof...(Heads)> const& weights,
                                         std::array<double, sizeof...(Heads)> const& counted) {
   head_shares<sizeof...(Heads)> shares;
   double first_share = 0;
   std::string empty;
   for (std::size_t head = 0; head < parts.num_heads; ++head) {
-    if (!parts.is_on(head)) continue;
+    if (weights[head] == 0) continue;
     if (counted[head] == 0) {
       (empty += empty.empty() ? "" : ", ") += parts.names()[head];
       continue;
     }
     bool const is_first = shares.active.none();
-    if (is_first) first_share = parts.weights[head] / counted[head];
-    if (is_first) shares.divisor = counted[head] / parts.weights[head];
-    shares.factors[head] = is_first ? 1.0 : parts.weights[head] / counted[head] / first_share;
+    if (is_first) first_share = weights[head] / counted[head];
+    if (is_first) shares.divisor = counted[head] / weights[head];
+    shares.factors[head] = is_first ? 1.0 : weights[head] / counted[head] / first_share;
     shares.active.set(head);
   }
   if (shares.active.none())

@@ -150,7 +150,7 @@ heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t imag
   auto const counted = sums.counted(here, {});
   if (shards.has_none())
     throw config_error("all heads of the model couple images: there is no held-out loss of them");
-  shares_of(model.sizes(), counted);
+  shares_of(model.sizes(), model.sizes().weights, counted);
   sums.report(losses, counted, report);
   return {report.loss, report.baseline};
 }

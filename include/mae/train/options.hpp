@@ -6,6 +6,7 @@
 #include <mae/data/rand_augment.hpp>
 #include <mae/optimizer/rule.hpp>
 #include <mae/optimizer/update_groups.hpp>
+#include <mae/train/head_schedule.hpp>
 #include <mae/train/mixing.hpp>
 
 #include <cmath>
@@ -13,6 +14,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace mae {
 
@@ -42,6 +44,8 @@ struct training_options {
   rand_augment changes = {};
   double erasing = 0;  // with which probability; see erase_at_random
   mixing mix = {};
+  std::vector<head_schedule> head_schedules = {};  // of weights; see there
+  index_t alternate = 0;  // heads take turns, of so many steps each; 0: all at once
   non_finite_policy non_finite = non_finite_policy::stop;
 
   /// Of one pass: its images' views.
@@ -99,6 +103,8 @@ inline void require_valid(training_options const& options) {
   require(options.erasing >= 0 && options.erasing <= 1,
           "the probability of erasing must lie in [0, 1]");
   require_valid(options.mix);
+  for (auto const& schedule : options.head_schedules) require_valid(schedule);
+  require(options.alternate >= 0, "the steps of a head's turn must not be negative");
 }
 
 }  // namespace mae

@@ -13,7 +13,7 @@ namespace mae {
 /// What a step says of one head.
 struct head_report {
   std::string_view name;
-  double weight = 1;   // 0: it is off
+  double weight = 1;   // in this step; 0: it has no part in it
   double counted = 0;  // the rows over which the loss is the mean; with none it had no gradient
   double loss = 0;
   double baseline = 0;  // the same for predicting zero; 0 of a head that couples images

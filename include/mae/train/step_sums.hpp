@@ -28,7 +28,11 @@ class step_sums {
       reports_[head] = {.name = Parts::names()[head], .weight = parts.weights[head]};
   }
 
-  void clear() { counted_ = zero_losses_ = {}; }
+  /// Begins a step in which the heads have these weights.
+  void clear(of_each_head const& weights) {
+    counted_ = zero_losses_ = {};
+    for (std::size_t head = 0; head < num_heads; ++head) reports_[head].weight = weights[head];
+  }
 
   /// Adds a batch's counted rows.
   template <class Batch>

@@ -3,7 +3,6 @@
 #include <mae/core/clock.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
-#include <mae/data/channel_statistics.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/fingerprint.hpp>
 #include <mae/data/sampler.hpp>
@@ -20,11 +19,12 @@
 #include <mae/train/head_passes.hpp>
 #include <mae/train/head_shares.hpp>
 #include <mae/train/mask_gradients.hpp>
-#include <mae/train/mixable.hpp>
 #include <mae/train/non_finite.hpp>
 #include <mae/train/options.hpp>
+#include <mae/train/prepare_model.hpp>
 #include <mae/train/report.hpp>
 #include <mae/train/schedule.hpp>
+#include <mae/train/scheduled_heads.hpp>
 #include <mae/train/shard_schedule.hpp>
 #include <mae/train/step_batches.hpp>
 #include <mae/train/step_sums.hpp>
@@ -79,7 +79,8 @@ class trainer {
         sampler_(dataset.size(), options.batch_size * options.accumulate, options.seed),
         schedule_(schedule_of(options, sampler_.steps_per_epoch())),
         data_fingerprint_(fingerprint(dataset)),
-        model_(prepared(model, dataset)),
+        heads_(model.sizes(), options),
+        model_(prepared(model, dataset, options, sampler_.batch_size(), exchange_)),
         batches_(passes_of(std::as_const(model).mask(), heads_on(model.sizes())),
                  dataset,
                  model.mask(),
@@ -134,10 +135,9 @@ class trainer {
     auto const indices =
         sampler_.indices(static_cast<std::uint32_t>(report.epoch), step_of_epoch());
     auto const when = moment(progress_.step, report.epoch);
-    gradients_.clear();
-    of_each_head coupled_losses{};
-    if (shares_come_first()) coupled_losses = meet(indices, when);
-    sums_.clear();
+    auto const weights = heads_.weights(progress_.step, when.progress);
+    auto const coupled_losses = begin_sum(indices, when, weights);
+    sums_.clear(weights);
     mask_gradients_.clear();
     for_batches([&](index_t i, std::size_t pass) {
       auto const& batch = load(indices, i, when, pass);
@@ -154,7 +154,7 @@ class trainer {
     mask_gradients_.reduce(exchange_, options_.painted_samples() * options_.accumulate);
     std::ranges::transform(sum.losses, coupled_losses, sum.losses.begin(), std::plus<>{});
     auto const counted = sums_.counted(exchange_, network_type::coupling);
-    double const divisor = shares_of(model_.sizes(), counted).divisor;
+    double const divisor = shares_of(model_.sizes(), weights, counted).divisor;
     sums_.report(sum.losses, counted, report);
     report.gradient_norm = std::sqrt(sum.squared_norm) / divisor;
     apply(report, divisor);
@@ -176,18 +176,6 @@ class trainer {
     require_valid(rule);
     return options;
   }
-  /// Checks all before it changes the model.
-  Model& prepared(Model& model, D const& dataset) const {
-    detail::require_that(
-        dataset.extent() == model.sizes().config.image,
-        "the dataset's images have another height, width or number of channels than the model's");
-    require_samples<network_type>(model.sizes(), sampler_.batch_size(), options_);
-    require_mixable(options_, model.sizes());
-    sums_of_rank(schedule_of(model, options_.samples()), exchange_.rank(), exchange_.ranks());
-    if (model.statistics().mean.empty())
-      model.set_statistics(channel_statistics(dataset, model.backend().threads()));
-    return model;
-  }
   index_t step_of_epoch() const { return progress_.step % sampler_.steps_per_epoch(); }
   training_moment moment(std::int64_t step, index_t epoch) const {
     return {.step = step,
@@ -195,23 +183,29 @@ class trainer {
             .progress = static_cast<double>(step) / static_cast<double>(total_steps())};
   }
 
-  /// With several heads a gradient's parts are scaled as it is made: W of each must be known.
-  bool shares_come_first() const {
-    auto const on = heads_on(model_.sizes());
-    return on.count() > 1 || (on & coupled_.heads()).any();
-  }
-  /// Goes once through the step's batches before their gradients are taken: for what heads that
-  /// couple images say of them, and for each head's share. Returns the losses of the former.
-  of_each_head meet(std::span<image_index const> indices, training_moment const& when) {
-    sums_.clear();
+  /// Begins the sum of gradients of heads of these weights. With several a gradient's parts are
+  /// scaled as it is made, and W of each must be known: then, as where heads couple images, it goes
+  /// once through the step's batches before. Returns the losses of heads that couple images.
+  of_each_head begin_sum(std::span<image_index const> indices,
+                         training_moment const& when,
+                         of_each_head const& weights) {
+    gradients_.clear();
+    auto const active = with_weight(weights);
+    if (active.count() == 1 && (active & coupled_.heads()).none()) {
+      if (heads_on(model_.sizes()).count() > 1)
+        gradients_.share(head_shares<active.size()>::alone(active));
+      return {};
+    }
+    sums_.clear(weights);
     coupled_.clear();
     for_batches([&](index_t i, std::size_t pass) {
       auto const& batch = load(indices, i, when, pass);
       sums_.count(batch);
-      gradients_.embed(model_.weights(), batch, i, coupled_, batches_.heads(pass));
+      gradients_.embed(model_.weights(), batch, i, coupled_, batches_.heads(pass) & active);
     });
-    gradients_.share(shares_of(model_.sizes(), sums_.counted(exchange_, network_type::coupling)));
-    return coupled_.couple(model_.sizes(), exchange_);
+    auto const counted = sums_.counted(exchange_, network_type::coupling);
+    gradients_.share(shares_of(model_.sizes(), weights, counted));
+    return coupled_.couple(model_.sizes(), active, exchange_);
   }
 
   /// body(number, pass) for each accumulated batch of a step, and each pass over it.
@@ -287,6 +281,7 @@ class trainer {
   epoch_sampler sampler_;
   cosine_schedule schedule_;
   std::uint64_t data_fingerprint_;
+  scheduled_heads<parts_type> heads_;
   Model& model_;
   step_batches<batch_loader<D, typename Model::mask_type, parts_type, makers_type, T>> batches_;
   step_sums<parts_type> sums_;

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <mae/core/error.hpp>
+#include <mae/core/types.hpp>
+#include <mae/data/channel_statistics.hpp>
+#include <mae/data/dataset.hpp>
+#include <mae/mask/learning.hpp>
+#include <mae/train/coupled_samples.hpp>
+#include <mae/train/exchange.hpp>
+#include <mae/train/gradients.hpp>
+#include <mae/train/mixable.hpp>
+#include <mae/train/options.hpp>
+#include <mae/train/scheduled_heads.hpp>
+#include <mae/train/trainable.hpp>
+
+#include <string>
+
+namespace mae {
+
+/// Throws config_error where a mask is to learn from the first head's losses, and that has no part
+/// in every step.
+template <class Model>
+void require_told(Model const& model, training_options const& options) {
+  if constexpr (LearningMask<typename Model::mask_type>)
+    if (scheduled_heads(model.sizes(), options).can_rest(0))
+      throw config_error("a mask learns from the losses of the head " +
+                         std::string(model.sizes().names()[0]) +
+                         " in every step: its schedule must not reach 0, nor may heads alternate");
+}
+
+/// Gives a model the dataset's pixel statistics, unless it has some. Checks all before that:
+/// throws config_error, as trainer.
+template <Trainable Model, Dataset D, Exchange E>
+Model& prepared(Model& model,
+                D const& dataset,
+                training_options const& options,
+                index_t images_of_step,
+                E const& exchange) {
+  detail::require_that(
+      dataset.extent() == model.sizes().config.image,
+      "the dataset's images have another height, width or number of channels than the model's");
+  require_samples<typename Model::network_type>(model.sizes(), images_of_step, options);
+  require_mixable(options, model.sizes());
+  require_told(model, options);
+  sums_of_rank(schedule_of(model, options.samples()), exchange.rank(), exchange.ranks());
+  if (model.statistics().mean.empty())
+    model.set_statistics(channel_statistics(dataset, model.backend().threads()));
+  return model;
+}
+
+}  // namespace mae
