@@ -15,7 +15,7 @@ namespace pretrain {
 
 enum class model_choice { tiny4, tiny2, quick4, base16, micro8 };
 enum class mask_choice { uniform, ramped, random, saliency };
-enum class objective_choice { normalised, pixels, hog, fourier, principal };
+enum class objective_choice { normalised, pixels, hog, fourier, principal, teacher };
 enum class backend_choice { eigen, thrust_cpp, thrust_omp, thrust_tbb, cuda };
 enum class precision_choice { fp32, tf32, bf16 };
 enum class probe_choice { none, knn, linear, both };
@@ -46,12 +46,13 @@ inline constexpr choice_words<mask_choice, 3> shown_mask_words{
     {{"uniform", mask_choice::uniform},
      {"random", mask_choice::random},
      {"saliency", mask_choice::saliency}}};
-inline constexpr choice_words<objective_choice, 5> objective_words{
+inline constexpr choice_words<objective_choice, 6> objective_words{
     {{"normalised", objective_choice::normalised},
      {"pixels", objective_choice::pixels},
      {"hog", objective_choice::hog},
      {"fourier", objective_choice::fourier},
-     {"principal", objective_choice::principal}}};
+     {"principal", objective_choice::principal},
+     {"teacher", objective_choice::teacher}}};
 inline constexpr choice_words<objective_choice, 2> shown_objective_words{
     {{"normalised", objective_choice::normalised}, {"pixels", objective_choice::pixels}}};
 inline constexpr choice_words<mae::hog_form, 2> hog_form_words{

@@ -3,6 +3,7 @@
 #include "beginning.hpp"
 #include "configs.hpp"
 #include "output_folder.hpp"
+#include "teacher.hpp"
 
 #include <mae/core/parallel.hpp>
 #include <mae/core/random.hpp>
@@ -43,6 +44,7 @@ mae::pixel_statistics statistics_of(options const& settings,
                                     mae::thread_pool& threads) {
   if (start.initial && !start.initial->statistics().mean.empty())
     return start.initial->statistics();
+  if (start.saved && !settings.statistics_asked) return start.saved->statistics;
   if (settings.statistics == statistics_choice::imagenet) return mae::imagenet_statistics();
   return mae::channel_statistics(images, threads);
 }
@@ -110,6 +112,23 @@ mae::principal_components made_principal(options const& settings,
                                        : kept_basis(path, settings, dropped));
 }
 
+/// A checkpoint of other images or patches is refused by name.
+mae::teacher_tokens made_teacher(options const& settings, mae::pixel_statistics const& statistics) {
+  mae::teacher_tokens objective(read_teacher(settings.teacher, settings.teacher_blocks),
+                                statistics);
+  try {
+    objective.target_width(config_of(settings));
+  } catch (mae::config_error const& refused) {
+    throw mae::config_error("--teacher " + settings.teacher.string() + ": " + refused.what());
+  }
+  return objective;
+}
+
+std::string said(mae::teacher_tokens const& objective, mae::model_config const& /*config*/) {
+  auto const& of = objective.of();
+  return "teacher " + of.identity + ", the normalised tokens after its last " +
+         (of.blocks == 1 ? "block" : std::to_string(of.blocks) + " blocks, their mean");
+}
 std::string said(mae::hog const& objective, mae::model_config const& config) {
   index_t const cell = objective.cell_of(config.patch);
   return "hog, cells of " + std::to_string(cell) + "x" + std::to_string(cell) + " pixels, " +
@@ -148,6 +167,9 @@ chosen_objective make_objective(options const& settings,
       return chosen_objective(mae::fourier_magnitudes{});
     case objective_choice::principal:
       return chosen_objective(made_principal(settings, images, start, threads));
+    case objective_choice::teacher:
+      return chosen_objective(
+          made_teacher(settings, statistics_of(settings, images, start, threads)));
     case objective_choice::normalised:
       break;
   }

@@ -8,11 +8,13 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/data/dataset.hpp>
 #include <mae/objective/fourier.hpp>
 #include <mae/objective/hog.hpp>
 #include <mae/objective/objective.hpp>
 #include <mae/objective/pixels.hpp>
 #include <mae/objective/principal.hpp>
+#include <mae/objective/teacher_tokens.hpp>
 
 #include <span>
 #include <string>
@@ -36,7 +38,8 @@ class chosen_objective {
                            mae::pixels,
                            mae::hog,
                            mae::fourier_magnitudes,
-                           mae::principal_components>;
+                           mae::principal_components,
+                           mae::teacher_tokens>;
 
   explicit chosen_objective(any objective) : objective_(std::move(objective)) {}
 
@@ -55,7 +58,8 @@ class chosen_objective {
   /// Whether predictions can be shown as pixels.
   bool is_picture() const {
     return !std::holds_alternative<mae::hog>(objective_) &&
-           !std::holds_alternative<mae::fourier_magnitudes>(objective_);
+           !std::holds_alternative<mae::fourier_magnitudes>(objective_) &&
+           !std::holds_alternative<mae::teacher_tokens>(objective_);
   }
   /// Throws mae::config_error where they cannot.
   template <class T>
@@ -71,6 +75,11 @@ class chosen_objective {
             throw mae::config_error("these targets are no pixels, and cannot be painted");
         },
         objective_);
+  }
+  /// See teacher_tokens.
+  void require_statistics(mae::pixel_statistics const& statistics) const {
+    if (auto const* const taught = std::get_if<mae::teacher_tokens>(&objective_))
+      taught->require_statistics(statistics);
   }
   mae::settings_list settings() const {
     return std::visit([](auto const& chosen) { return chosen.settings(); }, objective_);

@@ -64,7 +64,10 @@ inline mae::training_options training_options_for(options const& settings,
           .lr = peak_learning_rate(settings),
           .warmup_epochs = length.warmup_epochs,
           .clip = settings.clip,
-          .augment = settings.augment};
+          .groups = {.frozen = settings.frozen, .frozen_from = settings.frozen_from},
+          .augment = settings.augment,
+          .head_schedules = settings.head_schedules,
+          .alternate = settings.alternate};
 }
 
 }  // namespace pretrain

@@ -17,7 +17,7 @@ namespace pretrain {
 struct training_record {
   std::int64_t step = 0;
   double epoch = 0;
-  double loss = 0;
+  double loss = 0;      // the painter's; not a number in a step without it
   double baseline = 0;  // the loss of predicting zero, on the same patches
   double lr = 0;
   double gradient_norm = 0;

@@ -18,7 +18,8 @@ std::vector<flag> objective_flags(options& o) {
              "what is predicted of each hidden patch (docs/objectives.md). normalised:\n"
              "its pixels, by the patch's own mean and variance; pixels: as they are\n"
              "(base16); hog: where its edges point; fourier: how strong its\n"
-             "frequencies are; principal: its principal components but the first\n"),
+             "frequencies are; principal: its principal components but the first;\n"
+             "teacher: what another encoder, which sees the whole image, makes of it\n"),
       {"hog-cell",
        "PIXELS",
        "hog: the side of a cell, which divides the patch's [the largest up to\n"
@@ -42,20 +43,34 @@ std::vector<flag> objective_flags(options& o) {
        "N",
        with_default("principal: training patches, drawn by the seed, to fit them on",
                     std::to_string(o.principal_patches)),
-       whole(o.principal_patches, 2, most_patches)}};
+       whole(o.principal_patches, 2, most_patches)},
+      {"teacher",
+       "FILE",
+       "teacher: its checkpoint or the folder of one, of the same patches\n"
+       "(whatever mae_convert reads)",
+       [&o](std::string const& path) { o.teacher = path; }},
+      {"teacher-blocks",
+       "K",
+       with_default("teacher: the mean of the tokens after its last K blocks",
+                    std::to_string(o.teacher_blocks)),
+       whole(o.teacher_blocks, 1, a_billion)}};
 }
 
 void check_objective(given_flags const& given, options const& o) {
-  constexpr std::array<std::pair<char const*, objective_choice>, 5> belongings{
+  constexpr std::array<std::pair<char const*, objective_choice>, 7> belongings{
       {{"hog-cell", objective_choice::hog},
        {"hog-bins", objective_choice::hog},
        {"hog-form", objective_choice::hog},
        {"principal-drop", objective_choice::principal},
-       {"principal-patches", objective_choice::principal}}};
+       {"principal-patches", objective_choice::principal},
+       {"teacher", objective_choice::teacher},
+       {"teacher-blocks", objective_choice::teacher}}};
   for (auto const& [flag, objective] : belongings)
     if (given.contains(flag) && o.objective != objective)
       throw usage_error(std::string("--") + flag + " needs --objective " +
                         std::string(name(objective)));
+  if (o.objective == objective_choice::teacher && o.teacher.empty())
+    throw usage_error("--objective teacher needs --teacher FILE, the checkpoint of one");
 }
 
 }  // namespace pretrain

@@ -5,6 +5,7 @@
 #include "flag_values.hpp"
 #include "objective_flags.hpp"
 #include "picture_settings.hpp"
+#include "schedule_flags.hpp"
 
 #include <mae/core/error.hpp>
 #include <mae/core/version.hpp>
@@ -159,6 +160,7 @@ flag_group model_flags(options& o) {
              "training begins or goes on with one")};
   for (auto& objective : objective_flags(o)) flags.push_back(std::move(objective));
   for (auto& contrast : contrast_flags(o)) flags.push_back(std::move(contrast));
+  for (auto& schedule : schedule_flags(o)) flags.push_back(std::move(schedule));
   for (auto& mask : mask_flags(o, mask_use::training)) flags.push_back(std::move(mask));
   return {"Model and task", std::move(flags)};
 }
@@ -308,6 +310,7 @@ void check_combinations(given_flags const& given, options const& o) {
   check_mask(given, o);
   check_objective(given, o);
   check_contrast(given, o);
+  check_schedules(given, o);
   if (given.contains("decoder-depth") && o.config != model_choice::tiny4)
     throw usage_error("--decoder-depth belongs to --config tiny4; " + std::string(name(o.config)) +
                       " has a decoder of " + std::to_string(preset_of(o.config).decoder_depth) +

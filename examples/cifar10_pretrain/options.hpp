@@ -9,6 +9,7 @@
 #include <mae/data/augment.hpp>
 #include <mae/images/image_limits.hpp>
 #include <mae/network/layout.hpp>
+#include <mae/train/head_schedule.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -47,11 +48,17 @@ struct options {
   mae::hog_form hog_form = mae::hog_form::maskfeat;
   std::optional<mae::index_t> principal_drop;  // absent: as many as an image has channels
   mae::index_t principal_patches = 65'536;
+  std::filesystem::path teacher;  // a checkpoint
+  mae::index_t teacher_blocks = 1;
   double contrast = 0;             // weight of the head; 0: it is off
   double temperature = 0.2;        // of contrast
   mae::index_t views = 1;          // of each image in a step
   mae::index_t painted_views = 0;  // of those, the first so many; 0: all
   double predicted_share = 1;      // of the hidden patches
+  std::vector<mae::head_schedule> head_schedules;
+  mae::index_t alternate = 0;  // steps of a head's turn
+  mae::index_t frozen = 0;     // see update_groups
+  double frozen_from = 0;
   statistics_choice statistics = statistics_choice::data;
   bool statistics_asked = false;  // --statistics was given, which a checkpoint may contradict
   mae::linear_start linears = mae::linear_start::xavier;

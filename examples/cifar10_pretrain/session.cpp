@@ -41,6 +41,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <iomanip>
@@ -58,6 +59,11 @@ namespace pretrain {
 namespace {
 
 constexpr mae::index_t sheet_images = 8;
+
+/// Not a number where the head has no part in the step.
+double learned(mae::head_report const& head, double mae::head_report::*value) {
+  return head.weight > 0 ? head.*value : std::numeric_limits<double>::quiet_NaN();
+}
 constexpr mae::index_t preview_images = 3;
 
 probe_scores scores_of(probe_record const& record) {
@@ -92,7 +98,6 @@ class session {
   bool train();
   void after_step(mae::step_report const& report);
   std::int64_t steps_between_looks() const;
-  double contrast_of(mae::step_report const& report) const;
   void show_progress(mae::step_report const& report);
   void add_heldout();
   bool add_probe();
@@ -316,12 +321,12 @@ void session::after_step(mae::step_report const& report) {
   speed_.add(report);
   add_record(training_record{.step = report.step,
                              .epoch = epochs_of(report.step),
-                             .loss = report.heads[0].loss,
-                             .baseline = report.heads[0].baseline,
+                             .loss = learned(report.heads[0], &mae::head_report::loss),
+                             .baseline = learned(report.heads[0], &mae::head_report::baseline),
                              .lr = report.lr,
                              .gradient_norm = report.gradient_norm,
                              .images_per_second = speed_.recent(),
-                             .contrast = contrast_of(report)});
+                             .contrast = learned(report.heads[1], &mae::head_report::loss)});
   show_progress(report);
   bool const is_last = report.step == report.total_steps;
   if (report.step % steps_between_looks() == 0 && !is_last) {
@@ -342,15 +347,11 @@ std::int64_t session::steps_between_looks() const {
                                 std::min(task_->steps_per_epoch(), task_->total_steps() / looks));
 }
 
-/// Not a number where it is not learned.
-double session::contrast_of(mae::step_report const& report) const {
-  return settings_.contrast > 0 ? report.heads[1].loss : std::numeric_limits<double>::quiet_NaN();
-}
-
 void session::show_progress(mae::step_report const& report) {
   constexpr double inertia = 0.95;
-  double const loss = report.heads[0].loss;
-  shown_loss_ = shown_loss_ ? inertia * *shown_loss_ + (1 - inertia) * loss : loss;
+  double const loss = learned(report.heads[0], &mae::head_report::loss);
+  if (!std::isnan(loss))
+    shown_loss_ = shown_loss_ ? inertia * *shown_loss_ + (1 - inertia) * loss : loss;
   auto const left = static_cast<double>((report.total_steps - report.step) * step_images());
   progress_.show(
       {.epoch = report.epoch + 1,
@@ -358,9 +359,9 @@ void session::show_progress(mae::step_report const& report) {
        .step = report.step,
        .steps = report.total_steps,
        .done = static_cast<double>(report.step) / static_cast<double>(report.total_steps),
-       .loss = *shown_loss_,
+       .loss = std::isnan(loss) ? loss : *shown_loss_,
        .baseline = report.heads[0].baseline,
-       .contrast = contrast_of(report),
+       .contrast = learned(report.heads[1], &mae::head_report::loss),
        .lr = report.lr,
        .images_per_second = speed_.recent(),
        .seconds_left = left / speed_.recent()});

@@ -2,6 +2,7 @@
 
 #include <mae/core/error.hpp>
 #include <mae/core/views.hpp>
+#include <mae/objective/fit_principal.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -114,6 +115,34 @@ float_image draw(mae::fourier_magnitudes const& /*objective*/,
   return image;
 }
 
+/// Each patch in the colour of its place along the three axes of greatest variance of `all`.
+float_image draw(mae::teacher_tokens const& /*objective*/,
+                 mae::model_config const& config,
+                 target_view const& values,
+                 target_view const& all) {
+  constexpr float deviations = 2;  // of an axis from one end of a channel to its middle
+  auto const axes = mae::fit_principal_components(all, 0);
+  float_image image{
+      .extent = {.height = config.image.height, .width = config.image.width, .channels = 3},
+      .values = {}};
+  image.values.resize(static_cast<std::size_t>(image.extent.values()));
+  for (index_t row = 0; row < image.extent.height; ++row)
+    for (index_t column = 0; column < image.extent.width; ++column) {
+      auto const value = values.row(row / config.patch.height * config.grid_columns() +
+                                    column / config.patch.width);
+      for (index_t c = 0; c < std::min<index_t>(3, all.cols); ++c) {
+        float const* const axis = axes.components.data() + c * all.cols;
+        float along = 0;
+        for (std::size_t k = 0; k < value.size(); ++k) along += (value[k] - axes.mean[k]) * axis[k];
+        float const spread =
+            deviations * std::sqrt(axes.variances[static_cast<std::size_t>(c)]) + 1e-6F;
+        image.values[place(row, column, image.extent.width) * 3 + static_cast<std::size_t>(c)] =
+            std::clamp(0.5F + 0.5F * along / spread, 0.0F, 1.0F);
+      }
+    }
+  return image;
+}
+
 template <class Objective>
 float_image draw(Objective const& /*objective*/,
                  mae::model_config const& /*config*/,
@@ -170,6 +199,10 @@ char const* shown_of(chosen_objective const& objective) {
   if (std::holds_alternative<mae::fourier_magnitudes>(objective.which()))
     return "the targets and, where patches are hidden, what is predicted: each patch's spectrum, "
            "lowest frequencies in its middle";
+  if (std::holds_alternative<mae::teacher_tokens>(objective.which()))
+    return "the teacher's tokens and, where patches are hidden, what is predicted: the three axes "
+           "of "
+           "greatest variance of an image as colours";
   if (std::holds_alternative<mae::principal_components>(objective.which()))
     return "reconstructed and pasted, the components that are left out taken from the image";
   return "reconstructed and pasted";

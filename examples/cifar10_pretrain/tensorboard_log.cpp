@@ -16,13 +16,14 @@ tensorboard_log::tensorboard_log(std::filesystem::path const& folder,
 }
 
 void tensorboard_log::add(training_record const& record) {
-  file_.add(
-      record.step,
-      std::array<scalar_summary, 5>{{{"loss/training", record.loss},
-                                     {"loss/training_baseline", record.baseline},
-                                     {"training/learning_rate", record.lr},
-                                     {"training/gradient_norm", record.gradient_norm},
-                                     {"training/images_per_second", record.images_per_second}}});
+  std::vector<scalar_summary> scalars;
+  if (!std::isnan(record.loss))
+    scalars = {{"loss/training", record.loss}, {"loss/training_baseline", record.baseline}};
+  scalars.insert(scalars.end(),
+                 {{"training/learning_rate", record.lr},
+                  {"training/gradient_norm", record.gradient_norm},
+                  {"training/images_per_second", record.images_per_second}});
+  file_.add(record.step, scalars);
   if (!std::isnan(record.contrast))
     file_.add(record.step, std::array<scalar_summary, 1>{{{"loss/contrast", record.contrast}}});
 }

@@ -67,7 +67,9 @@ std::string format_duration(double seconds) {
 
 std::string format_progress(progress const& now) {
   return "epoch " + count_of(now.epoch, now.epochs) + "  step " + count_of(now.step, now.steps) +
-         "  loss " + fixed_text(now.loss, 4) + "  baseline " + fixed_text(now.baseline, 4) +
+         (std::isnan(now.loss)
+              ? std::string()
+              : "  loss " + fixed_text(now.loss, 4) + "  baseline " + fixed_text(now.baseline, 4)) +
          (std::isnan(now.contrast) ? std::string() : "  contrast " + fixed_text(now.contrast, 4)) +
          "  lr " + scientific_text(now.lr) + "  " + fixed_text(now.images_per_second, 0) +
          " images/s" + "  left " + format_duration(now.seconds_left);

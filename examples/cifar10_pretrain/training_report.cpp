@@ -330,9 +330,14 @@ page_section training_report::painted_section(objective_choice objective) const 
   if (objective == objective_choice::fourier)
     section.text +=
         " Targets are drawn as each patch's spectrum, its lowest frequencies in the middle.";
+  if (objective == objective_choice::teacher)
+    section.text +=
+        " The teacher's tokens are drawn as colours, along the three axes of greatest variance of "
+        "each image.";
   section.strips.push_back({"original", "the images as they are", originals_});
   section.strips.push_back({"what the encoder sees", "hidden patches in grey", masked_});
-  if (objective == objective_choice::hog || objective == objective_choice::fourier)
+  if (objective == objective_choice::hog || objective == objective_choice::fourier ||
+      objective == objective_choice::teacher)
     section.strips.push_back({"targets", "what is to be predicted", targets_});
   for (auto const& shown : stages_) {
     std::string const when =

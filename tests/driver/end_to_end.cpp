@@ -372,6 +372,55 @@ TEST_CASE(
   check_refused(again(three), 1, "views is 2 in the file, but 3 here");
 }
 
+TEST_CASE("an encoder of before teaches another, and weights follow their schedules") {
+  mae_test::temporary_folder const folder;
+  auto const run = [&](char const* out, std::int64_t steps, std::vector<std::string> more) {
+    more.insert(more.begin(), {"--batch-size", "8", "--heldout-images", "8"});
+    return training_words("synthetic", "micro8", steps, folder / out, more);
+  };
+  REQUIRE(run_program(run("teacher", 1, {})).exit_code == 0);
+  auto const teacher = (folder / "teacher/encoder.safetensors").string();
+  std::vector<std::string> const taught{"--objective", "teacher", "--teacher", teacher};
+  auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), taught.begin(), taught.end());
+    return more;
+  };
+  auto const begun = run_program(run("student", 1, with({})));
+  CHECK(begun.exit_code == 0);
+  CHECK(begun.out.find("48 values a patch: teacher ") != std::string::npos);
+  CHECK(begun.out.find("three axes of greatest variance") != std::string::npos);
+  CHECK(std::filesystem::exists(folder / "student/reconstructions.png"));
+  auto resumed = run("student", 2, {"--resume"});
+  CHECK(run_program(resumed).exit_code == 0);  // the teacher's flags are in settings.json
+  check_refused(run("student", 3, {"--resume", "--teacher-blocks", "2"}), 1, "has 1");
+  auto other = training_words("synthetic", "quick4", 1, folder / "other", taught);
+  check_refused(other, 1, "both must see the same patches");
+
+  auto const scheduled = run("scheduled",
+                             4,
+                             {"--contrast",
+                              "0.3",
+                              "--paint-views",
+                              "1",
+                              "--predict-share",
+                              "0.5",
+                              "--head-schedule",
+                              "contrast=0@0,0@0.3,1@0.3;painter=1@0.7,0@0.7",
+                              "--freeze-below",
+                              "1@0.5"});
+  CHECK(run_program(scheduled).exit_code == 0);
+  std::istringstream lines(read_text(folder / "scheduled/metrics.jsonl"));
+  std::vector<bool> painted, compared;
+  for (std::string line; std::getline(lines, line);) {
+    auto const record = json::parse(line);
+    if (record.at("kind") != "training") continue;
+    painted.push_back(!record.at("loss").is_null());
+    compared.push_back(record.contains("contrast"));
+  }
+  CHECK(painted == std::vector<bool>{true, true, true, false});
+  CHECK(compared == std::vector<bool>{false, false, true, true});
+}
+
 TEST_CASE("targets are what a training's file says, and stay so") {
   mae_test::temporary_folder const folder;
   auto const out = folder / "results";

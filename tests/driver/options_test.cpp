@@ -5,6 +5,7 @@
 
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
+#include <mae/train/head_schedule.hpp>
 
 #include <doctest/doctest.h>
 
@@ -197,6 +198,11 @@ TEST_CASE("every flag reaches its field") {
   CHECK(principal.principal_drop == 5);
   CHECK(principal.principal_patches == 1000);
   CHECK(parsed("--objective fourier").objective == pretrain::objective_choice::fourier);
+  options const taught =
+      parsed("--objective teacher --teacher runs/a.safetensors --teacher-blocks 4");
+  CHECK(taught.objective == pretrain::objective_choice::teacher);
+  CHECK(taught.teacher == "runs/a.safetensors");
+  CHECK(taught.teacher_blocks == 4);
   options const contrast = parsed("--contrast 0.3 --temperature 0.1");
   CHECK(contrast.contrast == 0.3);
   CHECK(contrast.temperature == 0.1);
@@ -363,8 +369,9 @@ TEST_CASE("an objective's own flags need it") {
         "--principal-drop needs --objective principal");
   CHECK(complaint("--objective hog --hog-bins 1").starts_with("--hog-bins: must be"));
   CHECK(complaint("--objective hog --hog-cell 0").starts_with("--hog-cell: must be"));
-  CHECK(complaint("--objective huge").find("normalised, pixels, hog, fourier, principal") !=
-        std::string::npos);
+  CHECK(
+      complaint("--objective huge").find("normalised, pixels, hog, fourier, principal, teacher") !=
+      std::string::npos);
 }
 
 TEST_CASE("contrast needs two views and a temperature that is positive") {
@@ -383,6 +390,29 @@ TEST_CASE("contrast needs two views and a temperature that is positive") {
   CHECK(complaint("--predict-share 0").starts_with("--predict-share: must be"));
   CHECK(complaint("--predict-share 1.1") ==
         "--predict-share is a share of the hidden patches: at most 1");
+}
+
+TEST_CASE("what changes during a training is checked before it") {
+  options const scheduled = parsed(
+      "--contrast 0.3 --head-schedule contrast=0@0,1@0.3;painter=1@0.8,0@0.9 --freeze-below "
+      "6@0.85");
+  CHECK(mae::to_text(scheduled.head_schedules) == "contrast=0@0,1@0.3;decoder=1@0.8,0@0.9");
+  CHECK(scheduled.frozen == 7);
+  CHECK(scheduled.frozen_from == 0.85);
+  CHECK(parsed("--freeze-below 0").frozen == 1);
+  CHECK(parsed("--freeze-below 2").frozen_from == 0);
+  CHECK(parsed("--contrast 1 --alternate 3").alternate == 3);
+  CHECK(parsed("").alternate == 0);
+  CHECK(complaint("--head-schedule contrast=1@0") ==
+        "--head-schedule: contrast is off: give its weight by --contrast");
+  CHECK(complaint("--head-schedule teacher=1@0") ==
+        "--head-schedule: there is no head teacher: name painter or contrast");
+  CHECK(complaint("--head-schedule painter=1@2").starts_with("--head-schedule: the schedule of"));
+  CHECK(complaint("--alternate 1") == "--alternate needs two heads to take turns: give --contrast");
+  CHECK(complaint("--config tiny4 --freeze-below 13") ==
+        "--freeze-below 13: the encoder has 12 blocks");
+  CHECK(complaint("--freeze-below 3@1.5").starts_with("--freeze-below: must be between 0 and 1"));
+  CHECK(complaint("--freeze-below x").starts_with("--freeze-below: must be"));
 }
 
 TEST_CASE("whole numbers are decimal and complete") {
@@ -433,11 +463,16 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
                            "--hog-form",
                            "--principal-drop",
                            "--principal-patches",
+                           "--teacher",
+                           "--teacher-blocks",
                            "--contrast",
                            "--temperature",
                            "--views",
                            "--paint-views",
-                           "--predict-share"}) {
+                           "--predict-share",
+                           "--head-schedule",
+                           "--alternate",
+                           "--freeze-below"}) {
     CAPTURE(flag);
     CHECK(help.find(std::string("\n  ") + flag + " ") != std::string::npos);
   }

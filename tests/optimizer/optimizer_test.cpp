@@ -14,6 +14,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -122,15 +123,18 @@ TEST_CASE("an encoder is frozen up to a depth; the rest changes as ever") {
   layout.begin("head");
   layout.add_linear("head", 3, 20);
   auto const start = random_values(layout.size(), 0);
-  auto const stepped = [&](index_t frozen) {
+  auto const stepped = [&](index_t frozen, double from = 0, double progress = 0) {
     auto values = start;
-    mae::optimizer optimizer(layout, mae::adamw{}, backend_type(2), {.frozen = frozen});
-    optimizer.step(values, random_values(layout.size(), 1), 0.1, 0.25);
+    mae::optimizer optimizer(
+        layout, mae::adamw{}, backend_type(2), {.frozen = frozen, .frozen_from = from});
+    optimizer.step(values, random_values(layout.size(), 1), 0.1, 0.25, progress);
     return values;
   };
   auto const free = stepped(0);
   for (index_t const frozen : {index_t{1}, index_t{2}, mae::whole_encoder}) {
     auto const values = stepped(frozen);
+    CHECK(stepped(frozen, 0.5, 0.4) == free);
+    CHECK(stepped(frozen, 0.5, 0.5) == values);
     for (auto const& tensor : layout.tensors()) {
       bool const stays = tensor.segment != "head" && tensor.depth < frozen;
       for (index_t k = tensor.offset; k < tensor.offset + tensor.size(); ++k) {
@@ -141,6 +145,8 @@ TEST_CASE("an encoder is frozen up to a depth; the rest changes as ever") {
     }
   }
   CHECK_THROWS_AS(stepped(-1), mae::config_error);
+  CHECK_THROWS_AS(stepped(1, 1.5), mae::config_error);
+  CHECK_THROWS_AS(stepped(1, std::nan("")), mae::config_error);
 }
 
 TEST_CASE("a layer decay that is no share is refused") {

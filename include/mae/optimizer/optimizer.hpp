@@ -84,7 +84,9 @@ class optimizer {
     index_t deepest = 0;
     for (auto const& tensor : layout.tensors()) deepest = std::max(deepest, tensor.depth);
     for (auto const& tensor : layout.tensors()) {
-      begin_range(tensor.offset, std::pow(groups.layer_decay, deepest - tensor.depth));
+      begin_range(tensor.offset,
+                  std::pow(groups.layer_decay, deepest - tensor.depth),
+                  is_frozen(tensor) && groups.frozen_from > 0);
       if (is_updated(tensor)) cut(tensor);
       ranges_.back().last_value = tensor.offset + round_up(tensor.size(), tensor_alignment);
       ranges_.back().last_piece = std::ssize(pieces_);
@@ -113,6 +115,7 @@ class optimizer {
     ++steps_;
     update_arrays<T> const arrays{values.data(), gradients.data(), state_data_};
     for (auto const& range : ranges_) {
+      if (range.freezes && progress >= groups_.frozen_from) continue;
       update_moment moment{.step = steps_,
                            .progress = progress,
                            .lr = lr * range.rate,
@@ -148,22 +151,28 @@ class optimizer {
   };
   /// Neighbours of one learning rate.
   struct rate_range {
-    double rate = 1;  // times the step's
+    double rate = 1;       // times the step's
+    bool freezes = false;  // during the training
     index_t first_value = 0, last_value = 0;
     index_t first_piece = 0, last_piece = 0;
   };
 
+  bool is_frozen(tensor_spec const& tensor) const {
+    return tensor.segment == encoder_segment && tensor.depth < groups_.frozen;
+  }
   bool is_updated(tensor_spec const& tensor) const {
-    bool const is_frozen = tensor.segment == encoder_segment && tensor.depth < groups_.frozen;
-    return tensor.kind == tensor_kind::parameter && !is_frozen;
+    return tensor.kind == tensor_kind::parameter && (groups_.frozen_from > 0 || !is_frozen(tensor));
   }
   bool decays(tensor_spec const& tensor) const {
     return tensor.decays && (groups_.tokens_decay || !tensor.is_token);
   }
-  void begin_range(index_t first_value, double rate) {
-    if (!ranges_.empty() && ranges_.back().rate == rate) return;
-    ranges_.push_back(
-        {.rate = rate, .first_value = first_value, .first_piece = std::ssize(pieces_)});
+  void begin_range(index_t first_value, double rate, bool freezes) {
+    if (!ranges_.empty() && ranges_.back().rate == rate && ranges_.back().freezes == freezes)
+      return;
+    ranges_.push_back({.rate = rate,
+                       .freezes = freezes,
+                       .first_value = first_value,
+                       .first_piece = std::ssize(pieces_)});
   }
 
   /// Large tensors become several pieces, so that all cores have work.

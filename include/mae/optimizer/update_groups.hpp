@@ -21,17 +21,20 @@ struct update_groups {
   /// The encoder's tensors of a depth below this stay as they are: 1, what embeds patches; i + 1,
   /// the first i blocks too; whole_encoder, all. A gradient's norm counts them still.
   index_t frozen = 0;
+  double frozen_from = 0;  // the progress, in [0, 1], from which they stay; 0: from the first step
 
   friend bool operator==(update_groups const&, update_groups const&) = default;
 };
 
-/// Throws config_error unless 0 < layer_decay <= 1 and 0 <= frozen.
+/// Throws config_error unless 0 < layer_decay <= 1, 0 <= frozen and 0 <= frozen_from <= 1.
 inline void require_valid(update_groups const& groups) {
   detail::require_that(groups.layer_decay > 0 && groups.layer_decay <= 1,
                        "the layer decay must lie in (0, 1]; 1 leaves all learning rates equal");
   detail::require_that(groups.frozen >= 0,
                        "the depth up to which an encoder is frozen must not "
                        "be negative; 0 freezes nothing");
+  detail::require_that(groups.frozen_from >= 0 && groups.frozen_from <= 1,
+                       "the progress from which an encoder is frozen must lie in [0, 1]");
 }
 
 }  // namespace mae

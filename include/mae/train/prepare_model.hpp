@@ -43,8 +43,12 @@ Model& prepared(Model& model,
   require_mixable(options, model.sizes());
   require_told(model, options);
   sums_of_rank(schedule_of(model, options.samples()), exchange.rank(), exchange.ranks());
-  if (model.statistics().mean.empty())
-    model.set_statistics(channel_statistics(dataset, model.backend().threads()));
+  auto const statistics = model.statistics().mean.empty()
+                              ? channel_statistics(dataset, model.backend().threads())
+                              : model.statistics();
+  if constexpr (requires { model.objective().require_statistics(statistics); })
+    model.objective().require_statistics(statistics);
+  if (model.statistics().mean.empty()) model.set_statistics(statistics);
   return model;
 }
 

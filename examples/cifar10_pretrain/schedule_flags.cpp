@@ -1,0 +1,77 @@
+#include "schedule_flags.hpp"
+
+#include "configs.hpp"
+#include "flag_values.hpp"
+
+#include <mae/core/error.hpp>
+#include <mae/core/types.hpp>
+#include <mae/head/decoder.hpp>
+#include <mae/train/head_schedule.hpp>
+
+#include <algorithm>
+#include <string>
+
+namespace pretrain {
+namespace {
+
+/// The painter's tensors, and so its schedule, go by the decoder's name in files.
+constexpr char const* painter_name = "painter";
+
+void read_schedules(std::string const& text, options& o) {
+  try {
+    o.head_schedules = mae::head_schedules_of(text);
+  } catch (mae::config_error const& refused) {
+    throw usage_error(refused.what());
+  }
+  for (auto& schedule : o.head_schedules)
+    if (schedule.head == painter_name) schedule.head = mae::decoder_segment;
+}
+
+void read_freezing(std::string const& text, options& o) {
+  auto const at = text.find('@');
+  o.frozen = static_cast<mae::index_t>(checked_whole(text.substr(0, at), 0, a_billion)) + 1;
+  o.frozen_from = at == std::string::npos
+                      ? 0
+                      : checked_number(text.substr(at + 1), "between 0 and 1", [](double value) {
+                          return value >= 0 && value <= 1;
+                        });
+}
+
+}  // namespace
+
+std::vector<flag> schedule_flags(options& o) {
+  return {{"head-schedule",
+           "TEXT",
+           "how the weights of painter and contrast move with the training's\n"
+           "progress, factors that are linear between points:\n"
+           "\"contrast=0@0,1@0.3;painter=1@0.8,0@0.9\"",
+           [&o](std::string const& text) { read_schedules(text, o); }},
+          {"alternate",
+           "N",
+           "painter and contrast take turns, of N steps each; 0: both at once [0]",
+           whole(o.alternate, 0, a_billion)},
+          {"freeze-below",
+           "N@P",
+           "leave the embedding of patches and the first N blocks as they are\n"
+           "from progress P on, in [0, 1]; N alone: from the first step",
+           [&o](std::string const& text) { read_freezing(text, o); }}};
+}
+
+void check_schedules(given_flags const& given, options const& o) {
+  for (auto const& schedule : o.head_schedules) {
+    bool const is_contrast = schedule.head == "contrast";
+    if (!is_contrast && schedule.head != mae::decoder_segment)
+      throw usage_error("--head-schedule: there is no head " + schedule.head +
+                        ": name painter or contrast");
+    if (is_contrast && o.contrast == 0)
+      throw usage_error("--head-schedule: contrast is off: give its weight by --contrast");
+  }
+  if (given.contains("alternate") && o.contrast == 0)
+    throw usage_error("--alternate needs two heads to take turns: give --contrast");
+  auto const blocks = config_of(o).encoder.depth;
+  if (o.frozen > blocks + 1)
+    throw usage_error("--freeze-below " + std::to_string(o.frozen - 1) + ": the encoder has " +
+                      std::to_string(blocks) + " blocks");
+}
+
+}  // namespace pretrain

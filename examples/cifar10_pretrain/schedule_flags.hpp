@@ -1,0 +1,15 @@
+#pragma once
+
+#include "command_line.hpp"
+#include "options.hpp"
+
+#include <vector>
+
+namespace pretrain {
+
+/// The flags of what changes while a training goes on, and what must hold between them (throws
+/// usage_error).
+std::vector<flag> schedule_flags(options& o);
+void check_schedules(given_flags const& given, options const& o);
+
+}  // namespace pretrain
