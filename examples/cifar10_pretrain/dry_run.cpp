@@ -25,11 +25,14 @@ namespace {
 
 using mae::index_t;
 
-/// The share of patches that an average image hides, halfway through the training.
+/// The share of patches that an average image hides, of the whole training.
 double hidden_share(options const& settings) {
-  bool const is_ranged =
-      settings.mask == mask_choice::ramped || settings.mask == mask_choice::random;
-  return is_ranged ? (settings.mask_from + settings.mask_to) / 2 : settings.mask_ratio;
+  double const middle = (settings.mask_from + settings.mask_to) / 2;
+  if (settings.mask == mask_choice::random) return middle;
+  if (settings.mask != mask_choice::ramped) return settings.mask_ratio;
+  return settings.ramp_begins * settings.mask_from +
+         (settings.ramp_ends - settings.ramp_begins) * middle +
+         (1 - settings.ramp_ends) * settings.mask_to;
 }
 
 /// What contrast adds to a model.

@@ -64,9 +64,11 @@ struct options {
   mae::linear_start linears = mae::linear_start::xavier;
   mae::position_table positions = mae::position_table::sincos;
   mask_choice mask = mask_choice::uniform;
-  double mask_ratio = 0.75;        // share of patches hidden: uniform, or saliency's average image
-  double mask_from = 0.60;         // first ratio of a ramp, least of a random ratio
-  double mask_to = 0.85;           // last ratio of a ramp, greatest of a random ratio
+  double mask_ratio = 0.75;  // share of patches hidden: uniform, or saliency's average image
+  double mask_from = 0.60;   // first ratio of a ramp, least of a random ratio
+  double mask_to = 0.85;     // last ratio of a ramp, greatest of a random ratio
+  double ramp_begins = 0;    // progress between which a ramp moves
+  double ramp_ends = 1;
   double saliency_strength = 0.5;  // beta; 0 masks uniformly, below 0 hides busy patches more often
 
   std::optional<std::int64_t> epochs;  // of the whole training, a resumed part included

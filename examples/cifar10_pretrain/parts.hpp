@@ -83,7 +83,10 @@ inline chosen_mask make_mask(options const& settings,
                              mae::thread_pool& threads) {
   switch (settings.mask) {
     case mask_choice::ramped:
-      return chosen_mask(mae::ramped_mask({.from = settings.mask_from, .to = settings.mask_to}));
+      return chosen_mask(mae::ramped_mask({.from = settings.mask_from,
+                                           .to = settings.mask_to,
+                                           .begins = settings.ramp_begins,
+                                           .ends = settings.ramp_ends}));
     case mask_choice::random:
       return chosen_mask(
           mae::random_ratio_mask({.low = settings.mask_from, .high = settings.mask_to}));

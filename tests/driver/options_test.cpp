@@ -393,6 +393,13 @@ TEST_CASE("contrast needs two views and a temperature that is positive") {
 }
 
 TEST_CASE("what changes during a training is checked before it") {
+  options const late = parsed("--mask ramped --mask-from 0.75 --mask-to 0.25 --mask-over 0.85,1");
+  CHECK(late.ramp_begins == 0.85);
+  CHECK(late.ramp_ends == 1);
+  CHECK(complaint("--mask-over 0.5,1") == "--mask-over needs --mask ramped");
+  for (char const* const wrong : {"0.5", "0.5,", ",1", "0.5,0.4", "0,2", "a,b", "0.1,0.2,0.3"})
+    CHECK(complaint(std::string("--mask ramped --mask-over ") + wrong)
+              .starts_with("--mask-over: must be two parts of the training"));
   options const scheduled = parsed(
       "--contrast 0.3 --head-schedule contrast=0@0,1@0.3;painter=1@0.8,0@0.9 --freeze-below "
       "6@0.85");
@@ -472,7 +479,8 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
                            "--predict-share",
                            "--head-schedule",
                            "--alternate",
-                           "--freeze-below"}) {
+                           "--freeze-below",
+                           "--mask-over"}) {
     CAPTURE(flag);
     CHECK(help.find(std::string("\n  ") + flag + " ") != std::string::npos);
   }

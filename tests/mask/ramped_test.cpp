@@ -43,6 +43,22 @@ TEST_CASE("a ramp begins and ends at its ends exactly") {
   }
 }
 
+TEST_CASE("a ramp moves between its times alone") {
+  ramped_mask const late{{.from = 0.75, .to = 0.25, .begins = 0.85}};
+  CHECK(late.ratio(0) == 0.75);
+  CHECK(late.ratio(0.85) == 0.75);
+  CHECK(late.ratio(0.925) == doctest::Approx(0.5));
+  CHECK(late.ratio(1) == 0.25);
+  ramped_mask const jump{{.from = 0.75, .to = 0.25, .begins = 0.5, .ends = 0.5}};
+  CHECK(jump.ratio(0.4999) == 0.75);
+  CHECK(jump.ratio(0.5) == 0.25);
+  CHECK(late.settings().back().value == "0.85,1");
+  CHECK(ramped_mask({.from = 0.6, .to = 0.7}).settings().size() == 4);
+  CHECK_THROWS_AS(ramped_mask({.begins = -0.1}), mae::config_error);
+  CHECK_THROWS_AS(ramped_mask({.ends = 1.1}), mae::config_error);
+  CHECK_THROWS_AS(ramped_mask({.begins = 0.6, .ends = 0.5}), mae::config_error);
+}
+
 TEST_CASE("a cosine ramp is slow at both ends") {
   ramped_mask const linear{{.from = 0.5, .to = 0.9}};
   ramped_mask const cosine{{.from = 0.5, .to = 0.9, .shape = ramp_shape::cosine}};
