@@ -6,4 +6,5 @@
 #include <mae/head/contrast.hpp>
 #include <mae/head/keypoints.hpp>
 #include <mae/head/segmenter.hpp>
+#include <mae/head/sigreg.hpp>
 #include <mae/head/uniformity.hpp>

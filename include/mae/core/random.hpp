@@ -46,6 +46,7 @@ enum class purpose : std::uint8_t {
   change = 11,
   principal = 12,
   predict = 13,
+  couple = 15,
 };
 
 /// Names a stream of random numbers. Streams with different keys are independent, and a stream

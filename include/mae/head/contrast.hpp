@@ -7,21 +7,16 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/head/info_nce.hpp>
+#include <mae/head/projected_pass.hpp>
 #include <mae/head/projector.hpp>
 #include <mae/network/capacity.hpp>
-#include <mae/network/carver.hpp>
 #include <mae/network/head.hpp>
-#include <mae/network/prepared_weights.hpp>
-#include <mae/op/pooling.hpp>
 
 #include <cmath>
 #include <string>
 #include <string_view>
 
 namespace mae {
-
-template <Lane L>
-class contrast_pass;
 
 /// The head that tells an image's views from other images (InfoNCE: van den Oord et al. 2018, arXiv
 /// 1807.03748; with views that are all masked, and beside a painter: CAN, Mishra et al. 2022, arXiv
@@ -31,7 +26,7 @@ struct contrast {
   template <class T, class Linear>
   using weights = projector::weights<T, Linear>;
   template <Lane L>
-  using pass = contrast_pass<L>;
+  using pass = projected_pass<L>;
 
   static constexpr std::string_view name = "contrast";
   static constexpr bool couples = true;
@@ -78,37 +73,5 @@ struct contrast {
   }
 };
 static_assert(Head<contrast>);
-
-/// Contrast on a lane: the projector.
-template <Lane L>
-class contrast_pass {
-  using T = scalar_of<L>;
-
- public:
-  static contrast_pass carve(carver<T>& memory,
-                             contrast const& head,
-                             shard_capacity const& room,
-                             pass_kind kind) {
-    contrast_pass pass;
-    pass.projection_ = projector_pass<L>::carve(memory, head.projection, room, kind);
-    return pass;
-  }
-
-  /// z (samples, E), of any length.
-  template <class Operands>
-  void embed(head_input<L> const& in, Operands const& weights, matrix_view<T> z) const {
-    projection_.forward(in, weights, z);
-  }
-  template <class Operands, class Gradients>
-  void backward(head_input<L> const& in,
-                Operands const& weights,
-                matrix_view<T> tokens_grad,
-                Gradients const& weights_grad) const {
-    projection_.backward(in, weights, in.labels, tokens_grad, weights_grad);
-  }
-
- private:
-  projector_pass<L> projection_;
-};
 
 }  // namespace mae

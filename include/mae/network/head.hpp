@@ -2,6 +2,7 @@
 
 #include <mae/backend/concept.hpp>
 #include <mae/core/config.hpp>
+#include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/network/capacity.hpp>
@@ -141,6 +142,27 @@ concept AnyHeadOn = Head<H> && Lane<L> && requires(
 
 }  // namespace detail
 
+namespace detail {
+
+template <class H, class T>
+double couple(H const& head,
+              matrix_view<T const> all,
+              matrix_view<T> z,
+              random_stream& random) requires requires {
+  head.couple(all, z, random);
+}
+{ return head.couple(all, z, random); }
+template <class H, class T>
+double couple(H const& head,
+              matrix_view<T const> all,
+              matrix_view<T> z,
+              random_stream& /*random*/) requires requires {
+  { head.couple(all, z) } -> std::same_as<double>;
+}
+{ return head.couple(all, z); }
+
+}  // namespace detail
+
 /// A head that can be trained on a lane. H::weights<T, Linear> are its tensors as a walk sees them;
 /// H::pass<L> is what it keeps of a forward pass for the backward pass, carved out of the network's
 /// memory.
@@ -165,12 +187,14 @@ concept CouplingHeadOn = detail::AnyHeadOn<H, L> && couples_samples<H> &&
              head_input<L> const& in,
              typename H::template weights<scalar_of<L> const, linear_operands<L>> const& operands,
              matrix_view<scalar_of<L> const> all,
-             matrix_view<scalar_of<L>> z) {
+             matrix_view<scalar_of<L>> z,
+             random_stream& random) {
   /// Writes z (images of the shard, label_width()).
   { pass.embed(in, operands, z) } -> std::same_as<void>;
   /// On the host, once a step, with the rows of all its images (S, label_width()) in their order:
-  /// returns the loss and writes its gradient (S, label_width()).
-  { head.couple(all, z) } -> std::same_as<double>;
+  /// returns the loss and writes its gradient (S, label_width()). Where it draws, couple(all, z,
+  /// random) from the step's own stream.
+  { detail::couple(head, all, z, random) } -> std::same_as<double>;
 };
 
 template <class H, class L>

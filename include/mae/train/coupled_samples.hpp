@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/core/error.hpp>
+#include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/network/capacity.hpp>
@@ -13,6 +14,7 @@
 #include <array>
 #include <bitset>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <tuple>
@@ -68,13 +70,15 @@ class coupled_samples<T, network_parts<Heads...>> {
   }
 
   /// The loss of each active head that couples images, with its gradients, when this process has
-  /// said all of its own images.
+  /// said all of its own images. What a head draws is the step's: of the stream of `key` and the
+  /// head's number.
   template <Exchange E>
   std::array<double, num_heads> couple(network_parts<Heads...> const& parts,
                                        std::bitset<num_heads> const& active,
+                                       stream_key const& key,
                                        E& exchange) {
     std::array<double, num_heads> losses{};
-    couple_each(each_head{}, parts, active, exchange, losses);
+    couple_each(each_head{}, parts, active, key, exchange, losses);
     return losses;
   }
 
@@ -102,18 +106,24 @@ class coupled_samples<T, network_parts<Heads...>> {
   void couple_each(std::index_sequence<I...> /*each*/,
                    network_parts<Heads...> const& parts,
                    std::bitset<num_heads> const& active,
+                   stream_key const& key,
                    E& exchange,
                    std::array<double, num_heads>& losses) {
-    ((heads_[I].width > 0 && active[I] ? couple_one<I>(parts, exchange, losses[I]) : void()), ...);
+    ((heads_[I].width > 0 && active[I] ? couple_one<I>(parts, key, exchange, losses[I]) : void()),
+     ...);
   }
   template <std::size_t I, class E>
-  void couple_one(network_parts<Heads...> const& parts, E& exchange, double& loss) {
+  void couple_one(network_parts<Heads...> const& parts, stream_key key, E& exchange, double& loss) {
     auto const& head = std::get<I>(parts.heads);
     auto& mine = heads_[I];
     if constexpr (couples_samples<std::remove_cvref_t<decltype(head)>>) {
       sum_over_ranks(exchange, std::span(mine.z), received_);  // others' rows are -0 here
-      loss = head.couple(matrix_view<T const>(mine.z.data(), images_, mine.width),
-                         matrix_view<T>(mine.gradient.data(), images_, mine.width));
+      key.view = static_cast<std::uint8_t>(I);
+      random_stream random(key);
+      loss = detail::couple(head,
+                            matrix_view<T const>(mine.z.data(), images_, mine.width),
+                            matrix_view<T>(mine.gradient.data(), images_, mine.width),
+                            random);
     }
   }
 

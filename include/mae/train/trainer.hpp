@@ -205,7 +205,11 @@ class trainer {
     });
     auto const counted = sums_.counted(exchange_, network_type::coupling);
     gradients_.share(shares_of(model_.sizes(), weights, counted));
-    return coupled_.couple(model_.sizes(), active, exchange_);
+    stream_key const key{.seed = options_.seed,
+                         .use = purpose::couple,
+                         .epoch = static_cast<std::uint32_t>(when.epoch),
+                         .index = static_cast<std::uint64_t>(when.step)};
+    return coupled_.couple(model_.sizes(), active, key, exchange_);
   }
 
   /// body(number, pass) for each accumulated batch of a step, and each pass over it.
