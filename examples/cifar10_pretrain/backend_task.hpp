@@ -14,6 +14,8 @@
 #include <mae/data/normalise.hpp>
 #include <mae/data/subset.hpp>
 #include <mae/head/contrast.hpp>
+#include <mae/head/sigreg.hpp>
+#include <mae/head/uniformity.hpp>
 #include <mae/interop/put_pretrained.hpp>
 #include <mae/io/checkpoint.hpp>
 #include <mae/io/model_file.hpp>
@@ -35,7 +37,12 @@ namespace pretrain {
 /// A task on one backend: compiled once for all configurations.
 template <class Backend>
 class backend_task final : public training_task {
-  using model_type = mae::sized_autoencoder<chosen_mask, Backend, chosen_objective, mae::contrast>;
+  using model_type = mae::sized_autoencoder<chosen_mask,
+                                            Backend,
+                                            chosen_objective,
+                                            mae::contrast,
+                                            mae::sigreg,
+                                            mae::uniformity>;
 
  public:
   backend_task(task_parts const& parts, Backend backend, compute_description compute)
@@ -108,7 +115,9 @@ class backend_task final : public training_task {
                               chosen_mask,
                               Backend,
                               chosen_objective,
-                              mae::contrast>(
+                              mae::contrast,
+                              mae::sigreg,
+                              mae::uniformity>(
           {.seed = parts.settings.seed,
            .mask = parts.mask,
            .objective = parts.objective,
@@ -116,8 +125,11 @@ class backend_task final : public training_task {
            .linears = parts.settings.linears,
            .positions = parts.settings.positions,
            .heads = {mae::contrast{.views = parts.settings.views,
-                                   .temperature = parts.settings.temperature}},
-           .head_weights = {1, parts.settings.contrast}});
+                                   .temperature = parts.settings.temperature},
+                     mae::sigreg{.views = parts.settings.views},
+                     mae::uniformity{}},
+           .head_weights = {
+               1, parts.settings.contrast, parts.settings.sigreg, parts.settings.uniformity}});
     });
   }
   /// Statistics and epsilon are those of what the training begins or goes on with, where it has

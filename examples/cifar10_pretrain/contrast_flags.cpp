@@ -16,6 +16,17 @@ std::vector<flag> contrast_flags(options& o) {
                     "(InfoNCE), with this weight; 0: paint alone",
                     o.contrast),
        not_negative(o.contrast)},
+      {"sigreg",
+       "WEIGHT",
+       with_default("likewise: bring views together and let images be normally distributed\n"
+                    "(LeJEPA), without negatives",
+                    o.sigreg),
+       not_negative(o.sigreg)},
+      {"uniformity",
+       "WEIGHT",
+       with_default("likewise: spread images' class tokens over the sphere (U-MAE: 0.01)",
+                    o.uniformity),
+       not_negative(o.uniformity)},
       {"temperature",
        "T",
        with_default("of --contrast: the smaller, the more the nearest others count", o.temperature),
@@ -23,12 +34,12 @@ std::vector<flag> contrast_flags(options& o) {
       {"views",
        "N",
        "crops and masks of each image in a step; a batch counts images\n"
-       "[2 with --contrast, else 1]",
+       "[2 with --contrast or --sigreg, else 1]",
        whole(o.views, 1, static_cast<std::uint64_t>(mae::most_views))},
       {"paint-views",
        "N",
-       "paint the first N views of each image, with --contrast; the others\n"
-       "are encoded alone [all]",
+       "paint the first N views of each image, with heads that compare them;\n"
+       "the others are encoded alone [all]",
        whole(o.painted_views, 1, static_cast<std::uint64_t>(mae::most_views))},
       {"predict-share",
        "S",
@@ -41,17 +52,20 @@ std::vector<flag> contrast_flags(options& o) {
 void check_contrast(given_flags const& given, options const& o) {
   if (given.contains("temperature") && o.contrast == 0)
     throw usage_error("--temperature needs --contrast");
-  if (given.contains("paint-views") && o.contrast == 0)
+  if (given.contains("paint-views") && !o.compares_images())
     throw usage_error(
-        "--paint-views needs --contrast: views that are not painted teach nothing else");
+        "--paint-views needs --contrast, --sigreg or --uniformity: views that are not painted "
+        "teach "
+        "nothing else");
   if (o.predicted_share > 1)
     throw usage_error("--predict-share is a share of the hidden patches: at most 1");
-  if (given.contains("views") && o.contrast > 0 && o.views < 2)
-    throw usage_error("--contrast compares views of an image: give --views 2 or more, or leave it");
+  if (given.contains("views") && o.compares_views() && o.views < 2)
+    throw usage_error(std::string(o.contrast > 0 ? "--contrast" : "--sigreg") +
+                      " compares views of an image: give --views 2 or more, or leave it");
 }
 
 void fill_contrast(given_flags const& given, options& o) {
-  if (!given.contains("views")) o.views = o.contrast > 0 ? 2 : 1;
+  if (!given.contains("views")) o.views = o.compares_views() ? 2 : 1;
   if (o.painted_views > o.views)
     throw usage_error("--paint-views is more than the views of an image: give --views " +
                       std::to_string(o.painted_views) + ", or fewer to paint");

@@ -14,11 +14,13 @@
 #include <mae/head/contrast.hpp>
 #include <mae/head/decoder.hpp>
 #include <mae/head/projector.hpp>
+#include <mae/head/sigreg.hpp>
 
 #include <algorithm>
 #include <memory>
 #include <ostream>
 #include <string>
+#include <vector>
 
 namespace pretrain {
 namespace {
@@ -35,17 +37,23 @@ double hidden_share(options const& settings) {
          (1 - settings.ramp_ends) * settings.mask_to;
 }
 
-/// What contrast adds to a model.
-mae::projector projector_of(mae::model_config const& config) {
-  return mae::contrast{}.fitted(config).projection;
+/// The projectors that heads add to a model.
+std::vector<mae::projector> projectors_of(options const& settings,
+                                          mae::model_config const& config) {
+  std::vector<mae::projector> all;
+  if (settings.contrast > 0) all.push_back(mae::contrast{}.fitted(config).projection);
+  if (settings.sigreg > 0) all.push_back(mae::sigreg{}.fitted(config).projection);
+  return all;
 }
 
-/// Of a view: the encoder's forward pass once more, before all views meet, and the projector's.
-double contrast_flops(mae::model_config const& config, double visible) {
+/// Of a view: the encoder's forward pass once more, before all views meet, and the projectors'.
+double comparing_flops(options const& settings, mae::model_config const& config, double visible) {
   constexpr double passes = 4;  // forward twice, backward as twice forward
-  auto const part = projector_of(config);
-  auto const weights = static_cast<double>(part.hidden * (part.feature_width() + part.outputs));
-  return encoder_flops(config, visible) + passes * 2 * weights;
+  if (!settings.compares_images()) return 0;
+  double flops = encoder_flops(config, visible);
+  for (auto const& part : projectors_of(settings, config))
+    flops += passes * 2 * static_cast<double>(part.hidden * (part.feature_width() + part.outputs));
+  return flops;
 }
 
 /// Of an image, all its views.
@@ -56,7 +64,7 @@ double image_flops(options const& settings, mae::model_config const& config) {
   index_t const painted = settings.painted_views > 0 ? settings.painted_views : settings.views;
   double const painting = training_flops(config, visible, settings.predicted_share * hidden);
   double const encoding = training_flops(config, visible, 0);
-  double const comparing = settings.contrast > 0 ? contrast_flops(config, visible) : 0;
+  double const comparing = comparing_flops(settings, config, visible);
   return static_cast<double>(painted) * painting +
          static_cast<double>(settings.views - painted) * encoding +
          static_cast<double>(settings.views) * comparing;
@@ -92,12 +100,13 @@ void say_plan(options const& settings,
   auto const steps = task->total_steps();
   double left = seconds * static_cast<double>(steps - done);
   if (length.seconds) left = std::min(left, *length.seconds);
+  index_t projected = 0;
+  for (auto const& part : projectors_of(settings, config)) projected += part.num_parameters();
   out << to_text(
       {.title = model_name(settings) + " on " + images.name + ", " + compute.backend + ", " +
                 compute.precision + ", " + compute.device + ", " + std::to_string(threads->size()) +
                 " threads",
-       .parameters = mae::parameter_count(config, objective.target_width(config)) +
-                     (settings.contrast > 0 ? projector_of(config).num_parameters() : 0),
+       .parameters = mae::parameter_count(config, objective.target_width(config)) + projected,
        .step_images = of_step,
        .step_flops = static_cast<double>(of_step) * image_flops(settings, config),
        .counted = std::string("products alone, backward as twice forward") +

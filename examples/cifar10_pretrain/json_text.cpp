@@ -64,6 +64,13 @@ parsed_record parse_record(std::string const& line) {
   return record;
 }
 
+of_comparing compared_in(parsed_record const& record) {
+  auto compared = none_compared();
+  for (std::size_t i = 0; i < compared.size(); ++i)
+    compared[i] = record.number_or_none(comparing_heads[i]);
+  return compared;
+}
+
 /// Puts a record where it belongs; a kind that `to_json` never made nowhere.
 void add_to(training_history& history, parsed_record const& record) {
   auto const value = [&](char const* name) { return record.number(name); };
@@ -75,7 +82,7 @@ void add_to(training_history& history, parsed_record const& record) {
                                 value("lr"),
                                 value("gradient_norm"),
                                 value("images_per_second"),
-                                record.number_or_none("contrast")});
+                                compared_in(record)});
   else if (record.kind == "heldout")
     history.heldout.push_back({record.step, value("epoch"), value("loss"), value("baseline")});
   else if (record.kind == "probe")
@@ -106,7 +113,8 @@ std::string to_json(training_record const& record) {
       .add("lr", record.lr)
       .add("gradient_norm", record.gradient_norm)
       .add("images_per_second", record.images_per_second);
-  if (!std::isnan(record.contrast)) object.add("contrast", record.contrast);
+  for (std::size_t i = 0; i < comparing_heads.size(); ++i)
+    if (!std::isnan(record.compared[i])) object.add(comparing_heads[i], record.compared[i]);
   return object.line();
 }
 

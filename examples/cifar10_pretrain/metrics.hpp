@@ -1,5 +1,7 @@
 #pragma once
 
+#include "compared.hpp"
+
 #include <mae/core/error.hpp>
 #include <mae/core/file_reading.hpp>
 
@@ -22,7 +24,7 @@ struct training_record {
   double lr = 0;
   double gradient_norm = 0;
   double images_per_second = 0;
-  double contrast = std::numeric_limits<double>::quiet_NaN();  // its loss, where it is learned
+  of_comparing compared = none_compared();  // losses, where they are learned
 };
 
 /// The loss on held-out images under one fixed mask, and of predicting zero there.

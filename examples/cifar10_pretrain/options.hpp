@@ -50,7 +50,9 @@ struct options {
   mae::index_t principal_patches = 65'536;
   std::filesystem::path teacher;  // a checkpoint
   mae::index_t teacher_blocks = 1;
-  double contrast = 0;             // weight of the head; 0: it is off
+  double contrast = 0;  // weights of heads; 0: it is off
+  double sigreg = 0;
+  double uniformity = 0;
   double temperature = 0.2;        // of contrast
   mae::index_t views = 1;          // of each image in a step
   mae::index_t painted_views = 0;  // of those, the first so many; 0: all
@@ -59,6 +61,9 @@ struct options {
   mae::index_t alternate = 0;  // steps of a head's turn
   mae::index_t frozen = 0;     // see update_groups
   double frozen_from = 0;
+
+  bool compares_views() const { return contrast > 0 || sigreg > 0; }
+  bool compares_images() const { return compares_views() || uniformity > 0; }
   statistics_choice statistics = statistics_choice::data;
   bool statistics_asked = false;  // --statistics was given, which a checkpoint may contradict
   mae::linear_start linears = mae::linear_start::xavier;

@@ -1,5 +1,6 @@
 #include "schedule_flags.hpp"
 
+#include "compared.hpp"
 #include "configs.hpp"
 #include "flag_values.hpp"
 
@@ -9,6 +10,7 @@
 #include <mae/train/head_schedule.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 
 namespace pretrain {
@@ -42,13 +44,13 @@ void read_freezing(std::string const& text, options& o) {
 std::vector<flag> schedule_flags(options& o) {
   return {{"head-schedule",
            "TEXT",
-           "how the weights of painter and contrast move with the training's\n"
-           "progress, factors that are linear between points:\n"
+           "how the weights of painter, contrast, sigreg and uniformity move with\n"
+           "the training's progress, factors that are linear between points:\n"
            "\"contrast=0@0,1@0.3;painter=1@0.8,0@0.9\"",
            [&o](std::string const& text) { read_schedules(text, o); }},
           {"alternate",
            "N",
-           "painter and contrast take turns, of N steps each; 0: both at once [0]",
+           "painter and other heads take turns, of N steps each; 0: all at once [0]",
            whole(o.alternate, 0, a_billion)},
           {"freeze-below",
            "N@P",
@@ -58,16 +60,19 @@ std::vector<flag> schedule_flags(options& o) {
 }
 
 void check_schedules(given_flags const& given, options const& o) {
+  of_comparing const weights{o.contrast, o.sigreg, o.uniformity};
   for (auto const& schedule : o.head_schedules) {
-    bool const is_contrast = schedule.head == "contrast";
-    if (!is_contrast && schedule.head != mae::decoder_segment)
+    if (schedule.head == mae::decoder_segment) continue;
+    auto const found = std::ranges::find(comparing_heads, schedule.head);
+    if (found == comparing_heads.end())
       throw usage_error("--head-schedule: there is no head " + schedule.head +
-                        ": name painter or contrast");
-    if (is_contrast && o.contrast == 0)
-      throw usage_error("--head-schedule: contrast is off: give its weight by --contrast");
+                        ": name painter, contrast, sigreg or uniformity");
+    if (weights[static_cast<std::size_t>(found - comparing_heads.begin())] == 0)
+      throw usage_error("--head-schedule: " + schedule.head + " is off: give its weight by --" +
+                        schedule.head);
   }
-  if (given.contains("alternate") && o.contrast == 0)
-    throw usage_error("--alternate needs two heads to take turns: give --contrast");
+  if (given.contains("alternate") && !o.compares_images())
+    throw usage_error("--alternate needs two heads to take turns: give --contrast, or another");
   auto const blocks = config_of(o).encoder.depth;
   if (o.frozen > blocks + 1)
     throw usage_error("--freeze-below " + std::to_string(o.frozen - 1) + ": the encoder has " +

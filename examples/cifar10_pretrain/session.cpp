@@ -64,6 +64,14 @@ constexpr mae::index_t sheet_images = 8;
 double learned(mae::head_report const& head, double mae::head_report::*value) {
   return head.weight > 0 ? head.*value : std::numeric_limits<double>::quiet_NaN();
 }
+
+/// The losses of the heads after the painter.
+of_comparing compared_of(mae::step_report const& report) {
+  auto compared = none_compared();
+  for (std::size_t i = 0; i < compared.size(); ++i)
+    compared[i] = learned(report.heads[i + 1], &mae::head_report::loss);
+  return compared;
+}
 constexpr mae::index_t preview_images = 3;
 
 probe_scores scores_of(probe_record const& record) {
@@ -289,7 +297,7 @@ bool session::train() {
   mae::training_callbacks callbacks;
   callbacks.on_step = [this](mae::step_report const& report) { after_step(report); };
   callbacks.on_epoch = [this](mae::epoch_report const& report) {
-    if (settings_.contrast == 0) last_epoch_loss_ = report.loss;  // else it is of both heads
+    if (!settings_.compares_images()) last_epoch_loss_ = report.loss;  // else it is of all heads
   };
   callbacks.should_stop = [this, start] {
     std::chrono::duration<double> const spent = clock::now() - start;
@@ -326,7 +334,7 @@ void session::after_step(mae::step_report const& report) {
                              .lr = report.lr,
                              .gradient_norm = report.gradient_norm,
                              .images_per_second = speed_.recent(),
-                             .contrast = learned(report.heads[1], &mae::head_report::loss)});
+                             .compared = compared_of(report)});
   show_progress(report);
   bool const is_last = report.step == report.total_steps;
   if (report.step % steps_between_looks() == 0 && !is_last) {
@@ -361,7 +369,7 @@ void session::show_progress(mae::step_report const& report) {
        .done = static_cast<double>(report.step) / static_cast<double>(report.total_steps),
        .loss = std::isnan(loss) ? loss : *shown_loss_,
        .baseline = report.heads[0].baseline,
-       .contrast = learned(report.heads[1], &mae::head_report::loss),
+       .compared = compared_of(report),
        .lr = report.lr,
        .images_per_second = speed_.recent(),
        .seconds_left = left / speed_.recent()});

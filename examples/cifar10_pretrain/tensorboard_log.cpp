@@ -24,8 +24,11 @@ void tensorboard_log::add(training_record const& record) {
                   {"training/gradient_norm", record.gradient_norm},
                   {"training/images_per_second", record.images_per_second}});
   file_.add(record.step, scalars);
-  if (!std::isnan(record.contrast))
-    file_.add(record.step, std::array<scalar_summary, 1>{{{"loss/contrast", record.contrast}}});
+  for (std::size_t i = 0; i < comparing_heads.size(); ++i)
+    if (!std::isnan(record.compared[i]))
+      file_.add(record.step,
+                std::array<scalar_summary, 1>{
+                    {{std::string("loss/") + comparing_heads[i], record.compared[i]}}});
 }
 
 void tensorboard_log::add(heldout_record const& record) {

@@ -65,14 +65,26 @@ std::string format_duration(double seconds) {
   return std::move(text).str();
 }
 
+namespace {
+
+std::string compared_text(of_comparing const& compared) {
+  std::string text;
+  for (std::size_t i = 0; i < compared.size(); ++i)
+    if (!std::isnan(compared[i]))
+      text += std::string("  ") + comparing_heads[i] + ' ' + fixed_text(compared[i], 4);
+  return text;
+}
+
+}  // namespace
+
 std::string format_progress(progress const& now) {
   return "epoch " + count_of(now.epoch, now.epochs) + "  step " + count_of(now.step, now.steps) +
          (std::isnan(now.loss)
               ? std::string()
               : "  loss " + fixed_text(now.loss, 4) + "  baseline " + fixed_text(now.baseline, 4)) +
-         (std::isnan(now.contrast) ? std::string() : "  contrast " + fixed_text(now.contrast, 4)) +
-         "  lr " + scientific_text(now.lr) + "  " + fixed_text(now.images_per_second, 0) +
-         " images/s" + "  left " + format_duration(now.seconds_left);
+         compared_text(now.compared) + "  lr " + scientific_text(now.lr) + "  " +
+         fixed_text(now.images_per_second, 0) + " images/s" + "  left " +
+         format_duration(now.seconds_left);
 }
 
 std::string format_bar(double done, int width) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "compared.hpp"
 #include "picture.hpp"
 
 #include <mae/core/types.hpp>
@@ -7,7 +8,6 @@
 #include <chrono>
 #include <cstdint>
 #include <iosfwd>
-#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,8 +38,8 @@ struct progress {
   std::optional<std::int64_t> steps;   // of the whole training, where known
   double done = 0;                     // share of the whole training, in [0, 1]
   double loss = 0;
-  double baseline = 0;                                         // the loss of predicting zero
-  double contrast = std::numeric_limits<double>::quiet_NaN();  // its loss, where it is learned
+  double baseline = 0;                      // the loss of predicting zero
+  of_comparing compared = none_compared();  // losses, where they are learned
   double lr = 0;
   double images_per_second = 0;
   double seconds_left = 0;

@@ -135,6 +135,26 @@ chart step_chart(training_history const& history,
       title, "epoch", unit, {{name, "", series_style::line, smoothed(history.training, value)}}};
 }
 
+/// Of each head that compares images and was learned.
+std::vector<chart> compared_charts(training_history const& history) {
+  constexpr std::array<std::array<char const*, 2>, comparing_heads.size()> words{
+      {{"Contrast of views", "InfoNCE"},
+       {"SIGReg of views", "spread and distance from a normal distribution"},
+       {"Uniformity of images", "mean squared cosine"}}};
+  std::vector<chart> charts;
+  for (std::size_t i = 0; i < comparing_heads.size(); ++i) {
+    auto line = history.training;
+    for (auto& record : line) record.loss = record.compared[i];
+    auto made = chart{
+        words[i][0],
+        "epoch",
+        words[i][1],
+        {{comparing_heads[i], "", series_style::line, smoothed(line, &training_record::loss)}}};
+    if (!made.series.front().points.empty()) charts.push_back(std::move(made));
+  }
+  return charts;
+}
+
 page_table heldout_table(std::vector<heldout_record> const& heldout) {
   page_table table{
       "Held-out losses as numbers", {"epoch", "step", "held-out loss", "predicting zero"}, {}};
@@ -154,10 +174,7 @@ page_section curves(training_history const& history) {
   section.figures.push_back(loss_chart(history));
   if (auto probes = probe_chart(history.probes); !probes.series.empty())
     section.figures.push_back(std::move(probes));
-  if (auto contrast = step_chart(
-          history, "Contrast of views", "InfoNCE", "contrast", &training_record::contrast);
-      !contrast.series.front().points.empty())
-    section.figures.push_back(std::move(contrast));
+  for (auto& chart : compared_charts(history)) section.figures.push_back(std::move(chart));
   section.figures.push_back(
       step_chart(history, "Learning rate", "rate a step", "learning rate", &training_record::lr));
   section.figures.push_back(step_chart(history,

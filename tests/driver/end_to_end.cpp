@@ -400,6 +400,10 @@ TEST_CASE("an encoder of before teaches another, and weights follow their schedu
                              4,
                              {"--contrast",
                               "0.3",
+                              "--sigreg",
+                              "0.1",
+                              "--uniformity",
+                              "0.01",
                               "--paint-views",
                               "1",
                               "--predict-share",
@@ -416,6 +420,8 @@ TEST_CASE("an encoder of before teaches another, and weights follow their schedu
     if (record.at("kind") != "training") continue;
     painted.push_back(!record.at("loss").is_null());
     compared.push_back(record.contains("contrast"));
+    CHECK(record.contains("sigreg"));
+    CHECK(record.contains("uniformity"));
   }
   CHECK(painted == std::vector<bool>{true, true, true, false});
   CHECK(compared == std::vector<bool>{false, false, true, true});

@@ -44,7 +44,7 @@ TEST_CASE("each record is a JSON line, there at once, null where nothing is know
   metrics_log log(path);
   training_record record = at_step(3);
   record.gradient_norm = std::nan("");
-  record.contrast = 3.5;
+  record.compared[0] = 3.5;
   log.add(record);
   log.add(heldout_record{.step = 3, .epoch = 0.5, .loss = 0.8, .baseline = 0.99});
   log.add(probe_record{.step = 3, .epoch = 0.5, .linear_top1 = {}, .knn_top1 = 48.5});
@@ -71,7 +71,7 @@ TEST_CASE("each record is a JSON line, there at once, null where nothing is know
   CHECK(json::parse(lines[3])["alignment"].is_null());
 
   metrics_log const resumed(path, 3);
-  CHECK(resumed.history().training[0].contrast == 3.5);
+  CHECK(resumed.history().training[0].compared[0] == 3.5);
   REQUIRE(resumed.history().health.size() == 1);
   CHECK(resumed.history().health[0].effective_rank == 7.5);
   CHECK(std::isnan(resumed.history().health[0].alignment));

@@ -209,6 +209,10 @@ TEST_CASE("every flag reaches its field") {
   CHECK(contrast.views == 2);
   CHECK(parsed("--contrast 1 --views 3").views == 3);
   CHECK(parsed("--contrast 0").views == 1);
+  CHECK(parsed("--sigreg 0.5").sigreg == 0.5);
+  CHECK(parsed("--sigreg 0.5").views == 2);
+  CHECK(parsed("--uniformity 0.01").uniformity == 0.01);
+  CHECK(parsed("--uniformity 0.01").views == 1);
   CHECK(parsed("--views 2").views == 2);
   CHECK(parsed("").painted_views == 0);
   CHECK(parsed("--contrast 1 --paint-views 1").painted_views == 1);
@@ -378,12 +382,18 @@ TEST_CASE("contrast needs two views and a temperature that is positive") {
   CHECK(complaint("--temperature 0.1") == "--temperature needs --contrast");
   CHECK(complaint("--contrast 0.3 --views 1") ==
         "--contrast compares views of an image: give --views 2 or more, or leave it");
+  CHECK(complaint("--sigreg 0.3 --views 1") ==
+        "--sigreg compares views of an image: give --views 2 or more, or leave it");
   CHECK(complaint("--contrast -1").starts_with("--contrast: must be"));
+  CHECK(complaint("--sigreg -1").starts_with("--sigreg: must be"));
+  CHECK(complaint("--uniformity nan").starts_with("--uniformity: must be"));
   CHECK(complaint("--contrast 1 --temperature 0").starts_with("--temperature: must be"));
   CHECK(complaint("--views 0").starts_with("--views: must be"));
   CHECK(complaint("--views 256").starts_with("--views: must be"));
-  CHECK(complaint("--paint-views 1") ==
-        "--paint-views needs --contrast: views that are not painted teach nothing else");
+  CHECK(
+      complaint("--paint-views 1") ==
+      "--paint-views needs --contrast, --sigreg or --uniformity: views that are not painted teach "
+      "nothing else");
   CHECK(complaint("--contrast 1 --paint-views 0").starts_with("--paint-views: must be"));
   CHECK(complaint("--contrast 1 --paint-views 3") ==
         "--paint-views is more than the views of an image: give --views 3, or fewer to paint");
@@ -413,9 +423,10 @@ TEST_CASE("what changes during a training is checked before it") {
   CHECK(complaint("--head-schedule contrast=1@0") ==
         "--head-schedule: contrast is off: give its weight by --contrast");
   CHECK(complaint("--head-schedule teacher=1@0") ==
-        "--head-schedule: there is no head teacher: name painter or contrast");
+        "--head-schedule: there is no head teacher: name painter, contrast, sigreg or uniformity");
   CHECK(complaint("--head-schedule painter=1@2").starts_with("--head-schedule: the schedule of"));
-  CHECK(complaint("--alternate 1") == "--alternate needs two heads to take turns: give --contrast");
+  CHECK(complaint("--alternate 1") ==
+        "--alternate needs two heads to take turns: give --contrast, or another");
   CHECK(complaint("--config tiny4 --freeze-below 13") ==
         "--freeze-below 13: the encoder has 12 blocks");
   CHECK(complaint("--freeze-below 3@1.5").starts_with("--freeze-below: must be between 0 and 1"));
@@ -473,6 +484,8 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
                            "--teacher",
                            "--teacher-blocks",
                            "--contrast",
+                           "--sigreg",
+                           "--uniformity",
                            "--temperature",
                            "--views",
                            "--paint-views",

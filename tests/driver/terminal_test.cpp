@@ -43,7 +43,7 @@ TEST_CASE("a progress line holds all fields, and limits only where there are any
         "epoch 2/20  step 400/7800  loss 0.5123  baseline 0.9987  lr 9.50e-04  2711 images/s  "
         "left 1:02:03");
   progress contrasted = at_step(400);
-  contrasted.contrast = 4.02;
+  contrasted.compared[0] = 4.02;
   CHECK(pretrain::format_progress(contrasted).find("baseline 0.9987  contrast 4.0200  lr") !=
         std::string::npos);
   progress unlimited = at_step(400);
