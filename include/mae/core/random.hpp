@@ -45,6 +45,7 @@ enum class purpose : std::uint8_t {
   erase = 10,
   change = 11,
   principal = 12,
+  colour = 14,
 };
 
 /// Names a stream of random numbers. Streams with different keys are independent, and a stream

@@ -9,6 +9,7 @@
 #include <mae/io/mask_file.hpp>
 #include <mae/io/model_file.hpp>
 #include <mae/io/objective_file.hpp>
+#include <mae/io/options_file.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/progress_reader.hpp>
 #include <mae/io/safetensors.hpp>
@@ -32,38 +33,6 @@
 #include <vector>
 
 namespace mae {
-
-/// RandAugment's settings: "9 0.5 2" are its magnitude, its deviation and its operations.
-inline std::string describe(rand_augment const& changes) {
-  if (!changes.is_on()) return "no";
-  return numbers_text({changes.magnitude, changes.deviation, static_cast<double>(changes.count)});
-}
-
-/// The settings of a training that decide its result, but for its length: a resume refuses any
-/// other value, by name.
-inline settings_list describe(training_options const& options) {
-  return {
-      {"seed", std::to_string(options.seed)},
-      {"batch_size", std::to_string(options.batch_size)},
-      {"accumulate", std::to_string(options.accumulate)},
-      {"views", std::to_string(options.views)},
-      {"lr", decimal_text(options.lr)},
-      {"warmup_epochs", decimal_text(options.warmup_epochs)},
-      {"clip", decimal_text(options.clip)},
-      {"min_lr", decimal_text(options.min_lr)},
-      {"drop_path", decimal_text(options.drop_path)},
-      {"layer_decay", decimal_text(options.groups.layer_decay)},
-      {"tokens_decay", options.groups.tokens_decay ? "yes" : "no"},
-      {"frozen", std::to_string(options.groups.frozen)},
-      {"crop_min", decimal_text(options.augment.crop_min)},
-      {"flip", options.augment.flip ? "yes" : "no"},
-      {"interpolation", options.augment.kind == interpolation::bicubic ? "bicubic" : "bilinear"},
-      {"rand_augment", describe(options.changes)},
-      {"erasing", decimal_text(options.erasing)},
-      {"mixup", decimal_text(options.mix.mixup)},
-      {"cutmix", decimal_text(options.mix.cutmix)},
-      {"non_finite", options.non_finite == non_finite_policy::stop ? "stop" : "skip"}};
-}
 
 namespace detail {
 
@@ -244,6 +213,10 @@ Metadata with_older_entries(Metadata metadata) {
                    {"rand_augment", "no"},
                    {"erasing", "0"},
                    {"views", "1"},
+                   {"jitter", "no"},
+                   {"grey", "0"},
+                   {"blur", "no"},
+                   {"solarise", "no"},
                    {"mixup", "0"},
                    {"cutmix", "0"},
                    {"positions", "sincos"},

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <mae/core/settings.hpp>
+#include <mae/data/colour_changes.hpp>
+#include <mae/data/rand_augment.hpp>
+#include <mae/data/resize.hpp>
+#include <mae/io/description.hpp>
+#include <mae/train/options.hpp>
+
+#include <string>
+
+// What a training's file says of its options.
+
+namespace mae {
+
+/// RandAugment's settings: "9 0.5 2" are its magnitude, its deviation and its operations.
+inline std::string describe(rand_augment const& changes) {
+  if (!changes.is_on()) return "no";
+  return numbers_text({changes.magnitude, changes.deviation, static_cast<double>(changes.count)});
+}
+
+/// A jitter's: its amounts, in the order of colour_change, and its probability.
+inline std::string describe(colour_jitter const& jitter) {
+  if (!jitter.is_on()) return "no";
+  return numbers_text(
+      {jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue, jitter.probability});
+}
+/// A blur's: its probability, its least and its greatest deviation, and its kernel.
+inline std::string describe(random_blur const& blur) {
+  if (blur.probability == 0) return "no";
+  return numbers_text(
+      {blur.probability, blur.sigma_min, blur.sigma_max, static_cast<double>(blur.kernel)});
+}
+inline std::string describe(random_solarise const& solarise) {
+  if (solarise.probability == 0) return "no";
+  return numbers_text({solarise.probability, solarise.threshold});
+}
+
+/// The settings of a training that decide its result, but for its length: a resume refuses any
+/// other value, by name.
+inline settings_list describe(training_options const& options) {
+  return {
+      {"seed", std::to_string(options.seed)},
+      {"batch_size", std::to_string(options.batch_size)},
+      {"accumulate", std::to_string(options.accumulate)},
+      {"views", std::to_string(options.views)},
+      {"lr", decimal_text(options.lr)},
+      {"warmup_epochs", decimal_text(options.warmup_epochs)},
+      {"clip", decimal_text(options.clip)},
+      {"min_lr", decimal_text(options.min_lr)},
+      {"drop_path", decimal_text(options.drop_path)},
+      {"layer_decay", decimal_text(options.groups.layer_decay)},
+      {"tokens_decay", options.groups.tokens_decay ? "yes" : "no"},
+      {"frozen", std::to_string(options.groups.frozen)},
+      {"crop_min", decimal_text(options.augment.crop_min)},
+      {"flip", options.augment.flip ? "yes" : "no"},
+      {"interpolation", options.augment.kind == interpolation::bicubic ? "bicubic" : "bilinear"},
+      {"jitter", describe(options.colours.jitter)},
+      {"grey", decimal_text(options.colours.grey)},
+      {"blur", describe(options.colours.blur)},
+      {"solarise", describe(options.colours.solarise)},
+      {"rand_augment", describe(options.changes)},
+      {"erasing", decimal_text(options.erasing)},
+      {"mixup", decimal_text(options.mix.mixup)},
+      {"cutmix", decimal_text(options.mix.cutmix)},
+      {"non_finite", options.non_finite == non_finite_policy::stop ? "stop" : "skip"}};
+}
+
+}  // namespace mae
