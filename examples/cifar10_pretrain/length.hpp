@@ -62,7 +62,8 @@ inline mae::training_options training_options_for(options const& settings,
           .lr = peak_learning_rate(settings),
           .warmup_epochs = length.warmup_epochs,
           .clip = settings.clip,
-          .augment = settings.augment};
+          .augment = settings.augment,
+          .colours = settings.colours};
 }
 
 }  // namespace pretrain
