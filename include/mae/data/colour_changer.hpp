@@ -85,7 +85,7 @@ class colour_changer {
       std::ranges::fill(result, 0.0F);
       for (index_t k = 0; k < kernel(); ++k)
         add_scaled(weights_[static_cast<std::size_t>(k)],
-                   rows_.data() + place(mirrored(y + k - kernel() / 2, extent_.height)),
+                   rows_.data() + place(mirrored(y + k - beyond(), extent_.height)),
                    result);
     }
   }
@@ -159,7 +159,7 @@ class colour_changer {
   void weigh(double sigma) {
     double sum = 0;
     auto const weight = [&](index_t k) {
-      double const away = static_cast<double>(k - kernel() / 2) / sigma;
+      double const away = static_cast<double>(k - beyond()) / sigma;
       return std::exp(-away * away / 2);
     };
     for (index_t k = 0; k < kernel(); ++k) sum += weight(k);
@@ -168,11 +168,10 @@ class colour_changer {
   }
   void blur_row(std::span<float const> row, std::span<float> result) {
     index_t const channels = extent_.channels;
-    index_t const beyond = kernel() / 2;
-    for (index_t x = -beyond; x < extent_.width + beyond; ++x)
+    for (index_t x = -beyond(); x < extent_.width + beyond(); ++x)
       std::copy_n(row.data() + mirrored(x, extent_.width) * channels,
                   channels,
-                  padded_.data() + (x + beyond) * channels);
+                  padded_.data() + (x + beyond()) * channels);
     std::ranges::fill(result, 0.0F);
     for (index_t k = 0; k < kernel(); ++k)
       add_scaled(weights_[static_cast<std::size_t>(k)], padded_.data() + k * channels, result);
@@ -185,6 +184,7 @@ class colour_changer {
   }
 
   index_t kernel() const { return static_cast<index_t>(weights_.size()); }
+  index_t beyond() const { return kernel() / 2; }
   index_t row_values() const { return extent_.width * extent_.channels; }
   std::size_t place(index_t row) const { return static_cast<std::size_t>(row * row_values()); }
 
