@@ -148,7 +148,7 @@ TEST_CASE("channels of any number are brightened, blurred and solarised each by 
   drawn.jitter->by[0] = 1.2;
   colour_changer alone(reference::grey_extent, {.blur = {.probability = 1, .kernel = 5}});
   auto const both = changed(pairs, [&](auto& p) { changer.apply(drawn, p); });
-  for (std::size_t channel : {0, 1}) {
+  for (std::size_t const channel : {0U, 1U}) {
     std::vector<float> own;
     std::vector<float> found;
     for (std::size_t i = channel; i < pairs.size(); i += 2) {
