@@ -93,7 +93,10 @@ class colour_changer {
   /// What is not below the settings' threshold is inverted.
   void solarise(std::span<float> pixels) const {
     auto const threshold = static_cast<float>(settings_.solarise.threshold);
-    for (float& value : pixels) value = value < threshold ? value : 1 - value;
+    for (float& value : pixels) {
+      float const inverted = 1 - value;
+      value = value < threshold ? value : inverted;
+    }
   }
 
  private:
@@ -128,7 +131,8 @@ class colour_changer {
   /// Values and saturations of HSV stay, hues move by a share of the colour circle in [-1/2, 1/2].
   void turn_hues(double by, std::span<float> pixels) const {
     assert(extent_.channels == 3 && std::abs(by) <= 1.0 / 2);
-    constexpr double circle = 6;  // a third of it from one channel to the next
+    constexpr double circle = 6;  // two from one channel to the next
+    auto const wrapped = [](double place) { return place < circle ? place : place - circle; };
     for (std::size_t i = 0; i < pixels.size(); i += 3) {
       auto const pixel = pixels.subspan(i, 3);
       double const red = pixel[0];
@@ -137,17 +141,18 @@ class colour_changer {
       double const most = std::max({red, green, blue});
       double const chroma = most - std::min({red, green, blue});
       if (!(chroma > 0)) continue;  // grey has no hue
-      double hue = circle * (1 + by);
+      double hue = circle * by;
       if (most == red)
         hue += (green - blue) / chroma;
       else if (most == green)
         hue += 2 + (blue - red) / chroma;
       else
         hue += 4 + (red - green) / chroma;
+      hue = wrapped(hue < 0 ? hue + circle : hue);
       // How far a channel is below the greatest: not within a sixth of its own hue, by all the
       // chroma within a sixth of the opposite one, and evenly between.
       auto const at = [&](double channel_place) {
-        double const away = std::fmod(hue + channel_place, circle);
+        double const away = wrapped(hue + channel_place);
         return static_cast<float>(most - chroma * std::clamp(std::min(away, 4 - away), 0.0, 1.0));
       };
       pixel[0] = at(5);
