@@ -130,8 +130,7 @@ TEST_CASE("operations follow each other as in torchvision") {
 TEST_CASE("factors of 1 and a turn by 0 change no bit, nor do settings that are off") {
   colour_changer changer(reference::extent, {});
   auto const image = values(reference::image);
-  CHECK(changed(image, [&](auto& p) { changer.apply({.jitter = mae::drawn_jitter{}}, p); }) ==
-        image);
+  CHECK(changed(image, [&](auto& p) { changer.apply(mae::drawn_colours{}, p); }) == image);
   auto random = stream_of(1);
   CHECK(changed(image, [&](auto& p) { changer(random, p); }) == image);
   CHECK(random.word() == stream_of(1).word());  // nothing was drawn
@@ -144,8 +143,8 @@ TEST_CASE("channels of any number are brightened, blurred and solarised each by 
   std::vector<float> pairs;
   for (float const value : reference::grey_image) pairs.insert(pairs.end(), {value, 1 - value});
   colour_changer changer(extent, {.blur = {.probability = 1, .kernel = 5}});
-  mae::drawn_colours drawn{.jitter = mae::drawn_jitter{}, .blur = 0.9, .solarise = true};
-  drawn.jitter->by[0] = 1.2;
+  mae::drawn_colours drawn{.blur = 0.9, .solarise = true};
+  drawn.jitter.by[0] = 1.2;
   colour_changer alone(reference::grey_extent, {.blur = {.probability = 1, .kernel = 5}});
   auto const both = changed(pairs, [&](auto& p) { changer.apply(drawn, p); });
   for (std::size_t const channel : {0U, 1U}) {
@@ -184,18 +183,18 @@ TEST_CASE("the drawn shares, factors and orders are those of the settings") {
     auto const drawn = mae::draw_colours(all_on, random);
     grey += drawn.grey ? 1 : 0;
     solarised += drawn.solarise ? 1 : 0;
-    if (drawn.blur) {
+    if (drawn.blur > 0) {
       ++blurred;
-      sigma_least = std::min(sigma_least, *drawn.blur);
-      sigma_most = std::max(sigma_most, *drawn.blur);
+      sigma_least = std::min(sigma_least, drawn.blur);
+      sigma_most = std::max(sigma_most, drawn.blur);
     }
-    if (!drawn.jitter) continue;
+    if (drawn.jitter.by == mae::drawn_jitter{}.by) continue;
     ++jittered;
-    ++orders[drawn.jitter->order];
+    ++orders[drawn.jitter.order];
     for (std::size_t k = 0; k < 4; ++k) {
-      least[k] = std::min(least[k], drawn.jitter->by[k]);
-      most[k] = std::max(most[k], drawn.jitter->by[k]);
-      sums[k] += drawn.jitter->by[k];
+      least[k] = std::min(least[k], drawn.jitter.by[k]);
+      most[k] = std::max(most[k], drawn.jitter.by[k]);
+      sums[k] += drawn.jitter.by[k];
     }
   }
   auto const check_share = [&](int count, double probability, int of) {

@@ -11,7 +11,6 @@
 namespace colour_reference {
 
 using mae::colour_change;
-using mae::drawn_jitter;
 
 inline constexpr mae::image_extent extent{4, 5, 3};
 inline constexpr mae::image_extent grey_extent{4, 5, 1};
@@ -354,11 +353,11 @@ inline constexpr std::array<float, 60> made_grey{
 
 inline constexpr std::array<composed_image, 5> composed{{
     {{
-         .jitter = drawn_jitter{.order = {colour_change::brightness,
-                                          colour_change::contrast,
-                                          colour_change::saturation,
-                                          colour_change::hue},
-                                .by = {1.3, 0.7, 1.4, 0.08}},
+         .jitter = {.order = {colour_change::brightness,
+                              colour_change::contrast,
+                              colour_change::saturation,
+                              colour_change::hue},
+                    .by = {1.3, 0.7, 1.4, 0.08}},
      },
      {0.17965838F, 0.17965838F, 0.17965838F, 0.8796863F,  0.8796863F,  0.8796863F,   0.6439144F,
       0.39886627F, 0.18120013F, 0.74873424F, 0.92684466F, 0.24561067F, 0.49017933F,  0.71163529F,
@@ -370,11 +369,11 @@ inline constexpr std::array<composed_image, 5> composed{{
       0.34432739F, 0.42076737F, 0.85526502F, 0.21826513F, 0.54950535F, 0.45763043F,  0.92876256F,
       0.88345379F, 0.27306157F, 0.69055247F, 0.91170037F}},
     {{
-         .jitter = drawn_jitter{.order = {colour_change::hue,
-                                          colour_change::saturation,
-                                          colour_change::contrast,
-                                          colour_change::brightness},
-                                .by = {1.3, 0.7, 1.4, 0.08}},
+         .jitter = {.order = {colour_change::hue,
+                              colour_change::saturation,
+                              colour_change::contrast,
+                              colour_change::brightness},
+                    .by = {1.3, 0.7, 1.4, 0.08}},
      },
      {0.19895555F, 0.19895555F, 0.19895555F, 1.0F,        1.0F,        1.0F,        0.62685031F,
       0.3818022F,  0.19895555F, 1.0F,        1.0F,        0.19895555F, 0.49613658F, 0.9508431F,
@@ -386,11 +385,11 @@ inline constexpr std::array<composed_image, 5> composed{{
       0.37644467F, 0.45288464F, 0.88452131F, 0.24752131F, 0.57876158F, 0.43050349F, 1.0F,
       0.9585799F,  0.32666683F, 0.74415785F, 0.96530563F}},
     {{
-         .jitter = drawn_jitter{.order = {colour_change::saturation,
-                                          colour_change::brightness,
-                                          colour_change::hue,
-                                          colour_change::contrast},
-                                .by = {0.6, 1.6, 0.2, -0.31}},
+         .jitter = {.order = {colour_change::saturation,
+                              colour_change::brightness,
+                              colour_change::hue,
+                              colour_change::contrast},
+                    .by = {0.6, 1.6, 0.2, -0.31}},
          .blur = 0.8,
      },
      {0.28180122F, 0.30065772F, 0.32410881F, 0.2983F,     0.31658235F, 0.33989617F, 0.25704625F,
@@ -402,11 +401,11 @@ inline constexpr std::array<composed_image, 5> composed{{
       0.41303819F, 0.37471011F, 0.4186559F,  0.22926147F, 0.22931145F, 0.20236926F, 0.16737662F,
       0.17528208F, 0.17672339F, 0.21763593F, 0.22846058F, 0.25552446F, 0.3744655F,  0.3674911F,
       0.3718546F,  0.43730351F, 0.41282958F, 0.40540761F}},
-    {{.jitter = drawn_jitter{.order = {colour_change::contrast,
-                                       colour_change::hue,
-                                       colour_change::brightness,
-                                       colour_change::saturation},
-                             .by = {1.2, 1.5, 1.9, 0.45}},
+    {{.jitter = {.order = {colour_change::contrast,
+                           colour_change::hue,
+                           colour_change::brightness,
+                           colour_change::saturation},
+                 .by = {1.2, 1.5, 1.9, 0.45}},
       .grey = true,
       .blur = 0.6,
       .solarise = true},

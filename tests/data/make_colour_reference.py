@@ -66,7 +66,7 @@ def composed(pixels, case):
         result = v2.ColorJitter().transform(
             result, {"fn_idx": torch.tensor(order), **dict(zip(names, factors))})
         words = ", ".join(f"colour_change::{list(JITTER)[i]}" for i in order)
-        drawn += f".jitter = drawn_jitter{{.order = {{{words}}}, .by = {{{str(factors)[1:-1]}}}}}, "
+        drawn += f".jitter = {{.order = {{{words}}}, .by = {{{str(factors)[1:-1]}}}}}, "
     if grey:
         result = functional.rgb_to_grayscale(result, num_output_channels=3)
         drawn += ".grey = true, "
@@ -103,7 +103,7 @@ if __name__ == "__main__":
     print("// Written by tests/data/make_colour_reference.py.")
     print("#pragma once\n\n#include <mae/core/config.hpp>\n#include <mae/core/types.hpp>\n"
           "#include <mae/data/colour_changes.hpp>\n\n#include <array>\n#include <cstddef>\n")
-    print("namespace colour_reference {\n\nusing mae::colour_change;\nusing mae::drawn_jitter;\n")
+    print("namespace colour_reference {\n\nusing mae::colour_change;\n")
     print(f"inline constexpr mae::image_extent extent{{{HEIGHT}, {WIDTH}, 3}};")
     print(f"inline constexpr mae::image_extent grey_extent{{{HEIGHT}, {WIDTH}, 1}};\n")
     print("template <std::size_t Values>\nstruct changed_image {\n  colour_change change;\n"

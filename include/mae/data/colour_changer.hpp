@@ -38,11 +38,10 @@ class colour_changer {
   /// Those that were drawn. A factor of 1 and a turn by 0 change no bit.
   void apply(drawn_colours const& drawn, std::span<float> pixels) {
     assert(static_cast<index_t>(pixels.size()) == extent_.values());
-    if (drawn.jitter)
-      for (auto const change : drawn.jitter->order)
-        apply(change, drawn.jitter->by[static_cast<std::size_t>(change)], pixels);
+    for (auto const change : drawn.jitter.order)
+      apply(change, drawn.jitter.by[static_cast<std::size_t>(change)], pixels);
     if (drawn.grey) make_grey(pixels);
-    if (drawn.blur) blur(*drawn.blur, pixels);
+    if (drawn.blur > 0) blur(drawn.blur, pixels);
     if (drawn.solarise) solarise(pixels);
   }
 
@@ -82,7 +81,7 @@ class colour_changer {
       blur_row(pixels.subspan(place(y), width), std::span(rows_).subspan(place(y), width));
     for (index_t y = 0; y < extent_.height; ++y) {
       auto const result = pixels.subspan(place(y), width);
-      std::ranges::fill(result, 0.0F);
+      std::fill(result.begin(), result.end(), 0.0F);
       for (index_t k = 0; k < kernel(); ++k)
         add_scaled(weights_[static_cast<std::size_t>(k)],
                    rows_.data() + place(mirrored(y + k - beyond(), extent_.height)),
@@ -177,7 +176,7 @@ class colour_changer {
       std::copy_n(row.data() + mirrored(x, extent_.width) * channels,
                   channels,
                   padded_.data() + (x + beyond()) * channels);
-    std::ranges::fill(result, 0.0F);
+    std::fill(result.begin(), result.end(), 0.0F);
     for (index_t k = 0; k < kernel(); ++k)
       add_scaled(weights_[static_cast<std::size_t>(k)], padded_.data() + k * channels, result);
   }

@@ -11,7 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -135,7 +134,8 @@ constexpr double nothing_by(colour_change change) {
   return change == colour_change::hue ? 0 : 1;
 }
 
-/// The changes of a jitter in the order in which they are made, and their factors by colour_change.
+/// The changes of a jitter in the order in which they are made, and their factors by colour_change:
+/// those of an image that stays as it is.
 struct drawn_jitter {
   std::array<colour_change, colour_change_count> order{colour_change::brightness,
                                                        colour_change::contrast,
@@ -146,9 +146,9 @@ struct drawn_jitter {
 
 /// What is done to an image, in this order.
 struct drawn_colours {
-  std::optional<drawn_jitter> jitter = {};
+  drawn_jitter jitter = {};
   bool grey = false;
-  std::optional<double> blur = {};  // its deviation, in pixels
+  double blur = 0;  // its deviation, in pixels; 0: none
   bool solarise = false;
 };
 
@@ -163,7 +163,7 @@ inline drawn_colours draw_colours(colour_changes const& settings, random_stream&
   auto const factor = [&](double by) { return uniform(std::max(0.0, 1 - by), 1 + by); };
   drawn_colours drawn;
   if (settings.jitter.is_on() && happens(settings.jitter.probability)) {
-    auto& [order, by] = drawn.jitter.emplace();
+    auto& [order, by] = drawn.jitter;
     for (std::size_t left = order.size(); left > 1; --left)
       std::swap(order[left - 1], order[random.below(left)]);
     by[0] = factor(settings.jitter.brightness);
