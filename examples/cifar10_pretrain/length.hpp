@@ -66,6 +66,7 @@ inline mae::training_options training_options_for(options const& settings,
           .clip = settings.clip,
           .groups = {.frozen = settings.frozen, .frozen_from = settings.frozen_from},
           .augment = settings.augment,
+          .colours = settings.colours,
           .head_schedules = settings.head_schedules,
           .alternate = settings.alternate};
 }

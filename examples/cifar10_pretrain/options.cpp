@@ -1,6 +1,7 @@
 #include "options.hpp"
 
 #include "assumed.hpp"
+#include "colour_flags.hpp"
 #include "contrast_flags.hpp"
 #include "flag_values.hpp"
 #include "objective_flags.hpp"
@@ -311,6 +312,7 @@ void check_combinations(given_flags const& given, options const& o) {
   check_objective(given, o);
   check_contrast(given, o);
   check_schedules(given, o);
+  check_colours(given);
   if (given.contains("decoder-depth") && o.config != model_choice::tiny4)
     throw usage_error("--decoder-depth belongs to --config tiny4; " + std::string(name(o.config)) +
                       " has a decoder of " + std::to_string(preset_of(o.config).decoder_depth) +
@@ -464,6 +466,7 @@ std::optional<options> parse(int argc, char const* const* argv, std::ostream& ou
                                          model_flags(settings),
                                          length_flags(settings),
                                          optimizer_flags(settings),
+                                         colour_flags(settings),
                                          evaluation_flags(settings),
                                          run_flags(settings)};
   auto given = read_command_line(flags, argc, argv);

@@ -7,6 +7,7 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/augment.hpp>
+#include <mae/data/colour_changes.hpp>
 #include <mae/images/image_limits.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/train/head_schedule.hpp>
@@ -90,6 +91,7 @@ struct options {
   std::optional<double> warmup_epochs;  // absent: warmup_steps, or 5% of a shorter training
   std::int64_t warmup_steps = 0;        // the configuration's own; 0: it has none
   mae::augmentation augment;
+  mae::colour_changes colours;
 
   probe_choice probe = probe_choice::both;
   std::int64_t probe_every = 0;         // epochs; 0 probes at the end alone

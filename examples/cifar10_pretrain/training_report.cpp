@@ -1,5 +1,6 @@
 #include "training_report.hpp"
 
+#include "colour_flags.hpp"
 #include "figure.hpp"
 #include "loss_chart.hpp"
 #include "png_file.hpp"
@@ -271,6 +272,8 @@ page_section settings_section(training_state const& state) {
   add("weight decay", number(o.weight_decay));
   add("clipped at norm", o.clip > 0 ? number(o.clip) : "never");
   add("least crop", number(o.augment.crop_min));
+  for (auto const& [entry, value] : colour_entries(o.colours))
+    section.entries.push_back({entry, value});
   add("seed", std::to_string(s.seed));
   add("backend", s.backend + ", " + s.precision);
   add("device", s.device);

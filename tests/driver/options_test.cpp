@@ -1,10 +1,13 @@
 #include "options.hpp"
 
+#include "colour_flags.hpp"
 #include "editable_file.hpp"
 #include "temporary_folder.hpp"
 
 #include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
+#include <mae/data/colour_changes.hpp>
 #include <mae/train/head_schedule.hpp>
 
 #include <doctest/doctest.h>
@@ -217,6 +220,19 @@ TEST_CASE("every flag reaches its field") {
   CHECK(parsed("").painted_views == 0);
   CHECK(parsed("--contrast 1 --paint-views 1").painted_views == 1);
   CHECK(parsed("--predict-share 0.5").predicted_share == 0.5);
+  auto const colours =
+      parsed("--jitter 0.4,0.3,0.2,0.1 --jitter-probability 0.7 --grey 0.2 --blur 0.5 --solarise 1")
+          .colours;
+  CHECK(colours == mae::colour_changes{.jitter = {.brightness = 0.4,
+                                                  .contrast = 0.3,
+                                                  .saturation = 0.2,
+                                                  .hue = 0.1,
+                                                  .probability = 0.7},
+                                       .grey = 0.2,
+                                       .blur = {.probability = 0.5},
+                                       .solarise = {.probability = 1}});
+  CHECK(parsed("--jitter 0.4,0.3,0.2,0.5").colours.jitter.probability == 0.8);
+  CHECK_FALSE(parsed("").colours.is_on());
   CHECK(parsed("--lr 5e-4").lr == 5e-4);
   CHECK(parsed("--quiet").quiet);
   CHECK(parsed("").heldout_images == 1000);
@@ -433,6 +449,35 @@ TEST_CASE("what changes during a training is checked before it") {
   CHECK(complaint("--freeze-below x").starts_with("--freeze-below: must be"));
 }
 
+TEST_CASE("a jitter is four amounts, and what happens by chance has a share of the views") {
+  for (std::string const amounts : {"0.4",
+                                    "0.4,0.4,0.2",
+                                    "0.4,0.4,0.2,0.1,0",
+                                    "0.4,0.4,0.2,0.6",
+                                    "0.4,-1,0.2,0.1",
+                                    "0.4,nan,0.2,0.1",
+                                    "inf,0.4,0.2,0.1",
+                                    "1e39,0.4,0.2,0.1",
+                                    "0.4,,0.2,0.1",
+                                    "0.4,0.4,0.2,",
+                                    "0.4,0.4,0.2x,0.1"})
+    CHECK(complaint("--jitter " + amounts) ==
+          "--jitter: must be four numbers not below 0, of brightness, contrast, saturation and "
+          "hues, the last 0.5 at most (0.4,0.4,0.2,0.1), not " +
+              amounts);
+  CHECK(complaint("--jitter-probability 0.5") == "--jitter-probability needs --jitter");
+  for (std::string const flag : {"--grey", "--blur", "--solarise", "--jitter-probability"})
+    for (std::string const share : {"-0.1", "1.1", "nan", "often"})
+      CHECK(complaint(flag + " " + share) == flag + ": must be a number from 0 to 1, not " + share);
+}
+
+TEST_CASE("a report says the colours that are on") {
+  CHECK(pretrain::colour_entries({}).empty());
+  CHECK(pretrain::colour_entries(parsed("--jitter 0.4,0.4,0.2,0.1 --blur 0.5").colours) ==
+        mae::settings_list{{"colours jittered", "0.8 of the views, by 0.4, 0.4, 0.2, 0.1"},
+                           {"blurred", "0.5 of the views"}});
+}
+
 TEST_CASE("whole numbers are decimal and complete") {
   CHECK(parsed("--epochs 010").epochs == 10);
   CHECK(parsed("--seed 18446744073709551615").seed == 18446744073709551615U);
@@ -494,6 +539,8 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
                            "--alternate",
                            "--freeze-below",
                            "--mask-over"}) {
+    "--jitter", "--jitter-probability", "--grey", "--blur", "--solarise"
+  }) {
     CAPTURE(flag);
     CHECK(help.find(std::string("\n  ") + flag + " ") != std::string::npos);
   }

@@ -363,6 +363,14 @@ TEST_CASE("every other difference of the options is refused by name") {
   CHECK(refusal(dropping) == "drop_path is 0 in the file, but 0.1 here");
   CHECK(refusal([](auto& o) { o.changes.magnitude = 9; }) ==
         "rand_augment is no in the file, but 9 0.5 2 here");
+  auto const grey = [](auto& o) { o.colours.grey = 0.2; };
+  CHECK(refusal(grey) == "grey is 0 in the file, but 0.2 here");
+  auto const brighter = [](auto& o) { o.colours.jitter.brightness = 0.4; };
+  CHECK(refusal(brighter) == "jitter is no in the file, but 0.4 0 0 0 0.8 here");
+  auto const blurred = [](auto& o) { o.colours.blur.probability = 0.5; };
+  CHECK(refusal(blurred) == "blur is no in the file, but 0.5 0.1 2 0 here");
+  auto const solarised = [](auto& o) { o.colours.solarise.probability = 0.1; };
+  CHECK(refusal(solarised) == "solarise is no in the file, but 0.1 0.5 here");
   auto const erasing = [](auto& o) { o.erasing = 0.25; };
   CHECK(refusal(erasing) == "erasing is 0 in the file, but 0.25 here");
   CHECK(refusal([](auto& o) { o.augment.crop_min = 0.3; }) ==
@@ -380,10 +388,15 @@ TEST_CASE("every other difference of the options is refused by name") {
   older.metadata.erase("layer_decay");
   older.metadata.erase("drop_path");
   older.metadata.erase("erasing");
+  for (char const* const name : {"jitter", "grey", "blur", "solarise"}) older.metadata.erase(name);
   older.save(file.path);
   CHECK(refusal(other_decay) == "layer_decay is 1 in the file, but 0.75 here");
   CHECK(refusal(dropping) == "drop_path is 0 in the file, but 0.1 here");
   CHECK(refusal(erasing) == "erasing is 0 in the file, but 0.25 here");
+  CHECK(refusal(grey) == "grey is 0 in the file, but 0.2 here");
+  CHECK(refusal(brighter) == "jitter is no in the file, but 0.4 0 0 0 0.8 here");
+  CHECK(refusal(blurred) == "blur is no in the file, but 0.5 0.1 2 0 here");
+  CHECK(refusal(solarised) == "solarise is no in the file, but 0.1 0.5 here");
 }
 
 TEST_CASE("another mask, objective, model or dataset is refused by name") {

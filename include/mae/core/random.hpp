@@ -46,6 +46,7 @@ enum class purpose : std::uint8_t {
   change = 11,
   principal = 12,
   predict = 13,
+  colour = 14,
   couple = 15,
 };
 

@@ -9,12 +9,12 @@
 #include <mae/io/mask_file.hpp>
 #include <mae/io/model_file.hpp>
 #include <mae/io/objective_file.hpp>
+#include <mae/io/options_file.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/progress_reader.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_header.hpp>
 #include <mae/io/safetensors_writer.hpp>
-#include <mae/io/training_settings.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/staging.hpp>
 #include <mae/optimizer/rule.hpp>

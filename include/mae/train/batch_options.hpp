@@ -3,6 +3,7 @@
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/augment.hpp>
+#include <mae/data/colour_changes.hpp>
 #include <mae/data/rand_augment.hpp>
 #include <mae/train/mixing.hpp>
 #include <mae/train/options.hpp>
@@ -20,6 +21,7 @@ struct batch_options {
   std::uint64_t seed = 0;
   purpose mask_purpose = purpose::mask;
   std::optional<augmentation> augment = {};  // none: images as they are
+  colour_changes colours = {};
   rand_augment changes = {};
   double erasing = 0;
   mixing mix = {};
@@ -32,6 +34,7 @@ struct batch_options {
 inline batch_options batch_options_of(training_options const& options) {
   return {.seed = options.seed,
           .augment = options.augment,
+          .colours = options.colours,
           .changes = options.changes,
           .erasing = options.erasing,
           .mix = options.mix,

@@ -3,6 +3,7 @@
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/augment.hpp>
+#include <mae/data/colour_changer.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/erasing.hpp>
 #include <mae/data/rand_augment.hpp>
@@ -28,6 +29,7 @@ class image_views {
         stored_(static_cast<std::size_t>(dataset.extent().values())),
         varied_(stored_.size()),
         augmenter_(dataset.extent(), options.augment.value_or(augmentation{})),
+        colour_changer_(dataset.extent(), options.colours),
         changer_(dataset.extent(), statistics.mean) {}
 
   /// A view (H, W, C), in scaled units, of an image in an epoch, which depends on nothing else;
@@ -48,6 +50,10 @@ class image_views {
       part_ = augmenter_(stored_, stream, varied_);
       pixels = varied_;
     }
+    if (options_.colours.is_on()) {
+      auto stream = random(purpose::colour);
+      colour_changer_(stream, pixels);
+    }
     if (options_.changes.is_on()) {
       auto stream = random(purpose::change);
       changer_(options_.changes, stream, pixels);
@@ -67,6 +73,7 @@ class image_views {
   pixel_statistics statistics_;
   std::vector<float> stored_, varied_;
   augmenter augmenter_;
+  colour_changer colour_changer_;
   image_changer changer_;
   image_crop part_;
 };

@@ -3,6 +3,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/augment.hpp>
+#include <mae/data/colour_changes.hpp>
 #include <mae/data/rand_augment.hpp>
 #include <mae/optimizer/rule.hpp>
 #include <mae/optimizer/update_groups.hpp>
@@ -41,6 +42,7 @@ struct training_options {
   double min_lr = 0;     // the cosine's end
   double drop_path = 0;  // the share of the last block's branches; see drop_path_scales
   augmentation augment = {};
+  colour_changes colours = {};
   rand_augment changes = {};
   double erasing = 0;  // with which probability; see erase_at_random
   mixing mix = {};
@@ -99,6 +101,7 @@ inline void require_valid(training_options const& options) {
           "the gradient's largest norm must be finite; 0 leaves gradients as they are");
   require_valid(options.groups);
   require_valid(options.augment);
+  require_valid(options.colours);
   require_valid(options.changes);
   require(options.erasing >= 0 && options.erasing <= 1,
           "the probability of erasing must lie in [0, 1]");

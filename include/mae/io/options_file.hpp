@@ -1,11 +1,15 @@
 #pragma once
 
 #include <mae/core/settings.hpp>
+#include <mae/data/colour_changes.hpp>
 #include <mae/data/rand_augment.hpp>
 #include <mae/data/resize.hpp>
+#include <mae/io/description.hpp>
 #include <mae/train/options.hpp>
 
 #include <string>
+
+// What a training's file says of its options.
 
 namespace mae {
 
@@ -13,6 +17,23 @@ namespace mae {
 inline std::string describe(rand_augment const& changes) {
   if (!changes.is_on()) return "no";
   return numbers_text({changes.magnitude, changes.deviation, static_cast<double>(changes.count)});
+}
+
+/// A jitter's: its amounts, in the order of colour_change, and its probability.
+inline std::string describe(colour_jitter const& jitter) {
+  if (!jitter.is_on()) return "no";
+  return numbers_text(
+      {jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue, jitter.probability});
+}
+/// A blur's: its probability, its least and its greatest deviation, and its kernel.
+inline std::string describe(random_blur const& blur) {
+  if (blur.probability == 0) return "no";
+  return numbers_text(
+      {blur.probability, blur.sigma_min, blur.sigma_max, static_cast<double>(blur.kernel)});
+}
+inline std::string describe(random_solarise const& solarise) {
+  if (solarise.probability == 0) return "no";
+  return numbers_text({solarise.probability, solarise.threshold});
 }
 
 /// The settings of a training that decide its result, but for its length: a resume refuses any
@@ -37,6 +58,10 @@ inline settings_list describe(training_options const& options) {
       {"crop_min", decimal_text(options.augment.crop_min)},
       {"flip", options.augment.flip ? "yes" : "no"},
       {"interpolation", options.augment.kind == interpolation::bicubic ? "bicubic" : "bilinear"},
+      {"jitter", describe(options.colours.jitter)},
+      {"grey", decimal_text(options.colours.grey)},
+      {"blur", describe(options.colours.blur)},
+      {"solarise", describe(options.colours.solarise)},
       {"rand_augment", describe(options.changes)},
       {"erasing", decimal_text(options.erasing)},
       {"mixup", decimal_text(options.mix.mixup)},
@@ -52,23 +77,13 @@ namespace detail {
 /// training is resumed alone.
 template <class Metadata>
 Metadata with_older_entries(Metadata metadata) {
-  metadata.insert({{"loss", "squared"},
-                   {"layer_decay", "1"},
-                   {"tokens_decay", "yes"},
-                   {"frozen", "0"},
-                   {"frozen_from", "0"},
-                   {"min_lr", "0"},
-                   {"drop_path", "0"},
-                   {"rand_augment", "no"},
-                   {"erasing", "0"},
-                   {"views", "1"},
-                   {"painted_views", "0"},
-                   {"predicted_share", "1"},
-                   {"mixup", "0"},
-                   {"cutmix", "0"},
-                   {"head_schedules", ""},
-                   {"alternate", "0"},
-                   {"positions", "sincos"},
+  metadata.insert({{"loss", "squared"},      {"layer_decay", "1"},   {"tokens_decay", "yes"},
+                   {"frozen", "0"},          {"frozen_from", "0"},   {"min_lr", "0"},
+                   {"drop_path", "0"},       {"rand_augment", "no"}, {"erasing", "0"},
+                   {"views", "1"},           {"jitter", "no"},       {"grey", "0"},
+                   {"blur", "no"},           {"solarise", "no"},     {"painted_views", "0"},
+                   {"predicted_share", "1"}, {"mixup", "0"},         {"cutmix", "0"},
+                   {"head_schedules", ""},   {"alternate", "0"},     {"positions", "sincos"},
                    {"final_norm", "tokens"}});
   return metadata;
 }
