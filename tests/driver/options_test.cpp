@@ -538,9 +538,12 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
                            "--head-schedule",
                            "--alternate",
                            "--freeze-below",
-                           "--mask-over"}) {
-    "--jitter", "--jitter-probability", "--grey", "--blur", "--solarise"
-  }) {
+                           "--mask-over",
+                           "--jitter",
+                           "--jitter-probability",
+                           "--grey",
+                           "--blur",
+                           "--solarise"}) {
     CAPTURE(flag);
     CHECK(help.find(std::string("\n  ") + flag + " ") != std::string::npos);
   }

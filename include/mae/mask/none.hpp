@@ -6,7 +6,6 @@
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 
-#include <algorithm>
 #include <span>
 
 namespace mae {
@@ -21,7 +20,7 @@ struct no_mask {
   static void score(mask_context const& /*image*/,
                     random_stream& /*random*/,
                     std::span<float> scores) {
-    std::ranges::fill(scores, 0.0F);
+    for (float& score : scores) score = 0;
   }
   static settings_list settings() { return {{"mask", "none"}}; }
 };

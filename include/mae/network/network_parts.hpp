@@ -115,16 +115,14 @@ void require_own_names() {
 
 /// Views find tensors by name: of two that share one, the second would never learn.
 inline void require_own_tensors(parameter_layout const& layout) {
-  std::vector<std::string_view> names;
-  for (auto const& tensor : layout.tensors()) names.emplace_back(tensor.name);
-  std::ranges::sort(names);
-  auto const twice = std::ranges::adjacent_find(names);
-  if (twice == names.end()) return;
-  std::string parts;
-  for (auto const& tensor : layout.tensors())
-    if (tensor.name == *twice) (parts += parts.empty() ? "" : " and of ") += tensor.segment;
-  throw config_error("the network has two tensors named " + std::string(*twice) + ", of " + parts +
-                     ": give each tensor a name of its own");
+  auto const& tensors = layout.tensors();
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    for (std::size_t k = 0; k < i; ++k)
+      if (tensors[i].name == tensors[k].name)
+        throw config_error("the network has two tensors named " + tensors[i].name + ", of " +
+                           std::string(tensors[k].segment) + " and of " +
+                           std::string(tensors[i].segment) +
+                           ": give each tensor a name of its own");
 }
 
 template <class Head>
@@ -212,6 +210,7 @@ struct active_heads {
   std::bitset<NumHeads> set;
   T const* factors = nullptr;  // (NumHeads); read where two or more are active
   bool is_part = false;        // of a step's: the first has a factor too
+  bool is_encoded = false;     // what couples images has been said, and is kept: see kept_shard
 
   bool is_first(std::size_t head) const { return (set << (NumHeads - head)).none(); }
 };

@@ -2,16 +2,17 @@
 
 #include <mae/backend/concept.hpp>
 #include <mae/core/config.hpp>
-#include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/network/capacity.hpp>
 #include <mae/network/carver.hpp>
 #include <mae/network/encoder_pass.hpp>
 #include <mae/network/head.hpp>
+#include <mae/network/kept_shard.hpp>
 #include <mae/network/network_parts.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/shard.hpp>
+#include <mae/network/shard_input.hpp>
 #include <mae/network/workspace.hpp>
 #include <mae/op/add.hpp>
 #include <mae/op/patch_loss.hpp>
@@ -23,19 +24,10 @@
 #include <cassert>
 #include <cstddef>
 #include <span>
-#include <string>
 #include <tuple>
 #include <utility>
 
 namespace mae {
-
-/// A shard in the memory of a backend, with what each head is to learn of it.
-template <class T, std::size_t NumHeads>
-struct shard_input {
-  shard_view shard;
-  matrix_view<T const> patches;                       // (images * N, P), normalised
-  std::array<matrix_view<T const>, NumHeads> labels;  // (label rows, label width)
-};
 
 /// Runs an encoder and heads on one shard after the other, and owns the memory for it: activations,
 /// and, for training, the gradients that live within a pass.
@@ -58,6 +50,8 @@ class network_pass {
   using prepared_type = prepared_weights<B, Heads...>;
   using input_type = shard_input<T, num_heads>;
   using active_type = active_heads<T, num_heads>;
+  using kept_type = kept_activations<lane_type, Heads...>;
+  using kept_shard_type = kept_shard<B, Heads...>;
 
   network_pass(lane_type lane, parts_type parts, pass_kind kind)
       : parts_(std::move(parts)), kind_(kind), lane_(std::move(lane)) {}
@@ -66,7 +60,7 @@ class network_pass {
   /// The head number I, with what it kept of the last forward pass.
   template <std::size_t I>
   auto const& head() const {
-    return std::get<I>(heads_);
+    return std::get<I>(own_.heads);
   }
 
   /// Makes room, so that later passes of no larger shards allocate nothing.
@@ -83,7 +77,7 @@ class network_pass {
                         shard_view const& shard,
                         matrix_view<T const> patches) {
     fit(shard_capacity::of(shard));
-    return encoder_forward(lane_, context(shard), weights, shard, patches, encoder_);
+    return encoder_forward(lane_, context(shard), weights, shard, patches, kept().encoder);
   }
 
   /// Likewise for inference: the tokens after some blocks are visited.
@@ -93,14 +87,17 @@ class network_pass {
                      matrix_view<T const> patches,
                      block_visits<Visit> const& each) {
     fit(shard_capacity::of(shard));
-    encoder_forward_by_block(lane_, context(shard), weights, shard, patches, encoder_, each);
+    encoder_forward_by_block(lane_, context(shard), weights, shard, patches, kept().encoder, each);
   }
 
   /// What a head's pass reads of the shard that was encoded last.
   head_input<lane_type> input_of(shard_view const& shard, matrix_view<T const> labels = {}) const {
-    auto const tokens = encoder_.tokens.middle_rows(0, shard.encoder_rows());
+    auto const tokens = kept().encoder.tokens.middle_rows(0, shard.encoder_rows());
     return {lane_, shard, tokens, labels, scratch_, static_cast<T>(parts_.norm_epsilon)};
   }
+
+  /// Where encoder and coupling heads keep what they make; null: in the pass's own memory.
+  void keep_in(kept_type const* elsewhere) { elsewhere_ = elsewhere; }
 
   /// The forward pass of the active heads: adds the sum of each one's losses to its place of
   /// `totals` (num_heads), in the backend's memory. Those that couple images have no loss yet.
@@ -108,7 +105,10 @@ class network_pass {
                input_type const& in,
                active_type const& active,
                double* totals) {
-    encode(weights.encoder, in.shard, in.patches);
+    if (active.is_encoded)
+      fit(shard_capacity::of(in.shard));
+    else
+      encode(weights.encoder, in.shard, in.patches);
     forward_heads(each_head{}, weights, in, active, totals);
   }
   /// Of the forward pass just done: a head's first `rows` losses.
@@ -135,13 +135,14 @@ class network_pass {
                      context(in.shard),
                      weights.encoder,
                      in.shard,
-                     encoder_,
+                     kept().encoder,
                      encoder_grads_,
                      tokens_grad,
                      weights_grad.encoder);
   }
 
  private:
+  kept_type const& kept() const { return elsewhere_ != nullptr ? *elsewhere_ : own_; }
   block_context<T> context(shard_view const& shard) const {
     return {shard.encoder_offsets,
             parts_.config.encoder.heads,
@@ -156,18 +157,22 @@ class network_pass {
                      input_type const& in,
                      active_type const& active,
                      double* totals) {
-    ((active.set[I] ? forward_head<I>(weights, in, totals + I) : void()), ...);
+    ((active.set[I] ? forward_head<I>(weights, in, active, totals + I) : void()), ...);
   }
   template <std::size_t I>
-  void forward_head(operands_type const& weights, input_type const& in, double* total) {
+  void forward_head(operands_type const& weights,
+                    input_type const& in,
+                    active_type const& active,
+                    double* total) {
     auto const input = input_of(in.shard, in.labels[I]);
     if constexpr (coupling[I]) {
-      std::get<I>(heads_).embed(
-          input, std::get<I>(weights.heads), embedded_[I].middle_rows(0, in.shard.images));
+      if (active.is_encoded) return;
+      std::get<I>(kept().heads)
+          .embed(input, std::get<I>(weights.heads), embedded_[I].middle_rows(0, in.shard.images));
     } else {
       auto const losses = losses_[I].first(checked_label_rows<I>(in));
       if (losses.empty()) return;  // none of the shard's images tells the head anything
-      std::get<I>(heads_).forward(input, std::get<I>(weights.heads), losses);
+      std::get<I>(own_.heads).forward(input, std::get<I>(weights.heads), losses);
       add_losses(lane_, std::span<T const>(losses), total);
     }
   }
@@ -177,11 +182,7 @@ class network_pass {
     auto const& head = std::get<I>(parts_.heads);
     index_t const rows = head.label_rows(shard_capacity::of(in.shard));
     if (rows != in.labels[I].rows || rows > std::ssize(losses_[I]))
-      throw config_error("the head " + std::string(head.name) + " says " + std::to_string(rows) +
-                         " label rows of a shard with labels of " +
-                         std::to_string(in.labels[I].rows) + " and room for " +
-                         std::to_string(losses_[I].size()) +
-                         ": its label_rows must be the sum of its images'");
+      detail::refuse_label_rows(head.name, rows, in.labels[I].rows, std::ssize(losses_[I]));
     return static_cast<std::size_t>(rows);
   }
 
@@ -207,10 +208,11 @@ class network_pass {
         is_first ? tokens_grad : head_tokens_grad_.middle_rows(0, tokens_grad.rows);
     bool const learns = coupling[I] || in.labels[I].rows > 0;
     if (learns)
-      std::get<I>(heads_).backward(input_of(in.shard, in.labels[I]),
-                                   std::get<I>(weights.heads),
-                                   written,
-                                   std::get<I>(weights_grad.heads));
+      std::get<I>(coupling[I] ? kept().heads : own_.heads)
+          .backward(input_of(in.shard, in.labels[I]),
+                    std::get<I>(weights.heads),
+                    written,
+                    std::get<I>(weights_grad.heads));
     else if (is_first)
       set_zero(lane_, tokens_grad);
     if constexpr (num_heads > 1)
@@ -220,7 +222,7 @@ class network_pass {
   void carve(carver<T>& memory, shard_capacity const& room) {
     auto const& config = parts_.config;
     auto const& stack = config.encoder;
-    encoder_ = encoder_activations<lane_type>::carve(memory, config, room, kind_);
+    own_.encoder = encoder_activations<lane_type>::carve(memory, config, room, kind_);
     index_t scratch = attention_scratch_size<lane_type>({room.encoder_rows,
                                                          room.longest_encoder_sequence,
                                                          stack.heads,
@@ -245,8 +247,8 @@ class network_pass {
   template <std::size_t I>
   void carve_head(carver<T>& memory, shard_capacity const& room, index_t& scratch) {
     auto const& head = std::get<I>(parts_.heads);
-    using pass = std::tuple_element_t<I, decltype(heads_)>;
-    std::get<I>(heads_) = pass::carve(memory, head, room, kind_);
+    using pass = std::tuple_element_t<I, decltype(own_.heads)>;
+    std::get<I>(own_.heads) = pass::carve(memory, head, room, kind_);
     if constexpr (coupling[I])
       embedded_[I] = memory.matrix(room.images, head.label_width());
     else
@@ -285,8 +287,8 @@ class network_pass {
   pass_kind kind_;
   lane_type lane_;
   pass_workspace<B> workspace_;
-  encoder_activations<lane_type> encoder_;
-  std::tuple<pass_of_head<lane_type, Heads>...> heads_;
+  kept_type own_;
+  kept_type const* elsewhere_ = nullptr;
   std::array<std::span<T>, num_heads> losses_;      // of label rows
   std::array<matrix_view<T>, num_heads> embedded_;  // (images, label width)
   std::span<T> scratch_;

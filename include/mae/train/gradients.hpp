@@ -24,6 +24,7 @@
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -52,14 +53,18 @@ class gradient_sum {
   using coupled_type = coupled_samples<T, parts_type>;
 
   /// Allocates everything that these weights and shards with at most `max_visible` visible patches
-  /// an image need, for the partial sums that are this process's own.
+  /// an image need, for the partial sums that are this process's own. Where heads couple images,
+  /// and what the encoder makes of all own shards fits in `keep_bytes`, it is kept from `embed` to
+  /// `add`, of which there must be one each a sum; else the encoder runs forward twice. Both leave
+  /// the same bits.
   gradient_sum(parts_type const& parts,
                parameter_layout const& layout,
                values_type const& weights,
                shard_schedule const& schedule,
                index_t max_visible,
                B const& backend,
-               sum_range const& own)
+               sum_range const& own,
+               index_t keep_bytes = 0)
       : parts_(parts),
         schedule_(schedule),
         own_(own),
@@ -73,13 +78,17 @@ class gradient_sum {
         totals_(num_totals() + 1) {
     auto const room = shard_capacity::bound(parts.config, schedule.per_shard(), max_visible);
     for (index_t i = 0; i < passes_.size(); ++i) passes_[i].reserve(parts, room);
+    if ((heads_on(parts) & coupled_type::heads()).any() &&
+        num_shards() * kept_type::bytes(parts, room) <= keep_bytes)
+      for (index_t i = 0; i < num_shards(); ++i)
+        kept_.push_back(std::make_unique<kept_type>(parts, room));
     operands_ = &prepared_.update(parts_, weights, backend_);
   }
 
   /// Begins a new sum, of gradients at whatever values the weights have then, of one head alone; of
   /// a network with more of them that are on, `share` must follow.
   void clear() {
-    is_prepared_ = false;
+    is_prepared_ = are_kept_ = false;
     gradients_.clear();
     set_zero(passes_[0].lane(), totals_.span());
     shares_ = {.active = heads_on(parts_)};
@@ -102,14 +111,17 @@ class gradient_sum {
              std::bitset<num_heads> const& heads) {
     auto const active = heads & coupled_type::heads();
     if (active.none()) return;
-    for_shards(weights, [&](worker_pass<Network>& pass, index_t, image_range const& images) {
+    are_kept_ = !kept_.empty();
+    for_shards(weights, [&](worker_pass<Network>& pass, index_t shard, image_range const& images) {
       auto const in = pass.bring(batch.plan,
                                  images.first,
                                  images.last,
                                  patches(batch, images),
                                  {},
                                  batch.branch_scales_of(images.first, images.last));
-      pass.lane().replay(key_of(phase::embed, active, pass, 0, in), [=, this, &pass] {
+      auto const* const kept = kept_of(shard);
+      pass.network().keep_in(kept);
+      pass.lane().replay(key_of(phase::embed, active, pass, kept, 0, in), [=, this, &pass] {
         pass.network().forward(*operands_, in, {.set = active}, totals_.data());
       });
       for (std::size_t head = 0; head < num_heads; ++head)
@@ -136,7 +148,8 @@ class gradient_sum {
     auto const active = shares_.active & heads;
     if (active.none()) return;
     bool const is_part = (heads_on(parts_) & ~heads).any();
-    for_shards(weights, [&](worker_pass<Network>& pass, index_t sum, image_range const& images) {
+    for_shards(weights, [&](worker_pass<Network>& pass, index_t shard, image_range const& images) {
+      index_t const sum = schedule_.sum_of(shard);
       auto labels = batch.labels_of(images.first, images.last);
       if (coupled != nullptr)
         for (std::size_t head = 0; head < num_heads; ++head)
@@ -152,11 +165,14 @@ class gradient_sum {
       if (gradients.is_empty) set_zero(pass.lane(), gradients.values.span());
       gradients.is_empty = false;
       auto* const totals = totals_.data() + sum * static_cast<index_t>(num_heads);
-      auto const of = typename Network::active_type{active, factors_.data(), is_part};
-      pass.lane().replay(key_of(phase::learn, active, pass, sum, in), [=, this, &pass, &gradients] {
-        pass.network().forward(*operands_, in, of, totals);
-        pass.network().backward(*operands_, in, of, gradients.weights);
-      });
+      auto const of = typename Network::active_type{active, factors_.data(), is_part, are_kept_};
+      auto const* const kept = are_kept_ ? kept_of(shard) : nullptr;
+      pass.network().keep_in(kept);
+      pass.lane().replay(key_of(phase::learn, active, pass, kept, sum, in),
+                         [=, this, &pass, &gradients] {
+                           pass.network().forward(*operands_, in, of, totals);
+                           pass.network().backward(*operands_, in, of, gradients.weights);
+                         });
       if (losses.empty()) return;
       auto const from = pass.network().losses(0, in.labels[0].rows);
       auto const first = batch.labels[0].offsets[static_cast<std::size_t>(images.first)];
@@ -211,7 +227,19 @@ class gradient_sum {
     return batch.patches_of(images.first, images.last);
   }
 
-  /// body(pass, sum, images) for every shard of the process's own partial sums, those of each in
+  using kept_type = typename Network::kept_shard_type;
+
+  /// The process's own shards.
+  index_t num_shards() const {
+    return schedule_.first_shard(own_.last) - schedule_.first_shard(own_.first);
+  }
+  typename Network::kept_type const* kept_of(index_t shard) const {
+    if (kept_.empty()) return nullptr;
+    auto const at = static_cast<std::size_t>(shard - schedule_.first_shard(own_.first));
+    return &kept_[at]->activations();
+  }
+
+  /// body(pass, shard, images) for every shard of the process's own partial sums, those of each in
   /// their order.
   template <class Body>
   void for_shards(values_type const& weights, Body const& body) {
@@ -222,23 +250,25 @@ class gradient_sum {
       index_t const sum = own_.first + i;
       for (index_t s = schedule_.first_shard(sum); s < schedule_.first_shard(sum + 1); ++s)
         body(passes_[pass_for_each_sum ? i : worker],
-             sum,
+             s,
              image_range{schedule_.first_image(s) - first_image(),
                          schedule_.first_image(s + 1) - first_image()});
     });
   }
 
-  /// What decides a recording: what is done, by which heads, whose pass and partial sum it is, and
-  /// its numbers of rows: with them the addresses are the same.
-  static std::array<index_t, 12> key_of(phase of,
+  /// What decides a recording: what is done, by which heads, whose pass and partial sum it is,
+  /// where it is kept, and its numbers of rows: with them the addresses are the same.
+  static std::array<index_t, 13> key_of(phase of,
                                         std::bitset<num_heads> const& active,
                                         worker_pass<Network> const& pass,
+                                        typename Network::kept_type const* kept,
                                         index_t sum,
                                         typename Network::input_type const& in) {
     auto const rows = shard_capacity::of(in.shard);
     return {static_cast<index_t>(of),
             static_cast<index_t>(active.to_ulong()),
             static_cast<index_t>(std::bit_cast<std::uintptr_t>(&pass)),
+            static_cast<index_t>(std::bit_cast<std::uintptr_t>(kept)),
             sum,
             rows.images,
             rows.visible,
@@ -258,43 +288,13 @@ class gradient_sum {
   partial_gradients<Network> gradients_;
   shares_type shares_;
   typename B::buffer factors_;                     // shares_'s
-  typename B::template buffer_of<double> totals_;  // each sum's losses of the heads, and a
-                                                   // parallel lane's squared norm
+  typename B::template buffer_of<double> totals_;  // each sum's losses, and a lane's squared norm
   std::vector<double> loss_parts_, received_losses_;
   typename Network::prepared_type prepared_{pass_kind::training};
   typename Network::operands_type const* operands_ = nullptr;
   bool is_prepared_ = false;
+  std::vector<std::unique_ptr<kept_type>> kept_;  // of the own shards, or none
+  bool are_kept_ = false;                         // in this step
 };
-
-/// The policy's max_visible (see there), of a model's patches.
-template <class Model>
-index_t checked_max_visible(Model const& model) {
-  return checked_max_visible(model.mask(), model.sizes().config.num_patches());
-}
-
-/// How batches of so many images of a model are cut.
-template <Trainable Model>
-shard_schedule schedule_of(Model const& model, index_t batch_size) {
-  using B = typename Model::backend_type;
-  return schedule_shards(batch_size,
-                         checked_max_visible(model) + 1,
-                         model.layout().size() * static_cast<index_t>(sizeof(typename B::scalar)),
-                         B::shards);
-}
-
-/// The sums of a model's gradients for batches of so many images, of a process of an exchange.
-template <Trainable Model, Exchange E>
-gradient_sum<typename Model::network_type> gradients_of(Model const& model,
-                                                        index_t batch_size,
-                                                        E const& exchange) {
-  auto const schedule = schedule_of(model, batch_size);
-  return {model.sizes(),
-          model.layout(),
-          model.weights(),
-          schedule,
-          checked_max_visible(model),
-          model.backend(),
-          sums_of_rank(schedule, exchange.rank(), exchange.ranks())};
-}
 
 }  // namespace mae

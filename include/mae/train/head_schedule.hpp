@@ -33,12 +33,14 @@ struct head_schedule {
   std::vector<point> points;  // of progress that does not fall
 
   double operator()(double progress) const {
-    auto const after = std::ranges::upper_bound(points, progress, {}, &point::progress);
-    if (after == points.begin()) return points.front().factor;
-    auto const before = std::prev(after);
-    if (after == points.end()) return before->factor;
-    double const share = (progress - before->progress) / (after->progress - before->progress);
-    return std::lerp(before->factor, after->factor, share);
+    std::size_t after = 0;
+    while (after < points.size() && points[after].progress <= progress) ++after;
+    if (after == 0) return points.front().factor;
+    point const& last = points[after - 1];
+    if (after == points.size()) return last.factor;
+    point const& next = points[after];
+    double const share = (progress - last.progress) / (next.progress - last.progress);
+    return std::lerp(last.factor, next.factor, share);
   }
 
   friend bool operator==(head_schedule const&, head_schedule const&) = default;
@@ -113,8 +115,9 @@ inline std::vector<head_schedule> head_schedules_of(std::string_view text) {
           {detail::scheduled_number(factor, whole), detail::scheduled_number(progress, whole)});
     }
     require_valid(read);
-    if (std::ranges::count(schedules, read.head, &head_schedule::head) > 0)
-      throw config_error("the head " + in_quotes(read.head) + " has two schedules: give it one");
+    for (auto const& other : schedules)
+      if (other.head == read.head)
+        throw config_error("the head " + in_quotes(read.head) + " has two schedules: give it one");
     schedules.push_back(std::move(read));
   }
   return schedules;

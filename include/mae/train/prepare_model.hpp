@@ -7,7 +7,7 @@
 #include <mae/mask/learning.hpp>
 #include <mae/train/coupled_samples.hpp>
 #include <mae/train/exchange.hpp>
-#include <mae/train/gradients.hpp>
+#include <mae/train/gradients_of.hpp>
 #include <mae/train/mixable.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/scheduled_heads.hpp>

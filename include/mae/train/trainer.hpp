@@ -16,6 +16,7 @@
 #include <mae/train/exchange.hpp>
 #include <mae/train/fitting_batch.hpp>
 #include <mae/train/gradients.hpp>
+#include <mae/train/gradients_of.hpp>
 #include <mae/train/head_passes.hpp>
 #include <mae/train/head_shares.hpp>
 #include <mae/train/mask_gradients.hpp>
@@ -94,7 +95,9 @@ class trainer {
         optimizer_(model.layout(), rule, model.backend(), options.groups),
         gradients_(make_for_batch(
             options.batch_size,
-            [&](index_t size) { return gradients_of(model, size * options.views, exchange_); })),
+            [&, kept = kept_bytes(options.accumulate, batches_.passes())](index_t size) {
+              return gradients_of(model, size * options.views, exchange_, kept);
+            })),
         mask_gradients_(model.mask(), model.sizes(), gradients_.schedule(), gradients_.own()) {
     optimizer_.begin(model.parameters().values());
   }
@@ -183,9 +186,8 @@ class trainer {
             .progress = static_cast<double>(step) / static_cast<double>(total_steps())};
   }
 
-  /// Begins the sum of gradients of heads of these weights. With several a gradient's parts are
-  /// scaled as it is made, and W of each must be known: then, as where heads couple images, it goes
-  /// once through the step's batches before. Returns the losses of heads that couple images.
+  /// Begins the sum of gradients of heads of these weights. Where W of several must be known, or
+  /// images are coupled, it goes through the step's batches. Returns coupling heads' losses.
   of_each_head begin_sum(std::span<image_index const> indices,
                          training_moment const& when,
                          of_each_head const& weights) {
@@ -205,10 +207,8 @@ class trainer {
     });
     auto const counted = sums_.counted(exchange_, network_type::coupling);
     gradients_.share(shares_of(model_.sizes(), weights, counted));
-    stream_key const key{.seed = options_.seed,
-                         .use = purpose::couple,
-                         .epoch = static_cast<std::uint32_t>(when.epoch),
-                         .index = static_cast<std::uint64_t>(when.step)};
+    auto const step = static_cast<std::uint64_t>(when.step);
+    stream_key const key{.seed = options_.seed, .use = purpose::couple, .index = step};
     return coupled_.couple(model_.sizes(), active, key, exchange_);
   }
 

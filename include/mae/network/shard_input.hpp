@@ -1,0 +1,36 @@
+#pragma once
+
+#include <mae/core/error.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/network/shard.hpp>
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace mae {
+
+/// A shard in the memory of a backend, with what each head is to learn of it.
+template <class T, std::size_t NumHeads>
+struct shard_input {
+  shard_view shard;
+  matrix_view<T const> patches;                       // (images * N, P), normalised
+  std::array<matrix_view<T const>, NumHeads> labels;  // (label rows, label width)
+};
+
+namespace detail {
+
+[[noreturn]] inline void refuse_label_rows(std::string_view head,
+                                           index_t said,
+                                           index_t found,
+                                           index_t room) {
+  throw config_error("the head " + std::string(head) + " says " + std::to_string(said) +
+                     " label rows of a shard with labels of " + std::to_string(found) +
+                     " and room for " + std::to_string(room) +
+                     ": its label_rows must be the sum of its images'");
+}
+
+}  // namespace detail
+}  // namespace mae
