@@ -62,6 +62,14 @@ inline double step_flops(mae::model_config const& config) {
               2 * (patches + 1) * narrow * values);
 }
 
+/// Those of the encoder alone.
+inline double encoder_step_flops(mae::model_config const& config) {
+  auto const patches = static_cast<double>(config.num_patches());
+  double const visible = static_cast<double>(config.num_patches() / 4) + 1;
+  return 3 * (stack_flops(config.encoder, visible) +
+              2 * patches * static_cast<double>(config.patch_values() * config.encoder.width));
+}
+
 inline mae::memory_dataset<std::uint8_t> noise_images(mae::index_t count,
                                                       mae::image_extent extent,
                                                       mae::image_labels labels = {}) {

@@ -2,7 +2,7 @@
 """Runs the processor's ceiling, peers and mae in turns, and prints one Markdown table.
 
     benchmarks/side_by_side.py --build build/release [--peer "python3 benchmarks/pytorch_mae.py"]
-        [--program step_speed|finetune_speed|feature_speed] [--case tiny4:256:fp32]...
+        [--program step_speed|views_speed|finetune_speed|feature_speed] [--case tiny4:256:fp32]...
         [--threads 2] [--rounds 5] [--steps 5]
 
 A peer is a command that takes the flags of the program and --attention fused|written-out, and prints
@@ -76,8 +76,9 @@ def measure(a, case):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build/release", help="where the benchmarks are built")
-    parser.add_argument("--program", choices=["step_speed", "finetune_speed", "feature_speed"], default="step_speed",
-                        help="what is timed: training steps, steps of fine-tuning, or features of unmasked images")
+    parser.add_argument("--program", choices=["step_speed", "views_speed", "finetune_speed", "feature_speed"],
+                        default="step_speed",
+                        help="what is timed: training steps, those of two views, of fine-tuning, or features")
     parser.add_argument("--peer", action="append", default=[], help="a command to compare with; may be repeated")
     parser.add_argument("--case", action="append", help="config:batch:precision; may be repeated [tiny4:256:fp32]")
     parser.add_argument("--threads", type=int, default=2)
