@@ -46,11 +46,13 @@ std::vector<mae::projector> projectors_of(options const& settings,
   return all;
 }
 
-/// Of a view: the encoder's forward pass once more, before all views meet, and the projectors'.
+/// Of a view: the projectors, and of accumulated batches, of which nothing is kept, their and the
+/// encoder's forward pass once more, before all views meet.
 double comparing_flops(options const& settings, mae::model_config const& config, double visible) {
-  constexpr double passes = 4;  // forward twice, backward as twice forward
   if (!settings.compares_images()) return 0;
-  double flops = encoder_flops(config, visible);
+  bool const runs_twice = settings.accumulate > 1;
+  double const passes = runs_twice ? 4 : 3;  // backward as twice forward
+  double flops = runs_twice ? encoder_flops(config, visible) : 0;
   for (auto const& part : projectors_of(settings, config))
     flops += passes * 2 * static_cast<double>(part.hidden * (part.feature_width() + part.outputs));
   return flops;
