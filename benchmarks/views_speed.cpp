@@ -21,7 +21,7 @@ double flops_of(mae::model_config const& config) {
 }
 
 template <mae::model_config Config, mae::Backend B>
-void measure(benchmarks::arguments const& chosen, B const& backend) {
+void measure_views(benchmarks::arguments const& chosen, B const& backend) {
   auto const images = benchmarks::noise_images(2 * chosen.batch, Config.image);
   mae::autoencoder<Config,
                    mae::uniform_mask<mae::ratio{3, 4}>,
@@ -41,6 +41,6 @@ void measure(benchmarks::arguments const& chosen, B const& backend) {
 int main(int argc, char** argv) {
   auto const chosen = benchmarks::parse(argc, argv);
   return benchmarks::run_on_processor(chosen, [&](auto config, auto const& backend) {
-    measure<decltype(config)::value>(chosen, backend);
+    measure_views<decltype(config)::value>(chosen, backend);
   });
 }
