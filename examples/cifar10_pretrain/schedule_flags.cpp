@@ -22,11 +22,12 @@ constexpr char const* painter_name = "painter";
 void read_schedules(std::string const& text, options& o) {
   try {
     o.head_schedules = mae::head_schedules_of(text);
+    for (auto& schedule : o.head_schedules)
+      if (schedule.head == painter_name) schedule.head = mae::decoder_segment;
+    mae::require_valid(o.head_schedules);
   } catch (mae::config_error const& refused) {
     throw usage_error(refused.what());
   }
-  for (auto& schedule : o.head_schedules)
-    if (schedule.head == painter_name) schedule.head = mae::decoder_segment;
 }
 
 void read_freezing(std::string const& text, options& o) {

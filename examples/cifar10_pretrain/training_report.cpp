@@ -156,6 +156,23 @@ std::vector<chart> compared_charts(training_history const& history) {
   return charts;
 }
 
+/// The entries of what is learned beside painting, and when.
+template <class Add>
+void add_heads(options const& o, Add const& add) {
+  if (o.predicted_share < 1) add("predicted of the hidden", mae::decimal_text(o.predicted_share));
+  if (o.views > 1) add("views of an image", std::to_string(o.views));
+  if (o.painted_views > 0) add("of those painted", std::to_string(o.painted_views));
+  of_comparing const weights{o.contrast, o.sigreg, o.uniformity};
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    if (weights[i] > 0) add(comparing_heads[i], "weight " + mae::decimal_text(weights[i]));
+  if (!o.head_schedules.empty()) add("weights move", mae::to_text(o.head_schedules));
+  if (o.alternate > 0) add("heads take turns", "of " + std::to_string(o.alternate) + " steps");
+  if (o.frozen > 0)
+    add("frozen",
+        "the first " + std::to_string(o.frozen - 1) + " blocks, from " +
+            mae::decimal_text(o.frozen_from) + " of the training");
+}
+
 page_table heldout_table(std::vector<heldout_record> const& heldout) {
   page_table table{
       "Held-out losses as numbers", {"epoch", "step", "held-out loss", "predicting zero"}, {}};
@@ -262,11 +279,15 @@ page_section settings_section(training_state const& state) {
   bool const is_ranged = o.mask == mask_choice::ramped || o.mask == mask_choice::random;
   add("share hidden",
       is_ranged ? number(o.mask_from) + " to " + number(o.mask_to) : number(o.mask_ratio));
+  if (o.mask == mask_choice::ramped && (o.ramp_begins > 0 || o.ramp_ends < 1))
+    add("share moves",
+        "from " + number(o.ramp_begins) + " to " + number(o.ramp_ends) + " of the training");
   add("targets", s.objective);
   for (auto const& [entry, value] : s.targets)
     if (entry != "objective") section.entries.push_back({entry, value});
   add("positions", std::string(o.positions == mae::position_table::learned ? "learned" : "sincos"));
   add("images a step", std::to_string(s.batch_size));
+  add_heads(o, add);
   add("steps", std::to_string(state.total_steps));
   add("learning rate", number(peak_learning_rate(o)));
   add("weight decay", number(o.weight_decay));

@@ -390,9 +390,8 @@ TEST_CASE("an encoder of before teaches another, and weights follow their schedu
   CHECK(begun.out.find("48 values a patch: teacher ") != std::string::npos);
   CHECK(begun.out.find("three axes of greatest variance") != std::string::npos);
   CHECK(std::filesystem::exists(folder / "student/reconstructions.png"));
-  auto resumed = run("student", 2, {"--resume"});
-  CHECK(run_program(resumed).exit_code == 0);  // the teacher's flags are in settings.json
-  check_refused(run("student", 3, {"--resume", "--teacher-blocks", "2"}), 1, "has 1");
+  CHECK(run_program(run("student", 2, with({"--resume"}))).exit_code == 0);
+  check_refused(run("student", 3, with({"--resume", "--teacher-blocks", "2"})), 1, "has 1");
   auto other = training_words("synthetic", "quick4", 1, folder / "other", taught);
   check_refused(other, 1, "both must see the same patches");
 

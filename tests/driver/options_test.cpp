@@ -441,6 +441,8 @@ TEST_CASE("what changes during a training is checked before it") {
   CHECK(complaint("--head-schedule teacher=1@0") ==
         "--head-schedule: there is no head teacher: name painter, contrast, sigreg or uniformity");
   CHECK(complaint("--head-schedule painter=1@2").starts_with("--head-schedule: the schedule of"));
+  CHECK(complaint("--head-schedule painter=1@0;decoder=0.5@0") ==
+        "--head-schedule: the head 'decoder' has two schedules: give it one");
   CHECK(complaint("--alternate 1") ==
         "--alternate needs two heads to take turns: give --contrast, or another");
   CHECK(complaint("--config tiny4 --freeze-below 13") ==

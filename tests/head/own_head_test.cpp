@@ -128,10 +128,10 @@ TEST_CASE("two tensors of one name are refused by it: only one of them would lea
     });
   };
   CHECK(refusal("regression") ==
-        "the network has two tensors named regression.bias, of regression and of second: give each "
+        "the network has two tensors named regression.weight, of regression and of second: give each "
         "tensor a name of its own");
   CHECK(refusal("norm") ==
-        "the network has two tensors named norm.bias, of encoder and of second: give each tensor a "
+        "the network has two tensors named norm.weight, of encoder and of second: give each tensor a "
         "name of its own");
   CHECK(refusal("another") == "nothing was thrown");
 }

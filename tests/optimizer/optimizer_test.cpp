@@ -146,6 +146,14 @@ TEST_CASE("an encoder is frozen up to a depth; the rest changes as ever") {
   }
   CHECK_THROWS_AS(stepped(-1), mae::config_error);
   CHECK_THROWS_AS(stepped(1, 1.5), mae::config_error);
+  CHECK_THROWS_WITH_AS(mae::optimizer(layout,
+                                      mae::with_average<mae::adamw>{},
+                                      backend_type(1),
+                                      {.frozen = 1, .frozen_from = 0.5}),
+                       "an encoder that is frozen during a training has no average any more: "
+                       "freeze it from the first "
+                       "step, or leave the average",
+                       mae::config_error);
   CHECK_THROWS_AS(stepped(1, std::nan("")), mae::config_error);
 }
 

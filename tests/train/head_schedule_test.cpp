@@ -10,6 +10,7 @@
 #include <mae/core/types.hpp>
 #include <mae/head/contrast.hpp>
 #include <mae/io/checkpoint.hpp>
+#include <mae/mask/ramped.hpp>
 #include <mae/mask/random_ratio.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/objective/pixels.hpp>
@@ -263,4 +264,23 @@ TEST_CASE("schedules that cannot be are refused, and so are other ones on a resu
           mae::load_training(file, other);
         }).find("head_schedules is decoder=1@0,0@0.5 in the file, but decoder=1@0,0@0.6 here") !=
         std::string::npos);
+}
+
+TEST_CASE("a ramp of masks at other times is refused on a resume") {
+  mae_test::temporary_folder const folder;
+  labelled_images const images(60);
+  auto const file = folder.file("training");
+  auto const options = mae::training_options{.batch_size = 30, .steps = 4, .warmup_epochs = 0};
+  auto const make = [](double begins) {
+    return mae_test::small_model<mae::ramped_mask>(
+        {.mask = mae::ramped_mask({.from = 0.75, .to = 0.25, .begins = begins})});
+  };
+  auto late = make(0.85);
+  mae::trainer saved(late, images, options);
+  mae::save_training(file, saved);
+  auto usual = make(0);
+  mae::trainer other(usual, images, options);
+  CHECK(refusal_of([&] {
+          mae::load_training(file, other);
+        }).find("mask_over is 0.85,1 in the file, but 0,1 here") != std::string::npos);
 }

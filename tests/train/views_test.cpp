@@ -28,7 +28,7 @@
 #include <mae/train/coupled_samples.hpp>
 #include <mae/train/exchange.hpp>
 #include <mae/train/gradients_of.hpp>
-#include <mae/train/head_shares.hpp>
+#include <mae/train/kept_shards.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/trainer.hpp>
 #include <mae/train/training_batch.hpp>
@@ -288,47 +288,67 @@ TEST_CASE("one painted view gives the same bits for any threads and processes, a
   for (auto const& one : found) CHECK(one == expected);
 }
 
-TEST_CASE("what is kept of a step leaves the bits of what is computed twice") {
-  labelled_images const images(90);
-  using network = painting_and_contrast<mae::eigen_backend<float>>::network_type;
-  auto model = painting_with_contrast(mae::eigen_backend<float>(3));
+namespace {
+
+/// The bits of a step's gradient, with so many bytes for what is kept of it.
+template <class Operand>
+auto gradient_bits(index_t keep_bytes) {
+  static labelled_images const images(90);
+  using backend = mae::eigen_backend<Operand>;
+  using network = typename painting_and_contrast<backend>::network_type;
+  auto model = painting_with_contrast(backend(3));
   mae::thread_pool threads(2);
   model.set_statistics(mae::channel_statistics(images, threads));
-  using loader_type = mae::batch_loader<labelled_images,
-                                        mae::random_ratio_mask,
-                                        network::parts_type,
-                                        decltype(model.label_makers()),
-                                        float>;
-  loader_type loader(images,
-                     model.mask(),
-                     model.sizes(),
-                     model.label_makers(),
-                     model.statistics(),
-                     {.seed = 3, .augment = mae::augmentation{}, .painted_views = 1},
-                     threads);
+  mae::batch_loader<labelled_images,
+                    mae::random_ratio_mask,
+                    typename network::parts_type,
+                    decltype(model.label_makers()),
+                    float>
+      loader(images,
+             model.mask(),
+             model.sizes(),
+             model.label_makers(),
+             model.statistics(),
+             {.seed = 3, .augment = mae::augmentation{}, .drop_path = 0.2, .painted_views = 1},
+             threads);
   std::vector<mae::image_index> numbers(90);
   std::iota(numbers.begin(), numbers.end(), mae::image_index{0});
   mae::training_batch<float, 2> batch;
   loader.load({numbers, 0, 180, 2}, {}, batch);
-  auto const gradients = [&](index_t keep_bytes) {
-    mae::alone here;
-    auto sum = mae::gradients_of(model, 180, here, keep_bytes);
-    mae::coupled_samples<float, network::parts_type> coupled(model.sizes(), 180);
+  mae::alone here;
+  auto sum = mae::gradients_of(model, 180, here, keep_bytes);
+  mae::coupled_samples<float, typename network::parts_type> coupled(model.sizes(), 180);
+  for (int step = 0; step < 3; ++step) {
     sum.clear();
     coupled.clear();
     sum.embed(model.weights(), batch, 0, coupled, {0b11});
-    mae::head_shares<2> shares{.active = {0b11}, .factors = {1, 0.7}};
-    sum.share(shares);
+    sum.share({.active = {0b11}, .factors = {1, 0.7}});
     coupled.couple(model.sizes(), {0b11}, {}, here);
     sum.add(model.weights(), batch, 0, &coupled);
     sum.reduce(here);
-    return mae_test::bits_of(sum.values());
+  }
+  return mae_test::bits_of(sum.values());
+}
+
+}  // namespace
+
+TEST_CASE("what is kept of a step leaves the bits of what is computed twice") {
+  constexpr index_t enough = index_t{1} << 30;
+  auto const check = [&]<class Operand>(Operand) {
+    auto const expected = gradient_bits<Operand>(0);
+    CHECK(gradient_bits<Operand>(enough) == expected);
+    CHECK(gradient_bits<Operand>(1000) == expected);  // too few bytes
   };
-  auto const expected = gradients(0);
-  CHECK(gradients(index_t{1} << 30) == expected);
-  CHECK(gradients(1000) == expected);  // too few bytes
-  CHECK(network::kept_shard_type::bytes(model.sizes(),
-                                        mae::shard_capacity::bound(small_config, 10, 11)) > 1000);
+  check(float{});
+  check(mae::bfloat16{});
+  auto const model = painting_with_contrast(mae::eigen_backend<float>(1));
+  auto const room = mae::shard_capacity::bound(small_config, 10, 11);
+  using network = painting_and_contrast<mae::eigen_backend<float>>::network_type;
+  mae::kept_shards<network> kept;
+  CHECK(kept.of(3) == nullptr);
+  kept.reserve(model.sizes(), room, 3, 2, enough);
+  CHECK(kept.of(3) != nullptr);
+  CHECK(kept.of(4) != kept.of(3));
 }
 
 TEST_CASE("contrast is learned") {

@@ -26,7 +26,8 @@ struct mask_feedback {
 /// that image's mask was drawn; it is called from several threads at once. `update(sums, images)`
 /// changes the policy by the sums over a step's images, and is called with a delay that is part of
 /// the definition: those of step t when the last mask of step t + 1 is drawn, before the first of
-/// t + 2. A step that is left out (not finite) tells nothing.
+/// t + 2. A step that is left out (not finite) tells nothing. Nor does a view that is not painted;
+/// where a share of the hidden patches is predicted, targets and losses are of those alone.
 ///
 /// `state_names` are the arrays that the policy learns or keeps, `state(k)` their values, whose
 /// numbers stay: files keep them as mask.NAME, and a resume puts them back. A policy that draws by

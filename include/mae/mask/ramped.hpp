@@ -64,13 +64,11 @@ class ramped_mask {
     score_noise(random, scores);
   }
   settings_list settings() const {
-    settings_list all{{"mask", "ramped"},
-                      {"mask_from", decimal_text(ramp_.from)},
-                      {"mask_to", decimal_text(ramp_.to)},
-                      {"mask_shape", ramp_.shape == ramp_shape::cosine ? "cosine" : "linear"}};
-    if (ramp_.begins != 0 || ramp_.ends != 1)  // which files before it do not say
-      all.push_back({"mask_over", decimal_text(ramp_.begins) + "," + decimal_text(ramp_.ends)});
-    return all;
+    return {{"mask", "ramped"},
+            {"mask_from", decimal_text(ramp_.from)},
+            {"mask_to", decimal_text(ramp_.to)},
+            {"mask_shape", ramp_.shape == ramp_shape::cosine ? "cosine" : "linear"},
+            {"mask_over", decimal_text(ramp_.begins) + "," + decimal_text(ramp_.ends)}};
   }
 
  private:

@@ -77,6 +77,10 @@ class optimizer {
             update_groups const& groups = {})
       : rule_(rule), groups_(groups), backend_(std::move(backend)) {
     require_valid(groups);
+    if (groups.frozen > 0 && groups.frozen_from > 0 && averages())
+      throw config_error(
+          "an encoder that is frozen during a training has no average any more: freeze it from the "
+          "first step, or leave the average");
     for (std::size_t k = 0; k < std::size(rule_.state_names); ++k) {
       states_.emplace_back(layout.size());
       state_data_.push_back(states_.back().data());
@@ -157,6 +161,12 @@ class optimizer {
     index_t first_piece = 0, last_piece = 0;
   };
 
+  /// Whether a state begins as the parameters, as an average of theirs does.
+  bool averages() const {
+    for (std::size_t k = 0; k < std::size(rule_.state_names); ++k)
+      if (begins_as_parameters<Rule>(k)) return true;
+    return false;
+  }
   bool is_frozen(tensor_spec const& tensor) const {
     return tensor.segment == encoder_segment && tensor.depth < groups_.frozen;
   }

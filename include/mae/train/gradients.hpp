@@ -13,6 +13,7 @@
 #include <mae/train/coupled_samples.hpp>
 #include <mae/train/exchange.hpp>
 #include <mae/train/head_shares.hpp>
+#include <mae/train/kept_shards.hpp>
 #include <mae/train/partial_gradients.hpp>
 #include <mae/train/shard_schedule.hpp>
 #include <mae/train/trainable.hpp>
@@ -24,7 +25,6 @@
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -78,10 +78,9 @@ class gradient_sum {
         totals_(num_totals() + 1) {
     auto const room = shard_capacity::bound(parts.config, schedule.per_shard(), max_visible);
     for (index_t i = 0; i < passes_.size(); ++i) passes_[i].reserve(parts, room);
-    if ((heads_on(parts) & coupled_type::heads()).any() &&
-        num_shards() * kept_type::bytes(parts, room) <= keep_bytes)
-      for (index_t i = 0; i < num_shards(); ++i)
-        kept_.push_back(std::make_unique<kept_type>(parts, room));
+    index_t const first = schedule.first_shard(own.first);
+    if ((heads_on(parts) & coupled_type::heads()).any())
+      kept_.reserve(parts, room, first, schedule.first_shard(own.last) - first, keep_bytes);
     operands_ = &prepared_.update(parts_, weights, backend_);
   }
 
@@ -112,26 +111,28 @@ class gradient_sum {
     auto const active = heads & coupled_type::heads();
     if (active.none()) return;
     are_kept_ = !kept_.empty();
-    for_shards(weights, [&](worker_pass<Network>& pass, index_t shard, image_range const& images) {
-      auto const in = pass.bring(batch.plan,
-                                 images.first,
-                                 images.last,
-                                 patches(batch, images),
-                                 {},
-                                 batch.branch_scales_of(images.first, images.last));
-      auto const* const kept = kept_of(shard);
-      pass.network().keep_in(kept);
-      pass.lane().replay(key_of(phase::embed, active, pass, kept, 0, in), [=, this, &pass] {
-        pass.network().forward(*operands_, in, {.set = active}, totals_.data());
-      });
-      for (std::size_t head = 0; head < num_heads; ++head)
-        if (active[head]) {
-          auto const from = pass.network().embedded(head, in.shard);
-          auto const to = coupled.z(head, samples_of(images, number));
-          auto const size = static_cast<std::size_t>(from.size());
-          pass.lane().download(std::span(from.data, size), std::span(to.data, size));
-        }
-    });
+    for_shards(weights,
+               [&](worker_pass<Network>& pass, index_t, index_t shard, image_range const& images) {
+                 auto const in = pass.bring(batch.plan,
+                                            images.first,
+                                            images.last,
+                                            patches(batch, images),
+                                            {},
+                                            batch.branch_scales_of(images.first, images.last));
+                 auto const* const kept = kept_.of(shard);
+                 pass.network().keep_in(kept);
+                 pass.lane().replay(
+                     key_of(phase::embed, active, pass, kept, 0, in), [=, this, &pass] {
+                       pass.network().forward(*operands_, in, {.set = active}, totals_.data());
+                     });
+                 for (std::size_t head = 0; head < num_heads; ++head)
+                   if (active[head]) {
+                     auto const from = pass.network().embedded(head, in.shard);
+                     auto const to = coupled.z(head, samples_of(images, number));
+                     auto const size = static_cast<std::size_t>(from.size());
+                     pass.lane().download(std::span(from.data, size), std::span(to.data, size));
+                   }
+               });
   }
 
   /// Adds the gradient of the heads' summed losses on the accumulated batch `number` of a step;
@@ -148,36 +149,38 @@ class gradient_sum {
     auto const active = shares_.active & heads;
     if (active.none()) return;
     bool const is_part = (heads_on(parts_) & ~heads).any();
-    for_shards(weights, [&](worker_pass<Network>& pass, index_t shard, image_range const& images) {
-      index_t const sum = schedule_.sum_of(shard);
-      auto labels = batch.labels_of(images.first, images.last);
-      if (coupled != nullptr)
-        for (std::size_t head = 0; head < num_heads; ++head)
-          if (active[head] && coupled_type::heads()[head])
-            labels[head] = coupled->gradient(head, samples_of(images, number));
-      auto const in = pass.bring(batch.plan,
-                                 images.first,
-                                 images.last,
-                                 patches(batch, images),
-                                 labels,
-                                 batch.branch_scales_of(images.first, images.last));
-      auto& gradients = gradients_[sum - own_.first];
-      if (gradients.is_empty) set_zero(pass.lane(), gradients.values.span());
-      gradients.is_empty = false;
-      auto* const totals = totals_.data() + sum * static_cast<index_t>(num_heads);
-      auto const of = typename Network::active_type{active, factors_.data(), is_part, are_kept_};
-      auto const* const kept = are_kept_ ? kept_of(shard) : nullptr;
-      pass.network().keep_in(kept);
-      pass.lane().replay(key_of(phase::learn, active, pass, kept, sum, in),
-                         [=, this, &pass, &gradients] {
-                           pass.network().forward(*operands_, in, of, totals);
-                           pass.network().backward(*operands_, in, of, gradients.weights);
-                         });
-      if (losses.empty()) return;
-      auto const from = pass.network().losses(0, in.labels[0].rows);
-      auto const first = batch.labels[0].offsets[static_cast<std::size_t>(images.first)];
-      pass.lane().download(from, losses.subspan(static_cast<std::size_t>(first), from.size()));
-    });
+    for_shards(
+        weights,
+        [&](worker_pass<Network>& pass, index_t sum, index_t shard, image_range const& images) {
+          auto labels = batch.labels_of(images.first, images.last);
+          if (coupled != nullptr)
+            for (std::size_t head = 0; head < num_heads; ++head)
+              if (active[head] && coupled_type::heads()[head])
+                labels[head] = coupled->gradient(head, samples_of(images, number));
+          auto const in = pass.bring(batch.plan,
+                                     images.first,
+                                     images.last,
+                                     patches(batch, images),
+                                     labels,
+                                     batch.branch_scales_of(images.first, images.last));
+          auto& gradients = gradients_[sum - own_.first];
+          if (gradients.is_empty) set_zero(pass.lane(), gradients.values.span());
+          gradients.is_empty = false;
+          auto* const totals = totals_.data() + sum * static_cast<index_t>(num_heads);
+          auto const of =
+              typename Network::active_type{active, factors_.data(), is_part, are_kept_};
+          auto const* const kept = are_kept_ ? kept_.of(shard) : nullptr;
+          pass.network().keep_in(kept);
+          pass.lane().replay(key_of(phase::learn, active, pass, kept, sum, in),
+                             [=, this, &pass, &gradients] {
+                               pass.network().forward(*operands_, in, of, totals);
+                               pass.network().backward(*operands_, in, of, gradients.weights);
+                             });
+          if (losses.empty()) return;
+          auto const from = pass.network().losses(0, in.labels[0].rows);
+          auto const first = batch.labels[0].offsets[static_cast<std::size_t>(images.first)];
+          pass.lane().download(from, losses.subspan(static_cast<std::size_t>(first), from.size()));
+        });
   }
 
   /// Adds the partial sums of all processes, pair by pair in a fixed tree, when all that was added
@@ -227,20 +230,8 @@ class gradient_sum {
     return batch.patches_of(images.first, images.last);
   }
 
-  using kept_type = typename Network::kept_shard_type;
-
-  /// The process's own shards.
-  index_t num_shards() const {
-    return schedule_.first_shard(own_.last) - schedule_.first_shard(own_.first);
-  }
-  typename Network::kept_type const* kept_of(index_t shard) const {
-    if (kept_.empty()) return nullptr;
-    auto const at = static_cast<std::size_t>(shard - schedule_.first_shard(own_.first));
-    return &kept_[at]->activations();
-  }
-
-  /// body(pass, shard, images) for every shard of the process's own partial sums, those of each in
-  /// their order.
+  /// body(pass, sum, shard, images) for every shard of the process's own partial sums, those of
+  /// each in their order.
   template <class Body>
   void for_shards(values_type const& weights, Body const& body) {
     if (!is_prepared_) operands_ = &prepared_.update(parts_, weights, backend_);
@@ -250,6 +241,7 @@ class gradient_sum {
       index_t const sum = own_.first + i;
       for (index_t s = schedule_.first_shard(sum); s < schedule_.first_shard(sum + 1); ++s)
         body(passes_[pass_for_each_sum ? i : worker],
+             sum,
              s,
              image_range{schedule_.first_image(s) - first_image(),
                          schedule_.first_image(s + 1) - first_image()});
@@ -293,8 +285,8 @@ class gradient_sum {
   typename Network::prepared_type prepared_{pass_kind::training};
   typename Network::operands_type const* operands_ = nullptr;
   bool is_prepared_ = false;
-  std::vector<std::unique_ptr<kept_type>> kept_;  // of the own shards, or none
-  bool are_kept_ = false;                         // in this step
+  kept_shards<Network> kept_;
+  bool are_kept_ = false;  // in this step
 };
 
 }  // namespace mae

@@ -30,7 +30,7 @@ shard_schedule schedule_of(Model const& model, index_t batch_size) {
 /// How much of a step may be kept (see gradient_sum): of accumulated batches, and of several
 /// passes, one is there at a time, and nothing is.
 constexpr index_t kept_bytes(index_t accumulate, std::size_t passes) {
-  return accumulate == 1 && passes == 1 ? index_t{1} << 30 : 0;
+  return accumulate == 1 && passes == 1 ? index_t{2} << 30 : 0;
 }
 
 /// The sums of a model's gradients for batches of so many images, of a process of an exchange. With

@@ -19,8 +19,8 @@ namespace mae {
 
 /// How a head's weight moves during a training: a factor of its weight, linear between points of
 /// progress, in [0, 1], and constant before the first and after the last. Two points of the same
-/// progress are a jump, after which the second holds. At 0 the head has no part in a step and costs
-/// nothing.
+/// progress are a jump, after which the second holds. At 0 the head has no part in a step: no pass
+/// and no gradient. A step of which no head with a part finds a label is refused, as ever.
 struct head_schedule {
   struct point {
     double factor = 1;
@@ -61,6 +61,17 @@ inline void require_valid(head_schedule const& schedule) {
       refuse("goes from progress " + decimal_text(last) + " to " + decimal_text(progress) +
              ": points ascend, in [0, 1]");
     last = progress;
+  }
+}
+
+/// Throws likewise, and for a head that has two.
+inline void require_valid(std::vector<head_schedule> const& schedules) {
+  for (std::size_t i = 0; i < schedules.size(); ++i) {
+    require_valid(schedules[i]);
+    for (std::size_t k = 0; k < i; ++k)
+      if (schedules[k].head == schedules[i].head)
+        throw config_error("the head " + in_quotes(schedules[i].head) +
+                           " has two schedules: give it one");
   }
 }
 
@@ -114,12 +125,9 @@ inline std::vector<head_schedule> head_schedules_of(std::string_view text) {
       read.points.push_back(
           {detail::scheduled_number(factor, whole), detail::scheduled_number(progress, whole)});
     }
-    require_valid(read);
-    for (auto const& other : schedules)
-      if (other.head == read.head)
-        throw config_error("the head " + in_quotes(read.head) + " has two schedules: give it one");
     schedules.push_back(std::move(read));
   }
+  require_valid(schedules);
   return schedules;
 }
 

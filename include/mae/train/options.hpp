@@ -106,7 +106,7 @@ inline void require_valid(training_options const& options) {
   require(options.erasing >= 0 && options.erasing <= 1,
           "the probability of erasing must lie in [0, 1]");
   require_valid(options.mix);
-  for (auto const& schedule : options.head_schedules) require_valid(schedule);
+  require_valid(options.head_schedules);
   require(options.alternate >= 0, "the steps of a head's turn must not be negative");
 }
 

@@ -8,10 +8,10 @@
 #include <mae/train/options.hpp>
 
 #include <algorithm>
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mae {

@@ -19,12 +19,6 @@ struct shard_schedule {
   constexpr index_t per_shard() const { return ceil_div(images, shards); }
   /// The shards of a sum: [first_shard(sum), first_shard(sum + 1)).
   constexpr index_t first_shard(index_t sum) const { return sum * shards / sums; }
-  /// The sum of a shard.
-  constexpr index_t sum_of(index_t shard) const {
-    index_t sum = shard * sums / shards;
-    while (first_shard(sum + 1) <= shard) ++sum;
-    return sum;
-  }
   constexpr index_t first_image(index_t shard) const { return shard * images / shards; }
 
   friend constexpr bool operator==(shard_schedule const&, shard_schedule const&) = default;
