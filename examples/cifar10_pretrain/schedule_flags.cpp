@@ -64,7 +64,7 @@ void check_schedules(given_flags const& given, options const& o) {
   of_comparing const weights{o.contrast, o.sigreg, o.uniformity};
   for (auto const& schedule : o.head_schedules) {
     if (schedule.head == mae::decoder_segment) continue;
-    auto const found = std::ranges::find(comparing_heads, schedule.head);
+    auto const* const found = std::ranges::find(comparing_heads, schedule.head);
     if (found == comparing_heads.end())
       throw usage_error("--head-schedule: there is no head " + schedule.head +
                         ": name painter, contrast, sigreg or uniformity");

@@ -127,12 +127,14 @@ TEST_CASE("two tensors of one name are refused by it: only one of them would lea
           odd_config, 1e-6, std::tuple(a_regression(), second)});
     });
   };
-  CHECK(refusal("regression") ==
-        "the network has two tensors named regression.weight, of regression and of second: give each "
-        "tensor a name of its own");
-  CHECK(refusal("norm") ==
-        "the network has two tensors named norm.weight, of encoder and of second: give each tensor a "
-        "name of its own");
+  CHECK(
+      refusal("regression") ==
+      "the network has two tensors named regression.weight, of regression and of second: give each "
+      "tensor a name of its own");
+  CHECK(
+      refusal("norm") ==
+      "the network has two tensors named norm.weight, of encoder and of second: give each tensor a "
+      "name of its own");
   CHECK(refusal("another") == "nothing was thrown");
 }
 

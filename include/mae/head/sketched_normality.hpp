@@ -50,7 +50,8 @@ class normality_test {
     wave_of(values);
     auto const count = static_cast<double>(values.size());
     double sum = 0;
-    std::array<double, knots> of_cosine{}, of_sine{};
+    std::array<double, knots> of_cosine{};
+    std::array<double, knots> of_sine{};
     for (std::size_t k = 0; k < knots; ++k) {
       double const real = cosines_[k] / count - expected_[k];
       double const imaginary = sines_[k] / count;
@@ -112,7 +113,8 @@ double sketched_normality(matrix_view<T const> z,
                           std::span<double> gradient) {
   index_t const images = z.rows / views;
   double const share = 1 / static_cast<double>(views * directions.rows);
-  std::vector<double> along(static_cast<std::size_t>(images)), grads(along.size());
+  std::vector<double> along(static_cast<std::size_t>(images));
+  std::vector<double> grads(along.size());
   detail::normality_test test;
   double sum = 0;
   for (index_t view = 0; view < views; ++view)

@@ -69,8 +69,8 @@ class scheduled_heads {
 
  private:
   struct of_head {
-    std::size_t head;
-    head_schedule schedule;
+    std::size_t head = 0;
+    head_schedule schedule = {};
   };
 
   static std::string on_names(Parts const& parts) {
