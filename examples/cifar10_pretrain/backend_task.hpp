@@ -29,20 +29,21 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace pretrain {
 
-/// A task on one backend: compiled once for all configurations.
-template <class Backend>
+/// A task on one backend: compiled once for all configurations, and for a painter alone apart from
+/// one beside heads that compare images, which costs more to compile.
+template <class Backend, bool compares = true>
 class backend_task final : public training_task {
-  using model_type = mae::sized_autoencoder<chosen_mask,
-                                            Backend,
-                                            chosen_objective,
-                                            mae::contrast,
-                                            mae::sigreg,
-                                            mae::uniformity>;
+  template <class... Heads>
+  using sized_model = mae::sized_autoencoder<chosen_mask, Backend, chosen_objective, Heads...>;
+  using model_type = std::conditional_t<compares,
+                                        sized_model<mae::contrast, mae::sigreg, mae::uniformity>,
+                                        sized_model<>>;
 
  public:
   backend_task(task_parts const& parts, Backend backend, compute_description compute)
@@ -111,26 +112,38 @@ class backend_task final : public training_task {
   /// A model of the chosen sizes; here alone they are the compiler's.
   static model_type make_sized_model(task_parts const& parts, Backend backend) {
     return with_config(parts.settings, [&](auto config) -> model_type {
-      return mae::autoencoder<decltype(config)::value,
+      return make_with<decltype(config)::value>(parts, std::move(backend));
+    });
+  }
+  template <mae::model_config config>
+  static model_type make_with(task_parts const& parts, Backend backend) {
+    auto const& o = parts.settings;
+    if constexpr (compares)
+      return mae::autoencoder<config,
                               chosen_mask,
                               Backend,
                               chosen_objective,
                               mae::contrast,
                               mae::sigreg,
                               mae::uniformity>(
-          {.seed = parts.settings.seed,
+          {.seed = o.seed,
            .mask = parts.mask,
            .objective = parts.objective,
            .backend = std::move(backend),
-           .linears = parts.settings.linears,
-           .positions = parts.settings.positions,
-           .heads = {mae::contrast{.views = parts.settings.views,
-                                   .temperature = parts.settings.temperature},
-                     mae::sigreg{.views = parts.settings.views},
+           .linears = o.linears,
+           .positions = o.positions,
+           .heads = {mae::contrast{.views = o.views, .temperature = o.temperature},
+                     mae::sigreg{.views = o.views},
                      mae::uniformity{}},
-           .head_weights = {
-               1, parts.settings.contrast, parts.settings.sigreg, parts.settings.uniformity}});
-    });
+           .head_weights = {1, o.contrast, o.sigreg, o.uniformity}});
+    else
+      return mae::autoencoder<config, chosen_mask, Backend, chosen_objective>(
+          {.seed = o.seed,
+           .mask = parts.mask,
+           .objective = parts.objective,
+           .backend = std::move(backend),
+           .linears = o.linears,
+           .positions = o.positions});
   }
   /// Statistics and epsilon are those of what the training begins or goes on with, where it has
   /// some.

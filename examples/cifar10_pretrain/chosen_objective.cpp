@@ -3,13 +3,13 @@
 #include "beginning.hpp"
 #include "configs.hpp"
 #include "output_folder.hpp"
-#include "teacher.hpp"
 
 #include <mae/core/parallel.hpp>
 #include <mae/core/random.hpp>
 #include <mae/data/augment.hpp>
 #include <mae/data/channel_statistics.hpp>
 #include <mae/data/normalise.hpp>
+#include <mae/interop/pretrained.hpp>
 #include <mae/interop/pretrained_model.hpp>
 #include <mae/io/principal_file.hpp>
 #include <mae/objective/fit_principal.hpp>
@@ -113,15 +113,18 @@ mae::principal_components made_principal(options const& settings,
 }
 
 /// A checkpoint of other images or patches is refused by name.
-mae::teacher_tokens made_teacher(options const& settings, mae::pixel_statistics const& statistics) {
-  mae::teacher_tokens objective(read_teacher(settings.teacher, settings.teacher_blocks),
-                                statistics);
+mae::teacher_tokens made_teacher(options const& settings,
+                                 mae::pixel_statistics const& statistics,
+                                 teacher_opener open) {
+  auto const path = settings.teacher.string();
+  auto const found = mae::read_pretrained(path, {.flags_of = "mae_convert's "});
   try {
+    mae::teacher_tokens objective(open(found, settings.teacher_blocks), statistics);
     objective.target_width(config_of(settings));
+    return objective;
   } catch (mae::config_error const& refused) {
-    throw mae::config_error("--teacher " + settings.teacher.string() + ": " + refused.what());
+    throw mae::config_error("--teacher " + path + ": " + refused.what());
   }
-  return objective;
 }
 
 std::string said(mae::teacher_tokens const& objective, mae::model_config const& /*config*/) {
@@ -157,7 +160,8 @@ std::string said(mae::pixels const& /*objective*/, mae::model_config const& /*co
 chosen_objective make_objective(options const& settings,
                                 image_set const& images,
                                 beginning const& start,
-                                mae::thread_pool& threads) {
+                                mae::thread_pool& threads,
+                                teacher_opener open) {
   switch (settings.objective) {
     case objective_choice::pixels:
       return chosen_objective(mae::pixels{});
@@ -169,7 +173,7 @@ chosen_objective make_objective(options const& settings,
       return chosen_objective(made_principal(settings, images, start, threads));
     case objective_choice::teacher:
       return chosen_objective(
-          made_teacher(settings, statistics_of(settings, images, start, threads)));
+          made_teacher(settings, statistics_of(settings, images, start, threads), open));
     case objective_choice::normalised:
       break;
   }

@@ -2,6 +2,7 @@
 
 #include "images.hpp"
 #include "options.hpp"
+#include "teacher.hpp"
 
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
@@ -47,14 +48,10 @@ class chosen_objective {
   mae::index_t target_width(mae::model_config const& config) const {
     return std::visit([&](auto const& chosen) { return chosen.target_width(config); }, objective_);
   }
-  template <class T>
   void target(mae::model_config const& config,
-              mae::matrix_view<T const> patches,
+              mae::matrix_view<float const> patches,
               std::span<mae::patch_index const> rows,
-              mae::matrix_view<T> targets) const {
-    std::visit([&](auto const& chosen) { chosen.target(config, patches, rows, targets); },
-               objective_);
-  }
+              mae::matrix_view<float> targets) const;
   /// Whether predictions can be shown as pixels.
   bool is_picture() const {
     return !std::holds_alternative<mae::hog>(objective_) &&
@@ -62,20 +59,10 @@ class chosen_objective {
            !std::holds_alternative<mae::teacher_tokens>(objective_);
   }
   /// Throws mae::config_error where they cannot.
-  template <class T>
-  void to_pixels(mae::matrix_view<T const> patches,
+  void to_pixels(mae::matrix_view<float const> patches,
                  std::span<mae::patch_index const> rows,
-                 mae::matrix_view<T const> predictions,
-                 mae::matrix_view<T> pixels) const {
-    std::visit(
-        [&](auto const& chosen) {
-          if constexpr (requires { chosen.to_pixels(patches, rows, predictions, pixels); })
-            chosen.to_pixels(patches, rows, predictions, pixels);
-          else
-            throw mae::config_error("these targets are no pixels, and cannot be painted");
-        },
-        objective_);
-  }
+                 mae::matrix_view<float const> predictions,
+                 mae::matrix_view<float> pixels) const;
   /// See teacher_tokens.
   void require_statistics(mae::pixel_statistics const& statistics) const {
     if (auto const* const taught = std::get_if<mae::teacher_tokens>(&objective_))
@@ -100,7 +87,8 @@ static_assert(mae::Objective<chosen_objective>);
 chosen_objective make_objective(options const& settings,
                                 image_set const& images,
                                 beginning const& start,
-                                mae::thread_pool& threads);
+                                mae::thread_pool& threads,
+                                teacher_opener open = open_teacher);
 
 /// What it asks the decoder for, in words: "27 values a patch: hog, cells of 4 pixels, ...".
 std::string describe_targets(chosen_objective const& objective, mae::model_config const& config);

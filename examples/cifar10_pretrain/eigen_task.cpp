@@ -7,8 +7,8 @@ namespace pretrain {
 
 std::unique_ptr<training_task> make_eigen_task(task_parts const& parts) {
   if (parts.settings.precision == precision_choice::bf16)
-    return make_processor_task<mae::eigen_backend<mae::bfloat16>>(parts);
-  return make_processor_task<mae::eigen_backend<float>>(parts);
+    return make_processor_task<mae::eigen_backend<mae::bfloat16>, false>(parts);
+  return make_processor_task<mae::eigen_backend<float>, false>(parts);
 }
 
 }  // namespace pretrain

@@ -68,7 +68,7 @@ double learned(mae::head_report const& head, double mae::head_report::*value) {
 /// The losses of the heads after the painter.
 of_comparing compared_of(mae::step_report const& report) {
   auto compared = none_compared();
-  for (std::size_t i = 0; i < compared.size(); ++i)
+  for (std::size_t i = 0; i + 1 < report.heads.size(); ++i)  // a painter alone has none
     compared[i] = learned(report.heads[i + 1], &mae::head_report::loss);
   return compared;
 }

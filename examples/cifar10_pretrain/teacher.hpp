@@ -3,12 +3,17 @@
 #include <mae/core/types.hpp>
 #include <mae/objective/teacher_tokens.hpp>
 
-#include <filesystem>
+namespace mae {
+struct pretrained_model;
+}  // namespace mae
 
 namespace pretrain {
 
-/// The encoder of a checkpoint as a teacher. Throws as mae::read_pretrained, and mae::config_error
-/// for more blocks than it has.
-mae::teacher read_teacher(std::filesystem::path const& path, mae::index_t blocks);
+/// The encoder of a checkpoint as a teacher. Throws mae::config_error for more blocks than it has,
+/// and heads that are not known.
+mae::teacher open_teacher(mae::pretrained_model const& found, mae::index_t blocks);
+
+/// Who opens one: the network is compiled elsewhere than what reads files.
+using teacher_opener = mae::teacher (*)(mae::pretrained_model const&, mae::index_t);
 
 }  // namespace pretrain

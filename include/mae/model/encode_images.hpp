@@ -51,6 +51,10 @@ struct taken_tokens {
 
 namespace detail {
 
+/// Gets the tokens of a shard after a block; of one type, so that the encoder is compiled once.
+template <class T>
+using visit_tokens = std::function<void(index_t block, matrix_view<T const>)>;
+
 /// What a lane needs to encode shards of unmasked images.
 template <Backend B>
 class image_encoder {
@@ -89,14 +93,14 @@ class image_encoder {
       cut(mine, statistics, i);
     });
     auto const in = pass_.bring(all_visible, 0, images, patches(images));
-    auto const visit = [&](index_t block, matrix_view<T const> encoded) {
+    visit_tokens<T> const visit = [&](index_t block, matrix_view<T const> encoded) {
       give(first, images, block, encoded, take);
     };
     pass_.network().encode_blocks(
         weights,
         in.shard,
         in.patches,
-        block_visits<decltype(visit)>{blocks, norm_ == norm_place::tokens, visit});
+        block_visits<visit_tokens<T>>{blocks, norm_ == norm_place::tokens, visit});
   }
 
  private:

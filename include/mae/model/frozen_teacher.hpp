@@ -8,6 +8,7 @@
 #include <mae/data/fingerprint.hpp>
 #include <mae/data/normalise.hpp>
 #include <mae/mask/plan.hpp>
+#include <mae/model/encode_images.hpp>
 #include <mae/model/encoder.hpp>
 #include <mae/network/encoder_pass.hpp>
 #include <mae/network/network_parts.hpp>
@@ -71,13 +72,13 @@ class asked_encoder {
     asked->patches.assign(asked->cut.begin(), asked->cut.end());
     auto const in = asked->pass.bring(
         plan_, 0, 1, matrix_view<T const>(asked->patches.data(), patches, config.patch_values()));
-    auto const visit = [&](index_t block, matrix_view<T const> encoded) {
+    visit_tokens<T> const visit = [&](index_t block, matrix_view<T const> encoded) {
       for (index_t i = 0; i < patches; ++i)
         std::ranges::copy(encoded.row(i + 1),
                           tokens.row((block - blocks_.first) * patches + i).begin());
     };
     asked->pass.network().encode_blocks(
-        *operands_, in.shard, in.patches, block_visits<decltype(visit)>{blocks_, false, visit});
+        *operands_, in.shard, in.patches, block_visits<visit_tokens<T>>{blocks_, false, visit});
     std::lock_guard const lock(mutex_);
     free_.push_back(std::move(asked));
   }
