@@ -1,4 +1,4 @@
-// expect: head.couple(all, z)
+// expect: couple(head, all, z, random)
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/network/network_pass.hpp>
 

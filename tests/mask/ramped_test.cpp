@@ -95,9 +95,11 @@ TEST_CASE("an end that is no share is refused by its name") {
 }
 
 TEST_CASE("a ramped mask states its settings") {
-  CHECK(
-      mae::settings_of("mask",
-                       ramped_mask{{.from = 0.6, .to = 0.85, .shape = ramp_shape::cosine}}) ==
-      mae::settings_list{
-          {"mask", "ramped"}, {"mask_from", "0.6"}, {"mask_to", "0.85"}, {"mask_shape", "cosine"}});
+  CHECK(mae::settings_of("mask",
+                         ramped_mask{{.from = 0.6, .to = 0.85, .shape = ramp_shape::cosine}}) ==
+        mae::settings_list{{"mask", "ramped"},
+                           {"mask_from", "0.6"},
+                           {"mask_to", "0.85"},
+                           {"mask_shape", "cosine"},
+                           {"mask_over", "0,1"}});
 }
