@@ -29,35 +29,13 @@ class TwoViews(MaskedAutoencoder):
             nn.LayerNorm(width, eps=1e-6), nn.Linear(width, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, OUTPUTS))
 
     def forward(self, views):
-        both, n, p = views.shape[0], self.patches, self.patch
-        b = both // 2
-        x = self.embed(views).flatten(2).transpose(1, 2) + self.pos[:, 1:]
-        shuffle = torch.rand(both, n).argsort(1)
-        visible = shuffle[:, : self.keep]
-        x = torch.gather(x, 1, visible.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
-        x = torch.cat([(self.cls + self.pos[:, :1]).expand(both, -1, -1), x], 1)
-        tokens = self.norm(self.blocks(x))
+        b = views.shape[0] // 2
+        tokens, shuffle = self.encode(views)
         z = F.normalize(self.projector(tokens[:, 1:].mean(1)), dim=-1)
         logits = z[:b] @ z[b:].T / TEMPERATURE
         right = torch.arange(b)
         contrast = (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
         return self.paint(tokens[:b], views[:b], shuffle[:b]) + WEIGHT * contrast
-
-    def paint(self, tokens, images, shuffle):
-        b, n, p = images.shape[0], self.patches, self.patch
-        restore = shuffle.argsort(1)
-        mask = torch.ones(b, n)
-        mask[:, : self.keep] = 0
-        mask = torch.gather(mask, 1, restore)
-        x = self.dec_embed(tokens)
-        y = torch.cat([x[:, 1:], self.mask_token.expand(b, n - self.keep, -1).to(x.dtype)], 1)
-        y = torch.gather(y, 1, restore.unsqueeze(-1).expand(-1, -1, y.shape[-1]))
-        y = torch.cat([x[:, :1], y], 1) + self.dec_pos
-        y = self.head(self.dec_norm(self.dec_blocks(y)))[:, 1:]
-        side = images.shape[2] // p
-        target = images.reshape(b, 3, side, p, side, p).permute(0, 2, 4, 3, 5, 1).reshape(b, n, -1)
-        target = (target - target.mean(-1, keepdim=True)) / (target.var(-1, keepdim=True) + 1e-6) ** 0.5
-        return (((y - target) ** 2).mean(-1) * mask).sum() / mask.sum()
 
 
 def views_flops(c, mask_ratio=0.75):
