@@ -20,7 +20,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bitset>
 #include <cassert>
 #include <cstddef>
 #include <span>
