@@ -10,13 +10,12 @@ Prints one JSON line, operations counted as mae's are. Needs torch.
 """
 import argparse
 import json
-import time
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from pytorch_mae import CONFIGS, MaskedAutoencoder, add_attention, choose_attention, step_flops
+from pytorch_mae import CONFIGS, MaskedAutoencoder, add_attention, choose_attention, seconds_of_step, step_flops
 
 HIDDEN, OUTPUTS, TEMPERATURE, WEIGHT = 512, 128, 0.2, 0.3
 
@@ -61,22 +60,8 @@ def main():
     torch.manual_seed(0)
     config = CONFIGS[a.config]
     model = TwoViews(**config)
-    run = torch.compile(model) if a.compile else model
-    decay = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
-    plain = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decay, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], lr=1e-4, betas=(0.9, 0.95))
     views = torch.randn(2 * a.batch, 3, config["image"], config["image"])
-    times = []
-    for _ in range(a.steps + 2):  # two to warm up
-        start = time.perf_counter()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=a.precision == "bf16"):
-            loss = run(views)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        times.append(time.perf_counter() - start)
-    seconds = sorted(times[2:])[a.steps // 2]
+    seconds = seconds_of_step(a, model, views)
     print(json.dumps({
         "system": f"pytorch {torch.__version__} {attention}" + (" compiled" if a.compile else ""), "config": a.config,
         "batch": a.batch, "precision": a.precision, "threads": a.threads,
