@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Sets up and runs what takes too long for every change, or is judged by the clock:
-#   nightly   the tests of tests/nightly: 2,000 steps of training, what finding a bad step costs; all
-#             other tests fully optimised, and where nvcc is, kernels for every GPU, of which none spills
-#   debug     clang's sanitizers as in run.sh, on the examples, backends against each other and long tests too
+#   nightly   the tests of tests/nightly: 2,000 steps of training, what finding a bad step costs
+#   dev       g++: all tests fully optimised, those too that run.sh leaves out (each header alone, clang-tidy
+#             of every program, the driver's compile budgets); where nvcc is, kernels for every GPU, of
+#             which none spills; the benchmarks; then the quick start
+#   debug     clang's sanitizers as in run.sh, on all that run.sh leaves out there
 #   clang     clang, optimised: every test again but lint and compile budgets; benchmarks compile
 #             but those on Thrust and on a GPU
 #   tsan      clang's thread sanitizer: all that computes, trains, reads and writes
 #   fuzz      every fuzzer for ten minutes
 #
-# Usage: tests/nightly.sh [nightly | debug | clang | tsan | fuzz]...   (all of them without arguments)
+# Usage: tests/nightly.sh [nightly | dev | debug | clang | tsan | fuzz]...   (all of them without arguments)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=cmake/install_packages.sh
@@ -17,22 +19,24 @@ source cmake/install_packages.sh
 source tests/steps.sh
 
 steps=("$@")
-if [ $# -eq 0 ]; then steps=(nightly debug clang tsan fuzz); fi
+if [ $# -eq 0 ]; then steps=(nightly dev debug clang tsan fuzz); fi
 for step in "${steps[@]}"; do
   case $step in
-    nightly | debug | clang | tsan | fuzz) ;;
+    nightly | dev | debug | clang | tsan | fuzz) ;;
     --help | -h) usage "tests/nightly.sh" && exit ;;
     *) usage "tests/nightly.sh" >&2 && exit 2 ;;
   esac
 done
 
 install_packages g++ cmake ninja-build libeigen3-dev doctest-dev libbenchmark-dev \
-  nlohmann-json3-dev libpng-dev libjpeg-dev clang libclang-rt-dev libdnnl-dev libblis-dev
+  nlohmann-json3-dev libpng-dev libjpeg-dev libtbb-dev libthrust-dev clang libclang-rt-dev clang-format-14 \
+  clang-tidy-14 shellcheck libdnnl-dev libblis-dev chromium
 export CXX=${CXX:-g++}
 
 for step in "${steps[@]}"; do
   configure_flags=()
   if [ "$step" = fuzz ]; then configure_flags=(-DMAE_FUZZ_SECONDS=600); fi
   run_preset "$step"
+  if [ "$step" = dev ]; then ./examples/quickstart.sh --data synthetic; fi
 done
 summary

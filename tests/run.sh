@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Sets up and runs the tests that every change must pass:
-#   dev       g++, optimised: all tests, header checks, packages, lint, compile budgets; no benchmarks
+#   dev       g++, optimised: all tests but the thorough ones, format, clang-tidy of what trains
 #   debug     clang, the tests again under the address, leak and undefined-behaviour sanitizers, but
-#             the examples, backends against each other and the suite "long", which nightly.sh has
+#             the examples, backends against each other and what trains for a while
 #   fuzz      with --fuzz: every fuzzer for half a minute
-# tests/nightly.sh runs what takes longer.
+# tests/nightly.sh runs the rest.
 #
 # Usage: tests/run.sh [--quick] [--fuzz]
-#   --quick   the preset dev alone, without lint and compile budgets
+#   --quick   the preset dev alone, without lint and the compile budget
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=cmake/install_packages.sh
@@ -32,14 +32,14 @@ export CXX=${CXX:-g++}
 
 # Nothing here runs the benchmarks, whose units take longest: nightly.sh builds them, and each test
 # file as a unit of its own, fully optimised, as here the programs are; and kernels for all GPUs.
-configure_flags=(-DMAE_BUILD_BENCHMARKS=OFF -DMAE_TESTS_AS_ONE_UNIT=ON -DMAE_TEST_OPTIONS=-O1
-  -DCMAKE_CUDA_ARCHITECTURES=80)
+configure_flags=(-DMAE_BUILD_BENCHMARKS=OFF -DMAE_BUILD_THOROUGH_TESTS=OFF -DMAE_TESTS_AS_ONE_UNIT=ON
+  -DMAE_TEST_OPTIONS=-O1 -DCMAKE_CUDA_ARCHITECTURES=80)
 if $quick; then
   run_preset dev --label-exclude 'lint|budget'
 else
   install_packages clang libclang-rt-dev clang-format-14 clang-tidy-14 shellcheck libdnnl-dev libblis-dev chromium
   run_preset dev
-  configure_flags+=(-DMAE_BUILD_EXAMPLES=OFF -DMAE_BUILD_PARITY_TESTS=OFF -DMAE_TEST_ARGUMENTS=-tse=long)
+  configure_flags+=(-DMAE_BUILD_EXAMPLES=OFF -DMAE_BUILD_PARITY_TESTS=OFF -DMAE_BUILD_SLOW_TESTS=OFF)
   run_preset debug
 fi
 if $fuzz; then

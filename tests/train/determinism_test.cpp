@@ -89,8 +89,7 @@ constexpr mae::training_options sixteen_shards{
 
 }  // namespace
 
-TEST_CASE("a uniform mask trains to the same bits on any number of threads" *
-          doctest::test_suite("long")) {
+TEST_CASE("a uniform mask trains to the same bits on any number of threads") {
   check_same_bits(
       [](auto const&...) {
         return mae::uniform_mask<mae::ratio{1, 4}>{};
@@ -100,8 +99,7 @@ TEST_CASE("a uniform mask trains to the same bits on any number of threads" *
       8);
 }
 
-TEST_CASE("a ragged saliency mask trains to the same bits on any number of threads" *
-          doctest::test_suite("long")) {
+TEST_CASE("a ragged saliency mask trains to the same bits on any number of threads") {
   check_same_bits(
       [](small_dataset const& images, mae::thread_pool& threads) {
         return mae::saliency_mask(
@@ -115,8 +113,7 @@ TEST_CASE("a ragged saliency mask trains to the same bits on any number of threa
       8);
 }
 
-TEST_CASE("a random ratio trains to the same bits on any number of threads" *
-          doctest::test_suite("long")) {
+TEST_CASE("a random ratio trains to the same bits on any number of threads") {
   check_same_bits([](auto const&...) { return mae::random_ratio_mask({.low = 0.25, .high = 0.9}); },
                   sixteen_shards,
                   16,
@@ -134,8 +131,7 @@ TEST_CASE(
                   5);
 }
 
-TEST_CASE("partial sums of one shard and of two train to the same bits on any number of threads" *
-          doctest::test_suite("long")) {
+TEST_CASE("partial sums of one shard and of two train to the same bits on any number of threads") {
   // Of 256 patches 255 are visible: each image is a shard.
   constexpr mae::model_config pixel_patches = [] {
     auto config = mae_test::small_config;
