@@ -1,0 +1,10 @@
+#pragma once
+
+/// Mask policies beside those of mae.hpp: by patterns, from outside, and those that learn.
+
+#include <mae/mask/block.hpp>
+#include <mae/mask/column.hpp>
+#include <mae/mask/fixed.hpp>
+#include <mae/mask/grid.hpp>
+#include <mae/mask/learned.hpp>
+#include <mae/mask/sampling.hpp>
