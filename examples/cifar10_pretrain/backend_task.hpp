@@ -1,11 +1,11 @@
 #pragma once
 
 #include "beginning.hpp"
+#include "chosen_mask.hpp"
 #include "chosen_objective.hpp"
 #include "configs.hpp"
 #include "encoding.hpp"
 #include "length.hpp"
-#include "parts.hpp"
 #include "training_task.hpp"
 
 #include <mae/core/config.hpp>

@@ -2,6 +2,8 @@
 
 #include <mae/core/types.hpp>
 #include <mae/data/resize.hpp>
+#include <mae/mask/density.hpp>
+#include <mae/mask/learned.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/objective/hog.hpp>
 
@@ -14,7 +16,22 @@
 namespace pretrain {
 
 enum class model_choice { tiny4, tiny2, quick4, base16, micro8 };
-enum class mask_choice { uniform, ramped, random, saliency };
+enum class mask_choice {
+  uniform,
+  ramped,
+  random,
+  saliency,
+  block,
+  grid,
+  column,
+  file,
+  density,
+  levels,
+  learned,
+  sampling
+};
+/// Over what a mask's shares move.
+enum class mask_period_choice { training, epoch };
 enum class objective_choice { normalised, pixels, hog, fourier, principal, teacher };
 enum class backend_choice { eigen, thrust_cpp, thrust_omp, thrust_tbb, cuda };
 enum class precision_choice { fp32, tf32, bf16 };
@@ -38,14 +55,26 @@ inline constexpr choice_words<model_choice, 5> model_words{{{"tiny4", model_choi
                                                             {"quick4", model_choice::quick4},
                                                             {"base16", model_choice::base16},
                                                             {"micro8", model_choice::micro8}}};
-inline constexpr choice_words<mask_choice, 4> mask_words{{{"uniform", mask_choice::uniform},
-                                                          {"ramped", mask_choice::ramped},
-                                                          {"random", mask_choice::random},
-                                                          {"saliency", mask_choice::saliency}}};
-inline constexpr choice_words<mask_choice, 3> shown_mask_words{
-    {{"uniform", mask_choice::uniform},
-     {"random", mask_choice::random},
-     {"saliency", mask_choice::saliency}}};
+inline constexpr choice_words<mask_choice, 12> mask_words{{{"uniform", mask_choice::uniform},
+                                                           {"ramped", mask_choice::ramped},
+                                                           {"random", mask_choice::random},
+                                                           {"saliency", mask_choice::saliency},
+                                                           {"block", mask_choice::block},
+                                                           {"grid", mask_choice::grid},
+                                                           {"column", mask_choice::column},
+                                                           {"file", mask_choice::file},
+                                                           {"density", mask_choice::density},
+                                                           {"levels", mask_choice::levels},
+                                                           {"learned", mask_choice::learned},
+                                                           {"sampling", mask_choice::sampling}}};
+inline constexpr choice_words<mask_period_choice, 2> mask_period_words{
+    {{"training", mask_period_choice::training}, {"epoch", mask_period_choice::epoch}}};
+inline constexpr choice_words<mae::density_measure, 3> density_words{
+    {{"variance", mae::density_measure::variance},
+     {"gradient", mae::density_measure::gradient},
+     {"entropy", mae::density_measure::entropy}}};
+inline constexpr choice_words<mae::hard_patches, 2> hard_words{
+    {{"hidden", mae::hard_patches::hidden}, {"shown", mae::hard_patches::shown}}};
 inline constexpr choice_words<objective_choice, 6> objective_words{
     {{"normalised", objective_choice::normalised},
      {"pixels", objective_choice::pixels},

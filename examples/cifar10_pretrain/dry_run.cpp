@@ -1,10 +1,10 @@
 #include "dry_run.hpp"
 
+#include "chosen_mask.hpp"
 #include "chosen_objective.hpp"
 #include "configs.hpp"
 #include "length.hpp"
 #include "output_folder.hpp"
-#include "parts.hpp"
 #include "training_plan.hpp"
 #include "training_task.hpp"
 
@@ -27,9 +27,18 @@ namespace {
 
 using mae::index_t;
 
-/// The share of patches that an average image hides, of the whole training.
-double hidden_share(options const& settings) {
+/// The share of patches that an average image hides, of the whole training; of masks from a file
+/// the least.
+double hidden_share(options const& settings, chosen_mask const& mask, index_t patches) {
   double const middle = (settings.mask_from + settings.mask_to) / 2;
+  if (settings.mask == mask_choice::file)
+    return 1 - static_cast<double>(mask.max_visible(patches)) / static_cast<double>(patches);
+  if (settings.mask == mask_choice::levels) {
+    double sum = 0;
+    for (auto const* shares : {&settings.levels_from, &settings.levels_to})
+      for (double const share : *shares) sum += share;
+    return sum / static_cast<double>(2 * settings.levels_from.size());
+  }
   if (settings.mask == mask_choice::random) return middle;
   if (settings.mask != mask_choice::ramped) return settings.mask_ratio;
   return settings.ramp_begins * settings.mask_from +
@@ -59,9 +68,11 @@ double comparing_flops(options const& settings, mae::model_config const& config,
 }
 
 /// Of an image, all its views.
-double image_flops(options const& settings, mae::model_config const& config) {
+double image_flops(options const& settings,
+                   chosen_mask const& mask,
+                   mae::model_config const& config) {
   auto const patches = static_cast<double>(config.num_patches());
-  double const hidden = patches * hidden_share(settings);
+  double const hidden = patches * hidden_share(settings, mask, config.num_patches());
   double const visible = patches - hidden;
   index_t const painted = settings.painted_views > 0 ? settings.painted_views : settings.views;
   double const painting = training_flops(config, visible, settings.predicted_share * hidden);
@@ -79,7 +90,7 @@ void say_plan(options const& settings,
               beginning const& start,
               std::ostream& out) {
   auto const threads = std::make_shared<mae::thread_pool>(settings.threads);
-  auto const mask = make_mask(settings, images.train, config_of(settings).patch, *threads);
+  auto const mask = make_mask(settings, images.train, config_of(settings), *threads);
   auto const objective = make_objective(settings, images.train, start, *threads);
   auto const make = [&](training_length const& length) {
     return make_task({settings, images.train, mask, objective, length, start, threads});
@@ -110,7 +121,7 @@ void say_plan(options const& settings,
                 " threads",
        .parameters = mae::parameter_count(config, objective.target_width(config)) + projected,
        .step_images = of_step,
-       .step_flops = static_cast<double>(of_step) * image_flops(settings, config),
+       .step_flops = static_cast<double>(of_step) * image_flops(settings, mask, config),
        .counted = std::string("products alone, backward as twice forward") +
                   (settings.objective == objective_choice::teacher ? ", the teacher's not" : ""),
        .step_seconds = seconds,

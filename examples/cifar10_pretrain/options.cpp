@@ -4,6 +4,7 @@
 #include "colour_flags.hpp"
 #include "contrast_flags.hpp"
 #include "flag_values.hpp"
+#include "mask_flags.hpp"
 #include "objective_flags.hpp"
 #include "picture_settings.hpp"
 #include "schedule_flags.hpp"
@@ -379,85 +380,6 @@ flag max_pixels_flag(options& o) {
                                              in_millions ? most / million : most);
             o.max_pixels = static_cast<mae::index_t>(count) * (in_millions ? million : 1);
           }};
-}
-
-void read_ramp(std::string const& text, options& o) {
-  constexpr char const* what = "two parts of the training, 0 to 1, as 0.85,1";
-  auto const is_share = [](double value) { return value >= 0 && value <= 1; };
-  auto const comma = std::min(text.find(','), text.size());
-  o.ramp_begins = checked_number(text.substr(0, comma), what, is_share);
-  o.ramp_ends = checked_number(text.substr(std::min(comma + 1, text.size())), what, is_share);
-  if (o.ramp_ends < o.ramp_begins) throw usage_error(std::string("must be ") + what);
-}
-
-std::vector<flag> mask_flags(options& o, mask_use use) {
-  bool const trains = use == mask_use::training;
-  auto const mask =
-      trains ? choice("mask",
-                      mask_words,
-                      o.mask,
-                      "which patches are hidden. uniform: a fixed share, blindly; ramped:\n"
-                      "the share moves from --mask-from to --mask-to over the training;\n"
-                      "random: each image draws its share between the two; saliency:\n"
-                      "busy patches stay visible more often, busy images keep more")
-             : choice("mask",
-                      shown_mask_words,
-                      o.mask,
-                      "which patches are hidden. uniform: a fixed share, blindly; random:\n"
-                      "each image draws its share between --mask-from and --mask-to;\n"
-                      "saliency: busy patches stay visible more often, busy images keep\n"
-                      "more");
-  std::vector<flag> flags = {
-      mask,
-      {"mask-ratio",
-       "SHARE",
-       with_default("uniform: share of the patches that is hidden, between 0 and 1;\n"
-                    "saliency: the share of an average image",
-                    o.mask_ratio),
-       mask_share(o.mask_ratio)},
-      {"mask-from",
-       "SHARE",
-       with_default(trains ? "ramped: first share; random: least share" : "random: least share",
-                    o.mask_from),
-       mask_share(o.mask_from)},
-      {"mask-to",
-       "SHARE",
-       with_default(
-           trains ? "ramped: last share; random: greatest share" : "random: greatest share",
-           o.mask_to),
-       mask_share(o.mask_to)},
-      {"saliency-strength",
-       "BETA",
-       with_default("saliency: 0 is blind, above 0 shows busy patches, below 0 hides\n"
-                    "them",
-                    o.saliency_strength),
-       number(o.saliency_strength, "a number from -10 to 10", [](double value) {
-         return std::abs(value) <= 10;
-       })}};
-  if (trains)
-    flags.push_back({"mask-over",
-                     "P,Q",
-                     "ramped: the parts of the training between which the share moves [0,1]",
-                     [&o](std::string const& text) { read_ramp(text, o); }});
-  return flags;
-}
-
-void check_mask(given_flags const& given, options const& o) {
-  bool const ranged = o.mask == mask_choice::ramped || o.mask == mask_choice::random;
-  if (given.contains("mask-ratio") && ranged)
-    throw usage_error("--mask-ratio has no meaning with --mask " + std::string(name(o.mask)) +
-                      ": give --mask-from and --mask-to");
-  if (o.mask == mask_choice::saliency && !(o.mask_ratio > 0.1 && o.mask_ratio < 0.9))
-    throw usage_error(
-        "--mask saliency varies the share by 0.1: --mask-ratio must lie between 0.1 and 0.9");
-  if ((given.contains("mask-from") || given.contains("mask-to")) && !ranged)
-    throw usage_error("--mask-from and --mask-to need --mask ramped or --mask random");
-  if (given.contains("mask-over") && o.mask != mask_choice::ramped)
-    throw usage_error("--mask-over needs --mask ramped");
-  if (given.contains("saliency-strength") && o.mask != mask_choice::saliency)
-    throw usage_error("--saliency-strength needs --mask saliency");
-  if (o.mask == mask_choice::random && o.mask_from > o.mask_to)
-    throw usage_error("--mask random needs a --mask-from that is not above --mask-to");
 }
 
 std::optional<options> parse(int argc, char const* const* argv, std::ostream& out) {

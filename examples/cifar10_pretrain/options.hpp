@@ -76,6 +76,18 @@ struct options {
   double ramp_begins = 0;    // progress between which a ramp moves
   double ramp_ends = 1;
   double saliency_strength = 0.5;  // beta; 0 masks uniformly, below 0 hides busy patches more often
+  std::filesystem::path mask_file;
+  bool more_masks = false;  // than images are allowed in it
+  mae::density_measure mask_measure = mae::density_measure::variance;
+  double mask_swing = 0.15;  // see density_mask
+  std::vector<double> levels_from = {0.9, 0.75, 0.6};
+  std::vector<double> levels_to = {0.6, 0.75, 0.9};
+  mask_period_choice mask_period = mask_period_choice::training;
+  double mask_decided = 0.5;                   // see learned_mask
+  std::optional<mae::hard_patches> mask_hard;  // absent: the mask's own
+  double mask_entropy = 1e-2;                  // see sampling_mask
+  double mask_lr = 1e-3;
+  double mask_at = 1;  // progress at which it is shown
 
   std::optional<std::int64_t> epochs;  // of the whole training, a resumed part included
   std::optional<std::int64_t> steps;   // likewise
@@ -109,15 +121,8 @@ struct options {
   mae::settings_list flags;  // that decide the result: what --settings would repeat
 };
 
-/// What masks are for: to train, or to show what a decoder paints, where no share moves.
-enum class mask_use { training, showing };
-
 /// How large a picture may be.
 flag max_pixels_flag(options& o);
-
-/// The flags that choose a mask, and what must hold between them. Throws usage_error.
-std::vector<flag> mask_flags(options& o, mask_use use);
-void check_mask(given_flags const& given, options const& o);
 
 /// Reads the command line. Returns nothing when it asks for help or the version, which are
 /// then written to `out`.

@@ -3,6 +3,7 @@
 #include "assumed.hpp"
 #include "beginning.hpp"
 #include "chart.hpp"
+#include "chosen_mask.hpp"
 #include "chosen_objective.hpp"
 #include "configs.hpp"
 #include "feature_health.hpp"
@@ -15,7 +16,6 @@
 #include "metrics.hpp"
 #include "options.hpp"
 #include "output_folder.hpp"
-#include "parts.hpp"
 #include "picture.hpp"
 #include "png_file.hpp"
 #include "reconstructions.hpp"
@@ -158,7 +158,7 @@ session::session(options const& settings, image_sets const& images, beginning st
       progress_(std::cout, style_for(1, settings.quiet), terminal_width(1)),
       images_(images),
       threads_(std::make_shared<mae::thread_pool>(settings.threads)),
-      mask_(make_mask(settings, images.train, config_of(settings).patch, *threads_)),
+      mask_(make_mask(settings, images.train, config_of(settings), *threads_)),
       start_with_(std::move(start)),
       objective_(make_objective(settings, images.train, start_with_, *threads_)),
       length_(choose_length()),

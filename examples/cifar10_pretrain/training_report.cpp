@@ -276,9 +276,19 @@ page_section settings_section(training_state const& state) {
   add("parameters", std::to_string(s.parameters));
   if (!o.init.empty()) add("begun with", o.init.string());
   add("mask", s.mask);
+  auto const list = [&](std::vector<double> const& shares) {
+    std::string text;
+    for (double const share : shares) text += (text.empty() ? "" : ", ") + number(share);
+    return text;
+  };
   bool const is_ranged = o.mask == mask_choice::ramped || o.mask == mask_choice::random;
-  add("share hidden",
-      is_ranged ? number(o.mask_from) + " to " + number(o.mask_to) : number(o.mask_ratio));
+  if (o.mask == mask_choice::file)
+    add("masks", o.mask_file.string());
+  else
+    add("share hidden",
+        is_ranged                       ? number(o.mask_from) + " to " + number(o.mask_to)
+        : o.mask == mask_choice::levels ? list(o.levels_from) + " to " + list(o.levels_to)
+                                        : number(o.mask_ratio));
   if (o.mask == mask_choice::ramped && (o.ramp_begins > 0 || o.ramp_ends < 1))
     add("share moves",
         "from " + number(o.ramp_begins) + " to " + number(o.ramp_ends) + " of the training");

@@ -2,11 +2,11 @@
 
 #include "assumed.hpp"
 #include "checkpoint_flags.hpp"
+#include "chosen_mask.hpp"
 #include "chosen_objective.hpp"
 #include "data_source.hpp"
 #include "decoded_pictures.hpp"
 #include "images.hpp"
-#include "parts.hpp"
 #include "picture.hpp"
 #include "png_file.hpp"
 #include "program.hpp"
@@ -22,7 +22,9 @@
 #include <mae/images/picture_list.hpp>
 #include <mae/interop.hpp>
 #include <mae/io/file.hpp>
+#include <mae/io/mask_file.hpp>
 #include <mae/io/principal_file.hpp>
+#include <mae/mask/learning.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/objective/pixels.hpp>
@@ -45,7 +47,10 @@ using mae::index_t;
 using pretrain::usage_error;
 
 struct reconstruct_options : tools::common_options {
-  reconstruct_options() { settings.augment.crop_min = 1; }  // what saliency is measured on
+  reconstruct_options() {
+    settings.augment.crop_min = 1;  // what saliency is measured on
+    settings.more_masks = true;
+  }
 
   std::string out = "reconstructions.png";
   index_t images = 8;
@@ -119,12 +124,13 @@ pretrain::image_set load(reconstruct_options const& o,
   return pretrain::image_set(std::move(decoded.images));
 }
 
-/// A mask for each image, as a training of this seed makes it in its first epoch, uncropped.
+/// A mask for each image, as a training of this seed makes it of the whole image at this progress.
 mae::mask_plan plan_for(pretrain::chosen_mask const& mask,
                         mae::model_config const& config,
                         std::span<float const> images,
                         index_t count,
-                        std::uint64_t seed) {
+                        std::uint64_t seed,
+                        double progress) {
   auto const values = static_cast<std::size_t>(config.image.values());
   mae::mask_plan plan(count, config.num_patches());
   std::vector<float> cut(values);
@@ -141,6 +147,8 @@ mae::mask_plan plan_for(pretrain::chosen_mask const& mask,
                                     .channels = config.image.channels,
                                     .grid_rows = config.grid_rows(),
                                     .grid_columns = config.grid_columns(),
+                                    .patch_width = config.patch.width,
+                                    .progress = progress,
                                     .dataset_index = number};
     mae::plan_image(plan, i, mask, context, random, scores);
   }
@@ -182,20 +190,34 @@ pretrain::chosen_objective objective_of(mae::pretrained_model const& model,
   return pretrain::chosen_objective(mae::normalised_pixels{});
 }
 
+/// The mask that the flags choose; of one that learns, with what it learned with the model. Throws
+/// config_error where that is not in the model's file.
+pretrain::chosen_mask mask_of(reconstruct_options const& o,
+                              mae::pretrained_model const& model,
+                              pretrain::image_set const& images,
+                              mae::thread_pool& threads) {
+  auto mask = pretrain::make_mask(o.settings, images, model.sizes, threads);
+  std::string const name(pretrain::name(o.settings.mask));
+  if (mae::learns(mask) && (model.entry("mask") != name || !mae::load_mask(model.path, mask)))
+    throw mae::config_error(model.path + ": holds no mask that was learned by --mask " + name +
+                            "; a model.safetensors that was trained with it does");
+  return mask;
+}
+
 void run(reconstruct_options& o) {
   mae::atomic_file file(o.out);
   auto const found = tools::read_model(o, std::cerr);
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
   auto const images = load(o, found, *threads);
   index_t const count = std::min(o.images, images.size());
-  auto const mask = pretrain::make_mask(o.settings, images, found.sizes.patch, *threads);
+  auto const mask = mask_of(o, found, images, *threads);
   using backend = mae::eigen_backend<float>;
   auto const model = mae::open_pretrained(
       found,
       mae::autoencoder_parts<pretrain::chosen_mask, backend, pretrain::chosen_objective>{
           .mask = mask, .objective = objective_of(found, o), .backend = backend(threads)});
   auto const stored = pretrain::read_images(images, count);
-  auto const plan = plan_for(mask, found.sizes, stored, count, o.settings.seed);
+  auto const plan = plan_for(mask, found.sizes, stored, count, o.settings.seed, o.settings.mask_at);
   auto input = stored;
   bool const normalises = !model.statistics().mean.empty();
   if (normalises) mae::normalise_pixels(input, model.statistics());

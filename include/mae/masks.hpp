@@ -4,7 +4,9 @@
 
 #include <mae/mask/block.hpp>
 #include <mae/mask/column.hpp>
+#include <mae/mask/density_mask.hpp>
 #include <mae/mask/fixed.hpp>
 #include <mae/mask/grid.hpp>
 #include <mae/mask/learned.hpp>
+#include <mae/mask/levels.hpp>
 #include <mae/mask/sampling.hpp>

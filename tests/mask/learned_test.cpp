@@ -182,7 +182,8 @@ TEST_CASE("a learned mask hides what it finds hardest, or shows it") {
     mask.hardness(context, hardness);
     std::vector<std::size_t> order(hardness.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::sort(order.begin(), order.end(), [&](auto a, auto b) { return hardness[a] > hardness[b]; });
+    std::sort(
+        order.begin(), order.end(), [&](auto a, auto b) { return hardness[a] > hardness[b]; });
     // Half the progress of a half: 12 of 48 hidden ones, 4 of 16 visible ones.
     std::size_t const decided = hides ? 12 : 4;
     std::vector<int> seen(order.size());
@@ -220,8 +221,8 @@ TEST_CASE("a learned mask's gradient is that of the pairs' logistic loss") {
     for (std::size_t i = 0; i < losses.size(); ++i)
       for (std::size_t j = 0; j < losses.size(); ++j) {
         if (!(losses[i] > losses[j])) continue;
-        double const ahead = s[static_cast<std::size_t>(targets[i])] -
-                             s[static_cast<std::size_t>(targets[j])];
+        double const ahead =
+            s[static_cast<std::size_t>(targets[i])] - s[static_cast<std::size_t>(targets[j])];
         sum += std::log1p(std::exp(-ahead));
         ++pairs;
         right += ahead > 0 ? 1 : 0;
@@ -259,9 +260,8 @@ TEST_CASE("a learned mask finds what makes patches hard") {
     for (std::uint64_t i = 0; i < 4; ++i) {
       auto image = noisy_image(10 + 4 * step + i);
       for (std::size_t n = 0; n < 64; ++n)
-        std::fill_n(image.values.begin() + static_cast<std::ptrdiff_t>(48 * n),
-                    48,
-                    image.values[48 * n]);
+        std::fill_n(
+            image.values.begin() + static_cast<std::ptrdiff_t>(48 * n), 48, image.values[48 * n]);
       std::vector<float> losses;
       for (auto const target : targets)
         losses.push_back(is_hard(image, static_cast<std::size_t>(target)));

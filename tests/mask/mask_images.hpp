@@ -28,6 +28,7 @@ struct patched_image {
             .channels = channels,
             .grid_rows = grid,
             .grid_columns = grid,
+            .patch_width = 4,
             .dataset_index = dataset_index};
   }
 };

@@ -84,10 +84,8 @@ TEST_CASE("a grid mask of half is a chessboard, and of any share as even as can 
 
 TEST_CASE("a grid mask fits grids that are neither square nor powers of two") {
   std::vector<float> const values(15 * 4);
-  mae::mask_context const image{.patches = {values.data(), 15, 4},
-                                .channels = 1,
-                                .grid_rows = 3,
-                                .grid_columns = 5};
+  mae::mask_context const image{
+      .patches = {values.data(), 15, 4}, .channels = 1, .grid_rows = 3, .grid_columns = 5};
   auto const plan = plan_of(mae::grid_mask(0.75), image);
   CHECK(plan.counts(0) == mae::mask_counts{3, 12});
 }

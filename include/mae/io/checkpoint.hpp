@@ -85,7 +85,8 @@ parameter_layout layout_with_states(parameter_layout const& model,
   for (auto const& tensor : of_mask.tensors()) all.add(tensor);
   auto const of_targets = layout_of_tensors(targets);
   for (auto const& tensor : of_targets.tensors()) all.add(tensor);
-  if constexpr (LearningMask<Mask>) all.add({.name = pending_sums, .shape = {mask.num_sums()}});
+  if constexpr (LearningMask<Mask>)
+    if (learns(mask)) all.add({.name = pending_sums, .shape = {mask.num_sums()}});
   return all;
 }
 
@@ -126,7 +127,7 @@ void save_training(std::string const& path,
   description["epoch_steps"] = std::to_string(progress.epoch_steps);
   description["epoch_loss"] = decimal_text(progress.epoch_loss);
   description["epoch_baseline"] = decimal_text(progress.epoch_baseline);
-  if constexpr (LearningMask<typename std::remove_cvref_t<decltype(model)>::mask_type>)
+  if (learns(model.mask()))
     description[detail::pending_images] = std::to_string(progress.mask.images);
   description[detail::data_fingerprint] =
       detail::safetensors::hash_digits(training.data_fingerprint());

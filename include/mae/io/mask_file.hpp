@@ -97,6 +97,7 @@ pending_mask_gradient read_pending(safetensors_file const& file,
                                    index_t images_of_step) {
   pending_mask_gradient pending;
   if constexpr (LearningMask<Mask>) {
+    if (!learns(mask)) return pending;
     pending.images = progress_reader(path, file.metadata()).count(pending_images);
     if (pending.images == 0) return pending;
     if (pending.images != images_of_step)
@@ -114,3 +115,18 @@ pending_mask_gradient read_pending(safetensors_file const& file,
 }
 
 }  // namespace mae::detail
+
+namespace mae {
+
+/// Puts into a mask what it has learned in the training of a model's or a training's file; false
+/// where the file has nothing that a mask has learned, or the mask does not learn. Throws io_error;
+/// format_error for a file of another mask, or of one for other patches.
+template <class Mask>
+bool load_mask(std::string const& path, Mask& mask) {
+  auto const file = safetensors_file::load(path);
+  auto const values = detail::read_mask(file, path, mask);
+  if (values) detail::put_mask(mask, *values);
+  return values.has_value();
+}
+
+}  // namespace mae

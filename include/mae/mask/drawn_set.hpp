@@ -40,7 +40,7 @@ class drawn_set {
     steepness at{1 - t, -t};
     for (double const rate : rates_) {
       double const z = rate * t;
-      double const falls = std::expm1(-z);             // -(1 - e^-z)
+      double const falls = std::expm1(-z);            // -(1 - e^-z)
       double const share = z * (1 + falls) / -falls;  // z / (e^z - 1)
       at.first += share;
       at.second += share * (1 - z / -falls);

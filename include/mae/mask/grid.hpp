@@ -43,11 +43,13 @@ class grid_mask {
       scores[i] = rank_of((row + down) % side, (column + right) % side, bits);
     }
   }
-  settings_list settings() const { return {{"mask", "grid"}, {"mask_ratio", decimal_text(ratio_)}}; }
+  settings_list settings() const {
+    return {{"mask", "grid"}, {"mask_ratio", decimal_text(ratio_)}};
+  }
 
  private:
-  /// Where (row, column) stands in Bayer's order, a fraction of the matrix: two digits of base 4 for
-  /// each bit, the lowest bits first.
+  /// Where (row, column) stands in Bayer's order, a fraction of the matrix: two digits of base 4
+  /// for each bit, the lowest bits first.
   static constexpr float rank_of(std::uint32_t row, std::uint32_t column, std::uint32_t bits) {
     float rank = 0.0F;
     float digit = 0.25F;

@@ -43,9 +43,11 @@ struct learned_mask_options {
 class learned_mask {
  public:
   /// `agreement`: the share of the last update's pairs that the network had in the right order.
-  static constexpr std::array state_names{
-      patch_scorer::state_names[0], patch_scorer::state_names[1], patch_scorer::state_names[2],
-      patch_scorer::state_names[3], "agreement"};
+  static constexpr std::array state_names{patch_scorer::state_names[0],
+                                          patch_scorer::state_names[1],
+                                          patch_scorer::state_names[2],
+                                          patch_scorer::state_names[3],
+                                          "agreement"};
 
   /// Throws config_error unless 0 < ratio < 1 and 0 <= decided <= 1, and as patch_scorer.
   learned_mask(model_config const& config, learned_mask_options const& options)

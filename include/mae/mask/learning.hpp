@@ -48,6 +48,16 @@ concept LearningMask = MaskPolicy<M> && requires(M const& mask,
   { changed.state(k) } -> std::same_as<std::span<float>>;
 };
 
+/// Whether a policy learns: at run time, since one that wraps others may wrap one that does not.
+/// Such a policy has no sums and no state; it is trained, and saved, as one that cannot learn.
+template <MaskPolicy M>
+constexpr bool learns(M const& mask) {
+  if constexpr (LearningMask<M>)
+    return mask.num_sums() > 0;
+  else
+    return false;
+}
+
 namespace detail {
 
 /// A policy that has one of the members by which masks learn is meant to.

@@ -106,22 +106,21 @@ class patch_scorer {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       double const slope = sums[i] / static_cast<double>(images);
       double const mean = 0.9 * static_cast<double>(moments_[0][i]) + 0.1 * slope;
-      double const square =
-          0.999 * static_cast<double>(moments_[1][i]) + 0.001 * slope * slope;
+      double const square = 0.999 * static_cast<double>(moments_[1][i]) + 0.001 * slope * slope;
       moments_[0][i] = static_cast<float>(mean);
       moments_[1][i] = static_cast<float>(square);
-      parameters_[i] -= static_cast<float>(lr_ * (mean / first) /
-                                           (std::sqrt(square / second) + epsilon));
+      parameters_[i] -=
+          static_cast<float>(lr_ * (mean / first) / (std::sqrt(square / second) + epsilon));
     }
   }
 
   std::span<float const> state(std::size_t k) const {
-    return k == 0 ? std::span<float const>(parameters_)
+    return k == 0  ? std::span<float const>(parameters_)
            : k < 3 ? std::span<float const>(moments_[k - 1])
                    : std::span<float const>(&updates_, 1);
   }
   std::span<float> state(std::size_t k) {
-    return k == 0 ? std::span(parameters_)
+    return k == 0  ? std::span(parameters_)
            : k < 3 ? std::span(moments_[k - 1])
                    : std::span(&updates_, 1);
   }
@@ -139,7 +138,9 @@ class patch_scorer {
   }
 
   /// The hidden units of patch n, behind its inputs in `room`.
-  std::span<float const> activate(mask_context const& image, index_t n, std::span<float> room) const {
+  std::span<float const> activate(mask_context const& image,
+                                  index_t n,
+                                  std::span<float> room) const {
     auto const patch = image.patches.row(n);
     for (std::size_t p = 0; p < patch.size(); ++p) room[p] = 4 * (patch[p] - 0.5F);
     // About -8.3, of no information, to -1: to the range of the others.

@@ -20,7 +20,8 @@ struct mask_context {
   index_t channels = 0;              // of the image; P = patch height * patch width * channels
   index_t grid_rows = 0;
   index_t grid_columns = 0;
-  std::int64_t step = 0;  // optimizer steps done
+  index_t patch_width = 0;  // pixels to a row of a patch
+  std::int64_t step = 0;    // optimizer steps done
   index_t epoch = 0;
   double progress = 0;  // of the whole training, in [0, 1]
   std::uint64_t dataset_index = 0;

@@ -43,9 +43,12 @@ class sampling_mask {
  public:
   /// `baseline`: the moving average of images' mean losses. `entropy`: the mean of the last
   /// update's distributions, as a share of the uniform one's.
-  static constexpr std::array state_names{
-      patch_scorer::state_names[0], patch_scorer::state_names[1], patch_scorer::state_names[2],
-      patch_scorer::state_names[3], "baseline", "entropy"};
+  static constexpr std::array state_names{patch_scorer::state_names[0],
+                                          patch_scorer::state_names[1],
+                                          patch_scorer::state_names[2],
+                                          patch_scorer::state_names[3],
+                                          "baseline",
+                                          "entropy"};
 
   /// Throws config_error unless 0 < ratio < 1 and the entropy's weight is finite and not below 0,
   /// and as patch_scorer.
@@ -128,7 +131,9 @@ class sampling_mask {
   static double bounded(float logit) { return std::clamp(logit, -widest, widest); }
 
   /// Adds `factor` times the slopes of the entropy of the softmax; returns the entropy.
-  static double add_entropy(std::span<float const> logits, double factor, std::span<double> slopes) {
+  static double add_entropy(std::span<float const> logits,
+                            double factor,
+                            std::span<double> slopes) {
     double sum = 0;
     for (float const logit : logits) sum += std::exp(bounded(logit));
     double entropy = 0;

@@ -102,7 +102,7 @@ class batch_loader {
     batch.branches = options_.drop_path > 0 ? 2 * config_.encoder.depth : 0;
     reserve(batch.branch_scales, images * batch.branches);
     reserve(batch.patches, images * config_.image.values());
-    if constexpr (LearningMask<M>) seen_.resize(images, config_.image.values());
+    if (learns(mask_)) seen_.resize(images, config_.image.values());
     views_.resize(static_cast<std::size_t>(images));
     threads_.for_each(images, [&](index_t i, int worker) {
       load_image(i, numbers, moment, workers_[static_cast<std::size_t>(worker)], batch);
@@ -181,6 +181,7 @@ class batch_loader {
                                .channels = config_.image.channels,
                                .grid_rows = config_.grid_rows(),
                                .grid_columns = config_.grid_columns(),
+                               .patch_width = config_.patch.width,
                                .step = moment.step,
                                .epoch = moment.epoch,
                                .progress = moment.progress,
@@ -188,7 +189,7 @@ class batch_loader {
                                .head = first_head_};
     plan_image(batch.plan, image, mask_, context, random, work.scores);
     choose_targets(batch.plan, image, options_, key(purpose::predict));
-    if constexpr (LearningMask<M>) seen_.keep(image, context);
+    if (learns(mask_)) seen_.keep(image, context);
 
     if (batch.branches > 0)
       drop_path_scales(key(purpose::drop_path),

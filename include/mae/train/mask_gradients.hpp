@@ -60,7 +60,7 @@ class mask_gradients<M, T> {
                  shard_schedule const& schedule,
                  sum_range const& own)
       : num_sums_(static_cast<std::size_t>(mask.num_sums())),
-        schedule_(checked(schedule, parts)),
+        schedule_(num_sums_ > 0 ? checked(schedule, parts) : schedule),
         own_(own),
         of_sums_(static_cast<std::size_t>(schedule.sums) * num_sums_) {}
 
@@ -70,6 +70,7 @@ class mask_gradients<M, T> {
   /// Room for the losses of all targets of a batch.
   template <class Batch>
   std::span<T> losses_of(Batch const& batch) {
+    if (num_sums_ == 0) return {};
     losses_.resize(static_cast<std::size_t>(batch.labels[0].offsets.back()));
     return losses_;
   }
@@ -78,6 +79,7 @@ class mask_gradients<M, T> {
   /// that follow from the schedule alone, all cores at once.
   template <class Loader, class Batch>
   void add(Loader const& loader, Batch const& batch, M const& mask, thread_pool& threads) {
+    if (num_sums_ == 0) return;
     make_groups();
     as_floats_.resize(losses_.size());
     std::ranges::transform(
@@ -106,7 +108,7 @@ class mask_gradients<M, T> {
   /// Sums up those of all processes, for the `images` of a step.
   template <Exchange E>
   void reduce(E& exchange, index_t images) {
-    if (exchange.ranks() > 1)  // every rank has zeros where others have sums
+    if (exchange.ranks() > 1 && num_sums_ > 0)  // every rank has zeros where others have sums
       sum_over_ranks(exchange, std::span<double>(of_sums_), received_);
     sum_.assign(num_sums_, 0.0);
     for (index_t i = 0; i < schedule_.sums; ++i) add_to(sum_, row(of_sums_, i));
@@ -119,6 +121,7 @@ class mask_gradients<M, T> {
   /// All masks of the step are drawn: the policy learns from the step before. This one is pending
   /// where it counts.
   void finish_step(M& mask, pending_mask_gradient& pending, bool counts) {
+    if (num_sums_ == 0) return;
     if (pending.images > 0) mask.update(pending.sums, pending.images);
     pending.images = counts ? images_ : 0;
     pending.sums.assign(counts ? num_sums_ : 0, 0.0);

@@ -21,7 +21,7 @@ namespace mae {
 /// in every step.
 template <class Model>
 void require_told(Model const& model, training_options const& options) {
-  if constexpr (LearningMask<typename Model::mask_type>)
+  if (learns(model.mask()))
     if (scheduled_heads(model.sizes(), options).can_rest(0))
       throw config_error("a mask learns from the losses of the head " +
                          std::string(model.sizes().names()[0]) +

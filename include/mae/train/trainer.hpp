@@ -6,6 +6,7 @@
 #include <mae/data/dataset.hpp>
 #include <mae/data/fingerprint.hpp>
 #include <mae/data/sampler.hpp>
+#include <mae/mask/learning.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/staging.hpp>
 #include <mae/optimizer/adamw.hpp>
@@ -59,9 +60,7 @@ class trainer {
   using of_each_head = typename parts_type::of_each_head;
   using makers_type = std::remove_cvref_t<decltype(std::declval<Model const&>().label_makers())>;
 
-  /// A mask that learns draws the next step's masks when this step is done.
-  static constexpr bool loads_ahead =
-      !backend_type::uses_host_memory && !LearningMask<typename Model::mask_type>;
+  static constexpr bool may_load_ahead = !backend_type::uses_host_memory;
 
  public:
   /// Sets the model's pixel statistics to the dataset's, unless it has some. Throws config_error,
@@ -152,7 +151,7 @@ class trainer {
       sums_.add_zero_losses(
           exchange_, batches_.loader(), batch, gradients_.first_image(), options_.samples());
     });
-    if constexpr (loads_ahead) load_ahead();
+    if constexpr (may_load_ahead) load_ahead();
     auto sum = gradients_.reduce(exchange_);
     mask_gradients_.reduce(exchange_, options_.painted_samples() * options_.accumulate);
     std::ranges::transform(sum.losses, coupled_losses, sum.losses.begin(), std::plus<>{});
@@ -232,10 +231,11 @@ class trainer {
                          pass);
   }
 
-  /// Loads the next step's first batch while a device works on this one.
+  /// Loads the next step's first batch while a device works on this one. A mask that learns draws
+  /// the next step's masks when this step is done.
   void load_ahead() {
     std::int64_t const next = progress_.step + 1;
-    if (next >= total_steps()) return;
+    if (next >= total_steps() || learns(std::as_const(model_).mask())) return;
     index_t const epoch = next / sampler_.steps_per_epoch();
     load(sampler_.indices(static_cast<std::uint32_t>(epoch), next % sampler_.steps_per_epoch()),
          0,

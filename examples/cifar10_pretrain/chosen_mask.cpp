@@ -1,0 +1,229 @@
+#include "chosen_mask.hpp"
+
+#include "mask_file.hpp"
+
+#include <mae/core/views.hpp>
+#include <mae/data/augment.hpp>
+#include <mae/mask/ramped.hpp>
+#include <mae/mask/random_ratio.hpp>
+#include <mae/mask/saliency.hpp>
+#include <mae/mask/uniform.hpp>
+#include <mae/masks.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace pretrain {
+
+struct chosen_mask::any {
+  std::variant<mae::uniform_mask<>,
+               mae::ramped_mask,
+               mae::random_ratio_mask,
+               mae::saliency_mask,
+               mae::block_mask,
+               mae::grid_mask,
+               mae::column_mask,
+               mae::fixed_mask,
+               mae::density_mask,
+               mae::level_mask,
+               mae::learned_mask,
+               mae::sampling_mask>
+      policy;
+};
+
+namespace {
+
+template <class Mask>
+constexpr bool learns_by_type = mae::LearningMask<std::remove_cvref_t<Mask>>;
+
+/// What a learning policy does; `otherwise` for another.
+template <class Policy, class Value, class Do>
+Value of_learning(Policy& policy, Value otherwise, Do const& what) {
+  return std::visit(
+      [&](auto& mask) -> Value {
+        if constexpr (learns_by_type<decltype(mask)>)
+          return what(mask);
+        else
+          return otherwise;
+      },
+      policy);
+}
+
+}  // namespace
+
+chosen_mask::chosen_mask(any mask) : any_(std::make_unique<any>(std::move(mask))) {
+  using names = std::vector<char const*>;
+  state_names = of_learning(any_->policy, names{}, [](auto const& learning) {
+    return names(learning.state_names.begin(), learning.state_names.end());
+  });
+}
+chosen_mask::chosen_mask(chosen_mask const& other) : chosen_mask(*other.any_) {}
+chosen_mask::chosen_mask(chosen_mask&&) noexcept = default;
+chosen_mask& chosen_mask::operator=(chosen_mask const& other) {
+  return *this = chosen_mask(other);
+}
+chosen_mask& chosen_mask::operator=(chosen_mask&&) noexcept = default;
+chosen_mask::~chosen_mask() = default;
+
+mae::index_t chosen_mask::max_visible(mae::index_t patches) const {
+  return std::visit([&](auto const& mask) { return mask.max_visible(patches); }, any_->policy);
+}
+mae::mask_counts chosen_mask::counts(mae::mask_context const& image,
+                                     mae::random_stream& random) const {
+  return std::visit([&](auto const& mask) { return mask.counts(image, random); }, any_->policy);
+}
+void chosen_mask::score(mae::mask_context const& image,
+                        mae::random_stream& random,
+                        std::span<float> scores) const {
+  std::visit([&](auto const& mask) { mask.score(image, random, scores); }, any_->policy);
+}
+mae::settings_list chosen_mask::settings() const {
+  return std::visit([](auto const& mask) { return mask.settings(); }, any_->policy);
+}
+
+mae::index_t chosen_mask::num_sums() const {
+  return of_learning(
+      any_->policy, mae::index_t{0}, [](auto const& mask) { return mask.num_sums(); });
+}
+void chosen_mask::add_gradient(mae::mask_feedback const& told, std::span<double> sums) const {
+  of_learning(any_->policy, false, [&](auto const& mask) {
+    mask.add_gradient(told, sums);
+    return true;
+  });
+}
+void chosen_mask::update(std::span<double const> sums, mae::index_t images) {
+  of_learning(any_->policy, false, [&](auto& mask) {
+    mask.update(sums, images);
+    return true;
+  });
+}
+std::span<float const> chosen_mask::state(std::size_t k) const {
+  return of_learning(std::as_const(any_->policy), std::span<float const>(), [k](auto const& mask) {
+    return mask.state(k);
+  });
+}
+std::span<float> chosen_mask::state(std::size_t k) {
+  return of_learning(any_->policy, std::span<float>(), [k](auto& mask) { return mask.state(k); });
+}
+
+bool chosen_mask::knows_hardness() const {
+  return num_sums() > 0;
+}
+void chosen_mask::hardness(mae::mask_context const& image, std::span<float> numbers) const {
+  of_learning(any_->policy, false, [&](auto const& mask) {
+    mask.hardness(image, numbers);
+    return true;
+  });
+}
+
+namespace {
+
+constexpr mae::index_t measured_images = 20'000;
+
+/// Reads an image as the training sees it.
+auto crop_reader(options const& settings, image_set const& images) {
+  return [&settings, &images](mae::index_t index, std::span<float> pixels) {
+    std::vector<float> stored(pixels.size());
+    images.read(index, stored);
+    mae::random_stream random({.seed = settings.seed,
+                               .use = mae::purpose::augment,
+                               .index = static_cast<std::uint64_t>(index)});
+    mae::augmenter vary(images.extent(), settings.augment);
+    vary(stored, random, pixels);
+  };
+}
+
+mae::saliency_mask measured_saliency_mask(options const& settings,
+                                          image_set const& images,
+                                          mae::patch_extent const& patch,
+                                          mae::thread_pool& threads) {
+  return mae::saliency_mask(
+      {.strength = settings.saliency_strength,
+       .ratio = settings.mask_ratio,
+       .training = mae::measure_saliency(std::min(images.size(), measured_images),
+                                         images.extent(),
+                                         patch,
+                                         crop_reader(settings, images),
+                                         threads)});
+}
+
+mae::density_mask measured_density_mask(options const& settings,
+                                        image_set const& images,
+                                        mae::patch_extent const& patch,
+                                        mae::thread_pool& threads) {
+  return mae::density_mask(
+      {.ratio = settings.mask_ratio,
+       .swing = settings.mask_swing,
+       .measure = settings.mask_measure,
+       .training = mae::measure_density(settings.mask_measure,
+                                        std::min(images.size(), measured_images),
+                                        images.extent(),
+                                        patch,
+                                        crop_reader(settings, images),
+                                        threads)});
+}
+
+/// The epochs of the whole training, for a period each.
+double periods_of(options const& settings, image_set const& images) {
+  if (settings.mask_period == mask_period_choice::training) return 1;
+  if (settings.epochs) return static_cast<double>(*settings.epochs);
+  auto const of_step = settings.batch_size * settings.accumulate;
+  return static_cast<double>(settings.steps.value_or(1)) /
+         static_cast<double>(std::max<mae::index_t>(1, images.size() / of_step));
+}
+
+}  // namespace
+
+chosen_mask make_mask(options const& settings,
+                      image_set const& images,
+                      mae::model_config const& config,
+                      mae::thread_pool& threads) {
+  auto const& o = settings;
+  mae::patch_scorer_options const network{.lr = o.mask_lr, .seed = o.seed};
+  auto const of = [](auto mask) { return chosen_mask(chosen_mask::any{std::move(mask)}); };
+  switch (o.mask) {
+    case mask_choice::ramped:
+      return of(mae::ramped_mask(
+          {.from = o.mask_from, .to = o.mask_to, .begins = o.ramp_begins, .ends = o.ramp_ends}));
+    case mask_choice::random:
+      return of(mae::random_ratio_mask({.low = o.mask_from, .high = o.mask_to}));
+    case mask_choice::saliency:
+      return of(measured_saliency_mask(o, images, config.patch, threads));
+    case mask_choice::block:
+      return of(mae::block_mask(o.mask_ratio));
+    case mask_choice::grid:
+      return of(mae::grid_mask(o.mask_ratio));
+    case mask_choice::column:
+      return of(mae::column_mask(o.mask_ratio, config.grid_columns()));
+    case mask_choice::file:
+      return of(read_masks(o.mask_file, config.num_patches(), images.size(), o.more_masks));
+    case mask_choice::density:
+      return of(measured_density_mask(o, images, config.patch, threads));
+    case mask_choice::levels:
+      return of(mae::level_mask({.from = o.levels_from,
+                                 .to = o.levels_to,
+                                 .periods = periods_of(o, images),
+                                 .measure = o.mask_measure}));
+    case mask_choice::learned:
+      return of(mae::learned_mask(config,
+                                  {.ratio = o.mask_ratio,
+                                   .decided = o.mask_decided,
+                                   .hard = o.mask_hard.value_or(mae::hard_patches::hidden),
+                                   .network = network}));
+    case mask_choice::sampling:
+      return of(mae::sampling_mask(config,
+                                   {.ratio = o.mask_ratio,
+                                    .hard = o.mask_hard.value_or(mae::hard_patches::shown),
+                                    .entropy = o.mask_entropy,
+                                    .network = network}));
+    case mask_choice::uniform:
+      break;
+  }
+  return of(mae::uniform_mask<>(o.mask_ratio));
+}
+
+}  // namespace pretrain

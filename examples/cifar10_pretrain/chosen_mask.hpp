@@ -1,0 +1,68 @@
+#pragma once
+
+#include "images.hpp"
+#include "options.hpp"
+
+#include <mae/core/config.hpp>
+#include <mae/core/parallel.hpp>
+#include <mae/core/random.hpp>
+#include <mae/core/settings.hpp>
+#include <mae/core/types.hpp>
+#include <mae/mask/learning.hpp>
+#include <mae/mask/plan.hpp>
+#include <mae/mask/policy.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace pretrain {
+
+/// The mask that the command line chose. One policy type for all of them means that a model is
+/// compiled once, and what they are made of in chosen_mask.cpp alone; a program that needs one mask
+/// names it in the model's type.
+class chosen_mask {
+ public:
+  struct any;  // a variant of policies
+
+  explicit chosen_mask(any mask);
+  chosen_mask(chosen_mask const& other);
+  chosen_mask(chosen_mask&& other) noexcept;
+  chosen_mask& operator=(chosen_mask const& other);
+  chosen_mask& operator=(chosen_mask&& other) noexcept;
+  ~chosen_mask();
+
+  mae::index_t max_visible(mae::index_t patches) const;
+  mae::mask_counts counts(mae::mask_context const& image, mae::random_stream& random) const;
+  void score(mae::mask_context const& image,
+             mae::random_stream& random,
+             std::span<float> scores) const;
+  mae::settings_list settings() const;
+
+  // Of one that does not learn: no sums, no state.
+  std::vector<char const*> state_names;
+  mae::index_t num_sums() const;
+  void add_gradient(mae::mask_feedback const& told, std::span<double> sums) const;
+  void update(std::span<double const> sums, mae::index_t images);
+  std::span<float const> state(std::size_t k) const;
+  std::span<float> state(std::size_t k);
+
+  /// Whether it thinks some patches harder than others to paint, and how hard (N).
+  bool knows_hardness() const;
+  void hardness(mae::mask_context const& image, std::span<float> numbers) const;
+
+ private:
+  std::unique_ptr<any> any_;
+};
+static_assert(mae::LearningMask<chosen_mask>);
+
+/// Makes the mask for a training on these images, or for pictures of them. What depends on how
+/// images are distributed is measured as the training will see them, crops included. Throws
+/// usage_error for a file of masks that does not fit.
+chosen_mask make_mask(options const& settings,
+                      image_set const& images,
+                      mae::model_config const& config,
+                      mae::thread_pool& threads);
+
+}  // namespace pretrain

@@ -1,0 +1,238 @@
+#include "mask_flags.hpp"
+
+#include "flag_values.hpp"
+
+#include <mae/core/types.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace pretrain {
+namespace {
+
+constexpr char const* descriptions =
+    "which patches are hidden. uniform: a fixed share, blindly; ramped:\n"
+    "the share moves from --mask-from to --mask-to over the training;\n"
+    "random: each image draws its share between the two; saliency:\n"
+    "busy patches stay visible more often, busy images keep more;\n"
+    "block: rectangles; grid: all but patches at even distances; column:\n"
+    "whole columns; file: what --mask-file says; density: less of dense\n"
+    "images, --mask-ratio on average over the training set; levels: a\n"
+    "share of each level of density; learned: what a small network has\n"
+    "learned to find hard to paint; sampling: the visible ones are drawn\n"
+    "from a distribution that a small network learns";
+
+void read_ramp(std::string const& text, options& o) {
+  constexpr char const* what = "two parts of the training, 0 to 1, as 0.85,1";
+  auto const is_share = [](double value) { return value >= 0 && value <= 1; };
+  auto const comma = std::min(text.find(','), text.size());
+  o.ramp_begins = checked_number(text.substr(0, comma), what, is_share);
+  o.ramp_ends = checked_number(text.substr(std::min(comma + 1, text.size())), what, is_share);
+  if (o.ramp_ends < o.ramp_begins) throw usage_error(std::string("must be ") + what);
+}
+
+constexpr char const* levels_form =
+    "shares of levels at the beginning and, behind a colon, at the end, as "
+    "0.9,0.75,0.6:0.6,0.75,0.9";
+
+std::vector<double> shares_of(std::string const& text) {
+  std::vector<double> shares;
+  for (std::size_t i = 0; i <= text.size();) {
+    auto const end = std::min(text.find(',', i), text.size());
+    shares.push_back(checked_number(text.substr(i, end - i), levels_form, [](double value) {
+      return value >= 0 && value <= 1;
+    }));
+    i = end + 1;
+  }
+  return shares;
+}
+
+void read_levels(std::string const& text, options& o) {
+  auto const colon = text.find(':');
+  o.levels_from = shares_of(text.substr(0, colon));
+  o.levels_to = colon == std::string::npos ? o.levels_from : shares_of(text.substr(colon + 1));
+  if (o.levels_from.size() < 2 || o.levels_from.size() != o.levels_to.size())
+    throw usage_error(std::string("must be as many ") + levels_form + ", two levels at least");
+}
+
+flag hard_flag(options& o) {
+  return {"mask-hard",
+          list_of(hard_words, "|"),
+          "learned, sampling: what is to become of patches that are hard to paint\n"
+          "[learned: hidden, sampling: shown]",
+          [&o](std::string const& text) {
+            for (auto const& [word, value] : hard_words)
+              if (word == text) {
+                o.mask_hard = value;
+                return;
+              }
+            throw usage_error("'" + text + "' is not one of " + list_of(hard_words, ", "));
+          }};
+}
+
+/// The flags of masks by what images hold.
+void add_adaptive_flags(options& o, std::vector<flag>& flags) {
+  flags.push_back(choice("mask-measure",
+                         density_words,
+                         o.mask_measure,
+                         "density, levels: by what a patch is dense: variance of its pixels,\n"
+                         "their differences from neighbours, or entropy of their brightness"));
+  flags.push_back({"mask-swing",
+                   "SHARE",
+                   with_default("density: by how much less the densest image hides than the\n"
+                                "average; below 0 it hides more",
+                                o.mask_swing),
+                   number(o.mask_swing, "a number between -0.5 and 0.5", [](double value) {
+                     return std::abs(value) < 0.5;
+                   })});
+  flags.push_back({"mask-levels",
+                   "SHARES",
+                   "levels: hidden shares of levels, the plainest first, and what they\n"
+                   "move to [0.9,0.75,0.6:0.6,0.75,0.9]",
+                   [&o](std::string const& text) { read_levels(text, o); }});
+  flags.push_back(choice(
+      "mask-period", mask_period_words, o.mask_period, "levels: over what their shares move"));
+  flags.push_back({"mask-decided",
+                   "SHARE",
+                   with_default("learned: the share that the network decides at the end; it\n"
+                                "rises from 0",
+                                o.mask_decided),
+                   number(o.mask_decided, "a number from 0 to 1", [](double value) {
+                     return value >= 0 && value <= 1;
+                   })});
+  flags.push_back(hard_flag(o));
+}
+
+void add_training_flags(options& o, std::vector<flag>& flags) {
+  flags.push_back({"mask-over",
+                   "P,Q",
+                   "ramped: the parts of the training between which the share moves [0,1]",
+                   [&o](std::string const& text) { read_ramp(text, o); }});
+  flags.push_back(
+      {"mask-entropy",
+       "W",
+       with_default("sampling: the weight of its distribution's entropy", o.mask_entropy),
+       not_negative(o.mask_entropy)});
+  flags.push_back({"mask-lr",
+                   "LR",
+                   with_default("learned, sampling: the network's own learning rate", o.mask_lr),
+                   positive(o.mask_lr)});
+}
+
+bool is_one_of(mask_choice mask, std::initializer_list<mask_choice> choices) {
+  return std::find(choices.begin(), choices.end(), mask) != choices.end();
+}
+
+/// Flags that some masks alone have, and which.
+void check_belongings(given_flags const& given, mask_choice mask) {
+  using enum mask_choice;
+  struct belonging {
+    char const* flag;
+    std::initializer_list<mask_choice> masks;
+  };
+  auto const all = std::to_array<belonging>({{"mask-from", {ramped, random}},
+                                             {"mask-to", {ramped, random}},
+                                             {"mask-over", {ramped}},
+                                             {"saliency-strength", {saliency}},
+                                             {"mask-file", {file}},
+                                             {"mask-measure", {density, levels}},
+                                             {"mask-swing", {density}},
+                                             {"mask-levels", {levels}},
+                                             {"mask-period", {levels}},
+                                             {"mask-decided", {learned}},
+                                             {"mask-hard", {learned, sampling}},
+                                             {"mask-entropy", {sampling}},
+                                             {"mask-lr", {learned, sampling}}});
+  for (auto const& [flag, masks] : all) {
+    if (!given.contains(flag) || is_one_of(mask, masks)) continue;
+    std::string needed;
+    for (auto const one : masks) {
+      if (!needed.empty()) needed += " or ";
+      needed += "--mask ";
+      needed += name(one);
+    }
+    throw usage_error("--" + std::string(flag) + " needs " + needed);
+  }
+}
+
+}  // namespace
+
+std::vector<flag> mask_flags(options& o, mask_use use) {
+  bool const trains = use == mask_use::training;
+  std::vector<flag> flags = {
+      choice("mask", mask_words, o.mask, descriptions),
+      {"mask-ratio",
+       "SHARE",
+       with_default("share of the patches that is hidden, between 0 and 1; saliency: the\n"
+                    "share of an average image",
+                    o.mask_ratio),
+       mask_share(o.mask_ratio)},
+      {"mask-from",
+       "SHARE",
+       with_default("ramped: first share; random: least share", o.mask_from),
+       mask_share(o.mask_from)},
+      {"mask-to",
+       "SHARE",
+       with_default("ramped: last share; random: greatest share", o.mask_to),
+       mask_share(o.mask_to)},
+      {"saliency-strength",
+       "BETA",
+       with_default("saliency: 0 is blind, above 0 shows busy patches, below 0 hides\n"
+                    "them",
+                    o.saliency_strength),
+       number(o.saliency_strength,
+              "a number from -10 to 10",
+              [](double value) { return std::abs(value) <= 10; })},
+      {"mask-file",
+       "FILE",
+       "file: masks of numpy.save, bool or uint8, (patches) for all images or\n"
+       "(images, patches); 1 is hidden",
+       words(o.mask_file)}};
+  add_adaptive_flags(o, flags);
+  if (trains)
+    add_training_flags(o, flags);
+  else
+    flags.push_back({"mask-at",
+                     "P",
+                     with_default("the part of the training at which the mask is shown, where it\n"
+                                  "moves with it",
+                                  o.mask_at),
+                     number(o.mask_at, "a number from 0 to 1", [](double value) {
+                       return value >= 0 && value <= 1;
+                     })});
+  return flags;
+}
+
+void check_mask(given_flags const& given, options const& o) {
+  using enum mask_choice;
+  check_belongings(given, o.mask);
+  if (given.contains("mask-ratio") && is_one_of(o.mask, {ramped, random, file, levels}))
+    throw usage_error("--mask-ratio has no meaning with --mask " + std::string(name(o.mask)) +
+                      (o.mask == file     ? ": the file says what is hidden"
+                       : o.mask == levels ? ": give --mask-levels"
+                                          : ": give --mask-from and --mask-to"));
+  if (o.mask == saliency && !(o.mask_ratio > 0.1 && o.mask_ratio < 0.9))
+    throw usage_error(
+        "--mask saliency varies the share by 0.1: --mask-ratio must lie between 0.1 and 0.9");
+  double const swing = std::abs(o.mask_swing);
+  if (o.mask == density && !(o.mask_ratio - swing > 0 && o.mask_ratio + swing < 1))
+    throw usage_error(
+        "--mask density: --mask-ratio less and plus --mask-swing must lie between 0 and 1");
+  if (o.mask == random && o.mask_from > o.mask_to)
+    throw usage_error("--mask random needs a --mask-from that is not above --mask-to");
+  if (o.mask == file && o.mask_file.empty())
+    throw usage_error("--mask file needs --mask-file FILE");
+  if (o.mask == levels && o.mask_period == mask_period_choice::epoch && !o.epochs && !o.steps &&
+      o.minutes)
+    throw usage_error(
+        "--mask-period epoch needs --epochs or --steps: of --minutes alone nobody "
+        "knows how many epochs they are");
+}
+
+}  // namespace pretrain

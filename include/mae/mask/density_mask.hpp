@@ -1,0 +1,107 @@
+#pragma once
+
+#include <mae/core/error.hpp>
+#include <mae/core/random.hpp>
+#include <mae/core/settings.hpp>
+#include <mae/core/types.hpp>
+#include <mae/mask/density.hpp>
+#include <mae/mask/hidden_share.hpp>
+#include <mae/mask/plan.hpp>
+#include <mae/mask/policy.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+namespace mae {
+
+/// The words of files and command lines.
+constexpr char const* to_string(density_measure measure) {
+  return measure == density_measure::variance   ? "variance"
+         : measure == density_measure::gradient ? "gradient"
+                                                : "entropy";
+}
+
+/// What a density mask is made of.
+struct density_mask_options {
+  double ratio = 0.75;  // hidden share, on average over the training set
+  double swing = 0.15;  // the densest image hides this much less, the plainest this much more;
+                        // below 0 the reverse
+  density_measure measure = density_measure::variance;
+  density_quantiles training = {};  // from measure_density
+};
+
+/// Hides less of an image that is denser than others, under an exact budget: patches blindly.
+///
+/// With q the place of an image's density in the training set's distribution, in [0, 1], the hidden
+/// share is ratio + swing (1 - 2 q). Since q is uniform over the training set, whatever the
+/// measure, shares have the mean `ratio` there; the visible count is rounded up or down by a draw
+/// with that mean. An image's mask depends on no other image of its batch, so that batches of any
+/// size, and ranks, have the same; one batch's sum scatters about the budget.
+class density_mask {
+ public:
+  /// Throws config_error where the ratio, moved by the swing, leaves (0, 1), and for quantiles that
+  /// are fewer than 2, not finite or not in order.
+  explicit density_mask(density_mask_options options) : options_(std::move(options)) {
+    double const swing = std::abs(options_.swing);
+    checked_ratio("density mask: the ratio less the swing", options_.ratio - swing);
+    checked_ratio("density mask: the ratio plus the swing", options_.ratio + swing);
+    auto const& quantiles = options_.training;
+    bool right = quantiles.size() >= 2;
+    for (std::size_t i = 0; i < quantiles.size(); ++i)
+      right = right && std::isfinite(quantiles[i]) && (i == 0 || quantiles[i - 1] <= quantiles[i]);
+    if (!right)
+      throw config_error(
+          "density mask: the training set's quantiles must be two or more finite numbers in "
+          "ascending order; take them from measure_density");
+  }
+
+  density_mask_options const& options() const { return options_; }
+
+  index_t max_visible(index_t patches) const {
+    double const most =
+        static_cast<double>(patches) * (1 - options_.ratio + std::abs(options_.swing));
+    return split_patches(patches, static_cast<index_t>(most) + 1).visible;
+  }
+  mask_counts counts(mask_context const& image, random_stream& random) const {
+    double const share = options_.ratio + options_.swing * (1 - 2 * place_of(image));
+    double const visible = static_cast<double>(image.patches.rows) * (1 - share);
+    return split_patches(image.patches.rows,
+                         static_cast<index_t>(visible + random.uniform_double()));
+  }
+  void score(mask_context const& /*image*/, random_stream& random, std::span<float> scores) const {
+    score_noise(random, scores);
+  }
+  settings_list settings() const {
+    return {{"mask", "density"},
+            {"mask_ratio", decimal_text(options_.ratio)},
+            {"mask_swing", decimal_text(options_.swing)},
+            {"mask_measure", to_string(options_.measure)},
+            {"mask_median",
+             decimal_text(static_cast<double>(options_.training[options_.training.size() / 2]))}};
+  }
+
+ private:
+  /// The share of the training set that is less dense; between quantiles by a straight line, in the
+  /// middle of equal ones.
+  double place_of(mask_context const& image) const {
+    auto const& quantiles = options_.training;
+    auto const density = static_cast<float>(image_density(options_.measure, image));
+    auto const [first, last] = std::equal_range(quantiles.begin(), quantiles.end(), density);
+    auto const steps = static_cast<double>(quantiles.size() - 1);
+    if (first != last)
+      return static_cast<double>((first - quantiles.begin()) + (last - quantiles.begin()) - 1) / 2 /
+             steps;
+    if (first == quantiles.begin()) return 0;
+    if (first == quantiles.end()) return 1;
+    double const past = (density - first[-1]) / static_cast<double>(*first - first[-1]);
+    return (static_cast<double>(first - quantiles.begin()) - 1 + past) / steps;
+  }
+
+  density_mask_options options_;
+};
+static_assert(MaskPolicy<density_mask>);
+
+}  // namespace mae
