@@ -1,5 +1,4 @@
-// A mask policy of one's own that learns: it hides the places of an image more often where patches
-// are hard to paint. Checks that it found some, and that the network learns nevertheless.
+// A mask of one's own that learns at which places patches are hard to paint, and hides those more.
 #include <mae/mae.hpp>
 
 #include <algorithm>

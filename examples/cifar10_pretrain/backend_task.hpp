@@ -58,6 +58,7 @@ class backend_task final : public training_task {
 
   compute_description compute() const override { return compute_; }
   mae::model_config const& config() const override { return model_.sizes().config; }
+  chosen_mask const& mask() const override { return std::as_const(model_).mask(); }
 
   std::int64_t steps_per_epoch() const override { return training_.steps_per_epoch(); }
   std::int64_t total_steps() const override { return training_.total_steps(); }

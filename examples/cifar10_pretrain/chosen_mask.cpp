@@ -110,6 +110,13 @@ std::span<float> chosen_mask::state(std::size_t k) {
   return of_learning(any_->policy, std::span<float>(), [k](auto& mask) { return mask.state(k); });
 }
 
+bool chosen_mask::is_worth_showing() const {
+  auto const& policy = any_->policy;
+  return !std::holds_alternative<mae::uniform_mask<>>(policy) &&
+         !std::holds_alternative<mae::ramped_mask>(policy) &&
+         !std::holds_alternative<mae::random_ratio_mask>(policy) &&
+         !std::holds_alternative<mae::fixed_mask>(policy);
+}
 bool chosen_mask::knows_hardness() const {
   return num_sums() > 0;
 }

@@ -48,6 +48,8 @@ class chosen_mask {
   std::span<float const> state(std::size_t k) const;
   std::span<float> state(std::size_t k);
 
+  /// Whether its masks of other images say more than that patches are drawn blindly.
+  bool is_worth_showing() const;
   /// Whether it thinks some patches harder than others to paint, and how hard (N).
   bool knows_hardness() const;
   void hardness(mae::mask_context const& image, std::span<float> numbers) const;

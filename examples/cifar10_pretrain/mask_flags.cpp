@@ -82,7 +82,7 @@ void add_adaptive_flags(options& o, std::vector<flag>& flags) {
                          density_words,
                          o.mask_measure,
                          "density, levels: by what a patch is dense: variance of its pixels,\n"
-                         "their differences from neighbours, or entropy of their brightness"));
+                         "their differences from neighbours, or entropy of their brightness\n"));
   flags.push_back({"mask-swing",
                    "SHARE",
                    with_default("density: by how much less the densest image hides than the\n"

@@ -455,6 +455,7 @@ void session::write_report(run_summary const& summary, bool is_running) {
     report_.add(task_->step(),
                 epochs_of(task_->step()),
                 reconstruct_rows(*task_, objective_, images_.test, sheet_images));
+    report_.add_masks(*task_, images_.test, epochs_of(task_->step()));
     report_.write({settings_, summary, metrics_.history(), task_->total_steps(), is_running});
     report_failed_ = false;
   } catch (mae::error const& refused) {
@@ -494,6 +495,7 @@ void session::finish(bool done) {
   files.write([&] {
     auto const rows = reconstruct_rows(*task_, objective_, images_.test, sheet_images);
     report_.add(task_->step(), epochs_of(task_->step()), rows);
+    report_.add_masks(*task_, images_.test, epochs_of(task_->step()));
     save_png(draw_sheet(rows, layout_for(task_->config().image, rows.size())),
              file(output::reconstructions));
   });

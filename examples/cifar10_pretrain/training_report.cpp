@@ -21,7 +21,6 @@
 namespace pretrain {
 namespace {
 
-constexpr std::size_t most_stages = 12;
 constexpr int few_digits = 3;
 constexpr int full_digits = 4;
 
@@ -344,13 +343,8 @@ training_report::training_report(std::filesystem::path file, std::int64_t step)
     : file_(std::move(file)) {
   std::ifstream stream(file_, std::ios::binary);
   std::string const html{std::istreambuf_iterator<char>(stream), {}};
-  for (auto& strip : strips_of(html)) {
-    stage found;
-    std::istringstream mark(strip.mark);
-    if (!(mark >> found.step >> found.epoch) || found.step > step) continue;
-    found.png = std::move(strip.png);
-    stages_.push_back(std::move(found));
-  }
+  for (auto& strip : strips_of(html))
+    if (!painted_.take(strip, step)) masks_.take(std::move(strip), step);
 }
 
 void training_report::add(std::int64_t step,
@@ -359,13 +353,7 @@ void training_report::add(std::int64_t step,
   originals_ = strip_of(painted, &reconstruction::original);
   masked_ = strip_of(painted, &reconstruction::masked);
   targets_ = strip_of(painted, &reconstruction::reconstructed);
-  if (!stages_.empty() && stages_.back().step == step) stages_.pop_back();
-  stages_.push_back({step, epoch, strip_of(painted, &reconstruction::pasted)});
-  if (stages_.size() <= most_stages) return;
-  std::vector<stage> kept;  // every second one, and the last
-  for (std::size_t i = 0; i < stages_.size(); ++i)
-    if (i % 2 == 0 || i + 1 == stages_.size()) kept.push_back(std::move(stages_[i]));
-  stages_ = std::move(kept);
+  painted_.add(step, epoch, strip_of(painted, &reconstruction::pasted));
 }
 
 page_section training_report::painted_section(objective_choice objective) const {
@@ -390,15 +378,7 @@ page_section training_report::painted_section(objective_choice objective) const 
   if (objective == objective_choice::hog || objective == objective_choice::fourier ||
       objective == objective_choice::teacher)
     section.strips.push_back({"targets", "what is to be predicted", targets_});
-  for (auto const& shown : stages_) {
-    std::string const when =
-        shown.step == 0 ? "untrained" : "epoch " + number_text(shown.epoch, few_digits);
-    section.strips.push_back({when,
-                              "the same images, hidden patches painted, " + when,
-                              shown.png,
-                              0,
-                              std::to_string(shown.step) + ' ' + mae::decimal_text(shown.epoch)});
-  }
+  painted_.show(section, "", "the same images, hidden patches painted");
   return section;
 }
 
@@ -409,6 +389,7 @@ void training_report::write(training_state const& state) const {
              .is_running = state.is_running,
              .sections = {glance(state), curves(state.history)}};
   if (!originals_.empty()) shown.sections.push_back(painted_section(state.settings.objective));
+  if (!masks_.empty()) shown.sections.push_back(masks_.section());
   if (!state.history.health.empty()) shown.sections.push_back(health(state.history.health));
   shown.sections.push_back(settings_section(state));
   shown.sections.push_back(time_section(state));

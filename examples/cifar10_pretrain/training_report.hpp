@@ -1,9 +1,12 @@
 #pragma once
 
+#include "images.hpp"
+#include "mask_pictures.hpp"
 #include "metrics.hpp"
 #include "options.hpp"
 #include "page.hpp"
 #include "picture.hpp"
+#include "strip_history.hpp"
 #include "summary.hpp"
 
 #include <cstddef>
@@ -34,23 +37,23 @@ class training_report {
 
   /// Keeps what the model paints after so many steps and epochs.
   void add(std::int64_t step, double epoch, std::span<reconstruction const> painted);
+  /// Keeps what the training's mask hides.
+  void add_masks(training_task const& task, image_set const& images, double epoch) {
+    masks_.add(task, images, epoch);
+  }
 
   /// Replaces the file as a whole. Throws mae::io_error.
   void write(training_state const& state) const;
 
  private:
-  struct stage {
-    std::int64_t step = 0;
-    double epoch = 0;
-    std::vector<std::byte> png;
-  };
   page_section painted_section(objective_choice objective) const;
 
   std::filesystem::path file_;
   std::vector<std::byte> originals_;
   std::vector<std::byte> masked_;
   std::vector<std::byte> targets_;  // shown where they are no pixels
-  std::vector<stage> stages_;
+  strip_history painted_{""};
+  mask_pictures masks_;
 };
 
 }  // namespace pretrain

@@ -25,6 +25,8 @@ class thread_pool;
 
 namespace pretrain {
 
+class chosen_mask;
+
 /// Where and how a task computes.
 struct compute_description {
   std::string backend;
@@ -46,6 +48,7 @@ class training_task {
 
   virtual compute_description compute() const = 0;
   virtual mae::model_config const& config() const = 0;
+  virtual chosen_mask const& mask() const = 0;
 
   virtual std::int64_t steps_per_epoch() const = 0;
   virtual std::int64_t total_steps() const = 0;
@@ -74,7 +77,6 @@ class training_task {
                                    mae::mask_plan const& plan) const = 0;
 };
 
-class chosen_mask;
 class chosen_objective;
 struct beginning;
 struct training_length;

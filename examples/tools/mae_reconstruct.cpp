@@ -7,6 +7,7 @@
 #include "data_source.hpp"
 #include "decoded_pictures.hpp"
 #include "images.hpp"
+#include "mask_flags.hpp"
 #include "picture.hpp"
 #include "png_file.hpp"
 #include "program.hpp"

@@ -100,7 +100,7 @@ pretrain::float_image image_of(encoded_images const& images, index_t number) {
       images.set.images.extent(),
       std::vector<float>(static_cast<std::size_t>(images.set.images.extent().values()))};
   images.set.images.read(number, image.values);
-  return tools::in_colour(image);
+  return pretrain::in_colour(image);
 }
 
 /// What was found for each query.

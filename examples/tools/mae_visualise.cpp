@@ -185,12 +185,12 @@ std::vector<image_views> look_at(visualise_options const& o,
     auto attention = viewer.look(set.images, number);
     auto const image = read_image(set.images, number);
     auto const heat = [&](std::vector<float> const& values) {
-      return tools::draw_heat(image, sizes.patch, values);
+      return pretrain::draw_heat(image, sizes.patch, values);
     };
     image_views drawn{.name = set.rows[static_cast<std::size_t>(number)].file,
-                      .overview = {tools::in_colour(image), {}},
+                      .overview = {pretrain::in_colour(image), {}},
                       .heads = {}};
-    tools::mark_patch(drawn.overview.front(), sizes.patch, patch);
+    pretrain::mark_patch(drawn.overview.front(), sizes.patch, patch);
     drawn.overview.push_back(heat(tools::similarity_to_patch(attention, patch)));
     drawn.overview.push_back(heat(tools::mean_class_attention(attention)));
     drawn.overview.push_back(heat(tools::attention_rollout(attention)));
@@ -203,7 +203,7 @@ std::vector<image_views> look_at(visualise_options const& o,
   }
   auto const colours = token_colours(seen);
   for (std::size_t i = 0; i < views.size(); ++i)
-    views[i].overview[1] = tools::draw_patches(sizes.image, sizes.patch, colours[i]);
+    views[i].overview[1] = pretrain::draw_patches(sizes.image, sizes.patch, colours[i]);
   return views;
 }
 

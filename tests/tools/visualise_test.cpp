@@ -171,13 +171,13 @@ TEST_CASE("heat rises from dark blue to yellow, patch by patch, over grey") {
   pretrain::float_image const white{{.height = 2, .width = 4, .channels = 1},
                                     std::vector<float>(8, 1.0F)};
   std::vector<float> const values{-2, 6};
-  auto const drawn = tools::draw_heat(white, {.height = 2, .width = 2}, values);
+  auto const drawn = pretrain::draw_heat(white, {.height = 2, .width = 2}, values);
   REQUIRE(drawn.values.size() == 24);
   CHECK(drawn.values[0] == doctest::Approx(0.35 + 0.65 * 0.267));
   CHECK(drawn.values[3 * 2] == doctest::Approx(0.35 + 0.65 * 0.993));
   CHECK(drawn.values[3 * 7 + 2] == doctest::Approx(0.35 + 0.65 * 0.144));
   std::vector<float> const equal{1, 1};
-  CHECK(tools::draw_heat(white, {.height = 2, .width = 2}, equal).values[0] ==
+  CHECK(pretrain::draw_heat(white, {.height = 2, .width = 2}, equal).values[0] ==
         doctest::Approx(0.35 + 0.65 * 0.267));
 }
 

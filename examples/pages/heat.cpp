@@ -5,11 +5,10 @@
 #include <cstddef>
 #include <vector>
 
-namespace tools {
+namespace pretrain {
 namespace {
 
 using mae::index_t;
-using pretrain::float_image;
 
 std::size_t pixel_at(mae::image_extent const& extent, index_t row, index_t column) {
   return static_cast<std::size_t>((row * extent.width + column) * extent.channels);
@@ -119,4 +118,4 @@ void mark_patch(float_image& image, mae::patch_extent patch, index_t number) {
     }
 }
 
-}  // namespace tools
+}  // namespace pretrain

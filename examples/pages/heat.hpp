@@ -10,7 +10,7 @@
 
 // Numbers of patches as colours over the image that they are of.
 
-namespace tools {
+namespace pretrain {
 
 /// A colour of a scale from dark blue by green to yellow that keeps its order in grey and for most
 /// who see few colours (after matplotlib's viridis); `share` is cut to [0, 1].
@@ -18,19 +18,19 @@ std::array<float, 3> heat_colour(float share);
 
 /// An image (H, W, 3) whose patches are coloured by `values` (N), from the least to the greatest,
 /// over the image in grey. Values that are all equal are the scale's beginning.
-pretrain::float_image draw_heat(pretrain::float_image const& image,
-                                mae::patch_extent patch,
-                                std::span<float const> values);
+float_image draw_heat(float_image const& image,
+                      mae::patch_extent patch,
+                      std::span<float const> values);
 
 /// An image (H, W, 3) of patches in colours: `channels` (N, 3), each cut to [0, 1].
-pretrain::float_image draw_patches(mae::image_extent const& extent,
-                                   mae::patch_extent patch,
-                                   std::span<float const> channels);
+float_image draw_patches(mae::image_extent const& extent,
+                         mae::patch_extent patch,
+                         std::span<float const> channels);
 
 /// An image (H, W, 3): of one channel in grey, of several the first three; two have no third.
-pretrain::float_image in_colour(pretrain::float_image const& image);
+float_image in_colour(float_image const& image);
 
 /// Draws a frame around a patch of an image (H, W, 3).
-void mark_patch(pretrain::float_image& image, mae::patch_extent patch, mae::index_t number);
+void mark_patch(float_image& image, mae::patch_extent patch, mae::index_t number);
 
-}  // namespace tools
+}  // namespace pretrain
