@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace mae {
@@ -61,9 +62,9 @@ class patch_scorer {
     require_patches(image);
     std::vector<float> room(static_cast<std::size_t>(inputs() + hidden_));
     for (index_t n = 0; n < places_; ++n) {
-      auto const units = activate(image, n, room);
+      float const* const units = activate(image, n, room.data());
       float sum = 0;
-      for (std::size_t j = 0; j < units.size(); ++j) sum += weights()[j] * units[j];
+      for (index_t j = 0; j < hidden_; ++j) sum += weights()[j] * units[j];
       if (!std::isfinite(sum))
         throw config_error("the mask's network gives patch " + std::to_string(n) +
                            " no finite number: its training has diverged; lower its learning rate");
@@ -76,25 +77,23 @@ class patch_scorer {
   void add_gradient(mask_context const& image,
                     std::span<double const> slopes,
                     std::span<double> sums) const {
+    std::vector<float> rows;  // of each patch its inputs, and the slopes of its units
     std::vector<float> room(static_cast<std::size_t>(inputs() + hidden_));
-    std::vector<double> of_units(static_cast<std::size_t>(hidden_));
+    double* const of_weights = sums.data() + (inputs() + places_) * hidden_;
     for (index_t n = 0; n < places_; ++n) {
       double const slope = slopes[static_cast<std::size_t>(n)];
       if (slope == 0) continue;
-      auto const units = activate(image, n, room);
-      double* const of_weights = sums.data() + (inputs() + places_) * hidden_;
+      float* const units = activate(image, n, room.data());
       double* const of_place = sums.data() + (inputs() + n) * hidden_;
-      for (std::size_t j = 0; j < units.size(); ++j) {
+      for (index_t j = 0; j < hidden_; ++j) {
+        double const of_unit = units[j] > 0 ? slope * weights()[j] : 0;
         of_weights[j] += slope * units[j];
-        of_units[j] = units[j] > 0 ? slope * weights()[j] : 0;
-        of_place[j] += of_units[j];
+        of_place[j] += of_unit;
+        units[j] = static_cast<float>(of_unit);
       }
-      for (index_t p = 0; p < inputs(); ++p) {
-        double const value = room[static_cast<std::size_t>(p)];
-        double* const row = sums.data() + p * hidden_;
-        for (std::size_t j = 0; j < of_units.size(); ++j) row[j] += value * of_units[j];
-      }
+      rows.insert(rows.end(), room.begin(), room.end());
     }
+    add_products(rows, sums);
   }
 
   /// A step of Adam by the mean over so many images of gradients that were summed.
@@ -137,25 +136,57 @@ class patch_scorer {
                          std::to_string(image.patches.cols));
   }
 
-  /// The hidden units of patch n, behind its inputs in `room`.
-  std::span<float const> activate(mask_context const& image,
-                                  index_t n,
-                                  std::span<float> room) const {
+  /// Units that are worked on at once, in registers.
+  static constexpr index_t at_once = 32;
+  using part = std::array<float, at_once>;
+
+  /// Calls work(first unit, number) for all units; the number is mostly a constant.
+  template <class Work>
+  void for_units(Work const& work) const {
+    index_t first = 0;
+    for (; first + at_once <= hidden_; first += at_once)
+      work(first, std::integral_constant<index_t, at_once>());
+    if (first < hidden_) work(first, hidden_ - first);
+  }
+
+  /// Writes patch n's inputs to `room`; returns its hidden units, which lie behind them.
+  float* activate(mask_context const& image, index_t n, float* room) const {
     auto const patch = image.patches.row(n);
     for (std::size_t p = 0; p < patch.size(); ++p) room[p] = 4 * (patch[p] - 0.5F);
     // About -8.3, of no information, to -1: to the range of the others.
     room[patch.size()] = 0.5F * (static_cast<float>(log_information(patch, image.channels)) + 5);
-    auto const units = room.subspan(static_cast<std::size_t>(inputs()));
+    float* const units = room + inputs();
     float const* const place = parameters_.data() + (inputs() + n) * hidden_;
-    std::copy_n(place, hidden_, units.begin());
-    for (index_t p = 0; p < inputs(); ++p) {
-      float const value = room[static_cast<std::size_t>(p)];
-      float const* const row = parameters_.data() + p * hidden_;
-      for (std::size_t j = 0; j < units.size(); ++j) units[j] += value * row[j];
-    }
-    for (float& unit : units) unit = unit > 0 ? unit : 0;
+    for_units([&](index_t first, auto number) {
+      part sums{};
+      for (index_t j = 0; j < number; ++j) at(sums, j) = place[first + j];
+      for (index_t p = 0; p < inputs(); ++p) {
+        float const* const row = parameters_.data() + p * hidden_ + first;
+        for (index_t j = 0; j < number; ++j) at(sums, j) += room[p] * row[j];
+      }
+      for (index_t j = 0; j < number; ++j) units[first + j] = std::max(at(sums, j), 0.0F);
+    });
     return units;
   }
+
+  /// Adds the products of inputs and units' slopes, summed over patches.
+  void add_products(std::vector<float> const& rows, std::span<double> sums) const {
+    index_t const each = inputs() + hidden_;
+    auto const all = static_cast<index_t>(rows.size());
+    for (index_t p = 0; p < inputs(); ++p)
+      for_units([&](index_t first, auto number) {
+        part products{};
+        for (index_t row = 0; row < all; row += each) {
+          float const* const slopes = rows.data() + row + inputs() + first;
+          float const input = rows[static_cast<std::size_t>(row + p)];
+          for (index_t j = 0; j < number; ++j) at(products, j) += input * slopes[j];
+        }
+        double* const to = sums.data() + p * hidden_ + first;
+        for (index_t j = 0; j < number; ++j) to[j] += at(products, j);
+      });
+  }
+
+  static float& at(part& values, index_t j) { return values[static_cast<std::size_t>(j)]; }
 
   index_t values_;
   index_t places_;
