@@ -50,7 +50,7 @@ class drawn_set {
 
   /// Where the integrand over log t is highest: it is log-concave there.
   double find_peak() const {
-    double t = static_cast<double>(rates_.size() + 1);  // not below it
+    auto t = static_cast<double>(rates_.size() + 1);  // not below it
     for (int i = 0; i < 100; ++i) {
       auto const at = steepness_at(t);
       double const move = at.first / at.second;
