@@ -48,6 +48,7 @@ enum class purpose : std::uint8_t {
   predict = 13,
   colour = 14,
   couple = 15,
+  project = 16,
 };
 
 /// Names a stream of random numbers. Streams with different keys are independent, and a stream

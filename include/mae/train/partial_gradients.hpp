@@ -82,6 +82,7 @@ class partial_gradients {
   std::span<T const> values() const {
     return {sums_.front().values.data(), static_cast<std::size_t>(size_)};
   }
+  std::span<T> values() { return {sums_.front().values.data(), static_cast<std::size_t>(size_)}; }
 
   /// On the host, all cores at once: adds the partial sums of all processes, pair by pair in a
   /// fixed tree, and multiplies each head's tensors by its factor. Returns the squared norm of the

@@ -6,11 +6,13 @@
 #include <mae/network/network_parts.hpp>
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/batch_options.hpp>
+#include <mae/train/conflicts.hpp>
 #include <mae/train/coupled_samples.hpp>
 #include <mae/train/exchange.hpp>
 #include <mae/train/fitting_batch.hpp>
 #include <mae/train/gradients.hpp>
 #include <mae/train/gradients_of.hpp>
+#include <mae/train/head_meeting.hpp>
 #include <mae/train/head_passes.hpp>
 #include <mae/train/head_shares.hpp>
 #include <mae/train/mask_gradients.hpp>
@@ -21,6 +23,7 @@
 #include <mae/train/trainable.hpp>
 
 #include <algorithm>
+#include <bitset>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -41,6 +44,7 @@ class step_gradients {
   using gradients_type = gradient_sum<network_type>;
   using makers_type = std::remove_cvref_t<decltype(std::declval<Model const&>().label_makers())>;
   using mask_type = typename Model::mask_type;
+  static constexpr std::size_t num_heads = network_type::num_heads;
 
  public:
   using of_each_head = typename parts_type::of_each_head;
@@ -65,37 +69,29 @@ class step_gradients {
             [&, kept = kept_bytes(options.accumulate, batches_.passes())](index_t size) {
               return gradients_of(model, size * options.views, exchange, kept);
             })),
-        mask_gradients_(model.mask(), model.sizes(), gradients_.schedule(), gradients_.own()) {}
+        mask_gradients_(model.mask(), model.sizes(), gradients_.schedule(), gradients_.own()),
+        meeting_(model.layout(), model.sizes(), options) {}
 
   shard_schedule const& shards() const { return gradients_.schedule(); }
   /// The sum that `reduce` left, laid out as the parameters.
   std::span<T const> values() const { return gradients_.values(); }
-  /// Of the mask policy.
-  auto& of_mask() { return mask_gradients_; }
-  auto const& of_mask() const { return mask_gradients_; }
 
   /// Forward and backward of the step `when` of these images, in which the heads have these
   /// weights; a device may still work when this returns.
   template <Exchange E>
-  void add(Model& model,
+  void add(Model const& model,
            std::span<image_index const> images,
            training_moment const& when,
            of_each_head const& weights,
            E& exchange) {
     weights_ = weights;
-    coupled_losses_ = begin_sum(model, images, when, exchange);
-    sums_.clear(weights);
-    mask_gradients_.clear();
-    for_batches([&](index_t i, std::size_t pass) {
-      auto const& batch = load(images, i, when, pass);
-      sums_.count(batch);
-      auto const losses = mask_gradients_.losses_of(batch);
-      gradients_.add(model.weights(), batch, i, &coupled_, losses, batches_.heads(pass));
-      mask_gradients_.add(
-          batches_.loader(), batch, std::as_const(model).mask(), model.backend().threads());
-      sums_.add_zero_losses(
-          exchange, batches_.loader(), batch, gradients_.first_image(), options_.samples());
-    });
+    step_ = when.step;
+    if constexpr (num_heads > 1) {
+      if (meeting_.records(step_) || meeting_.rules()) add_apart(model, images, when, exchange);
+      if (meeting_.rules()) return;
+    }
+    losses_ = begin_sum(model, images, when, exchange);
+    add_all(model, images, when, exchange);
   }
 
   /// Loads the first batch of a step while a device works on another.
@@ -103,19 +99,29 @@ class step_gradients {
     load(images, 0, when);
   }
 
-  /// Sums up what was added, of all processes, and says so in the step's report. Returns the
-  /// divisor of `values`: see head_shares.
+  /// Sums up what was added, of all processes, after the progress so far, and says so in the step's
+  /// report. Returns the divisor of `values`: see head_shares.
   template <Exchange E>
-  double reduce(Model const& model, step_report& report, E& exchange) {
-    auto sum = gradients_.reduce(exchange);
+  double reduce(Model const& model,
+                training_progress const& progress,
+                step_report& report,
+                E& exchange) {
+    double const squared_norm = reduce_heads(model, progress, report, exchange);
     mask_gradients_.reduce(exchange, options_.painted_samples() * options_.accumulate);
-    std::ranges::transform(sum.losses, coupled_losses_, sum.losses.begin(), std::plus<>{});
     auto const counted = sums_.counted(exchange, network_type::coupling);
     double const divisor = shares_of(model.sizes(), weights_, counted).divisor;
-    sums_.report(sum.losses, counted, report);
-    report.gradient_norm = std::sqrt(sum.squared_norm) / divisor;
+    sums_.report(losses_, counted, report);
+    report.gradient_norm = std::sqrt(squared_norm) / divisor;
     return divisor;
   }
+
+  /// The step is done: what it leaves for later ones, where it counts.
+  void finish_step(Model& model, training_progress& progress, bool counts) {
+    mask_gradients_.finish_step(model.mask(), progress.mask, counts);
+    if (counts && options_.conflicts == conflict_rule::balance) progress.norms = meeting_.norms();
+  }
+  /// Of what a mask learns from.
+  bool is_finite() const { return mask_gradients_.is_finite(); }
 
   /// What was loaded is loaded anew.
   void forget() { batches_.forget(); }
@@ -149,6 +155,75 @@ class step_gradients {
     return coupled_.couple(model.sizes(), active, key, exchange);
   }
 
+  /// Adds the gradients of the heads that share, and all else that a step sums up.
+  template <Exchange E>
+  void add_all(Model const& model,
+               std::span<image_index const> images,
+               training_moment const& when,
+               E& exchange) {
+    sums_.clear(weights_);
+    mask_gradients_.clear();
+    for_batches([&](index_t i, std::size_t pass) {
+      auto const& batch = load(images, i, when, pass);
+      sums_.count(batch);
+      auto const losses = mask_gradients_.losses_of(batch);
+      gradients_.add(model.weights(), batch, i, &coupled_, losses, batches_.heads(pass));
+      mask_gradients_.add(batches_.loader(), batch, model.mask(), model.backend().threads());
+      sums_.add_zero_losses(
+          exchange, batches_.loader(), batch, gradients_.first_image(), options_.samples());
+    });
+  }
+
+  /// Sums up the gradient of each head by itself, and how they meet.
+  template <Exchange E>
+  void add_apart(Model const& model,
+                 std::span<image_index const> images,
+                 training_moment const& when,
+                 E& exchange) {
+    losses_ = begin_sum(model, images, when, exchange);
+    auto const active = meeting_.numbers_of(with_weight(weights_));
+    auto const lane = model.backend().make_lane();
+    for (std::size_t const head : active) {
+      gradients_.begin_part(std::bitset<num_heads>().set(head));
+      if (head == active.front())
+        add_all(model, images, when, exchange);
+      else
+        for_batches([&](index_t i, std::size_t pass) {
+          if (!batches_.heads(pass)[head]) return;
+          auto const& batch = load(images, i, when, pass);
+          gradients_.add(model.weights(), batch, i, &coupled_, {}, batches_.heads(pass));
+        });
+      reduce_sum(exchange);
+      meeting_.take(lane, head, std::as_const(gradients_).values());
+    }
+    auto const counted = sums_.counted(exchange, network_type::coupling);
+    meeting_.meet(model.backend(), shares_of(model.sizes(), weights_, counted));
+  }
+
+  /// Ends the sum of all heads, or makes it of what each of them amounts to. Returns its squared
+  /// norm.
+  template <Exchange E>
+  double reduce_heads(Model const& model,
+                      training_progress const& progress,
+                      step_report& report,
+                      E& exchange) {
+    if constexpr (num_heads > 1) {
+      if (meeting_.records(step_)) report.gradients = &meeting_.products();
+      if (meeting_.rules())
+        return meeting_.combine(
+            model.backend(), model.sizes(), step_, weights_, progress.norms, gradients_.values());
+    }
+    return reduce_sum(exchange);
+  }
+
+  /// Adds the sum's losses. Returns its squared norm.
+  template <Exchange E>
+  double reduce_sum(E& exchange) {
+    auto const sum = gradients_.reduce(exchange);
+    std::ranges::transform(sum.losses, losses_, losses_.begin(), std::plus<>{});
+    return sum.squared_norm;
+  }
+
   /// body(number, pass) for each accumulated batch of a step, and each pass over it.
   template <class Body>
   void for_batches(Body const& body) const {
@@ -175,8 +250,10 @@ class step_gradients {
   typename gradients_type::coupled_type coupled_;
   gradients_type gradients_;  // takes what memory the rest leaves
   mask_gradients<mask_type, T> mask_gradients_;
-  of_each_head weights_{};         // in the step that is summed
-  of_each_head coupled_losses_{};  // of it
+  head_meeting<typename Model::backend_type, parts_type> meeting_;
+  std::int64_t step_ = 0;  // that is summed
+  of_each_head weights_{};
+  of_each_head losses_{};
 };
 
 }  // namespace mae

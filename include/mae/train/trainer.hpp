@@ -113,7 +113,7 @@ class trainer {
     auto const weights = heads_.weights(progress_.step, when.progress);
     gradients_.add(model_, indices, when, weights, exchange_);
     if constexpr (loads_ahead) load_ahead();
-    double const divisor = gradients_.reduce(model_, report, exchange_);
+    double const divisor = gradients_.reduce(model_, progress_, report, exchange_);
     apply(report, divisor);
     report.seconds = monotonic_seconds() - start;
     return report;
@@ -161,14 +161,14 @@ class trainer {
 
   /// Updates the parameters, or leaves the step out where something is not finite.
   void apply(step_report& report, double divisor) {
-    bool const finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm) &&
-                        gradients_.of_mask().is_finite();
+    bool const finite =
+        std::isfinite(report.loss) && std::isfinite(report.gradient_norm) && gradients_.is_finite();
     if (!finite && options_.non_finite == non_finite_policy::stop)
       throw numeric_error(report.step, non_finite_tensor(report));
     if (step_of_epoch() == 0) progress_.begin_epoch();
     ++progress_.step;
     report.skipped = !finite;
-    gradients_.of_mask().finish_step(model_.mask(), progress_.mask, finite);
+    gradients_.finish_step(model_, progress_, finite);
     if (!finite) return;
     double const clip =
         options_.clip > 0 ? std::min(1.0, options_.clip / (report.gradient_norm + 1e-6)) : 1.0;
