@@ -11,6 +11,7 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <bitset>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -30,20 +31,26 @@ double dot(std::vector<double> const& a, std::vector<double> const& b) {
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
 
-std::vector<double> products_of(vectors const& gradients) {
-  std::vector<double> products;
-  for (auto const& a : gradients)
-    for (auto const& b : gradients) products.push_back(dot(a, b));
-  return products;
-}
-
 mae::random_stream stream(std::uint64_t step) {
   return mae::random_stream({.use = mae::purpose::project, .index = step});
 }
 
+/// Of gradients of heads 0, 2, 3, ...: the head 1 has no part.
+constexpr std::size_t most = 6;
 std::vector<double> shares_of(vectors const& gradients, std::uint64_t step = 0) {
+  auto const number = [](std::size_t i) { return i == 0 ? i : i + 1; };
+  auto const place = [](std::size_t head) { return head == 0 ? head : head - 1; };
+  std::bitset<most> heads;
+  for (std::size_t i = 0; i < gradients.size(); ++i) heads.set(number(i));
   auto random = stream(step);
-  return mae::projected_shares(products_of(gradients), gradients.size(), random);
+  auto const all = mae::projected_shares(
+      heads,
+      [&](std::size_t a, std::size_t b) { return dot(gradients[place(a)], gradients[place(b)]); },
+      random);
+  CHECK(all[1] == 0);
+  std::vector<double> shares;
+  for (std::size_t i = 0; i < gradients.size(); ++i) shares.push_back(all[number(i)]);
+  return shares;
 }
 
 /// Algorithm 1 of the paper, on the vectors themselves.
@@ -91,8 +98,8 @@ std::vector<double> flat(mae::parameter_layout const& layout, vectors const& val
 }
 
 /// Two heads' gradients, of which the second conflicts with the first at depth 1 alone.
-mae::head_gradients<exact> taken(mae::parameter_layout const& layout, exact const& backend) {
-  mae::head_gradients<exact> gradients(layout, names, {0, 2});
+mae::head_gradients<exact, 3> taken(mae::parameter_layout const& layout, exact const& backend) {
+  mae::head_gradients<exact, 3> gradients(layout, names, std::bitset<3>("101"));
   auto const lane = backend.make_lane();
   gradients.take(lane, 0, flat(layout, {{9, 9}, {3, 4}, {-2}, {0, 0}, {5, 6}, {}}));
   gradients.take(lane, 2, flat(layout, {{9, 9}, {4, -3}, {0.5}, {1, 2}, {}, {7}}));
@@ -137,57 +144,57 @@ TEST_CASE("the shares of a sum are those of the paper's algorithm on the vectors
 }
 
 TEST_CASE("balanced gradients have equal norms, by moving averages") {
-  std::array<std::size_t, 2> const both{0, 2};
-  mae::norm_balance balance({0, 0, 0}, 0.5);
-  auto factors = balance(both, std::array<double, 2>{1, 3});
-  CHECK(factors == std::vector<double>{2, 2.0 / 3});
-  CHECK(balance.averages() == std::vector<double>{1, 0, 3});
-  factors = balance(both, std::array<double, 2>{2, 3});
-  CHECK(factors == std::vector<double>{1.5, 0.75});
-  CHECK(balance.averages() == std::vector<double>{1.5, 0, 3});
+  using numbers = std::array<double, 3>;
+  std::bitset<3> const both("101");
+  numbers averages{};
+  auto const balance = [&](std::bitset<3> const& heads, numbers const& norms) {
+    return mae::balanced_shares(heads, norms, 0.5, averages);
+  };
+  CHECK(balance(both, {1, 0, 3}) == numbers{2, 0, 2.0 / 3});
+  CHECK(averages == numbers{1, 0, 3});
+  CHECK(balance(both, {2, 0, 3}) == numbers{1.5, 0, 0.75});
+  CHECK(averages == numbers{1.5, 0, 3});
   // One alone keeps its norm, and the other its average.
-  factors = balance(std::array<std::size_t, 1>{0}, std::array<double, 1>{2.5});
-  CHECK(factors == std::vector<double>{1});
-  CHECK(balance.averages() == std::vector<double>{2, 0, 3});
+  CHECK(balance(std::bitset<3>("001"), {2.5, 0, 0}) == numbers{1, 0, 0});
+  CHECK(averages == numbers{2, 0, 3});
   // A gradient that is 0 has no norm to be made equal.
-  mae::norm_balance beginning({0, 0, 0}, 0.5);
-  CHECK(beginning(both, std::array<double, 2>{0, 3}) == std::vector<double>{1, 1});
-  CHECK(beginning(both, std::array<double, 2>{5, 3}) == std::vector<double>{0.8, 4.0 / 3});
+  averages = {};
+  CHECK(balance(both, {0, 0, 3}) == numbers{1, 0, 1});
+  CHECK(balance(both, {5, 0, 3}) == numbers{0.8, 0, 4.0 / 3});
 }
 
 TEST_CASE("gradients meet by depth of the encoder, heads' own tensors apart") {
   auto const layout = small_layout();
   exact const backend(2);
   auto const gradients = taken(layout, backend);
-  auto const products =
-      gradients.products(backend.threads(), {0, 2}, std::array<double, 3>{2, 0, 10});
-  REQUIRE(products.heads() == 2);
-  REQUIRE(products.depths() == 3);
-  CHECK(products.name(1) == "comparing");
-  CHECK(products.number(1) == 2);
+  auto const products = gradients.products(backend.threads(), std::bitset<3>("101"), {2, 0, 10});
+  REQUIRE(products.heads == 3);
+  REQUIRE(products.depths == 3);
   CHECK(products.norm(0, 0) == 10);
-  CHECK(products.norm(0, 1) == 50);
-  CHECK(products.cosine(0, 0, 1) == 0);
+  CHECK(products.norm(0, 2) == 50);
+  CHECK(products.cosine(0, 0, 2) == 0);
   CHECK(products.norm(1, 0) == 4);
-  CHECK(products.norm(1, 1) == 5);
-  CHECK(products(1, 0, 1) == -20);
-  CHECK(products.cosine(1, 1, 0) == -1);
+  CHECK(products.norm(1, 2) == 5);
+  CHECK(products(1, 0, 2) == -20);
+  CHECK(products.cosine(1, 2, 0) == -1);
   CHECK(products.norm(2, 0) == 0);
-  CHECK(std::isnan(products.cosine(2, 0, 1)));
-  CHECK(products.whole() == std::vector<double>{116, -20, -20, 3025});
+  CHECK(std::isnan(products.cosine(2, 0, 2)));
+  CHECK(products.whole(0, 0) == 116);
+  CHECK(products.whole(0, 2) == -20);
+  CHECK(products.whole(2, 2) == 3025);
+  CHECK(products.norm(0, 1) == 0);
 }
 
 TEST_CASE("gradients become one on the encoder, and stay on heads' own tensors") {
   auto const layout = small_layout();
   exact const backend(2);
   auto gradients = taken(layout, backend);
-  double const squared = gradients.combine(
-      backend.threads(), {0, 2}, std::array<double, 3>{1, 0, 2}, std::array<double, 3>{1, 0, 3});
+  double const squared =
+      gradients.combine(backend.threads(), std::bitset<3>("101"), {1, 0, 2}, {1, 0, 3});
   auto const expected = flat(layout, {{27, 27}, {11, -2}, {-1}, {2, 4}, {5, 6}, {21}});
   CHECK(std::vector<double>(gradients.values().begin(), gradients.values().end()) == expected);
   CHECK(squared == dot(expected, expected));
-  gradients.combine(
-      backend.threads(), {0}, std::array<double, 3>{1, 0, 2}, std::array<double, 3>{1, 0, 3});
+  gradients.combine(backend.threads(), std::bitset<3>("001"), {1, 0, 2}, {1, 0, 3});
   CHECK(std::vector<double>(gradients.values().begin(), gradients.values().end()) ==
         flat(layout, {{9, 9}, {3, 4}, {-2}, {0, 0}, {5, 6}, {0}}));
 }

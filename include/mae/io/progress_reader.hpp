@@ -67,7 +67,7 @@ inline training_progress read_progress(progress_reader const& read) {
           .epoch_baseline = read.number("epoch_baseline")};
 }
 
-/// What a training's file calls the moving average of a head's norms: see norm_balance.
+/// What a training's file calls the moving average of a head's norms: see balanced_shares.
 inline std::string norm_entry(std::string_view head) {
   return std::string(head) + ".gradient_norm";
 }

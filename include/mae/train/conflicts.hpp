@@ -3,11 +3,11 @@
 #include <mae/core/random.hpp>
 #include <mae/data/sampler.hpp>
 
+#include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
 #include <span>
-#include <vector>
 
 namespace mae {
 
@@ -16,69 +16,64 @@ namespace mae {
 enum class conflict_rule : std::uint8_t {
   sum,      // as losses add up
   project,  // PCGrad: see projected_shares
-  balance,  // of equal norms: see norm_balance
+  balance,  // of equal norms: see balanced_shares
 };
 
+// Templates, so that they are compiled where several heads are trained alone.
+
 /// Projection of conflicting gradients (PCGrad: Yu et al. 2020, arXiv 2001.06782, Algorithm 1):
-/// each of n gradients loses, one other after the other in an order by chance, its component along
-/// those to which it points the other way by then; the results are added up. All of them lie in the
-/// span of the n, so that their inner products (n, n) tell all: returns by how much each gradient
-/// counts in the sum, 1 where nothing conflicts.
-inline std::vector<double> projected_shares(std::span<double const> products,
-                                            std::size_t count,
-                                            random_stream& random) {
-  std::vector<double> shares(count);
-  std::vector<double> one(count);  // a gradient, in shares of the n
-  std::vector<std::size_t> order(count);
+/// each of the heads' gradients loses, one other after the other in an order by chance, its
+/// component along those to which it points the other way by then; the results are added up. All of
+/// them lie in the gradients' span, so that the inner products product(a, b) tell all: returns by
+/// how much each gradient counts in the sum, 1 where it conflicts with none.
+template <std::size_t NumHeads, class Product>
+std::array<double, NumHeads> projected_shares(std::bitset<NumHeads> const& heads,
+                                              Product const& product,
+                                              random_stream& random) {
+  std::array<std::size_t, NumHeads> numbers{};
+  std::size_t count = 0;
+  for (std::size_t head = 0; head < NumHeads; ++head)
+    if (heads[head]) numbers[count++] = head;
+  std::array<double, NumHeads> shares{};
   for (std::size_t i = 0; i < count; ++i) {
-    one.assign(count, 0.0);
-    one[i] = 1;
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    shuffle(std::span(order), random);
-    for (std::size_t const other : order) {
-      if (other == i) continue;
-      auto const along = products.subspan(other * count, count);
-      double const product = std::inner_product(one.begin(), one.end(), along.begin(), 0.0);
-      if (product < 0) one[other] -= product / along[other];
+    auto order = numbers;
+    shuffle(std::span(order).first(count), random);
+    std::array<double, NumHeads> one{};  // a gradient, in shares of all
+    one[numbers[i]] = 1;
+    for (std::size_t at = 0; at < count; ++at) {
+      std::size_t const other = order[at];
+      if (other == numbers[i]) continue;
+      double along = 0;
+      for (std::size_t k = 0; k < count; ++k) along += one[numbers[k]] * product(numbers[k], other);
+      if (along < 0) one[other] -= along / product(other, other);
     }
-    for (std::size_t k = 0; k < count; ++k) shares[k] += one[k];
+    for (std::size_t head = 0; head < NumHeads; ++head) shares[head] += one[head];
   }
   return shares;
 }
 
-/// Equal norms: what each gradient is multiplied by, so that the moving averages of their norms at
-/// one place would be equal, and have the mean that they have (as GradNorm's target without its
-/// rates: Chen et al. 2018, arXiv 1711.02257). An average begins with the first norm above 0.
-class norm_balance {
- public:
-  /// The averages so far, 0 where there is none.
-  norm_balance(std::vector<double> averages, double momentum)
-      : averages_(std::move(averages)), momentum_(momentum) {}
-
-  std::vector<double> const& averages() const { return averages_; }
-
-  /// Takes the norms of a step's heads, of these numbers, into the averages. Returns their factors.
-  std::vector<double> operator()(std::span<std::size_t const> heads,
-                                 std::span<double const> norms) {
-    double sum = 0;
-    std::size_t counted = 0;
-    for (std::size_t i = 0; i < heads.size(); ++i) {
-      double& average = averages_[heads[i]];
-      average = average > 0 ? momentum_ * average + (1 - momentum_) * norms[i] : norms[i];
-      sum += average;
-      if (average > 0) ++counted;
-    }
-    std::vector<double> factors;
-    for (std::size_t const head : heads) {
-      double const average = averages_[head];
-      factors.push_back(average > 0 ? sum / static_cast<double>(counted) / average : 1);
-    }
-    return factors;
+/// Equal norms (GradNorm's target without its rates: Chen et al. 2018, arXiv 1711.02257): takes the
+/// norms of the heads' gradients into their moving averages, each of which begins with the first
+/// norm above 0, and returns what the gradients are to be multiplied by, so that the averages would
+/// be equal, and their mean what it is.
+template <std::size_t NumHeads, class Averages>
+std::array<double, NumHeads> balanced_shares(std::bitset<NumHeads> const& heads,
+                                             std::array<double, NumHeads> const& norms,
+                                             double momentum,
+                                             Averages& averages) {
+  double sum = 0;
+  double counted = 0;
+  for (std::size_t head = 0; head < NumHeads; ++head) {
+    if (!heads[head]) continue;
+    double& average = averages[head];
+    average = average > 0 ? momentum * average + (1 - momentum) * norms[head] : norms[head];
+    sum += average;
+    if (average > 0) ++counted;
   }
-
- private:
-  std::vector<double> averages_;
-  double momentum_;
-};
+  std::array<double, NumHeads> shares{};
+  for (std::size_t head = 0; head < NumHeads; ++head)
+    if (heads[head]) shares[head] = averages[head] > 0 ? sum / counted / averages[head] : 1;
+  return shares;
+}
 
 }  // namespace mae

@@ -11,11 +11,9 @@
 #include <mae/train/head_shares.hpp>
 #include <mae/train/options.hpp>
 
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <utility>
 #include <vector>
 
 namespace mae {
@@ -36,8 +34,7 @@ class head_meeting {
         momentum_(options.balance_momentum),
         period_(options.record_gradients) {
     if constexpr (num_heads > 1) {
-      auto const names = Parts::names();
-      if (rules() || period_ > 0) gradients_ = {layout, names, numbers_of(heads_on(parts))};
+      if (rules() || period_ > 0) gradients_ = {layout, Parts::names(), heads_on(parts)};
     }
   }
 
@@ -45,13 +42,6 @@ class head_meeting {
   bool rules() const { return rule_ != conflict_rule::sum; }
   /// Whether the step, numbered from 0, is one of those that tell how gradients meet.
   bool records(std::int64_t step) const { return period_ > 0 && (step + 1) % period_ == 0; }
-
-  static std::vector<std::size_t> numbers_of(std::bitset<num_heads> const& heads) {
-    std::vector<std::size_t> numbers;
-    for (std::size_t head = 0; head < num_heads; ++head)
-      if (heads[head]) numbers.push_back(head);
-    return numbers;
-  }
 
   /// Keeps a step's sum over one head alone, laid out as the parameters.
   template <Lane L>
@@ -63,13 +53,13 @@ class head_meeting {
     shares_ = shares;
     auto factors = shares.factors;
     for (double& factor : factors) factor /= shares.divisor;
-    products_ = gradients_.products(backend.threads(), numbers_of(shares.active), factors);
+    products_ = gradients_.products(backend.threads(), shares.active, factors);
   }
   gradient_products const& products() const { return products_; }
 
   /// Writes what the rule makes of them, in units of the shares' divisor, for the step in which
-  /// heads have these weights; `norms` are norm_balance's averages of the steps before it. Returns
-  /// its squared norm.
+  /// heads have these weights; `norms` are balanced_shares' averages of the steps before it.
+  /// Returns its squared norm.
   double combine(B const& backend,
                  Parts const& parts,
                  std::int64_t step,
@@ -79,9 +69,9 @@ class head_meeting {
     auto const shares =
         rule_ == conflict_rule::project ? projected(step) : balanced(parts, weights, norms);
     auto on_encoder = shares_.factors;
-    for (std::size_t i = 0; i < shares.size(); ++i) on_encoder[products_.number(i)] *= shares[i];
-    double const squared_norm = gradients_.combine(
-        backend.threads(), numbers_of(shares_.active), on_encoder, shares_.factors);
+    for (std::size_t head = 0; head < num_heads; ++head) on_encoder[head] *= shares[head];
+    double const squared_norm =
+        gradients_.combine(backend.threads(), shares_.active, on_encoder, shares_.factors);
     backend.make_lane().upload(gradients_.values(), values);
     return squared_norm;
   }
@@ -89,34 +79,32 @@ class head_meeting {
   std::vector<double> const& norms() const { return norms_; }
 
  private:
-  std::vector<double> projected(std::int64_t step) const {
+  of_each_head projected(std::int64_t step) const {
     random_stream random(
         {.seed = seed_, .use = purpose::project, .index = static_cast<std::uint64_t>(step)});
-    return projected_shares(products_.whole(), products_.heads(), random);
+    auto const product = [&](std::size_t a, std::size_t b) { return products_.whole(a, b); };
+    return projected_shares(shares_.active, product, random);
   }
 
   /// Norms are those of full weights: what a schedule takes away is not given back.
-  std::vector<double> balanced(Parts const& parts,
-                               of_each_head const& weights,
-                               std::vector<double> norms) {
+  of_each_head balanced(Parts const& parts,
+                        of_each_head const& weights,
+                        std::vector<double> const& norms) {
     auto const last_block = static_cast<std::size_t>(parts.config.encoder.depth);
-    std::vector<double> full;
-    for (std::size_t i = 0; i < products_.heads(); ++i) {
-      std::size_t const head = products_.number(i);
-      full.push_back(products_.norm(last_block, i) * parts.weights[head] / weights[head]);
-    }
-    norms.resize(num_heads);
-    norm_balance balance(std::move(norms), momentum_);
-    auto shares = balance(numbers_of(shares_.active), full);
-    norms_ = balance.averages();
-    return shares;
+    of_each_head full{};
+    for (std::size_t head = 0; head < num_heads; ++head)
+      if (shares_.active[head])
+        full[head] = products_.norm(last_block, head) * parts.weights[head] / weights[head];
+    norms_ = norms;
+    norms_.resize(num_heads);
+    return balanced_shares(shares_.active, full, momentum_, norms_);
   }
 
   std::uint64_t seed_;
   conflict_rule rule_;
   double momentum_;
   index_t period_;
-  head_gradients<B> gradients_;
+  head_gradients<B, num_heads> gradients_;
   shares_type shares_;  // of the step
   gradient_products products_;
   std::vector<double> norms_;

@@ -77,7 +77,7 @@ struct training_progress {
   double epoch_loss = 0;             // summed over those steps
   double epoch_baseline = 0;
   pending_mask_gradient mask = {};
-  std::vector<double> norms = {};  // of norm_balance: an average for each head of the network
+  std::vector<double> norms = {};  // of balanced_shares: an average for each head of the network
 
   void begin_epoch() {
     epoch_steps = 0;

@@ -181,11 +181,12 @@ class step_gradients {
                  training_moment const& when,
                  E& exchange) {
     losses_ = begin_sum(model, images, when, exchange);
-    auto const active = meeting_.numbers_of(with_weight(weights_));
     auto const lane = model.backend().make_lane();
-    for (std::size_t const head : active) {
+    bool is_first = true;
+    for (std::size_t head = 0; head < num_heads; ++head) {
+      if (weights_[head] == 0) continue;
       gradients_.begin_part(std::bitset<num_heads>().set(head));
-      if (head == active.front())
+      if (std::exchange(is_first, false))
         add_all(model, images, when, exchange);
       else
         for_batches([&](index_t i, std::size_t pass) {
