@@ -69,9 +69,8 @@ std::vector<flag> schedule_flags(options& o) {
            "TEXT",
            "how the weights of painter, contrast, sigreg and uniformity move with\n"
            "the training's progress, factors that are linear between points:\n"
-           "\"contrast=0@0,1@0.3;painter=1@0.8,0@0.9\"; and what becomes of gradients\n"
-           "that conflict on the encoder: project (PCGrad), or balance (equal norms);\n"
-           "each costs a pass for every head",
+           "\"contrast=0@0,1@0.3;painter=1@0.8,0@0.9\"; and how their gradients meet:\n"
+           "project (PCGrad) or balance (equal norms), a pass for every head",
            [&o](std::string const& text) { read_schedules(text, o); }},
           {"alternate",
            "N",
@@ -80,7 +79,7 @@ std::vector<flag> schedule_flags(options& o) {
           {"record-gradients",
            "N",
            "every N steps norms and cosines of the heads' gradients, by block, in\n"
-           "metrics.jsonl and the report; costs a pass for every head then; 0: never [0]",
+           "metrics.jsonl and the report, for a pass for every head; 0: never [0]",
            whole(o.record_gradients, 0, a_billion)},
           {"freeze-below",
            "N@P",

@@ -1,4 +1,5 @@
 #include "descent.hpp"
+#include "editable_file.hpp"
 #include "labelled_images.hpp"
 #include "mailbox.hpp"
 #include "replaying_lane.hpp"
@@ -67,16 +68,6 @@ painting_and_contrast<B> two_heads(B backend) {
        .backend = std::move(backend),
        .heads = {mae::contrast{.projection = {.hidden = 20, .outputs = 8}}},
        .head_weights = {1, 0.3}});
-}
-
-template <class Call>
-std::string refusal_of(Call const& call) {
-  try {
-    call();
-  } catch (mae::error const& error) {
-    return error.what();
-  }
-  return {};
 }
 
 /// The gradient of weight times loss of each of three heads, by steps in which the others rest.
@@ -366,7 +357,7 @@ TEST_CASE("rules that cannot be are refused, and so are other ones on a resume")
   labelled_images const images(180);
   auto model = two_heads(fp32(2));
   auto const refusal = [&](mae::training_options const& options) {
-    return refusal_of([&] { mae::trainer(model, images, options); });
+    return refusal_of<mae::error>([&] { mae::trainer(model, images, options); });
   };
   auto options = options_of(conflict_rule::project);
   options.alternate = 2;
@@ -382,7 +373,7 @@ TEST_CASE("rules that cannot be are refused, and so are other ones on a resume")
 
   mae_test::small_model<> alone({.seed = 1});
   auto const refused_alone = [&](mae::training_options const& of) {
-    return refusal_of([&] { mae::trainer(alone, images, of); });
+    return refusal_of<mae::error>([&] { mae::trainer(alone, images, of); });
   };
   std::string const sentence =
       "to record how heads' gradients meet, or to let them not conflict, takes two heads that are "
@@ -395,9 +386,27 @@ TEST_CASE("rules that cannot be are refused, and so are other ones on a resume")
   saved.step();
   mae::save_training(file, saved);
   mae::trainer other(model, images, options_of(conflict_rule::project));
-  CHECK(refusal_of([&] {
+  CHECK(refusal_of<mae::error>([&] {
           mae::load_training(file, other);
         }).find("conflicts is balance 0.9 in the file, but project here") != std::string::npos);
+  auto const broken = folder.file("broken");
+  auto const resumed_with = [&](char const* norm) {
+    editable_file edited(file);
+    if (norm == nullptr)
+      edited.metadata.erase("contrast.gradient_norm");
+    else
+      edited.metadata["contrast.gradient_norm"] = norm;
+    edited.save(broken);
+    mae::trainer one(model, images, options_of(conflict_rule::balance));
+    return refusal_of<mae::error>([&] { mae::load_training(broken, one); });
+  };
+  CHECK(resumed_with("1.5") == "nothing was thrown");
+  for (char const* const wrong : {"-1", "nan", "x", "1 2"}) {
+    CAPTURE(wrong);
+    CHECK(resumed_with(wrong).find(broken + ": at byte 8: metadata: ") != std::string::npos);
+  }
+  CHECK(resumed_with(nullptr).find("contrast.gradient_norm is missing") != std::string::npos);
+
   options = options_of(conflict_rule::balance);
   options.record_gradients = 2;  // decides nothing
   mae::trainer same(model, images, options);
