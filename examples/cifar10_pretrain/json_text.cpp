@@ -7,6 +7,7 @@
 #include <mae/io/json_reader.hpp>
 #include <mae/io/json_writer.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -100,11 +101,9 @@ bool is_whole(parsed_record const& record) {
   auto const count = record.heads.size();
   if (count == 0 || record.pairs.size() != count * (count - 1) / 2) return false;
   auto const depths = record.heads.front().norms.size();
-  for (auto const& of : record.heads)
-    if (of.norms.size() != depths) return false;
-  for (auto const& of : record.pairs)
-    if (of.cosines.size() != depths) return false;
-  return true;
+  auto const is_long = [&](auto const& of) { return of.norms.size() == depths; };
+  auto const is_paired = [&](auto const& of) { return of.cosines.size() == depths; };
+  return std::ranges::all_of(record.heads, is_long) && std::ranges::all_of(record.pairs, is_paired);
 }
 
 /// Puts a record where it belongs; a kind that `to_json` never made nowhere.
