@@ -1,10 +1,12 @@
 // A painter and a contrastive head on one encoder: of each image two views are drawn and masked,
 // the painter paints both, and contrast tells the views of one image from those of all others.
-// Checks that it does better than chance.
+// Checks that it does better than chance. Then one more epoch, in which gradients that conflict are
+// projected.
 #include <mae/heads.hpp>
 #include <mae/mae.hpp>
 
 #include <cmath>
+#include <cstddef>
 #include <iostream>
 
 constexpr mae::model_config small{.image = {.height = 16, .width = 16, .channels = 3},
@@ -31,5 +33,22 @@ int main() {
   }});
   mae::save_encoder("encoder.safetensors", network);  // without painter and projector
   // [/views]
+  // [meeting]
+  mae::training_options const options{.batch_size = 64,
+                                      .views = 2,
+                                      .epochs = 1,
+                                      .lr = 5e-4,
+                                      .warmup_epochs = 0,
+                                      .conflicts = mae::conflict_rule::project,
+                                      .record_gradients = 5};
+  mae::trainer projecting(network, images, options);
+  projecting.run({.on_step = [](mae::step_report const& report) {
+    if (report.gradients == nullptr) return;  // of every fifth step
+    std::cout << "step " << report.step << ", cosines of painter and contrast by depth:";
+    for (std::size_t depth = 0; depth < report.gradients->depths; ++depth)
+      std::cout << " " << report.gradients->cosine(depth, 0, 1);
+    std::cout << "\n";
+  }});
+  // [/meeting]
   return contrast < 0.9 * std::log(64.0) ? 0 : 1;
 }

@@ -7,12 +7,15 @@
 #include <mae/io/json_reader.hpp>
 #include <mae/io/json_writer.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace pretrain {
 namespace {
@@ -34,6 +37,8 @@ struct parsed_record {
   std::string kind;
   std::int64_t step = 0;
   std::map<std::string, std::optional<double>> numbers;
+  std::vector<gradient_record::of_head> heads;
+  std::vector<gradient_record::of_pair> pairs;
 
   /// Throws std::out_of_range for a line without the number.
   double number(char const* name) const { return numbers.at(name).value_or(std::nan("")); }
@@ -44,6 +49,22 @@ struct parsed_record {
   std::optional<double> optional(char const* name) const { return numbers.at(name); }
 };
 
+double number_or_null(mae::json_reader& reader) {
+  if (!reader.begins_with('n')) return reader.number();
+  reader.skip();
+  return std::nan("");
+}
+
+/// An object of lists of numbers.
+template <class Lists>
+void read_lists(mae::json_reader& reader, Lists& lists) {
+  reader.object([&](std::string const& name, std::uint64_t /*at*/) {
+    std::vector<double> values;
+    reader.array([&] { values.push_back(number_or_null(reader)); });
+    lists.push_back({name, std::move(values)});
+  });
+}
+
 /// Throws mae::format_error for any other line.
 parsed_record parse_record(std::string const& line) {
   parsed_record record;
@@ -53,6 +74,10 @@ parsed_record parse_record(std::string const& line) {
       record.kind = reader.string();
     } else if (name == "step") {
       record.step = static_cast<std::int64_t>(reader.unsigned_integer());
+    } else if (reader.begins_with('{') && name == "gradient_norm") {
+      read_lists(reader, record.heads);
+    } else if (reader.begins_with('{') && name == "gradient_cosine") {
+      read_lists(reader, record.pairs);
     } else if (reader.begins_with('n')) {
       reader.skip();
       record.numbers[name] = std::nullopt;
@@ -69,6 +94,16 @@ of_comparing compared_in(parsed_record const& record) {
   for (std::size_t i = 0; i < compared.size(); ++i)
     compared[i] = record.number_or_none(comparing_heads[i]);
   return compared;
+}
+
+/// Whether a record of gradients is one that `to_json` could have made.
+bool is_whole(parsed_record const& record) {
+  auto const count = record.heads.size();
+  if (count == 0 || record.pairs.size() != count * (count - 1) / 2) return false;
+  auto const depths = record.heads.front().norms.size();
+  auto const is_long = [&](auto const& of) { return of.norms.size() == depths; };
+  auto const is_paired = [&](auto const& of) { return of.cosines.size() == depths; };
+  return std::ranges::all_of(record.heads, is_long) && std::ranges::all_of(record.pairs, is_paired);
 }
 
 /// Puts a record where it belongs; a kind that `to_json` never made nowhere.
@@ -99,6 +134,8 @@ void add_to(training_history& history, parsed_record const& record) {
                               record.number_or_none("target_variance"),
                               record.number_or_none("prediction_variance"),
                               record.number_or_none("prediction_rank")});
+  else if (record.kind == "gradients" && is_whole(record))
+    history.gradients.push_back({record.step, value("epoch"), record.heads, record.pairs});
 }
 
 }  // namespace
@@ -151,6 +188,20 @@ std::string to_json(health_record const& record) {
       .add("target_variance", record.target_variance)
       .add("prediction_variance", record.prediction_variance)
       .add("prediction_rank", record.prediction_rank)
+      .line();
+}
+
+std::string to_json(gradient_record const& record) {
+  json_object norms;
+  for (auto const& of : record.heads) norms.add(of.head, of.norms);
+  json_object cosines;
+  for (auto const& of : record.pairs) cosines.add(of.heads, of.cosines);
+  return json_object()
+      .add("kind", "gradients")
+      .add("step", record.step)
+      .add("epoch", record.epoch)
+      .add("gradient_norm", norms)
+      .add("gradient_cosine", cosines)
       .line();
 }
 

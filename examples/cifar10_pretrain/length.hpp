@@ -68,7 +68,9 @@ inline mae::training_options training_options_for(options const& settings,
           .augment = settings.augment,
           .colours = settings.colours,
           .head_schedules = settings.head_schedules,
-          .alternate = settings.alternate};
+          .alternate = settings.alternate,
+          .conflicts = settings.conflicts,
+          .record_gradients = settings.record_gradients};
 }
 
 }  // namespace pretrain

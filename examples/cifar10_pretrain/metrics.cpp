@@ -97,4 +97,9 @@ void metrics_log::add(health_record const& record) {
   history_.health.push_back(record);
 }
 
+void metrics_log::add(gradient_record const& record) {
+  append(to_json(record));
+  history_.gradients.push_back(record);
+}
+
 }  // namespace pretrain

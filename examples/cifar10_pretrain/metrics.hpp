@@ -1,6 +1,7 @@
 #pragma once
 
 #include "compared.hpp"
+#include "gradient_record.hpp"
 
 #include <mae/core/error.hpp>
 #include <mae/core/file_reading.hpp>
@@ -65,11 +66,12 @@ struct training_history {
   std::vector<heldout_record> heldout;
   std::vector<probe_record> probes;
   std::vector<health_record> health;
+  std::vector<gradient_record> gradients;
 };
 
 /// metrics.jsonl: one JSON object a line, told apart by "kind" (training, heldout, probe,
-/// health), flushed at once so that a running training can be watched. A value that is not finite
-/// is null. What cannot be written is kept, and tried again with the next record.
+/// health, gradients), flushed at once so that a running training can be watched. A value that is
+/// not finite is null. What cannot be written is kept, and tried again with the next record.
 class metrics_log {
  public:
   /// Begins a file, or replaces it. Throws mae::io_error.
@@ -82,6 +84,7 @@ class metrics_log {
   void add(heldout_record const& record);
   void add(probe_record const& record);
   void add(health_record const& record);
+  void add(gradient_record const& record);
 
   /// Why the last record is not in the file; nothing where it is.
   std::optional<mae::io_error> const& problem() const noexcept { return problem_; }

@@ -10,6 +10,7 @@
 #include <mae/data/colour_changes.hpp>
 #include <mae/images/image_limits.hpp>
 #include <mae/network/layout.hpp>
+#include <mae/train/conflicts.hpp>
 #include <mae/train/head_schedule.hpp>
 
 #include <cstdint>
@@ -59,8 +60,10 @@ struct options {
   mae::index_t painted_views = 0;  // of those, the first so many; 0: all
   double predicted_share = 1;      // of the hidden patches
   std::vector<mae::head_schedule> head_schedules;
-  mae::index_t alternate = 0;  // steps of a head's turn
-  mae::index_t frozen = 0;     // see update_groups
+  mae::conflict_rule conflicts = mae::conflict_rule::sum;
+  mae::index_t alternate = 0;         // steps of a head's turn
+  mae::index_t record_gradients = 0;  // steps from one record of them to the next; 0: none
+  mae::index_t frozen = 0;            // see update_groups
   double frozen_from = 0;
 
   bool compares_views() const { return contrast > 0 || sigreg > 0; }

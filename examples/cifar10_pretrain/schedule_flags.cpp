@@ -7,11 +7,15 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/head/decoder.hpp>
+#include <mae/train/conflicts.hpp>
 #include <mae/train/head_schedule.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
+#include <sstream>
 #include <string>
+#include <string_view>
 
 namespace pretrain {
 namespace {
@@ -19,9 +23,27 @@ namespace {
 /// The painter's tensors, and so its schedule, go by the decoder's name in files.
 constexpr char const* painter_name = "painter";
 
+/// The rule that a part of the flag's text names.
+std::optional<mae::conflict_rule> rule_of(std::string_view part) {
+  if (part == "project") return mae::conflict_rule::project;
+  if (part == "balance") return mae::conflict_rule::balance;
+  return std::nullopt;
+}
+
 void read_schedules(std::string const& text, options& o) {
+  std::string schedules;  // the text without rules
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ';');) {
+    auto const rule = rule_of(part);
+    if (rule && o.conflicts != mae::conflict_rule::sum)
+      throw usage_error("there is one rule for gradients: name project or balance once");
+    if (rule)
+      o.conflicts = *rule;
+    else
+      (schedules += schedules.empty() ? "" : ";") += part;
+  }
   try {
-    o.head_schedules = mae::head_schedules_of(text);
+    o.head_schedules = mae::head_schedules_of(schedules);
     for (auto& schedule : o.head_schedules)
       if (schedule.head == painter_name) schedule.head = mae::decoder_segment;
     mae::require_valid(o.head_schedules);
@@ -47,12 +69,18 @@ std::vector<flag> schedule_flags(options& o) {
            "TEXT",
            "how the weights of painter, contrast, sigreg and uniformity move with\n"
            "the training's progress, factors that are linear between points:\n"
-           "\"contrast=0@0,1@0.3;painter=1@0.8,0@0.9\"",
+           "\"contrast=0@0,1@0.3;painter=1@0.8,0@0.9\"; and how their gradients meet:\n"
+           "project (PCGrad) or balance (equal norms), a pass for every head",
            [&o](std::string const& text) { read_schedules(text, o); }},
           {"alternate",
            "N",
            "painter and other heads take turns, of N steps each; 0: all at once [0]",
            whole(o.alternate, 0, a_billion)},
+          {"record-gradients",
+           "N",
+           "every N steps norms and cosines of the heads' gradients, by block, in\n"
+           "metrics.jsonl and the report, for a pass for every head; 0: never [0]",
+           whole(o.record_gradients, 0, a_billion)},
           {"freeze-below",
            "N@P",
            "leave the embedding of patches and the first N blocks as they are\n"
@@ -74,6 +102,16 @@ void check_schedules(given_flags const& given, options const& o) {
   }
   if (given.contains("alternate") && !o.compares_images())
     throw usage_error("--alternate needs two heads to take turns: give --contrast, or another");
+  if (o.conflicts != mae::conflict_rule::sum && o.alternate > 0)
+    throw usage_error(
+        "--alternate leaves one head a step, whose gradient conflicts with none: leave it, or "
+        "project and balance of --head-schedule");
+  if (o.conflicts != mae::conflict_rule::sum && !o.compares_images())
+    throw usage_error(
+        "--head-schedule: project and balance need two heads: give --contrast, or another");
+  if (o.record_gradients > 0 && !o.compares_images())
+    throw usage_error(
+        "--record-gradients needs two heads whose gradients meet: give --contrast, or another");
   auto const blocks = config_of(o).encoder.depth;
   if (o.frozen > blocks + 1)
     throw usage_error("--freeze-below " + std::to_string(o.frozen - 1) + ": the encoder has " +

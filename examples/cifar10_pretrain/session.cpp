@@ -7,6 +7,7 @@
 #include "chosen_objective.hpp"
 #include "configs.hpp"
 #include "feature_health.hpp"
+#include "gradient_record.hpp"
 #include "grading.hpp"
 #include "images.hpp"
 #include "interrupt.hpp"
@@ -335,6 +336,7 @@ void session::after_step(mae::step_report const& report) {
                              .gradient_norm = report.gradient_norm,
                              .images_per_second = speed_.recent(),
                              .compared = compared_of(report)});
+  if (report.gradients != nullptr) add_record(gradient_record_of(report, epochs_of(report.step)));
   show_progress(report);
   bool const is_last = report.step == report.total_steps;
   if (report.step % steps_between_looks() == 0 && !is_last) {

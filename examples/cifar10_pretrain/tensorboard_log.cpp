@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cmath>
+#include <cstddef>
+#include <string>
 #include <vector>
 
 namespace pretrain {
@@ -13,6 +15,7 @@ tensorboard_log::tensorboard_log(std::filesystem::path const& folder,
   for (auto const& record : history.heldout) add(record);
   for (auto const& record : history.probes) add(record);
   for (auto const& record : history.health) add(record);
+  for (auto const& record : history.gradients) add(record);
 }
 
 void tensorboard_log::add(training_record const& record) {
@@ -54,6 +57,16 @@ void tensorboard_log::add(health_record const& record) {
                                      {"health/target_variance", record.target_variance},
                                      {"health/prediction_variance", record.prediction_variance},
                                      {"health/prediction_rank", record.prediction_rank}}});
+}
+
+/// Over all depths of the encoder.
+void tensorboard_log::add(gradient_record const& record) {
+  std::vector<scalar_summary> scalars;
+  for (auto const& of : record.heads)
+    scalars.push_back({"gradient_norm/" + of.head, gradient_record::whole_norm(of)});
+  for (std::size_t i = 0; i < record.pairs.size(); ++i)
+    scalars.push_back({"gradient_cosine/" + record.pairs[i].heads, record.whole_cosine(i)});
+  file_.add(record.step, scalars);
 }
 
 }  // namespace pretrain

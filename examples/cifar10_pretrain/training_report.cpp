@@ -2,6 +2,7 @@
 
 #include "colour_flags.hpp"
 #include "figure.hpp"
+#include "gradient_record.hpp"
 #include "loss_chart.hpp"
 #include "png_file.hpp"
 #include "save_file.hpp"
@@ -9,6 +10,7 @@
 
 #include <mae/core/settings.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <ctime>
@@ -165,6 +167,9 @@ void add_heads(options const& o, Add const& add) {
   for (std::size_t i = 0; i < weights.size(); ++i)
     if (weights[i] > 0) add(comparing_heads[i], "weight " + mae::decimal_text(weights[i]));
   if (!o.head_schedules.empty()) add("weights move", mae::to_text(o.head_schedules));
+  if (o.conflicts != mae::conflict_rule::sum)
+    add("heads' gradients",
+        std::string(o.conflicts == mae::conflict_rule::project ? "projected" : "balanced"));
   if (o.alternate > 0) add("heads take turns", "of " + std::to_string(o.alternate) + " steps");
   if (o.frozen > 0)
     add("frozen",
@@ -257,6 +262,51 @@ page_section health(std::vector<health_record> const& records) {
     section.figures.push_back(variance_chart(records));
   }
   section.tables.push_back(health_table(records));
+  return section;
+}
+
+// ---- how gradients meet ------------------------------------------------------------------------
+
+/// Of each head over the whole encoder.
+chart norm_chart(std::vector<gradient_record> const& records) {
+  chart drawn{"Gradients of heads", "epoch", "norm on the encoder", {}};
+  for (auto const& record : records)
+    for (auto const& of : record.heads) {
+      auto const has_name = [&](chart_series const& series) { return series.name == of.head; };
+      auto found = std::ranges::find_if(drawn.series, has_name);
+      if (found == drawn.series.end()) {
+        drawn.series.push_back(series_of(of.head));
+        found = std::prev(drawn.series.end());
+      }
+      found->points.push_back({record.epoch, gradient_record::whole_norm(of)});
+    }
+  return drawn;
+}
+
+page_table gradient_table(gradient_record const& record) {
+  page_table table{"Step " + std::to_string(record.step) + " as numbers", {"depth"}, {}};
+  std::size_t const depths = record.heads.front().norms.size();
+  for (auto const& of : record.heads) table.columns.push_back(of.head + ", norm");
+  for (auto const& of : record.pairs) table.columns.push_back(of.heads + ", cosine");
+  for (std::size_t depth = 0; depth < depths; ++depth) {
+    auto& row = table.rows.emplace_back();
+    row.push_back(depth_name(depth, depths));
+    for (auto const& of : record.heads) row.push_back(number_text(of.norms[depth], few_digits));
+    for (auto const& of : record.pairs) row.push_back(number_text(of.cosines[depth], few_digits));
+  }
+  return table;
+}
+
+page_section gradients(std::vector<gradient_record> const& records) {
+  page_section section{
+      .title = "How gradients meet",
+      .text =
+          "Each head's own gradient of its loss times its weight, on the encoder. Cosines by "
+          "depth, from blue (1, the same way) over white to red (-1, against each other); grey "
+          "where one is 0."};
+  section.figures.push_back(norm_chart(records));
+  section.drawing = draw_gradients(records);
+  section.tables.push_back(gradient_table(records.back()));
   return section;
 }
 
@@ -391,6 +441,8 @@ void training_report::write(training_state const& state) const {
   if (!originals_.empty()) shown.sections.push_back(painted_section(state.settings.objective));
   if (!masks_.empty()) shown.sections.push_back(masks_.section());
   if (!state.history.health.empty()) shown.sections.push_back(health(state.history.health));
+  if (!state.history.gradients.empty())
+    shown.sections.push_back(gradients(state.history.gradients));
   shown.sections.push_back(settings_section(state));
   shown.sections.push_back(time_section(state));
   save_text(file_, render_html(shown));

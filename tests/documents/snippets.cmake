@@ -5,7 +5,7 @@ cmake_minimum_required(VERSION 3.25)
 set(snippets_of_README.md worked_example:compose worked_example:train encode:encode)
 set(snippets_of_docs/extending.md
   custom_mask:policy custom_learning_mask:mask own_arrays:arrays custom_parts:dataset custom_parts:objective
-  custom_rule:rule custom_rule:average custom_head:head custom_head:use two_views:views)
+  custom_rule:rule custom_rule:average custom_head:head custom_head:use two_views:views two_views:meeting)
 
 # The text of a snippet, example:name, as a document shows it; empty where there is none.
 function(cut snippet result)

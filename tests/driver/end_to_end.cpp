@@ -422,6 +422,26 @@ TEST_CASE("an encoder of before teaches another, and weights follow their schedu
     CHECK(record.contains("sigreg"));
     CHECK(record.contains("uniformity"));
   }
+  auto const projected =
+      run("projected",
+          4,
+          {"--contrast", "0.3", "--head-schedule", "project", "--record-gradients", "2"});
+  CHECK(run_program(projected).exit_code == 0);
+  std::istringstream of_projected(read_text(folder / "projected/metrics.jsonl"));
+  std::vector<int> recorded;
+  for (std::string line; std::getline(of_projected, line);) {
+    auto const record = json::parse(line);
+    if (record.at("kind") != "gradients") continue;
+    recorded.push_back(record.at("step"));
+    CHECK(record.at("gradient_norm").at("painter").size() ==
+          record.at("gradient_cosine").at("painter/contrast").size());
+    for (double const cosine : record.at("gradient_cosine").at("painter/contrast"))
+      CHECK(std::abs(cosine) <= 1);
+  }
+  CHECK(recorded == std::vector<int>{2, 4});
+  CHECK(read_text(folder / "projected/report.html").find("How gradients meet") !=
+        std::string::npos);
+
   CHECK(painted == std::vector<bool>{true, true, true, false});
   CHECK(compared == std::vector<bool>{false, false, true, true});
 }

@@ -1,3 +1,4 @@
+#include "gradient_record.hpp"
 #include "json_text.hpp"
 #include "save_file.hpp"
 #include "summary.hpp"
@@ -13,6 +14,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -77,6 +79,72 @@ TEST_CASE("each record is a JSON line, there at once, null where nothing is know
   CHECK(std::isnan(resumed.history().health[0].alignment));
   CHECK(resumed.history().health[0].images == 256);
   CHECK(resumed.history().health[0].prediction_rank == 2.5);
+}
+
+TEST_CASE("a record of gradients has a list for each head and each pair, by depth") {
+  mae_test::temporary_folder const scratch;
+  auto const path = scratch / "metrics.jsonl";
+  pretrain::gradient_record const record{
+      .step = 3,
+      .epoch = 0.5,
+      .heads = {{"painter", {3, 4, 0}}, {"contrast", {1, 1, 1}}, {"sigreg", {2, 0, 0}}},
+      .pairs = {{"painter/contrast", {0.5, -1, std::nan("")}},
+                {"painter/sigreg", {1, std::nan(""), std::nan("")}},
+                {"contrast/sigreg", {-0.5, std::nan(""), std::nan("")}}}};
+  {
+    metrics_log log(path);
+    log.add(record);
+  }
+  json const line = json::parse(lines_of(path).at(0));
+  CHECK(line["kind"] == "gradients");
+  CHECK(line["step"] == 3);
+  CHECK(line["gradient_norm"]["contrast"] == json{1, 1, 1});
+  CHECK(line["gradient_cosine"]["painter/contrast"][1] == -1);
+  CHECK(line["gradient_cosine"]["painter/contrast"][2].is_null());
+
+  {
+    std::ofstream more(path, std::ios::app);  // of one depth less, and without a pair
+    more << R"({"kind":"gradients","step":4,"epoch":1,)"
+         << R"("gradient_norm":{"painter":[1,2],"contrast":[1,2]},)"
+         << R"("gradient_cosine":{"painter/contrast":[1]}})" << '\n'
+         << R"({"kind":"gradients","step":4,"epoch":1,)"
+         << R"("gradient_norm":{"painter":[1,2],"contrast":[1,2]},"gradient_cosine":{}})" << '\n';
+  }
+  metrics_log const resumed(path, 4);
+  REQUIRE(resumed.history().gradients.size() == 1);
+  auto const& found = resumed.history().gradients[0];
+  CHECK(found.epoch == 0.5);
+  CHECK(found.heads[0].norms == record.heads[0].norms);
+  CHECK(found.pairs[2].heads == "contrast/sigreg");
+  CHECK(std::isnan(found.pairs[0].cosines[2]));
+  CHECK(pretrain::gradient_record::whole_norm(found.heads[0]) == 5);
+  CHECK(found.whole_cosine(0) == doctest::Approx((1.5 - 4) / (5 * std::sqrt(3))));
+  CHECK(found.whole_cosine(1) == doctest::Approx(6.0 / (5 * 2)));
+  CHECK(found.whole_cosine(2) == doctest::Approx(-1.0 / (std::sqrt(3) * 2)));
+}
+
+TEST_CASE("cosines are drawn by pair, depth and step") {
+  std::vector<pretrain::gradient_record> records;
+  CHECK(pretrain::draw_gradients(records).empty());
+  for (std::int64_t step = 1; step <= 250; ++step)
+    records.push_back({.step = step,
+                       .epoch = 0,
+                       .heads = {{"painter", {1, 1, 1}}, {"contrast", {1, 1, 1}}},
+                       .pairs = {{"painter/contrast", {-1, 1, std::nan("")}}}});
+  records.push_back({.step = 251, .epoch = 0, .heads = {{"painter", {1, 1, 1}}}, .pairs = {}});
+  auto const svg = pretrain::draw_gradients(records);
+  auto const count = [&](std::string const& words) {
+    std::size_t found = 0;
+    for (auto at = svg.find(words); at != std::string::npos; at = svg.find(words, at + 1)) ++found;
+    return found;
+  };
+  CHECK(count("<title>") == 3 * 84);  // every third
+  CHECK(count("rgb(194,65,12)") == 84);
+  CHECK(count("rgb(29,99,196)") == 84);
+  CHECK(count("#d5d8dc") == 84);
+  CHECK(count(">block 1<") == 1);
+  CHECK(count(">step 1<") == 1);
+  CHECK(count(">painter/contrast<") == 1);
 }
 
 TEST_CASE("a log that begins replaces the old one") {

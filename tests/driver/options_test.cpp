@@ -452,6 +452,22 @@ TEST_CASE("what changes during a training is checked before it") {
   CHECK(complaint("--head-schedule painter=1@2").starts_with("--head-schedule: the schedule of"));
   CHECK(complaint("--head-schedule painter=1@0;decoder=0.5@0") ==
         "--head-schedule: the head 'decoder' has two schedules: give it one");
+  CHECK(scheduled.conflicts == mae::conflict_rule::sum);
+  CHECK(parsed("--contrast 1 --head-schedule project").conflicts == mae::conflict_rule::project);
+  options const balanced =
+      parsed("--contrast 1 --head-schedule contrast=0@0,1@0.3;balance --record-gradients 50");
+  CHECK(balanced.conflicts == mae::conflict_rule::balance);
+  CHECK(mae::to_text(balanced.head_schedules) == "contrast=0@0,1@0.3");
+  CHECK(balanced.record_gradients == 50);
+  CHECK(complaint("--contrast 1 --head-schedule balance;project") ==
+        "--head-schedule: there is one rule for gradients: name project or balance once");
+  CHECK(complaint("--head-schedule project") ==
+        "--head-schedule: project and balance need two heads: give --contrast, or another");
+  CHECK(complaint("--record-gradients 5") ==
+        "--record-gradients needs two heads whose gradients meet: give --contrast, or another");
+  CHECK(complaint("--contrast 1 --alternate 2 --head-schedule balance") ==
+        "--alternate leaves one head a step, whose gradient conflicts with none: leave it, or "
+        "project and balance of --head-schedule");
   CHECK(complaint("--alternate 1") ==
         "--alternate needs two heads to take turns: give --contrast, or another");
   CHECK(complaint("--config tiny4 --freeze-below 13") ==
@@ -557,6 +573,7 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
                            "--predict-share",
                            "--head-schedule",
                            "--alternate",
+                           "--record-gradients",
                            "--freeze-below",
                            "--mask-over",
                            "--jitter",

@@ -50,6 +50,7 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace mae_test {
@@ -515,6 +516,36 @@ class backend_runner {
     auto const features = mae::encoder_of(model).features(images, mae::pooling::both);
     results_.values["features"].assign(features.begin(), features.end());
     check_files(model, training, images);
+    run_conflicts<model_type>(images);
+  }
+
+  /// Heads' gradients one by one, and what their projection leaves.
+  template <class Model>
+  void run_conflicts(mae::synthetic_dataset const& images) {
+    Model model(parts_of<Model>(5));
+    mae::trainer training(model,
+                          images,
+                          {.seed = 7,
+                           .batch_size = 64,
+                           .steps = 3,
+                           .lr = 1e-3,
+                           .warmup_epochs = 0,
+                           .conflicts = mae::conflict_rule::project,
+                           .record_gradients = 1});
+    for (int i = 0; i < 2; ++i) {
+      auto const report = training.step();
+      auto const& met = *report.gradients;
+      for (std::size_t a = 0; a < met.heads; ++a) {
+        auto& norms = results_.values["norms of " + std::string(report.heads[a].name)];
+        for (std::size_t depth = 0; depth < met.depths; ++depth) {
+          norms.push_back(static_cast<float>(met.norm(depth, a)));
+          // Small gradients' directions are another matter in mixed precision.
+          for (std::size_t b = 0; b < a && std::is_same_v<O, T>; ++b)
+            results_.values["cosines"].push_back(static_cast<float>(met.cosine(depth, a, b)));
+        }
+      }
+      results_.values["projected norms"].push_back(static_cast<float>(report.gradient_norm));
+    }
   }
 
   /// All gradients of the first step: AdamW's first moments are a tenth of them.

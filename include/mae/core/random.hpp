@@ -48,6 +48,7 @@ enum class purpose : std::uint8_t {
   predict = 13,
   colour = 14,
   couple = 15,
+  project = 16,
   mask_network = 17,
 };
 

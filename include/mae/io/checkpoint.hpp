@@ -129,6 +129,9 @@ void save_training(std::string const& path,
   description["epoch_baseline"] = decimal_text(progress.epoch_baseline);
   if (learns(model.mask()))
     description[detail::pending_images] = std::to_string(progress.mask.images);
+  for (std::size_t head = 0; head < progress.norms.size(); ++head)
+    if (model.sizes().is_on(head))
+      description[norm_entry(model.sizes().names()[head])] = decimal_text(progress.norms[head]);
   description[detail::data_fingerprint] =
       detail::safetensors::hash_digits(training.data_fingerprint());
   for (auto const& [name, value] : more) description.emplace(name, value);
@@ -240,6 +243,7 @@ resume_report load_training(std::string const& path, Trainer& training) {
   auto const& options = training.options();
   progress.mask =
       detail::read_pending(file, path, mask, options.painted_samples() * options.accumulate);
+  progress.norms = read_norms(read, training.model().sizes(), options, progress.optimizer_steps);
   std::vector<std::span<scalar const>> const views(states.begin(), states.end());
   training.model().backend().make_lane().upload(values.span(),
                                                 training.model().parameters().values());

@@ -68,7 +68,10 @@ class json_object {
   }
   json_object& add(std::string_view name, std::vector<double> const& values) {
     std::string text = "[";
-    for (double const value : values) text += (text.size() > 1 ? ", " : "") + json_number(value);
+    for (double const value : values) {
+      text += text.size() > 1 ? ", " : "";
+      text += std::isfinite(value) ? json_number(value) : "null";
+    }
     return add_text(name, text + "]");
   }
   template <std::integral Number>

@@ -5,6 +5,7 @@
 #include <mae/data/rand_augment.hpp>
 #include <mae/data/resize.hpp>
 #include <mae/io/description.hpp>
+#include <mae/train/conflicts.hpp>
 #include <mae/train/options.hpp>
 
 #include <string>
@@ -34,6 +35,13 @@ inline std::string describe(random_blur const& blur) {
 inline std::string describe(random_solarise const& solarise) {
   if (solarise.probability == 0) return "no";
   return numbers_text({solarise.probability, solarise.threshold});
+}
+
+/// A rule's name: "balance 0.9" has its averages' momentum.
+inline std::string describe(conflict_rule rule, double momentum) {
+  if (rule == conflict_rule::sum) return "sum";
+  return rule == conflict_rule::project ? "project"
+                                        : std::string("balance ").append(decimal_text(momentum));
 }
 
 /// The settings of a training that decide its result, but for its length: a resume refuses any
@@ -68,6 +76,7 @@ inline settings_list describe(training_options const& options) {
       {"cutmix", decimal_text(options.mix.cutmix)},
       {"head_schedules", to_text(options.head_schedules)},
       {"alternate", std::to_string(options.alternate)},
+      {"conflicts", describe(options.conflicts, options.balance_momentum)},
       {"non_finite", options.non_finite == non_finite_policy::stop ? "stop" : "skip"}};
 }
 
@@ -77,14 +86,14 @@ namespace detail {
 /// training is resumed alone.
 template <class Metadata>
 Metadata with_older_entries(Metadata metadata) {
-  metadata.insert({{"loss", "squared"},      {"layer_decay", "1"},    {"tokens_decay", "yes"},
-                   {"frozen", "0"},          {"frozen_from", "0"},    {"min_lr", "0"},
-                   {"drop_path", "0"},       {"rand_augment", "no"},  {"erasing", "0"},
-                   {"views", "1"},           {"jitter", "no"},        {"grey", "0"},
-                   {"blur", "no"},           {"solarise", "no"},      {"painted_views", "0"},
-                   {"predicted_share", "1"}, {"mixup", "0"},          {"cutmix", "0"},
-                   {"head_schedules", ""},   {"alternate", "0"},      {"mask_over", "0,1"},
-                   {"positions", "sincos"},  {"final_norm", "tokens"}});
+  metadata.insert({{"loss", "squared"},      {"layer_decay", "1"},     {"tokens_decay", "yes"},
+                   {"frozen", "0"},          {"frozen_from", "0"},     {"min_lr", "0"},
+                   {"drop_path", "0"},       {"rand_augment", "no"},   {"erasing", "0"},
+                   {"views", "1"},           {"jitter", "no"},         {"grey", "0"},
+                   {"blur", "no"},           {"solarise", "no"},       {"painted_views", "0"},
+                   {"predicted_share", "1"}, {"mixup", "0"},           {"cutmix", "0"},
+                   {"head_schedules", ""},   {"alternate", "0"},       {"mask_over", "0,1"},
+                   {"positions", "sincos"},  {"final_norm", "tokens"}, {"conflicts", "sum"}});
   return metadata;
 }
 

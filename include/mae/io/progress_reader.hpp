@@ -4,12 +4,17 @@
 #include <mae/core/types.hpp>
 #include <mae/io/description.hpp>
 #include <mae/io/safetensors_header.hpp>
+#include <mae/train/conflicts.hpp>
+#include <mae/train/options.hpp>
 #include <mae/train/report.hpp>
 
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace mae {
 
@@ -34,6 +39,12 @@ class progress_reader {
       throw format_error(path_, 8, "metadata: " + name + " is no number: " + entry(name));
     return numbers.front();
   }
+  /// One that is not negative.
+  double norm(std::string const& name) const {
+    double const value = number(name);
+    if (value < 0) throw format_error(path_, 8, "metadata: " + name + " is below 0");
+    return value;
+  }
 
  private:
   std::string const& entry(std::string const& name) const {
@@ -54,6 +65,25 @@ inline training_progress read_progress(progress_reader const& read) {
           .epoch_steps = read.count("epoch_steps"),
           .epoch_loss = read.number("epoch_loss"),
           .epoch_baseline = read.number("epoch_baseline")};
+}
+
+/// What a training's file calls the moving average of a head's norms: see balanced_shares.
+inline std::string norm_entry(std::string_view head) {
+  return std::string(head) + ".gradient_norm";
+}
+
+/// Reads these averages, of the heads of these names that are on, where a training keeps them.
+/// Throws as progress_reader, and for one below 0.
+template <class Parts>
+std::vector<double> read_norms(progress_reader const& read,
+                               Parts const& parts,
+                               training_options const& options,
+                               std::int64_t optimizer_steps) {
+  if (options.conflicts != conflict_rule::balance || optimizer_steps == 0) return {};
+  std::vector<double> norms;
+  for (std::size_t head = 0; head < Parts::num_heads; ++head)
+    norms.push_back(parts.is_on(head) ? read.norm(norm_entry(Parts::names()[head])) : 0.0);
+  return norms;
 }
 
 /// Throws format_error for progress that no training of so many steps, in epochs of so many, makes.

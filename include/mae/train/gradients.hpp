@@ -54,9 +54,9 @@ class gradient_sum {
 
   /// Allocates everything that these weights and shards with at most `max_visible` visible patches
   /// an image need, for the partial sums that are this process's own. Where heads couple images,
-  /// and what the encoder makes of all own shards fits in `keep_bytes`, it is kept from `embed` to
-  /// `add`, of which there must be one each a sum; else the encoder runs forward twice. Both leave
-  /// the same bits.
+  /// and what the encoder makes of all own shards fits in `keep_bytes`, it is kept from `embed`, of
+  /// which there must be one, to `add`, one for each `clear` and `begin_part`; else the encoder
+  /// runs forward twice. Both leave the same bits.
   gradient_sum(parts_type const& parts,
                parameter_layout const& layout,
                values_type const& weights,
@@ -88,10 +88,13 @@ class gradient_sum {
   /// a network with more of them that are on, `share` must follow.
   void clear() {
     is_prepared_ = are_kept_ = false;
-    gradients_.clear();
-    set_zero(passes_[0].lane(), totals_.span());
-    shares_ = {.active = heads_on(parts_)};
-    shares_.factors.fill(1.0);
+    begin();
+    shares_ = shares_type::alone(heads_on(parts_));
+  }
+  /// Begins another sum at the same weights, over the same images: of one head alone.
+  void begin_part(std::bitset<num_heads> const& head) {
+    begin();
+    share(shares_type::alone(head));
   }
   /// From here on these heads take part, each by its factor.
   void share(shares_type const& shares) {
@@ -183,8 +186,7 @@ class gradient_sum {
         });
   }
 
-  /// Adds the partial sums of all processes, pair by pair in a fixed tree, when all that was added
-  /// is done.
+  /// When all that was added is done: the partial sums of all processes, pair by pair in a tree.
   template <Exchange E>
   summed_gradient<num_heads> reduce(E& exchange) {
     summed_gradient<num_heads> sum;
@@ -207,6 +209,7 @@ class gradient_sum {
 
   /// The reduced sum, laid out as the parameters.
   std::span<T const> values() const { return gradients_.values(); }
+  std::span<T> values() { return gradients_.values(); }
   shard_schedule const& schedule() const { return schedule_; }
   /// The process's own partial sums.
   sum_range const& own() const { return own_; }
@@ -217,6 +220,10 @@ class gradient_sum {
  private:
   enum class phase : index_t { embed, learn };
 
+  void begin() {
+    gradients_.clear();
+    set_zero(passes_[0].lane(), totals_.span());
+  }
   index_t num_totals() const { return schedule_.sums * static_cast<index_t>(num_heads); }
   index_t first_image_of(index_t sum) const {
     return schedule_.first_image(schedule_.first_shard(sum));

@@ -7,6 +7,7 @@
 #include <mae/data/rand_augment.hpp>
 #include <mae/optimizer/rule.hpp>
 #include <mae/optimizer/update_groups.hpp>
+#include <mae/train/conflicts.hpp>
 #include <mae/train/head_schedule.hpp>
 #include <mae/train/mixing.hpp>
 
@@ -48,6 +49,9 @@ struct training_options {
   mixing mix = {};
   std::vector<head_schedule> head_schedules = {};  // of weights; see there
   index_t alternate = 0;  // heads take turns, of so many steps each; 0: all at once
+  conflict_rule conflicts = conflict_rule::sum;  // how heads' gradients become one
+  double balance_momentum = 0.9;                 // of conflict_rule::balance's averages
+  index_t record_gradients = 0;  // every so many steps, how they meet; 0: never. Changes no bit
   non_finite_policy non_finite = non_finite_policy::stop;
 
   /// Of one pass: its images' views.
@@ -108,6 +112,14 @@ inline void require_valid(training_options const& options) {
   require_valid(options.mix);
   require_valid(options.head_schedules);
   require(options.alternate >= 0, "the steps of a head's turn must not be negative");
+  require(
+      options.alternate == 0 || options.conflicts == conflict_rule::sum,
+      "heads that take turns have one gradient a step, which conflicts with none: let them take "
+      "none, or let conflicts be conflict_rule::sum");
+  require(options.balance_momentum >= 0 && options.balance_momentum < 1,
+          "the momentum of the averages that balance gradients must lie in [0, 1)");
+  require(options.record_gradients >= 0,
+          "the steps from one record of gradients to the next must not be negative");
 }
 
 }  // namespace mae

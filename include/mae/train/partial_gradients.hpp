@@ -44,6 +44,17 @@ struct scale_element {
 }  // namespace kernel
 }  // namespace MAE_ISA
 
+/// Where a part's tensors lie: [first, last).
+struct tensor_range {
+  index_t first = 0;
+  index_t last = 0;
+
+  void include(tensor_spec const& tensor) {
+    if (last == 0) first = tensor.offset;
+    last = tensor.offset + tensor.size();
+  }
+};
+
 /// The partial sums of gradients that are a process's own, each laid out as the parameters, and the
 /// sum of those of all processes.
 template <class Network>
@@ -82,6 +93,7 @@ class partial_gradients {
   std::span<T const> values() const {
     return {sums_.front().values.data(), static_cast<std::size_t>(size_)};
   }
+  std::span<T> values() { return {sums_.front().values.data(), static_cast<std::size_t>(size_)}; }
 
   /// On the host, all cores at once: adds the partial sums of all processes, pair by pair in a
   /// fixed tree, and multiplies each head's tensors by its factor. Returns the squared norm of the
@@ -126,17 +138,6 @@ class partial_gradients {
   }
 
  private:
-  /// Where a head's tensors lie: [first, last).
-  struct segment {
-    index_t first = 0;
-    index_t last = 0;
-
-    void include(tensor_spec const& tensor) {
-      if (last == 0) first = tensor.offset;
-      last = tensor.offset + tensor.size();
-    }
-  };
-
   kernel::square_element<T> square_of(index_t first) const {
     return {sums_.front().values.data() + first};
   }
@@ -170,7 +171,7 @@ class partial_gradients {
   index_t own_;
   index_t size_;
   std::vector<partial_sum> sums_;
-  std::array<segment, num_heads> segments_;
+  std::array<tensor_range, num_heads> segments_;
   std::vector<double> squares_;
   std::vector<T> received_;  // of other processes, before it is added
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/core/types.hpp>
+#include <mae/train/gradient_products.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -31,8 +32,9 @@ struct step_report {
   double gradient_norm = 0;  // of that loss, before clipping
   double lr = 0;
   double seconds = 0;
-  bool skipped = false;                     // not finite, and left out
-  std::span<head_report const> heads = {};  // of a trainer: until its next step
+  bool skipped = false;                          // not finite, and left out
+  std::span<head_report const> heads = {};       // of a trainer: until its next step
+  gradient_products const* gradients = nullptr;  // likewise, in a step that records them
 };
 
 /// The means of an epoch's steps, skipped ones left out; NaN where all were skipped.
@@ -75,6 +77,7 @@ struct training_progress {
   double epoch_loss = 0;             // summed over those steps
   double epoch_baseline = 0;
   pending_mask_gradient mask = {};
+  std::vector<double> norms = {};  // of balanced_shares: an average for each head of the network
 
   void begin_epoch() {
     epoch_steps = 0;

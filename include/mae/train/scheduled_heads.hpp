@@ -26,7 +26,8 @@ class scheduled_heads {
   using of_each_head = typename Parts::of_each_head;
 
   /// Throws config_error for a schedule of a head that the network does not have or that is off,
-  /// and where no head would be left at some time.
+  /// where no head would be left at some time, and where the gradients of heads are to be compared
+  /// and one alone is on.
   scheduled_heads(Parts const& parts, training_options const& options)
       : weights_(parts.weights), turns_(options.alternate) {
     for (auto const& schedule : options.head_schedules) {
@@ -40,6 +41,12 @@ class scheduled_heads {
       schedules_.push_back({head, schedule});
     }
     require_heads();
+    bool const compares = options.record_gradients > 0 || options.conflicts != conflict_rule::sum;
+    if (compares && heads_on(parts).count() < 2)
+      throw config_error(
+          "to record how heads' gradients meet, or to let them not conflict, takes two heads that "
+          "are on, and the network has " +
+          on_names(parts) + " alone");
   }
 
   /// Heads whose weight is 0 in the step have no part in it.

@@ -12,15 +12,8 @@
 #include <mae/optimizer/adamw.hpp>
 #include <mae/optimizer/optimizer.hpp>
 #include <mae/optimizer/rule.hpp>
-#include <mae/train/batch_loader.hpp>
 #include <mae/train/batch_options.hpp>
 #include <mae/train/exchange.hpp>
-#include <mae/train/fitting_batch.hpp>
-#include <mae/train/gradients.hpp>
-#include <mae/train/gradients_of.hpp>
-#include <mae/train/head_passes.hpp>
-#include <mae/train/head_shares.hpp>
-#include <mae/train/mask_gradients.hpp>
 #include <mae/train/non_finite.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/prepare_model.hpp>
@@ -28,16 +21,13 @@
 #include <mae/train/schedule.hpp>
 #include <mae/train/scheduled_heads.hpp>
 #include <mae/train/shard_schedule.hpp>
-#include <mae/train/step_batches.hpp>
-#include <mae/train/step_sums.hpp>
+#include <mae/train/step_gradients.hpp>
 #include <mae/train/trainable.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <limits>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -54,11 +44,7 @@ template <Trainable Model, Dataset D, UpdateRule Rule = adamw, Exchange E = alon
 class trainer {
   using T = typename Model::scalar;
   using backend_type = typename Model::backend_type;
-  using network_type = typename Model::network_type;
-  using parts_type = typename network_type::parts_type;
-  using gradients_type = gradient_sum<network_type>;
-  using of_each_head = typename parts_type::of_each_head;
-  using makers_type = std::remove_cvref_t<decltype(std::declval<Model const&>().label_makers())>;
+  using parts_type = typename Model::network_type::parts_type;
 
   static constexpr bool may_load_ahead = !backend_type::uses_host_memory;
 
@@ -81,23 +67,8 @@ class trainer {
         data_fingerprint_(fingerprint(dataset)),
         heads_(model.sizes(), options),
         model_(prepared(model, dataset, options, sampler_.batch_size(), exchange_)),
-        batches_(passes_of(std::as_const(model).mask(), heads_on(model.sizes())),
-                 dataset,
-                 model.mask(),
-                 model.sizes(),
-                 model.label_makers(),
-                 model.statistics(),
-                 batch_options_of(options),
-                 model.backend().threads()),
-        sums_(model.sizes()),
-        coupled_(model.sizes(), options.samples() * options.accumulate),
         optimizer_(model.layout(), rule, model.backend(), options.groups),
-        gradients_(make_for_batch(
-            options.batch_size,
-            [&, kept = kept_bytes(options.accumulate, batches_.passes())](index_t size) {
-              return gradients_of(model, size * options.views, exchange_, kept);
-            })),
-        mask_gradients_(model.mask(), model.sizes(), gradients_.schedule(), gradients_.own()) {
+        gradients_(model, dataset, options_, exchange_) {
     optimizer_.begin(model.parameters().values());
   }
   template <class... Rest>  // in one line, which compilers show
@@ -108,7 +79,7 @@ class trainer {
   Model const& model() const { return model_; }
   training_progress const& progress() const { return progress_; }
   mae::optimizer<Rule, backend_type> const& optimizer() const { return optimizer_; }
-  shard_schedule const& shards() const { return gradients_.schedule(); }
+  shard_schedule const& shards() const { return gradients_.shards(); }
   /// What tells the images from others.
   std::uint64_t data_fingerprint() const { return data_fingerprint_; }
   index_t steps_per_epoch() const { return sampler_.steps_per_epoch(); }
@@ -138,27 +109,9 @@ class trainer {
         sampler_.indices(static_cast<std::uint32_t>(report.epoch), step_of_epoch());
     auto const when = moment(progress_.step, report.epoch);
     auto const weights = heads_.weights(progress_.step, when.progress);
-    auto const coupled_losses = begin_sum(indices, when, weights);
-    sums_.clear(weights);
-    mask_gradients_.clear();
-    for_batches([&](index_t i, std::size_t pass) {
-      auto const& batch = load(indices, i, when, pass);
-      sums_.count(batch);
-      auto const losses = mask_gradients_.losses_of(batch);
-      gradients_.add(model_.weights(), batch, i, &coupled_, losses, batches_.heads(pass));
-      mask_gradients_.add(
-          batches_.loader(), batch, std::as_const(model_).mask(), model_.backend().threads());
-      sums_.add_zero_losses(
-          exchange_, batches_.loader(), batch, gradients_.first_image(), options_.samples());
-    });
+    gradients_.add(model_, indices, when, weights, exchange_);
     if constexpr (may_load_ahead) load_ahead();
-    auto sum = gradients_.reduce(exchange_);
-    mask_gradients_.reduce(exchange_, options_.painted_samples() * options_.accumulate);
-    std::ranges::transform(sum.losses, coupled_losses, sum.losses.begin(), std::plus<>{});
-    auto const counted = sums_.counted(exchange_, network_type::coupling);
-    double const divisor = shares_of(model_.sizes(), weights, counted).divisor;
-    sums_.report(sum.losses, counted, report);
-    report.gradient_norm = std::sqrt(sum.squared_norm) / divisor;
+    double const divisor = gradients_.reduce(model_, progress_, report, exchange_);
     apply(report, divisor);
     report.seconds = monotonic_seconds() - start;
     return report;
@@ -169,7 +122,7 @@ class trainer {
   void resume(training_progress const& progress, std::span<std::span<T const> const> states) {
     optimizer_.resume(progress.optimizer_steps, states);
     progress_ = progress;
-    batches_.forget();
+    gradients_.forget();
   }
 
  private:
@@ -185,61 +138,15 @@ class trainer {
             .progress = static_cast<double>(step) / static_cast<double>(total_steps())};
   }
 
-  /// Begins the sum of gradients of heads of these weights. Where W of several must be known, or
-  /// images are coupled, it goes through the step's batches. Returns coupling heads' losses.
-  of_each_head begin_sum(std::span<image_index const> indices,
-                         training_moment const& when,
-                         of_each_head const& weights) {
-    gradients_.clear();
-    auto const active = with_weight(weights);
-    if (active.count() == 1 && (active & coupled_.heads()).none()) {
-      if (heads_on(model_.sizes()).count() > 1)
-        gradients_.share(head_shares<active.size()>::alone(active));
-      return {};
-    }
-    sums_.clear(weights);
-    coupled_.clear();
-    for_batches([&](index_t i, std::size_t pass) {
-      auto const& batch = load(indices, i, when, pass);
-      sums_.count(batch);
-      gradients_.embed(model_.weights(), batch, i, coupled_, batches_.heads(pass) & active);
-    });
-    auto const counted = sums_.counted(exchange_, network_type::coupling);
-    gradients_.share(shares_of(model_.sizes(), weights, counted));
-    auto const step = static_cast<std::uint64_t>(when.step);
-    stream_key const key{.seed = options_.seed, .use = purpose::couple, .index = step};
-    return coupled_.couple(model_.sizes(), active, key, exchange_);
-  }
-
-  /// body(number, pass) for each accumulated batch of a step, and each pass over it.
-  template <class Body>
-  void for_batches(Body const& body) const {
-    for (index_t i = 0; i < options_.accumulate; ++i)
-      for (std::size_t pass = 0; pass < batches_.passes(); ++pass) body(i, pass);
-  }
-
-  /// Loads the process's own samples of a step's accumulated batch, for a pass, if not yet there.
-  auto const& load(std::span<image_index const> indices,
-                   index_t number,
-                   training_moment const& when,
-                   std::size_t pass = 0) {
-    auto const size = static_cast<std::size_t>(options_.batch_size);
-    auto const all = indices.subspan(static_cast<std::size_t>(number) * size, size);
-    return batches_.load({all, gradients_.first_image(), gradients_.last_image(), options_.views},
-                         number,
-                         when,
-                         pass);
-  }
-
   /// Loads the next step's first batch while a device works on this one. A mask that learns draws
   /// the next step's masks when this step is done.
   void load_ahead() {
     std::int64_t const next = progress_.step + 1;
     if (next >= total_steps() || learns(std::as_const(model_).mask())) return;
     index_t const epoch = next / sampler_.steps_per_epoch();
-    load(sampler_.indices(static_cast<std::uint32_t>(epoch), next % sampler_.steps_per_epoch()),
-         0,
-         moment(next, epoch));
+    gradients_.load_ahead(
+        sampler_.indices(static_cast<std::uint32_t>(epoch), next % sampler_.steps_per_epoch()),
+        moment(next, epoch));
   }
 
   step_report describe_step() const {
@@ -253,14 +160,14 @@ class trainer {
 
   /// Updates the parameters, or leaves the step out where something is not finite.
   void apply(step_report& report, double divisor) {
-    bool const finite = std::isfinite(report.loss) && std::isfinite(report.gradient_norm) &&
-                        mask_gradients_.is_finite();
+    bool const finite =
+        std::isfinite(report.loss) && std::isfinite(report.gradient_norm) && gradients_.is_finite();
     if (!finite && options_.non_finite == non_finite_policy::stop)
       throw numeric_error(report.step, non_finite_tensor(report));
     if (step_of_epoch() == 0) progress_.begin_epoch();
     ++progress_.step;
     report.skipped = !finite;
-    mask_gradients_.finish_step(model_.mask(), progress_.mask, finite);
+    gradients_.finish_step(model_, progress_, finite);
     if (!finite) return;
     double const clip =
         options_.clip > 0 ? std::min(1.0, options_.clip / (report.gradient_norm + 1e-6)) : 1.0;
@@ -287,12 +194,8 @@ class trainer {
   std::uint64_t data_fingerprint_;
   scheduled_heads<parts_type> heads_;
   Model& model_;
-  step_batches<batch_loader<D, typename Model::mask_type, parts_type, makers_type, T>> batches_;
-  step_sums<parts_type> sums_;
-  typename gradients_type::coupled_type coupled_;
   mae::optimizer<Rule, backend_type> optimizer_;
-  gradients_type gradients_;  // takes what memory the rest leaves
-  mask_gradients<typename Model::mask_type, T> mask_gradients_;
+  step_gradients<Model, D> gradients_;  // takes what memory the rest leaves
   training_progress progress_;
 };
 
