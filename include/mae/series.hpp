@@ -1,0 +1,9 @@
+#pragma once
+
+/// Time series as pictures (the CMake component series).
+
+#include <mae/series/context_picture.hpp>
+#include <mae/series/forecast.hpp>
+#include <mae/series/forecast_layout.hpp>
+#include <mae/series/pixel_painter.hpp>
+#include <mae/series/resample.hpp>
