@@ -13,9 +13,9 @@ namespace mae {
 
 /// Variables that were measured at the same times.
 struct series {
-  std::vector<std::string> names;  // (variables)
-  std::vector<double> values;      // (variables, time), NaN where a value is missing
-  time_axis time;
+  std::vector<std::string> names = {};  // (variables)
+  std::vector<double> values = {};      // (variables, time), NaN where a value is missing
+  time_axis time = {};
 
   index_t variables() const { return std::ssize(names); }
   index_t length() const { return names.empty() ? 0 : std::ssize(values) / variables(); }
