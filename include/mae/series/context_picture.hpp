@@ -88,14 +88,15 @@ inline folded_context fold(std::span<double const> context,
 
 /// Draws a context into the left of a picture (H, W, C), equal in all channels; the rest is 0. What
 /// is missing is resampled as absent: a pixel is known where at least half of what it is made of
-/// is. Returns for each patch whether it shows the context: none of its pixels is unknown.
+/// is (`enough` of it). Returns for each patch whether it shows the context: none of its pixels is
+/// unknown.
 inline std::vector<std::uint8_t> draw_context(std::span<double const> context,
                                               value_range const& range,
                                               model_config const& sizes,
                                               forecast_layout const& layout,
                                               shrinking how,
-                                              std::span<float> picture) {
-  constexpr double enough = 0.5;
+                                              std::span<float> picture,
+                                              double enough = 0.5) {
   auto const [height, width, channels] = sizes.image;
   auto const folded = detail::fold(context, range, layout);
   line_resampler const down(layout.period, height, how);

@@ -7,9 +7,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <string>
 
 namespace mae {
+
+/// How wide a period is drawn: stretched, so that any context fits into the left of any picture, as
+/// VisionTS does; or as one column of pixels, for a model whose picture has a column for each
+/// period of context and horizon, as one that was trained on windows has.
+enum class column_rule : std::uint8_t { stretched, one_a_period };
 
 /// How a series becomes a picture and a picture a forecast. The defaults differ from VisionTS (Chen
 /// et al. 2024, arXiv 2408.17253; the package visionts 1.0.1) where it is the worse.
@@ -25,10 +31,19 @@ struct forecast_options {
   double epsilon = 0;
   /// VisionTS picks; of a long context it then reads two periods of many for each pixel.
   shrinking shrinks = shrinking::averaged;
+  column_rule columns = column_rule::stretched;
   /// Whether a horizon that does not fit beside the context is forecast in steps, each from the
   /// ones before; otherwise it is refused. VisionTS returns fewer values.
   bool in_steps = true;
 
+  /// For a model that was trained on windows (series_windows).
+  static forecast_options trained(index_t context, index_t horizon, index_t period) {
+    return {.context = context,
+            .horizon = horizon,
+            .period = period,
+            .contrast = 1,
+            .columns = column_rule::one_a_period};
+  }
   /// As the package visionts 1.0.1 does.
   static forecast_options visionts(index_t context, index_t horizon, index_t period) {
     return {.context = context,
@@ -70,13 +85,25 @@ inline void require_valid(forecast_options const& o) {
 }
 
 /// The layout of a context and the first `horizon` values after it, whether they fit or not: the
-/// arithmetic is VisionTS' own.
+/// arithmetic of stretched columns is VisionTS' own. Throws config_error where columns are not
+/// stretched, and the context's do not end with a patch within the picture.
 inline forecast_layout layout_for(model_config const& sizes,
                                   forecast_options const& o,
                                   index_t horizon) {
   forecast_layout found{.period = o.period,
                         .padded = round_up(o.context, o.period) - o.context,
                         .seen_periods = ceil_div(o.context, o.period)};
+  if (o.columns == column_rule::one_a_period) {
+    if (found.seen_periods % sizes.patch.width != 0 || found.seen_periods >= sizes.image.width)
+      throw config_error("a context of " + std::to_string(found.seen_periods) +
+                         " periods, of a picture of " + std::to_string(sizes.image.width) +
+                         " columns: it must be a multiple of the patches' width, " +
+                         std::to_string(sizes.patch.width) + ", and leave columns to forecast");
+    found.seen_width = found.seen_periods;
+    found.seen_patches = found.seen_width / sizes.patch.width;
+    found.all_periods = sizes.image.width;
+    return found;
+  }
   auto const seen = static_cast<double>(found.seen_periods * o.period);
   auto const all = seen + static_cast<double>(round_up(horizon, o.period));
   auto const columns = static_cast<double>(sizes.grid_columns());
@@ -89,6 +116,16 @@ inline forecast_layout layout_for(model_config const& sizes,
   found.all_periods = static_cast<index_t>(
       std::nearbyint(static_cast<double>(sizes.image.width) * periods_a_pixel));
   return found;
+}
+
+/// The layout of `length` values over the whole of a picture.
+inline forecast_layout layout_of_window(model_config const& sizes, index_t period, index_t length) {
+  return {.period = period,
+          .padded = round_up(length, period) - length,
+          .seen_periods = ceil_div(length, period),
+          .seen_patches = sizes.grid_columns(),
+          .seen_width = sizes.image.width,
+          .all_periods = ceil_div(length, period)};
 }
 
 /// The horizon of a step: all of it where it fits. Throws config_error where not and `in_steps` is
