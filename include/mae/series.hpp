@@ -14,6 +14,7 @@
 #include <mae/series/read_series.hpp>
 #include <mae/series/resample.hpp>
 #include <mae/series/series.hpp>
+#include <mae/series/series_model.hpp>
 #include <mae/series/time_axis.hpp>
 #include <mae/series/time_stamp.hpp>
 #include <mae/series/window_mask.hpp>

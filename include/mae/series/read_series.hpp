@@ -214,6 +214,7 @@ class series_reader {
         column = std::move(spread);
       }
     axis.stamps = std::move(expected);
+    axis.name = names_[time_];
     found_.time = std::move(axis);
   }
   void refuse_gap(time_axis const& axis, std::size_t row, std::int64_t next) const {

@@ -19,6 +19,7 @@ namespace mae {
 /// When the values of a series were: stamps in equal steps (of a calendar, where they are months or
 /// business days), or none at all: then values are counted.
 struct time_axis {
+  std::string name = "step";              // of the column
   std::vector<std::int64_t> stamps = {};  // seconds; empty: values are counted from 0
   stamp_format format = {};
   series_step step = {};
