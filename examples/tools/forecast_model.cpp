@@ -45,9 +45,10 @@ void require_pixels(mae::pretrained_model const& found, std::ostream& notes) {
                           "patches gives no forecast");
 }
 
-mae::training_options training_of(window_training_options const& o, std::int64_t steps) {
-  auto options = mae::window_training(steps, o.model.seed);
-  options.batch_size = o.batch_size;
+mae::training_options training_of(mae::series_windows const& images,
+                                  window_training_options const& o,
+                                  std::int64_t steps) {
+  auto options = mae::window_training(images, steps, o.model.seed, o.batch_size);
   options.lr = o.lr;
   return options;
 }
@@ -57,7 +58,7 @@ std::int64_t steps_in_time(mae::series_windows const& images, window_training_op
   constexpr std::int64_t warm = 3;
   constexpr std::int64_t measured = 10;
   own_model trial(o.windows, o.model, on_threads(o.threads));
-  mae::trainer training(trial, images, training_of(o, warm + measured));
+  mae::trainer training(trial, images, training_of(images, o, warm + measured));
   for (std::int64_t i = 0; i < warm; ++i) training.step();
   double const begin = mae::monotonic_seconds();
   for (std::int64_t i = 0; i < measured; ++i) training.step();
@@ -91,18 +92,13 @@ forecast_model train_forecast_model(mae::series const& s,
                                     window_training_options const& o,
                                     std::ostream& lines) {
   mae::series_windows const images(s, o.windows, length);
-  auto options = o;
-  options.batch_size = std::min(o.batch_size, images.size());
-  auto const steps = o.steps ? *o.steps : steps_in_time(images, options);
+  auto const steps = o.steps ? *o.steps : steps_in_time(images, o);
   auto const model = std::make_shared<own_model>(o.windows, o.model, on_threads(o.threads));
-  auto settings = training_of(options, steps);
-  auto const per_epoch =
-      static_cast<double>(images.size()) / static_cast<double>(options.batch_size);
-  settings.warmup_epochs = 0.05 * static_cast<double>(steps) / std::max(1.0, per_epoch);
+  auto const settings = training_of(images, o, steps);
   mae::trainer training(*model, images, settings);
   lines << "training on " << images.size() << " windows of " << o.windows.context << " + "
         << o.windows.horizon << " values, patches of " << o.windows.patch.height << " phases x "
-        << o.windows.patch.width << " periods: " << steps << " steps of " << options.batch_size
+        << o.windows.patch.width << " periods: " << steps << " steps of " << settings.batch_size
         << " (--steps " << steps << " repeats them)\n"
         << std::flush;
   double loss = 0;

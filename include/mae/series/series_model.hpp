@@ -14,6 +14,7 @@
 #include <mae/series/windows.hpp>
 #include <mae/train/options.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -85,9 +86,17 @@ class series_model : public sized_autoencoder<window_mask, B, pixels> {
   }
 };
 
-/// Options for training on windows: nothing is cropped or mirrored.
-inline training_options window_training(std::int64_t steps, std::uint64_t seed = 0) {
-  training_options options{.seed = seed, .batch_size = 64, .steps = steps};
+/// Options for so many steps on windows: nothing is cropped or mirrored, the learning rate rises
+/// for a twentieth of the steps.
+inline training_options window_training(series_windows const& windows,
+                                        std::int64_t steps,
+                                        std::uint64_t seed = 0,
+                                        index_t batch_size = 64) {
+  constexpr double warmup = 0.05;
+  training_options options{
+      .seed = seed, .batch_size = std::min(batch_size, windows.size()), .steps = steps};
+  auto const per_epoch = static_cast<double>(windows.size() / options.batch_size);
+  options.warmup_epochs = warmup * static_cast<double>(steps) / per_epoch;
   options.clip = 1;
   options.augment = {.crop_min = 1, .flip = false, .kind = interpolation::bilinear};
   return options;
