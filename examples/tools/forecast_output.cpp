@@ -18,12 +18,12 @@ namespace tools {
 void save_table(std::string const& path, stamped_table const& table) {
   std::vector<std::string> fields{table.time_name};
   fields.insert(fields.end(), table.names.begin(), table.names.end());
-  std::string text = mae::csv_line(fields) + '\n';
+  std::string text = mae::csv_line(fields) + "\r\n";
   for (std::size_t row = 0; row < table.stamps.size(); ++row) {
     fields.assign(1, table.stamps[row]);
     for (auto const& column : table.columns)
       fields.push_back(std::isnan(column[row]) ? "" : mae::decimal_text(column[row]));
-    text += mae::csv_line(fields) + '\n';
+    text += mae::csv_line(fields) + "\r\n";
   }
   pretrain::save_text(path, text);
 }

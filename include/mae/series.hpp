@@ -11,7 +11,9 @@
 #include <mae/series/frequency.hpp>
 #include <mae/series/period.hpp>
 #include <mae/series/pixel_painter.hpp>
+#include <mae/series/quantiles.hpp>
 #include <mae/series/read_series.hpp>
+#include <mae/series/repaint.hpp>
 #include <mae/series/resample.hpp>
 #include <mae/series/series.hpp>
 #include <mae/series/series_model.hpp>
