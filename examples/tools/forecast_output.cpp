@@ -6,7 +6,6 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/text.hpp>
 
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <iomanip>
@@ -46,18 +45,21 @@ void save_chart(std::string const& path, forecast_chart const& shown) {
   pretrain::save_text(path, pretrain::render_svg(drawn));
 }
 
-void print_scores(std::ostream& out,
-                  std::vector<std::pair<std::string, mae::backtest_scores>> const& rows) {
-  constexpr int name_width = 24;
+void print_scores(std::ostream& out, std::vector<graded_row> const& rows) {
+  constexpr int name_width = 16;
   constexpr int width = 10;
+  bool const has_quantiles = !rows.empty() && rows.front().quantiles.has_value();
+  std::vector<char const*> columns{"MSE", "MAE", "MASE"};
+  if (has_quantiles) columns.insert(columns.end(), {"WQL", "coverage"});
   std::ostringstream text;
   text << std::left << std::setw(name_width) << "" << std::right;
-  for (auto const* const name : {"MSE", "MAE", "MASE"}) text << std::setw(width) << name;
+  for (auto const* const name : columns) text << std::setw(width) << name;
   text << '\n' << std::fixed << std::setprecision(4);
-  for (auto const& [name, scores] : rows) {
-    text << std::left << std::setw(name_width) << name << std::right;
-    for (double const score : {scores.mse, scores.mae, scores.mase})
-      text << std::setw(width) << score;
+  for (auto const& row : rows) {
+    text << std::left << std::setw(name_width) << row.name << std::right;
+    std::vector<double> scores{row.scores.mse, row.scores.mae, row.scores.mase};
+    if (row.quantiles) scores.insert(scores.end(), {row.quantiles->wql, row.quantiles->coverage});
+    for (double const score : scores) text << std::setw(width) << score;
     text << '\n';
   }
   out << text.str();

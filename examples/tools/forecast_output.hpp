@@ -2,9 +2,11 @@
 
 #include <mae/core/types.hpp>
 #include <mae/series/backtest.hpp>
+#include <mae/series/quantiles.hpp>
 #include <mae/series/series.hpp>
 
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,8 +35,13 @@ struct forecast_chart {
 };
 void save_chart(std::string const& path, forecast_chart const& shown);
 
-/// The names and grades of several ways to forecast, as a table.
-void print_scores(std::ostream& out,
-                  std::vector<std::pair<std::string, mae::backtest_scores>> const& rows);
+/// A way to forecast, and its grades.
+struct graded_row {
+  std::string name;
+  mae::backtest_scores scores;
+  std::optional<mae::quantile_scores> quantiles = {};
+};
+/// As a table.
+void print_scores(std::ostream& out, std::vector<graded_row> const& rows);
 
 }  // namespace tools

@@ -8,6 +8,7 @@
 #include "program.hpp"
 
 #include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
@@ -16,7 +17,9 @@
 #include <mae/series/forecast.hpp>
 #include <mae/series/frequency.hpp>
 #include <mae/series/period.hpp>
+#include <mae/series/quantiles.hpp>
 #include <mae/series/read_series.hpp>
+#include <mae/series/repaint.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -55,6 +58,11 @@ struct forecast_settings {
   std::string plot;
   index_t backtest = 0;
   index_t stride = 0;
+  std::vector<double> quantiles;
+  bool imputes = false;
+  bool finds_anomalies = false;
+
+  bool forecasts() const { return !imputes && !finds_anomalies; }
 };
 
 constexpr std::uint64_t most_values = 1'000'000'000;
@@ -109,7 +117,24 @@ std::vector<pretrain::flag> data_flags(forecast_settings& o) {
       {"stride",
        "N",
        "values from one such window to the next [the horizon]",
-       pretrain::whole(o.stride, 1, most_values)}};
+       pretrain::whole(o.stride, 1, most_values)},
+      {"quantiles",
+       "X[,X]",
+       "also quantiles (0.1,0.5,0.9), by the errors of windows that lie before\n"
+       "those of --backtest and are not learnt from",
+       [&o](std::string const& text) {
+         for (auto const& level : listed(text))
+           pretrain::mask_share(o.quantiles.emplace_back())(level);
+       }},
+      {"impute",
+       "",
+       "in place of a forecast: write the series with its missing values filled",
+       pretrain::set(o.imputes)},
+      {"anomalies",
+       "",
+       "in place of a forecast: write how far each value is from what is\n"
+       "painted when it is hidden, in deviations of its surroundings",
+       pretrain::set(o.finds_anomalies)}};
 }
 
 std::vector<pretrain::flag> forecast_flags(forecast_settings& o) {
@@ -237,9 +262,21 @@ struct forecast_run {
   index_t context = 0;
   tools::forecast_model model = {};
 
+  /// Values before those that are graded.
+  index_t before_graded() const {
+    return asked.backtest > 0 ? plan().first_origin(data.length()) : data.length();
+  }
   /// Values that may be learnt from.
   index_t learnt() const {
-    return asked.backtest > 0 ? plan().first_origin(data.length()) : data.length();
+    return asked.quantiles.empty() ? before_graded() : calibration().first_origin(before_graded());
+  }
+  /// The windows, at the end of what lies before the graded ones, whose errors give quantiles.
+  mae::backtest_plan calibration() const {
+    constexpr index_t windows = 64;
+    auto found = plan();
+    found.windows = windows;
+    found.stride = std::max<index_t>(1, asked.horizon / 8);
+    return found;
   }
   mae::backtest_plan plan() const {
     return {.context = context,
@@ -358,6 +395,64 @@ void open(forecast_run& run) {
   run.context = windows.context;
 }
 
+using view = mae::matrix_view<double const>;
+
+/// A way to forecast, with its quantiles where they are asked for.
+struct graded_forecast {
+  std::string name;
+  mae::window_forecast forecast;
+  std::optional<mae::error_quantiles> quantiles = {};
+};
+
+mae::series first_values(mae::series const& all, index_t length) {
+  mae::series first{.names = all.names};
+  for (index_t v = 0; v < all.variables(); ++v) {
+    auto const values = all.variable(v).first(static_cast<std::size_t>(length));
+    first.values.insert(first.values.end(), values.begin(), values.end());
+  }
+  return first;
+}
+
+/// Where --quantiles asks for them.
+void add_quantiles(forecast_run const& run, graded_forecast& method) {
+  if (run.asked.quantiles.empty()) return;
+  auto const before = first_values(run.data, run.before_graded());
+  method.quantiles.emplace(before, run.calibration(), method.forecast, run.asked.quantiles);
+}
+
+graded_forecast own_forecast(forecast_run const& run) {
+  graded_forecast own{"the model", [&run](index_t, view contexts) { return run.said(contexts); }};
+  add_quantiles(run, own);
+  return own;
+}
+
+/// The model, and what it is to be better than.
+std::vector<graded_forecast> methods_of(forecast_run const& run) {
+  auto const horizon = run.asked.horizon;
+  auto const period = run.period;
+  std::vector<graded_forecast> methods;
+  methods.push_back(
+      {"last value", [=](index_t, view contexts) { return mae::repeat_last(contexts, horizon); }});
+  if (period > 1)
+    methods.push_back({"last period", [=](index_t, view contexts) {
+                         return mae::repeat_last(contexts, horizon, period);
+                       }});
+  try {
+    std::vector<mae::linear_forecast> linear;
+    for (index_t v = 0; v < run.data.variables(); ++v)
+      linear.emplace_back(
+          run.data.variable(v).first(static_cast<std::size_t>(run.learnt())), run.context, horizon);
+    methods.push_back({"linear", [linear](index_t variable, view contexts) {
+                         return linear[static_cast<std::size_t>(variable)](contexts);
+                       }});
+  } catch (mae::config_error const& error) {
+    std::cout << "left out: linear: " << error.what() << '\n';
+  }
+  for (auto& method : methods) add_quantiles(run, method);
+  methods.insert(methods.begin(), own_forecast(run));
+  return methods;
+}
+
 void grade(forecast_run const& run) {
   auto const plan = run.plan();
   auto const& data = run.data;
@@ -368,26 +463,11 @@ void grade(forecast_run const& run) {
             << mae::stamp_of(data.time, first)
             << " on; errors in deviations of what lies before, MASE in its mean difference of "
             << "values " << plan.period << " apart\n";
-  using view = mae::matrix_view<double const>;
-  std::vector<std::pair<std::string, mae::backtest_scores>> rows;
-  rows.emplace_back("the model", mae::backtest(data, plan, [&](index_t, view contexts) {
-                      return run.said(contexts);
-                    }));
-  rows.emplace_back("last value", mae::backtest(data, plan, [&](index_t, view contexts) {
-                      return mae::repeat_last(contexts, plan.horizon);
-                    }));
-  if (plan.period > 1)
-    rows.emplace_back("last period", mae::backtest(data, plan, [&](index_t, view contexts) {
-                        return mae::repeat_last(contexts, plan.horizon, plan.period);
-                      }));
-  try {
-    rows.emplace_back("linear", mae::backtest(data, plan, [&](index_t variable, view contexts) {
-                        auto const before =
-                            data.variable(variable).first(static_cast<std::size_t>(first));
-                        return mae::linear_forecast(before, plan.context, plan.horizon)(contexts);
-                      }));
-  } catch (mae::config_error const& error) {
-    std::cout << "left out: linear: " << error.what() << '\n';
+  std::vector<tools::graded_row> rows;
+  for (auto const& method : methods_of(run)) {
+    rows.push_back({method.name, mae::backtest(data, plan, method.forecast)});
+    if (method.quantiles)
+      rows.back().quantiles = mae::grade_quantiles(data, plan, method.forecast, *method.quantiles);
   }
   tools::print_scores(std::cout, rows);
 }
@@ -397,7 +477,23 @@ std::vector<double> values_before(std::span<double const> values, index_t end, i
   return {values.begin() + end - count, values.begin() + end};
 }
 
-void draw(forecast_run const& run, std::vector<double> const& said) {
+/// A quantile's values around a forecast of a variable.
+std::vector<double> around(std::span<double const> said,
+                           mae::error_quantiles const& quantiles,
+                           index_t variable,
+                           std::size_t level) {
+  std::vector<double> values(said.begin(), said.end());
+  for (std::size_t h = 0; h < values.size(); ++h)
+    values[h] += quantiles.offset(variable, static_cast<index_t>(h), level);
+  return values;
+}
+std::string level_name(double level) {
+  return "q" + mae::decimal_text(level);
+}
+
+void draw(forecast_run const& run,
+          std::vector<double> const& said,
+          std::optional<mae::error_quantiles> const& quantiles) {
   auto const& o = run.asked;
   auto const values = run.data.variable(0);
   bool const is_known = o.backtest > 0;
@@ -420,6 +516,10 @@ void draw(forecast_run const& run, std::vector<double> const& said) {
   } else {
     chart.said.assign(said.begin(), said.begin() + o.horizon);
   }
+  if (quantiles)
+    for (std::size_t k = 0; k < quantiles->levels().size(); ++k)
+      chart.quantiles.emplace_back(level_name(quantiles->levels()[k]),
+                                   around(chart.said, *quantiles, 0, k));
   tools::save_chart(o.plot, chart);
   std::cout << "wrote " << o.plot << '\n';
 }
@@ -440,33 +540,100 @@ void write_forecast(forecast_run const& run) {
                 << range.mean << " in all of its context, and is forecast to stay\n";
   }
   auto const said = run.said({contexts.data(), data.variables(), run.context});
+  auto const quantiles = own_forecast(run).quantiles;
   tools::stamped_table table{.time_name = data.time.name,
                              .stamps = mae::stamps_after(data.time, data.length(), o.horizon),
-                             .names = data.names,
+                             .names = {},
                              .columns = {}};
-  for (index_t v = 0; v < data.variables(); ++v)
-    table.columns.emplace_back(said.begin() + v * o.horizon, said.begin() + (v + 1) * o.horizon);
+  for (index_t v = 0; v < data.variables(); ++v) {
+    auto const of_variable = std::span(said).subspan(static_cast<std::size_t>(v * o.horizon),
+                                                     static_cast<std::size_t>(o.horizon));
+    auto const& name = data.names[static_cast<std::size_t>(v)];
+    table.names.push_back(name);
+    table.columns.emplace_back(of_variable.begin(), of_variable.end());
+    for (std::size_t k = 0; quantiles && k < quantiles->levels().size(); ++k) {
+      table.names.push_back(name + " " + level_name(quantiles->levels()[k]));
+      table.columns.push_back(around(of_variable, *quantiles, v, k));
+    }
+  }
   tools::save_table(o.out, table);
   std::cout << "wrote " << o.out << ": " << o.horizon << " values from " << table.stamps.front()
             << " on\n";
-  if (!o.plot.empty()) draw(run, said);
+  if (!o.plot.empty()) draw(run, said, quantiles);
 }
 
-void run(forecast_settings const& o) {
+tools::stamped_table table_of(mae::series const& data) {
+  tools::stamped_table table{.time_name = data.time.name, .stamps = {}, .names = {}, .columns = {}};
+  for (index_t i = 0; i < data.length(); ++i) table.stamps.push_back(mae::stamp_of(data.time, i));
+  return table;
+}
+
+void write_imputed(forecast_run const& run) {
+  auto table = table_of(run.data);
+  table.names = run.data.names;
+  for (index_t v = 0; v < run.data.variables(); ++v) {
+    auto found = mae::impute(run.model.painter, run.data.variable(v), run.options());
+    std::cout << mae::in_quotes(run.data.names[static_cast<std::size_t>(v)]) << ": filled "
+              << found.filled << " of " << found.filled + found.left << " missing values\n";
+    table.columns.push_back(std::move(found.values));
+  }
+  tools::save_table(run.asked.out, table);
+  std::cout << "wrote " << run.asked.out << '\n';
+}
+
+void write_anomalies(forecast_run const& run) {
+  auto table = table_of(run.data);
+  for (index_t v = 0; v < run.data.variables(); ++v) {
+    auto const values = run.data.variable(v);
+    auto const& name = run.data.names[static_cast<std::size_t>(v)];
+    auto scores = mae::anomaly_scores(run.model.painter, values, run.options());
+    std::size_t highest = 0;
+    for (std::size_t i = 0; i < scores.size(); ++i)
+      if (!(scores[i] <= scores[highest]) && !std::isnan(scores[i])) highest = i;
+    std::cout << mae::in_quotes(name) << ": most unlike its surroundings is "
+              << mae::stamp_of(run.data.time, static_cast<index_t>(highest)) << ", by "
+              << scores[highest] << " deviations\n";
+    table.names.push_back(name);
+    table.columns.emplace_back(values.begin(), values.end());
+    table.names.push_back(name + " score");
+    table.columns.push_back(std::move(scores));
+  }
+  tools::save_table(run.asked.out, table);
+  std::cout << "wrote " << run.asked.out << '\n';
+}
+
+void require_usable(forecast_settings const& o) {
   if (o.data.empty()) throw usage_error("--data names the file of the series; see --help");
-  if (o.horizon < 1) throw usage_error("--horizon says how many values to forecast; see --help");
+  if (o.forecasts() && o.horizon < 1)
+    throw usage_error("--horizon says how many values to forecast; see --help");
   if (o.trains != o.model.empty())
     throw usage_error(o.trains
                           ? "--train and --model: a model is trained or opened, not both"
                           : "--model names a checkpoint, or --train trains a model; see --help");
+  if (o.imputes && o.finds_anomalies)
+    throw usage_error("--impute and --anomalies write the same file: one at a time");
+  if (!o.forecasts() && (o.backtest > 0 || !o.plot.empty() || !o.quantiles.empty()))
+    throw usage_error("--backtest, --quantiles and --plot are of forecasts, not of " +
+                      std::string(o.imputes ? "--impute" : "--anomalies"));
+}
+
+void run(forecast_settings& o) {
+  require_usable(o);
   forecast_run found{o, mae::read_series(o.data, o.reading)};
   if (o.trains) {
     found.period = choose_period(o, found.data);
+    if (!o.forecasts()) {  // patches anywhere are hidden, as those are that miss a value
+      if (o.horizon < 1) o.horizon = found.period;
+      o.training.model.forecast_share = 0;
+    }
     found.context = choose_context(found);
     train(found);
   } else {
+    if (o.horizon < 1) o.horizon = 1;
     open(found);
   }
+  if (o.imputes) return write_imputed(found);
+  if (o.finds_anomalies) return write_anomalies(found);
   if (o.backtest > 0) grade(found);
   write_forecast(found);
 }
