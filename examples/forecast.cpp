@@ -40,8 +40,13 @@ int main() {
   mae::backtest_plan const last_days{
       .context = windows.context, .horizon = windows.horizon, .period = found.period, .windows = 7};
   mae::series_windows const images(hours, windows, last_days.first_origin(hours.length()));
-  mae::series_model<> network(windows, {.seed = 1});
-  mae::trainer training(network, images, mae::window_training(images, /*steps=*/120));
+  mae::series_model<> network(windows,
+                              {.seed = 1,
+                               .encoder = {.depth = 2, .width = 64, .heads = 4},
+                               .decoder = {.depth = 1, .width = 48, .heads = 4}});
+  auto options = mae::window_training(images, /*steps=*/200);
+  options.lr = 3e-3;
+  mae::trainer training(network, images, options);
   training.run();
   // [/train]
 
