@@ -36,28 +36,31 @@ std::vector<std::string> listed(std::string const& text) {
 }
 
 std::vector<pretrain::flag> data_flags(forecast_settings& o) {
+  return {{"data",
+           "FILE.csv",
+           "the series: a line of names, a line for each time, in equal steps",
+           pretrain::words(o.data)},
+          {"column",
+           "NAME[,NAME]",
+           "which columns; each is forecast by itself [all but the time stamps]",
+           [&o](std::string const& text) { o.reading.columns = listed(text); }},
+          {"time",
+           "NAME",
+           "the column of the time stamps [the first, where it has them]",
+           pretrain::words(o.reading.time_column)},
+          {"gaps",
+           "refuse|missing",
+           "whether stamps that are not there end the program, or are missing\n"
+           "values [refuse]",
+           [&o](std::string const& text) {
+             if (text != "refuse" && text != "missing")
+               throw usage_error("'" + text + "' is not one of refuse, missing");
+             o.reading.gaps = text == "missing" ? mae::gap_rule::missing : mae::gap_rule::refuse;
+           }}};
+}
+
+std::vector<pretrain::flag> output_flags(forecast_settings& o) {
   return {
-      {"data",
-       "FILE.csv",
-       "the series: a line of names, a line for each time, in equal steps",
-       pretrain::words(o.data)},
-      {"column",
-       "NAME[,NAME]",
-       "which columns; each is forecast by itself [all but the time stamps]",
-       [&o](std::string const& text) { o.reading.columns = listed(text); }},
-      {"time",
-       "NAME",
-       "the column of the time stamps [the first, where it has them]",
-       pretrain::words(o.reading.time_column)},
-      {"gaps",
-       "refuse|missing",
-       "whether stamps that are not there end the program, or are missing\n"
-       "values [refuse]",
-       [&o](std::string const& text) {
-         if (text != "refuse" && text != "missing")
-           throw usage_error("'" + text + "' is not one of refuse, missing");
-         o.reading.gaps = text == "missing" ? mae::gap_rule::missing : mae::gap_rule::refuse;
-       }},
       {"out", "FILE.csv", pretrain::with_default("the forecast", o.out), pretrain::words(o.out)},
       {"plot",
        "FILE.svg",
@@ -114,8 +117,11 @@ std::vector<pretrain::flag> forecast_flags(forecast_settings& o) {
            "NAME",
            "what lies between two values, as pandas names it (h, 15min, D, W, ME,\n"
            "QE), for --period auto where stamps do not say it",
-           pretrain::words(o.frequency)},
-          {"long-horizon",
+           pretrain::words(o.frequency)}};
+}
+
+std::vector<pretrain::flag> picture_flags(forecast_settings& o) {
+  return {{"long-horizon",
            "steps|refuse",
            "what to do about one that the picture has no room for [steps]",
            [&o](std::string const& text) {
@@ -207,7 +213,9 @@ std::vector<pretrain::flag_group> flags_for(forecast_settings& o) {
                 "a checkpoint with a decoder of pixels: of pictures, or of --train --save",
                 pretrain::words(o.model)});
   return {{"Series", data_flags(o)},
+          {"What is written", output_flags(o)},
           {"Forecast", forecast_flags(o)},
+          {"Picture", picture_flags(o)},
           {"Training", training_flags(o)},
           {"Model", std::move(known)}};
 }

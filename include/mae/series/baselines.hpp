@@ -17,12 +17,21 @@ namespace mae {
 
 namespace detail {
 
-/// The last known value before `end`, at every `step` values back; 0 where there is none.
-inline double last_known(std::span<double const> values, index_t end, index_t step) {
-  for (index_t i = end - step; i >= 0; i -= step)
+/// The last known value before `end`; 0 where there is none.
+inline double last_known(std::span<double const> values, index_t end) {
+  for (index_t i = end - 1; i >= 0; --i)
     if (!std::isnan(values[static_cast<std::size_t>(i)]))
       return values[static_cast<std::size_t>(i)];
-  return step == 1 ? 0 : last_known(values, std::ssize(values), 1);
+  return 0;
+}
+
+/// The last known value of a phase, `phase` values after the context's end less whole periods; the
+/// last of all where there is none.
+inline double last_of_phase(std::span<double const> values, index_t phase, index_t period) {
+  for (index_t i = std::ssize(values) + phase - period; i >= 0; i -= period)
+    if (!std::isnan(values[static_cast<std::size_t>(i)]))
+      return values[static_cast<std::size_t>(i)];
+  return last_known(values, std::ssize(values));
 }
 
 }  // namespace detail
@@ -36,7 +45,7 @@ inline std::vector<double> repeat_last(matrix_view<double const> contexts,
   std::vector<double> values;
   for (index_t i = 0; i < contexts.rows; ++i)
     for (index_t h = 0; h < horizon; ++h)
-      values.push_back(detail::last_known(contexts.row(i), contexts.cols + h % period, period));
+      values.push_back(detail::last_of_phase(contexts.row(i), h % period, period));
   return values;
 }
 
@@ -78,7 +87,7 @@ class linear_forecast {
     std::vector<double> values;
     std::vector<double> inputs(static_cast<std::size_t>(context_));
     for (index_t i = 0; i < contexts.rows; ++i) {
-      double const last = detail::last_known(contexts.row(i), context_, 1);
+      double const last = detail::last_known(contexts.row(i), context_);
       double known = last;
       for (index_t k = context_ - 1; k >= 0; --k) {  // what is missing at the beginning: the first
         double const value = contexts(i, k);

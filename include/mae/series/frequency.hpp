@@ -39,10 +39,10 @@ namespace detail {
 /// Names of a unit in pandas, today's first, and the seasons that it may have, in units: those of
 /// VisionTS' table.
 struct unit_entry {
-  step_unit unit;
-  char const* word;
-  std::array<std::string_view, 5> names;
-  std::array<index_t, 3> seasons;  // 0: none
+  step_unit unit = step_unit::second;
+  char const* word = "";
+  std::array<std::string_view, 5> names = {};
+  std::array<index_t, 3> seasons = {};  // 0: none
 };
 inline constexpr std::array<unit_entry, 9> unit_table{{
     {step_unit::second, "second", {"s", "S"}, {3600}},

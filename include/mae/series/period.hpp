@@ -106,7 +106,8 @@ inline std::vector<double> for_spectrum(std::span<double const> values) {
   double slope = 0;
   for (double const value : filled) mean += value / n;
   for (std::size_t i = 0; i < size; ++i)
-    slope += (static_cast<double>(i) - (n - 1) / 2) * filled[i] * 12 / (n * (n * n - 1) + (n == 1));
+    slope +=
+        (static_cast<double>(i) - (n - 1) / 2) * filled[i] * 12 / std::max(1.0, n * (n * n - 1));
   for (std::size_t i = 0; i < size; ++i) {
     auto const at = static_cast<double>(i);
     filled[i] = (filled[i] - mean - slope * (at - (n - 1) / 2)) *
@@ -183,7 +184,7 @@ inline found_period find_period(std::span<double const> values,
                                 time_axis const& time,
                                 index_t most) {
   most = std::min(most, std::ssize(values) / 3);
-  auto const stamped = detail::by_stamps(values, time, most);
+  auto stamped = detail::by_stamps(values, time, most);
   if (!stamped.why.empty()) return stamped;
   std::string const before = time.has_stamps() ? "no season of values that are " +
                                                      step_text(time.step) + " apart repeats; "

@@ -204,8 +204,9 @@ inline std::vector<double> anomaly_scores(pixel_painter const& painter,
         range_of(shown, options).scale * options.contrast;  // the window's deviation
     for (index_t i = window.first; i < window.last; ++i) {
       index_t const at = i + shift;
-      auto const period = static_cast<double>((at + batch.layout().padded) / options.period) + 0.5;
-      auto const turn = static_cast<index_t>(period * columns) % turns;
+      index_t const period = (at + batch.layout().padded) / options.period;
+      auto const column = static_cast<index_t>((static_cast<double>(period) + 0.5) * columns);
+      index_t const turn = column % turns;
       auto const of = std::find(painted_turns.begin(), painted_turns.end(), turn);
       if (of == painted_turns.end()) continue;
       auto const row = static_cast<std::size_t>(of - painted_turns.begin());

@@ -95,8 +95,8 @@ inline training_options window_training(series_windows const& windows,
   constexpr double warmup = 0.05;
   training_options options{
       .seed = seed, .batch_size = std::min(batch_size, windows.size()), .steps = steps};
-  auto const per_epoch = static_cast<double>(windows.size() / options.batch_size);
-  options.warmup_epochs = warmup * static_cast<double>(steps) / per_epoch;
+  index_t const steps_an_epoch = windows.size() / options.batch_size;
+  options.warmup_epochs = warmup * static_cast<double>(steps) / static_cast<double>(steps_an_epoch);
   options.clip = 1;
   options.augment = {.crop_min = 1, .flip = false, .kind = interpolation::bilinear};
   return options;

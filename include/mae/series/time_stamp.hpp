@@ -95,7 +95,8 @@ inline bool take_zone(stamp_reader& reader, stamp_format& format) {
   reader.take(':');
   auto const minutes = reader.is_done() ? std::optional(0) : reader.number(2, 2);
   if (!hours || !minutes || !reader.is_done() || *hours > 14 || *minutes > 59) return false;
-  format.zone_seconds = (is_west ? -1 : 1) * (*hours * 3600 + *minutes * 60);
+  format.zone_seconds =
+      (is_west ? -1 : 1) * (std::int64_t{3600} * *hours + std::int64_t{60} * *minutes);
   return true;
 }
 
