@@ -98,7 +98,7 @@ class series_windows {
   }
 
  private:
-  struct window {
+  struct window_place {
     index_t variable = 0;
     index_t begin = 0;
   };
@@ -135,7 +135,7 @@ class series_windows {
   series const* series_;
   window_options options_;
   image_extent extent_;
-  std::vector<window> windows_;
+  std::vector<window_place> windows_;
 };
 static_assert(Dataset<series_windows>);
 
