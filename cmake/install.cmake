@@ -25,4 +25,5 @@ install(
         ${CMAKE_CURRENT_LIST_DIR}/maeThrust.cmake
         ${CMAKE_CURRENT_LIST_DIR}/maeCuda.cmake
         ${CMAKE_CURRENT_LIST_DIR}/maeImages.cmake
+        ${CMAKE_CURRENT_LIST_DIR}/maeSeries.cmake
   DESTINATION ${mae_package_dir})

@@ -1,9 +1,11 @@
-# The optional components: thrust (targets mae::thrust, mae::thrust_omp, mae::thrust_tbb), cuda (mae::cuda)
-# and images (mae::images). Read by this project, for MAE_COMPONENTS, and by find_package(mae COMPONENTS ...).
+# The optional components: thrust (targets mae::thrust, mae::thrust_omp, mae::thrust_tbb), cuda (mae::cuda),
+# images (mae::images) and series (mae::series). Read by this project, for MAE_COMPONENTS, and by
+# find_package(mae COMPONENTS ...).
 
 set(mae_thrust_needs "Thrust 1.17 or later: the CUDA Toolkit, or Debian's libthrust-dev")
 set(mae_cuda_needs "the CUDA Toolkit, 12.0 or later")
 set(mae_images_needs "libpng and libjpeg-turbo: Debian's libpng-dev and libjpeg-dev")
+set(mae_series_needs "nothing but mae itself")
 set(mae_components_dir ${CMAKE_CURRENT_LIST_DIR})
 
 # Makes a component's targets. `problem` becomes a sentence where that cannot be, and empty otherwise. A
@@ -11,7 +13,7 @@ set(mae_components_dir ${CMAKE_CURRENT_LIST_DIR})
 macro(mae_find_component component problem)
   set(${problem})
   if(NOT DEFINED mae_${component}_needs)
-    set(${problem} "mae has no component ${component}; it has images, thrust and cuda")
+    set(${problem} "mae has no component ${component}; it has images, series, thrust and cuda")
   else()
     string(SUBSTRING ${component} 0 1 mae_component_initial)
     string(SUBSTRING ${component} 1 -1 mae_component_rest)

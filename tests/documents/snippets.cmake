@@ -1,4 +1,4 @@
-# Compares each C++ block of README.md and docs/extending.md with the part of an example that it is cut
+# Compares each C++ block of README.md, docs/extending.md and docs/series.md with the part of an example that it is cut
 # from: the lines between `// [name]` and `// [/name]`, less the indentation of a function's body.
 cmake_minimum_required(VERSION 3.25)
 
@@ -6,6 +6,7 @@ set(snippets_of_README.md worked_example:compose worked_example:train encode:enc
 set(snippets_of_docs/extending.md
   custom_mask:policy custom_learning_mask:mask own_arrays:arrays custom_parts:dataset custom_parts:objective
   custom_rule:rule custom_rule:average custom_head:head custom_head:use two_views:views two_views:meeting)
+set(snippets_of_docs/series.md forecast:train forecast:use)
 
 # The text of a snippet, example:name, as a document shows it; empty where there is none.
 function(cut snippet result)
@@ -31,7 +32,7 @@ function(cut snippet result)
   set(${result} "${text}" PARENT_SCOPE)
 endfunction()
 
-foreach(document IN ITEMS README.md docs/extending.md)
+foreach(document IN ITEMS README.md docs/extending.md docs/series.md)
   file(READ ${root}/${document} shown)
   foreach(snippet IN LISTS snippets_of_${document})
     cut(${snippet} text)

@@ -25,6 +25,7 @@ inline settings_list model_entries(safetensors_metadata const& all) {
                              "pixel_",
                              "picture_",
                              "position_",
+                             "series_",
                              kept_preprocessor};
   settings_list kept;
   for (auto const& [name, value] : all)

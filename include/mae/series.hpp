@@ -1,0 +1,23 @@
+#pragma once
+
+/// Time series as pictures (the CMake component series).
+
+#include <mae/series/backtest.hpp>
+#include <mae/series/baselines.hpp>
+#include <mae/series/context_picture.hpp>
+#include <mae/series/csv_rows.hpp>
+#include <mae/series/forecast.hpp>
+#include <mae/series/forecast_layout.hpp>
+#include <mae/series/frequency.hpp>
+#include <mae/series/period.hpp>
+#include <mae/series/pixel_painter.hpp>
+#include <mae/series/quantiles.hpp>
+#include <mae/series/read_series.hpp>
+#include <mae/series/repaint.hpp>
+#include <mae/series/resample.hpp>
+#include <mae/series/series.hpp>
+#include <mae/series/series_model.hpp>
+#include <mae/series/time_axis.hpp>
+#include <mae/series/time_stamp.hpp>
+#include <mae/series/window_mask.hpp>
+#include <mae/series/windows.hpp>

@@ -1,0 +1,152 @@
+#pragma once
+
+#include <mae/core/error.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/series/series.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace mae {
+
+/// A way to forecast windows of a variable: from (windows, context) to (windows, horizon).
+using window_forecast =
+    std::function<std::vector<double>(index_t variable, matrix_view<double const> contexts)>;
+
+/// Windows at a series' end, whose forecasts are compared with what came.
+struct backtest_plan {
+  index_t context = 0;
+  index_t horizon = 0;
+  index_t period = 1;   // of the errors that MASE counts in
+  index_t windows = 0;  // the last ends with the series
+  index_t stride = 0;   // from a window to the next; 0: the horizon
+
+  index_t step() const { return stride > 0 ? stride : horizon; }
+  /// Where the first window's forecast begins; what lies before may be learnt from.
+  index_t first_origin(index_t length) const { return length - horizon - (windows - 1) * step(); }
+  index_t origin(index_t length, index_t window) const {
+    return first_origin(length) + window * step();
+  }
+};
+
+/// Means over variables, windows and the horizon's values that are known. Units are each variable's
+/// deviation in the part before the first origin.
+struct backtest_scores {
+  double mse = 0;
+  double mae = 0;
+  double mase = 0;  // of the error of the value a period before, in that part
+  index_t values = 0;
+};
+
+/// Throws config_error where the series is too short for the windows.
+inline void require_room(backtest_plan const& plan, index_t length) {
+  index_t const least = plan.context + 2 * plan.horizon;
+  if (plan.first_origin(length) < least)
+    throw config_error("a backtest of " + std::to_string(plan.windows) + " windows, each " +
+                       std::to_string(plan.step()) + " values after the other, of " +
+                       std::to_string(plan.context) + " values that are seen and " +
+                       std::to_string(plan.horizon) + " that are forecast, leaves " +
+                       std::to_string(std::max<index_t>(plan.first_origin(length), 0)) +
+                       " values before it, and needs " + std::to_string(least) +
+                       ": a shorter context or horizon, or fewer windows");
+}
+
+namespace detail {
+
+/// What the errors of a variable are counted in.
+struct error_units {
+  double deviation = 1;
+  double naive = 1;  // the mean absolute difference of values a period apart
+};
+inline error_units units_of(std::span<double const> values, index_t period) {
+  double sum = 0;
+  double count = 0;
+  for (double const value : values)
+    if (!std::isnan(value)) {
+      sum += value;
+      ++count;
+    }
+  double const mean = sum / std::max(count, 1.0);
+  double squares = 0;
+  double differences = 0;
+  double pairs = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!std::isnan(values[i])) squares += (values[i] - mean) * (values[i] - mean);
+    auto const lag = static_cast<std::size_t>(period);
+    if (i < lag || std::isnan(values[i]) || std::isnan(values[i - lag])) continue;
+    differences += std::abs(values[i] - values[i - lag]);
+    ++pairs;
+  }
+  error_units units{std::sqrt(squares / std::max(count, 1.0)), differences / std::max(pairs, 1.0)};
+  if (!(units.deviation > 0)) units.deviation = 1;
+  if (!(units.naive > 0)) units.naive = units.deviation;
+  return units;
+}
+
+/// Adds up errors, missing truths left out.
+class error_sums {
+ public:
+  void add(error_units const& units, double truth, double said) {
+    if (std::isnan(truth)) return;
+    double const off = std::abs(said - truth);
+    squares_ += off * off / (units.deviation * units.deviation);
+    absolute_ += off / units.deviation;
+    scaled_ += off / units.naive;
+    ++count_;
+  }
+  backtest_scores means() const {
+    auto const n = static_cast<double>(std::max<index_t>(count_, 1));
+    return {squares_ / n, absolute_ / n, scaled_ / n, count_};
+  }
+
+ private:
+  double squares_ = 0;
+  double absolute_ = 0;
+  double scaled_ = 0;
+  index_t count_ = 0;
+};
+
+}  // namespace detail
+
+/// The last windows' contexts of a variable: (windows, context).
+inline std::vector<double> backtest_contexts(series const& s,
+                                             index_t variable,
+                                             backtest_plan const& plan) {
+  auto const values = s.variable(variable);
+  std::vector<double> contexts;
+  for (index_t i = 0; i < plan.windows; ++i) {
+    auto const begin = values.begin() + plan.origin(s.length(), i) - plan.context;
+    contexts.insert(contexts.end(), begin, begin + plan.context);
+  }
+  return contexts;
+}
+
+/// Grades a way to forecast. Throws config_error where the series is too short, and what the
+/// forecast throws.
+inline backtest_scores backtest(series const& s,
+                                backtest_plan const& plan,
+                                window_forecast const& forecast) {
+  require_room(plan, s.length());
+  detail::error_sums sums;
+  for (index_t v = 0; v < s.variables(); ++v) {
+    auto const values = s.variable(v);
+    auto const before = values.first(static_cast<std::size_t>(plan.first_origin(s.length())));
+    auto const units = detail::units_of(before, plan.period);
+    auto const contexts = backtest_contexts(s, v, plan);
+    auto const said = forecast(v, {contexts.data(), plan.windows, plan.context});
+    for (index_t i = 0; i < plan.windows; ++i)
+      for (index_t h = 0; h < plan.horizon; ++h)
+        sums.add(units,
+                 values[static_cast<std::size_t>(plan.origin(s.length(), i) + h)],
+                 said[static_cast<std::size_t>(i * plan.horizon + h)]);
+  }
+  return sums.means();
+}
+
+}  // namespace mae

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <mae/core/error.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/series/backtest.hpp>
+#include <mae/series/series.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mae {
+
+/// Quantiles of what is to come, around any forecast: its own errors in windows that it has not
+/// learnt from, by variable and by how far ahead they lie, are added to it (split conformal
+/// prediction: Vovk et al. 2005; Lei et al. 2018). They are as honest as these windows are like
+/// what comes.
+class error_quantiles {
+ public:
+  /// `plan` tells windows before those that are to be graded; errors of neighbouring steps of the
+  /// horizon count together. Throws config_error unless levels rise in (0, 1), and as backtest.
+  error_quantiles(series const& s,
+                  backtest_plan const& plan,
+                  window_forecast const& forecast,
+                  std::vector<double> levels)
+      : levels_(checked(std::move(levels))), horizon_(plan.horizon) {
+    require_room(plan, s.length());
+    index_t const reach = std::max<index_t>(1, horizon_ / 16);
+    for (index_t v = 0; v < s.variables(); ++v) {
+      auto const values = s.variable(v);
+      auto const contexts = backtest_contexts(s, v, plan);
+      auto const said = forecast(v, {contexts.data(), plan.windows, plan.context});
+      for (index_t h = 0; h < horizon_; ++h) {
+        std::vector<double> errors;
+        for (index_t i = 0; i < plan.windows; ++i)
+          for (index_t k = std::max<index_t>(0, h - reach); k < std::min(horizon_, h + reach + 1);
+               ++k) {
+            double const truth = values[static_cast<std::size_t>(plan.origin(s.length(), i) + k)];
+            if (!std::isnan(truth))
+              errors.push_back(truth - said[static_cast<std::size_t>(i * horizon_ + k)]);
+          }
+        std::sort(errors.begin(), errors.end());
+        for (double const level : levels_) offsets_.push_back(quantile(errors, level));
+      }
+    }
+  }
+
+  std::vector<double> const& levels() const { return levels_; }
+  /// What is added to a forecast for its quantile of a level.
+  double offset(index_t variable, index_t step, std::size_t level) const {
+    return offsets_[static_cast<std::size_t>(variable * horizon_ + step) * levels_.size() + level];
+  }
+
+ private:
+  static std::vector<double> checked(std::vector<double> levels) {
+    bool rises = !levels.empty();
+    for (std::size_t i = 0; i < levels.size(); ++i)
+      rises = rises && levels[i] > 0 && levels[i] < 1 && (i == 0 || levels[i] > levels[i - 1]);
+    if (!rises) throw config_error("quantiles must rise, and lie between 0 and 1: 0.1,0.5,0.9");
+    return levels;
+  }
+  /// Of sorted errors, linear between two; 0 where there are none.
+  static double quantile(std::span<double const> errors, double level) {
+    if (errors.empty()) return 0;
+    double const place = level * static_cast<double>(errors.size() - 1);
+    auto const low = static_cast<std::size_t>(place);
+    std::size_t const high = std::min(low + 1, errors.size() - 1);
+    double const share = place - static_cast<double>(low);
+    return (1 - share) * errors[low] + share * errors[high];
+  }
+
+  std::vector<double> levels_;
+  index_t horizon_;
+  std::vector<double> offsets_;  // (variables, horizon, levels)
+};
+
+/// How good quantiles are.
+struct quantile_scores {
+  double wql = 0;       // twice the quantile loss by the sum of |truth|, the mean over levels
+  double coverage = 0;  // the share of truths between the lowest and the highest quantile
+};
+
+/// Grades quantiles on the windows of a plan, as backtest does forecasts.
+inline quantile_scores grade_quantiles(series const& s,
+                                       backtest_plan const& plan,
+                                       window_forecast const& forecast,
+                                       error_quantiles const& quantiles) {
+  require_room(plan, s.length());
+  double loss = 0;
+  double sizes = 0;
+  double inside = 0;
+  double count = 0;
+  auto const& levels = quantiles.levels();
+  for (index_t v = 0; v < s.variables(); ++v) {
+    auto const contexts = backtest_contexts(s, v, plan);
+    auto const said = forecast(v, {contexts.data(), plan.windows, plan.context});
+    for (index_t i = 0; i < plan.windows; ++i)
+      for (index_t h = 0; h < plan.horizon; ++h) {
+        double const truth =
+            s.variable(v)[static_cast<std::size_t>(plan.origin(s.length(), i) + h)];
+        if (std::isnan(truth)) continue;
+        double const middle = said[static_cast<std::size_t>(i * plan.horizon + h)];
+        for (std::size_t k = 0; k < levels.size(); ++k) {
+          double const off = truth - (middle + quantiles.offset(v, h, k));
+          loss += 2 * std::max(levels[k] * off, (levels[k] - 1) * off);
+        }
+        sizes += std::abs(truth);
+        ++count;
+        if (truth >= middle + quantiles.offset(v, h, 0) &&
+            truth <= middle + quantiles.offset(v, h, levels.size() - 1))
+          ++inside;
+      }
+  }
+  return {.wql = loss / (static_cast<double>(levels.size()) * std::max(sizes, 1e-300)),
+          .coverage = inside / std::max(count, 1.0)};
+}
+
+}  // namespace mae

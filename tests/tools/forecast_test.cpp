@@ -1,0 +1,168 @@
+// mae_forecast as its users run it.
+
+#include "running_program.hpp"
+#include "temporary_folder.hpp"
+#include "text_file.hpp"
+
+#include <mae/core/types.hpp>
+#include <mae/series/read_series.hpp>
+#include <mae/series/series.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace {
+
+using mae::index_t;
+using words = std::vector<std::string>;
+
+bool says(std::string const& text, std::string const& part) {
+  CAPTURE(text);
+  return text.find(part) != std::string::npos;
+}
+
+/// Hours of two seasons, of which some values are missing.
+std::string hours(index_t length, index_t missing_from = -1, index_t missing_to = -1) {
+  std::string text = "when,load,flat\n";
+  for (index_t i = 0; i < length; ++i) {
+    index_t const day = i / 24;
+    auto const two = [](index_t number) {
+      return (number < 10 ? "0" : "") + std::to_string(number);
+    };
+    text += "2021-" + two(day / 28 + 1) + "-" + two(day % 28 + 1) + "T" + two(i % 24) + ":00Z,";
+    auto const t = static_cast<double>(i);
+    if (i < missing_from || i >= missing_to)
+      text += std::to_string(20 + 5 * std::sin(t * 0.2617993878) + 3 * std::sin(t / 31));
+    text += ",7\n";
+  }
+  return text;
+}
+/// Days 1 to 28 of January alone go on without a gap.
+constexpr index_t month = 28 * 24;
+
+struct forecast_of_hours {
+  mae_test::temporary_folder folder;
+  std::string data = folder.file("series.csv");
+  std::string out = folder.file("out.csv");
+
+  program_result run(words const& more) const {
+    words all{std::string(TOOLS) + "/mae_forecast", "--data", data, "--out", out};
+    all.insert(all.end(), more.begin(), more.end());
+    return run_program(all);
+  }
+  /// By the fixtures' model of pictures.
+  program_result run_pictures(words more) const {
+    std::string const model = MAE_TESTS_DIR "/series/fixtures/visionts_model.safetensors";
+    more.insert(more.end(), {"--model", model, "--heads", "3", "--decoder-heads", "2"});
+    return run(more);
+  }
+};
+
+TEST_CASE("mae_forecast writes what comes, with time stamps like the file's, and a chart") {
+  forecast_of_hours const it;
+  write_text(it.data, hours(month));
+  auto const plot = it.folder.file("plot.svg");
+  auto const result =
+      it.run_pictures({"--horizon", "30", "--backtest", "4", "--plot", plot, "--context", "240"});
+  REQUIRE_MESSAGE(result.exit_code == 0, result.err);
+  CHECK(says(result.out, "period 24 ('load'): the values are 1 hour apart, and repeat"));
+  CHECK(says(result.out, "backtest: 4 windows"));
+  CHECK(says(result.out, "last period"));
+  CHECK(says(result.out, "linear"));
+  CHECK(says(result.err, "'flat' is 7 in all of its context, and is forecast to stay"));
+  auto const said = mae::read_series(it.out);
+  CHECK(said.names == words{"load", "flat"});
+  CHECK(said.length() == 30);
+  CHECK(said.variable(1)[29] == 7);
+  CHECK(read_text(it.out).starts_with("when,load,flat\r\n2021-01-29T00:00Z,"));
+  CHECK(says(read_text(plot), "truth"));
+}
+
+TEST_CASE("mae_forecast trains a model of windows, and goes on with it") {
+  forecast_of_hours const it;
+  write_text(it.data, hours(month, 200, 230));
+  auto const model = it.folder.file("model.safetensors");
+  words const train{"--train", "--steps",  "12",   "--horizon", "20",  "--context",
+                    "96",      "--column", "load", "--save",    model, "--backtest",
+                    "5",       "--stride", "2",    "--threads", "2",   "--batch-size",
+                    "16",      "--patch",  "12x2"};
+  auto const trained = it.run(train);
+  REQUIRE_MESSAGE(trained.exit_code == 0, trained.err);
+  CHECK(says(trained.out, "windows of 96 + 48 values, patches of 12 phases x 2 periods: 12 steps"));
+  auto const said = read_text(it.out);
+  auto const again = it.run({"--model", model, "--horizon", "20", "--column", "load"});
+  REQUIRE_MESSAGE(again.exit_code == 0, again.err);
+  CHECK(read_text(it.out) == said);
+  REQUIRE(it.run(train).exit_code == 0);  // the same seed: the same bits
+  CHECK(read_text(it.out) == said);
+
+  auto const quantiles = it.run({"--model",
+                                 model,
+                                 "--horizon",
+                                 "20",
+                                 "--column",
+                                 "load",
+                                 "--quantiles",
+                                 "0.1,0.9",
+                                 "--backtest",
+                                 "3"});
+  REQUIRE_MESSAGE(quantiles.exit_code == 0, quantiles.err);
+  CHECK(says(quantiles.out, "coverage"));
+  auto const band = mae::read_series(it.out);
+  CHECK(band.names == words{"load", "load q0.1", "load q0.9"});
+  CHECK(band.variable(1)[5] < band.variable(2)[5]);
+
+  auto const filled = it.run({"--model", model, "--impute", "--column", "load"});
+  REQUIRE_MESSAGE(filled.exit_code == 0, filled.err);
+  CHECK(says(filled.out, "'load': filled 30 of 30 missing values"));
+  auto const given = mae::read_series(it.data);
+  auto const whole = mae::read_series(it.out);
+  for (index_t i = 0; i < month; ++i) {
+    auto const at = static_cast<std::size_t>(i);
+    if (i >= 200 && i < 230)
+      REQUIRE(std::isfinite(whole.values[at]));
+    else
+      REQUIRE(whole.values[at] == given.values[at]);
+  }
+  auto const scored = it.run({"--model", model, "--anomalies", "--column", "load"});
+  REQUIRE_MESSAGE(scored.exit_code == 0, scored.err);
+  CHECK(mae::read_series(it.out).names == words{"load", "load score"});
+}
+
+TEST_CASE("mae_forecast says in a line what it cannot do") {
+  forecast_of_hours const it;
+  write_text(it.data, hours(month));
+  auto const refused = [&](program_result const& result, int code, std::string const& why) {
+    CHECK(result.exit_code == code);
+    CHECK(says(result.err, why));
+  };
+  refused(it.run({"--horizon", "5"}), 2, "--model names a checkpoint, or --train trains a model");
+  refused(it.run_pictures({}), 2, "--horizon says how many values to forecast");
+  refused(it.run_pictures({"--train", "--horizon", "5"}), 2, "not both");
+  refused(it.run_pictures({"--impute", "--backtest", "3"}), 2, "are of forecasts");
+  refused(it.run_pictures({"--horizon", "5", "--column", "load,OT"}),
+          1,
+          "there is no column 'OT'; it has when, load, flat");
+  refused(it.run_pictures({"--horizon", "5", "--context", "100", "--period", "200"}),
+          1,
+          "the period, 200 values, is longer than the context, 100");
+  refused(it.run_pictures({"--horizon", "5", "--context", "1000"}), 1, "has 672 values");
+  refused(it.run_pictures({"--horizon", "5", "--backtest", "200"}), 1, "is too short");
+  refused(
+      it.run_pictures(
+          {"--horizon", "600", "--context", "24", "--period", "24", "--long-horizon", "refuse"}),
+      1,
+      "a horizon of 600 values needs 25 periods of 24 beside the context");
+  refused(it.run({"--model", MAE_TESTS_DIR "/interop/fixtures/rgb", "--horizon", "5"}),
+          1,
+          "a forecast needs one that predicts pixels as they are");
+  write_text(it.data, "when,load\n2021-01-01,1\n2021-01-02,2\n2021-01-02,3\n");
+  refused(
+      it.run_pictures({"--horizon", "5"}), 1, "line 4, column 'when': '2021-01-02' stands there");
+}
+
+}  // namespace
