@@ -49,28 +49,32 @@ class step_gradients {
  public:
   using of_each_head = typename parts_type::of_each_head;
 
-  /// Of a model and options that have been checked. Throws config_error for passes that cannot be;
+  /// Of a model and options that have been checked; its name is none that programs give theirs,
+  /// which compilers would take for shadowed. Throws config_error for passes that cannot be;
   /// device_memory_error, as trainer.
   template <Exchange E>
-  step_gradients(Model& model, D const& dataset, training_options const& options, E const& exchange)
+  step_gradients(Model& trained,
+                 D const& dataset,
+                 training_options const& options,
+                 E const& exchange)
       : options_(options),
-        batches_(passes_of(std::as_const(model).mask(), heads_on(model.sizes())),
+        batches_(passes_of(std::as_const(trained).mask(), heads_on(trained.sizes())),
                  dataset,
-                 model.mask(),
-                 model.sizes(),
-                 model.label_makers(),
-                 model.statistics(),
+                 trained.mask(),
+                 trained.sizes(),
+                 trained.label_makers(),
+                 trained.statistics(),
                  batch_options_of(options),
-                 model.backend().threads()),
-        sums_(model.sizes()),
-        coupled_(model.sizes(), options.samples() * options.accumulate),
+                 trained.backend().threads()),
+        sums_(trained.sizes()),
+        coupled_(trained.sizes(), options.samples() * options.accumulate),
         gradients_(make_for_batch(
             options.batch_size,
             [&, kept = kept_bytes(options.accumulate, batches_.passes())](index_t size) {
-              return gradients_of(model, size * options.views, exchange, kept);
+              return gradients_of(trained, size * options.views, exchange, kept);
             })),
-        mask_gradients_(model.mask(), model.sizes(), gradients_.schedule(), gradients_.own()),
-        meeting_(model.layout(), model.sizes(), options) {}
+        mask_gradients_(trained.mask(), trained.sizes(), gradients_.schedule(), gradients_.own()),
+        meeting_(trained.layout(), trained.sizes(), options) {}
 
   shard_schedule const& shards() const { return gradients_.schedule(); }
   /// The sum that `reduce` left, laid out as the parameters.
