@@ -129,11 +129,17 @@ void chosen_mask::hardness(mae::mask_context const& image, std::span<float> numb
 
 namespace {
 
-constexpr mae::index_t measured_images = 20'000;
+/// The images that a distribution is measured on: all, or so many at even distances, since folders
+/// are read class after class.
+mae::index_t measured_images(image_set const& images) {
+  constexpr mae::index_t most = 20'000;
+  return std::min(images.size(), most);
+}
 
-/// Reads an image as the training sees it.
+/// Reads one of them as the training crops it.
 auto crop_reader(options const& settings, image_set const& images) {
-  return [&settings, &images](mae::index_t index, std::span<float> pixels) {
+  return [&settings, &images](mae::index_t i, std::span<float> pixels) {
+    mae::index_t const index = i * images.size() / measured_images(images);
     std::vector<float> stored(pixels.size());
     images.read(index, stored);
     mae::random_stream random({.seed = settings.seed,
@@ -148,39 +154,35 @@ mae::saliency_mask measured_saliency_mask(options const& settings,
                                           image_set const& images,
                                           mae::patch_extent const& patch,
                                           mae::thread_pool& threads) {
-  return mae::saliency_mask(
-      {.strength = settings.saliency_strength,
-       .ratio = settings.mask_ratio,
-       .training = mae::measure_saliency(std::min(images.size(), measured_images),
-                                         images.extent(),
-                                         patch,
-                                         crop_reader(settings, images),
-                                         threads)});
+  return mae::saliency_mask({.strength = settings.saliency_strength,
+                             .ratio = settings.mask_ratio,
+                             .training = mae::measure_saliency(measured_images(images),
+                                                               images.extent(),
+                                                               patch,
+                                                               crop_reader(settings, images),
+                                                               threads)});
 }
 
 mae::density_mask measured_density_mask(options const& settings,
                                         image_set const& images,
                                         mae::patch_extent const& patch,
                                         mae::thread_pool& threads) {
-  return mae::density_mask(
-      {.ratio = settings.mask_ratio,
-       .swing = settings.mask_swing,
-       .measure = settings.mask_measure,
-       .training = mae::measure_density(settings.mask_measure,
-                                        std::min(images.size(), measured_images),
-                                        images.extent(),
-                                        patch,
-                                        crop_reader(settings, images),
-                                        threads)});
+  return mae::density_mask({.ratio = settings.mask_ratio,
+                            .swing = settings.mask_swing,
+                            .measure = settings.mask_measure,
+                            .training = mae::measure_density(settings.mask_measure,
+                                                             measured_images(images),
+                                                             images.extent(),
+                                                             patch,
+                                                             crop_reader(settings, images),
+                                                             threads)});
 }
 
-/// The epochs of the whole training, for a period each.
-double periods_of(options const& settings, image_set const& images) {
-  if (settings.mask_period == mask_period_choice::training) return 1;
-  if (settings.epochs) return static_cast<double>(*settings.epochs);
+/// The steps of an epoch, or 0 for the whole training.
+std::int64_t period_of(options const& settings, image_set const& images) {
+  if (settings.mask_period == mask_period_choice::training) return 0;
   auto const of_step = settings.batch_size * settings.accumulate;
-  return static_cast<double>(settings.steps.value_or(1)) /
-         static_cast<double>(std::max<mae::index_t>(1, images.size() / of_step));
+  return std::max<std::int64_t>(1, images.size() / of_step);
 }
 
 }  // namespace
@@ -213,7 +215,7 @@ chosen_mask make_mask(options const& settings,
     case mask_choice::levels:
       return of(mae::level_mask({.from = o.levels_from,
                                  .to = o.levels_to,
-                                 .periods = periods_of(o, images),
+                                 .period = period_of(o, images),
                                  .measure = o.mask_measure}));
     case mask_choice::learned:
       return of(mae::learned_mask(config,

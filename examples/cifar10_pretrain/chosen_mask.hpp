@@ -60,8 +60,8 @@ class chosen_mask {
 static_assert(mae::LearningMask<chosen_mask>);
 
 /// Makes the mask for a training on these images, or for pictures of them. What depends on how
-/// images are distributed is measured as the training will see them, crops included. Throws
-/// usage_error for a file of masks that does not fit.
+/// images are distributed is measured on crops as the training makes them, before colours change.
+/// Throws usage_error for a file of masks that does not fit.
 chosen_mask make_mask(options const& settings,
                       image_set const& images,
                       mae::model_config const& config,

@@ -96,8 +96,6 @@ void add_adaptive_flags(options& o, std::vector<flag>& flags) {
                    "levels: hidden shares of levels, the plainest first, and what they\n"
                    "move to [0.9,0.75,0.6:0.6,0.75,0.9]",
                    [&o](std::string const& text) { read_levels(text, o); }});
-  flags.push_back(choice(
-      "mask-period", mask_period_words, o.mask_period, "levels: over what their shares move"));
   flags.push_back({"mask-decided",
                    "SHARE",
                    with_default("learned: the share that the network decides at the end; it\n"
@@ -228,11 +226,6 @@ void check_mask(given_flags const& given, options const& o) {
     throw usage_error("--mask random needs a --mask-from that is not above --mask-to");
   if (o.mask == file && o.mask_file.empty())
     throw usage_error("--mask file needs --mask-file FILE");
-  if (o.mask == levels && o.mask_period == mask_period_choice::epoch && !o.epochs && !o.steps &&
-      o.minutes)
-    throw usage_error(
-        "--mask-period epoch needs --epochs or --steps: of --minutes alone nobody "
-        "knows how many epochs they are");
 }
 
 }  // namespace pretrain

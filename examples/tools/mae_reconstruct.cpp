@@ -202,6 +202,11 @@ pretrain::chosen_mask mask_of(reconstruct_options const& o,
   if (mae::learns(mask) && (model.entry("mask") != name || !mae::load_mask(model.path, mask)))
     throw mae::config_error(model.path + ": holds no mask that was learned by --mask " + name +
                             "; a model.safetensors that was trained with it does");
+  if (mae::learns(mask))
+    for (auto const& [entry, value] : mask.settings())
+      if (auto const trained = model.entry(entry); trained && *trained != value)
+        pretrain::say_assumed(
+            std::cerr, entry + " " + value + ", as the flags say; the training had " + *trained);
   return mask;
 }
 

@@ -318,7 +318,6 @@ TEST_CASE("wrong usage is refused in one sentence that names the flag") {
       {"--mask levels --mask-levels 0.5", "two levels at least"},
       {"--mask levels --mask-levels 0.5,x:1,1", "not x"},
       {"--mask density --mask-ratio 0.9", "less and plus --mask-swing"},
-      {"--mask levels --mask-period epoch --minutes 1", "--epochs or --steps"},
       {"--saliency-strength 1", "needs --mask saliency"},
       {"--mask random --mask-from 0.9 --mask-to 0.5", "not above --mask-to"},
       {"--mask-ratio 0", "--mask-ratio: must be a number between 0 and 1"},

@@ -113,6 +113,19 @@ TEST_CASE("a density mask hides less of what is denser") {
   CHECK(plan_of(mask, dense.context()).counts(0).visible >= 28);
 }
 
+TEST_CASE("few images are all in the distribution") {
+  for (index_t const images : {2, 10, 40}) {
+    mae::density_mask const mask(
+        {.swing = 0.2, .training = measured(density_measure::variance, images)});
+    double visible = 0;
+    constexpr int draws = 500;
+    for (index_t i = 0; i < images; ++i)
+      for (std::uint64_t draw = 0; draw < draws; ++draw)
+        visible += static_cast<double>(plan_of(mask, noise(i).context(draw)).counts(0).visible);
+    CHECK(visible / static_cast<double>(images * draws) == doctest::Approx(16).epsilon(0.01));
+  }
+}
+
 TEST_CASE("equal densities are in the middle of their places") {
   mae::density_mask const mask({.swing = 0.2, .training = mae::density_quantiles(257, -8.0F)});
   mae::density_mask const other(
@@ -134,6 +147,17 @@ TEST_CASE("a density mask refuses what it cannot be") {
                   mae::config_error);
   CHECK_THROWS_AS(mae::density_mask({.training = {}}), mae::config_error);
   CHECK_THROWS_AS(mae::density_mask({.training = {1, 0}}), mae::config_error);
+  // 16 patches of which the plainest image would show 0.16, and some at least must be seen.
+  CHECK_THROWS_WITH_AS(
+      mae::density_mask({.ratio = 0.9, .swing = 0.09, .training = right}).max_visible(16),
+      doctest::Contains("less than one of its 16 patches"),
+      mae::config_error);
+  auto context = noise(1).context();
+  context.patch_width = 0;
+  std::vector<float> densities(64);
+  CHECK_THROWS_WITH_AS(mae::patch_densities(density_measure::gradient, context, densities),
+                       doctest::Contains("patch_width"),
+                       mae::config_error);
   CHECK_THROWS_AS(mae::density_mask({.training = {0, std::numeric_limits<float>::quiet_NaN()}}),
                   mae::config_error);
 }
@@ -147,22 +171,31 @@ TEST_CASE("a level mask hides a share of each level of density, which moves") {
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::sort(
       order.begin(), order.end(), [&](auto a, auto b) { return densities[a] < densities[b]; });
-  mae::level_mask const mask(
-      {.from = {1, 0.75, 0.5, 0.5}, .to = {0.5, 0.75, 0.5, 1}, .periods = 2});
-  auto const seen_of_levels = [&](double progress) {
-    context.progress = progress;
-    auto const visible = visible_positions(plan_of(mask, context));
+  mae::level_mask const mask({.from = {1, 0.75, 0.5, 0.5}, .to = {0.5, 0.75, 0.5, 1}});
+  mae::level_mask const in_four(
+      {.from = {1, 0.75, 0.5, 0.5}, .to = {0.5, 0.75, 0.5, 1}, .period = 4});
+  auto const seen_by = [&](mae::level_mask const& by) {
+    auto const visible = visible_positions(plan_of(by, context));
     std::array<int, 4> seen{};
     for (std::size_t k = 0; k < order.size(); ++k)
       for (auto const position : visible)
         if (static_cast<std::size_t>(position) == order[k]) ++seen[k / 16];
     return seen;
   };
+  auto const seen_of_levels = [&](double progress) {
+    context.progress = progress;
+    return seen_by(mask);
+  };
   using levels = std::array<int, 4>;
   CHECK(seen_of_levels(0) == levels{0, 4, 8, 8});
-  CHECK(seen_of_levels(0.25) == levels{4, 4, 8, 4});
-  CHECK(seen_of_levels(0.5) == levels{0, 4, 8, 8});  // the second period begins
+  CHECK(seen_of_levels(0.5) == levels{4, 4, 8, 4});
   CHECK(seen_of_levels(1) == levels{8, 4, 8, 0});
+  for (std::int64_t const step : {0, 4, 60}) {  // whatever the progress
+    context.step = step;
+    CHECK(seen_by(in_four) == levels{0, 4, 8, 8});
+    context.step = step + 2;
+    CHECK(seen_by(in_four) == levels{4, 4, 8, 4});
+  }
   CHECK(mask.max_visible(64) == 28);
 }
 
@@ -177,5 +210,5 @@ TEST_CASE("a level mask's levels may be of unequal size, and its shares at their
   CHECK_THROWS_AS(mae::level_mask({.from = {0.5, 0.5}, .to = {0.5}}), mae::config_error);
   CHECK_THROWS_AS(mae::level_mask({.from = {1, 1}, .to = {0.5, 0.5}}), mae::config_error);
   CHECK_THROWS_AS(mae::level_mask({.from = {0.5, 2}, .to = {0.5, 0.5}}), mae::config_error);
-  CHECK_THROWS_AS(mae::level_mask({.periods = 0}), mae::config_error);
+  CHECK_THROWS_AS(mae::level_mask({.period = -1}), mae::config_error);
 }

@@ -225,9 +225,16 @@ TEST_CASE("pictures are reconstructed") {
   sheet_of(classes.path(), {"--seed", "2"});
   CHECK(read_text(out) != first);
   sheet_of("synthetic", {"--mask", "saliency", "--mask-ratio", "0.6"});
-  check_refused(run_tool("mae_reconstruct", {"--mask", "ramped"}),
+  sheet_of("synthetic", {"--mask", "ramped", "--mask-at", "0.5"});
+  check_refused(run_tool("mae_reconstruct", {"--mask", "ramp"}),
                 2,
-                "'ramped' is not one of uniform, random, saliency");
+                "'ramp' is not one of uniform, ramped, random, saliency");
+  check_refused(
+      run_tool(
+          "mae_reconstruct",
+          {"--model", trained().path, "--data", "synthetic", "--mask", "learned", "--out", out}),
+      1,
+      "holds no mask that was learned by --mask learned");
 
   check_refused(run_tool("mae_reconstruct",
                          {"--model", trained().encoder, "--data", "synthetic", "--out", out}),

@@ -14,6 +14,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace mae {
@@ -55,7 +56,7 @@ inline double patch_density(density_measure measure,
     float sum = 0;
     for (index_t channel = 0; channel < channels; ++channel) sum += at(pixel * channels + channel);
     float const bin = 16 * sum / static_cast<float>(channels);
-    ++histogram[static_cast<std::size_t>(std::clamp(bin, 0.0F, 15.0F))];
+    ++histogram[bin > 0 ? static_cast<std::size_t>(std::min(bin, 15.0F)) : 0];  // NaN: 0
   }
   double bits = 0;
   for (int const count : histogram) {
@@ -65,10 +66,23 @@ inline double patch_density(density_measure measure,
   return bits;
 }
 
-/// The densities of an image's patches (N).
+namespace detail {
+
+inline void require_patch_width(mask_context const& image) {
+  index_t const row = image.patch_width * image.channels;
+  if (row < 1 || image.patches.cols % row != 0)
+    throw config_error("a mask by density needs the patches' width: mask_context has patch_width " +
+                       std::to_string(image.patch_width) + " for patches of " +
+                       std::to_string(image.patches.cols) + " values");
+}
+
+}  // namespace detail
+
+/// The densities of an image's patches (N). Throws config_error for a patch_width that is none.
 inline void patch_densities(density_measure measure,
                             mask_context const& image,
                             std::span<float> densities) {
+  detail::require_patch_width(image);
   for (std::size_t i = 0; i < densities.size(); ++i)
     densities[i] = static_cast<float>(patch_density(
         measure, image.patches.row(static_cast<index_t>(i)), image.channels, image.patch_width));
@@ -76,6 +90,7 @@ inline void patch_densities(density_measure measure,
 
 /// The mean of them.
 inline double image_density(density_measure measure, mask_context const& image) {
+  detail::require_patch_width(image);
   double sum = 0;
   for (index_t i = 0; i < image.patches.rows; ++i)
     sum += patch_density(measure, image.patches.row(i), image.channels, image.patch_width);
@@ -83,7 +98,7 @@ inline double image_density(density_measure measure, mask_context const& image) 
 }
 
 /// How the densities of a training set's images are distributed: their quantiles at even steps from
-/// the least to the greatest.
+/// the least to the greatest; of few images all of them.
 using density_quantiles = std::vector<float>;
 
 /// Measures the distribution over `images` images as `read(index, pixels (H, W, C))` gives them,
@@ -115,6 +130,8 @@ density_quantiles measure_density(density_measure measure,
         measure, {.patches = patches, .channels = extent.channels, .patch_width = patch.width}));
   });
   std::sort(found.begin(), found.end());
+  if (found.size() == 1) found.push_back(found.front());
+  if (found.size() <= steps + 1) return found;
   density_quantiles quantiles;
   for (std::size_t i = 0; i <= steps; ++i)
     quantiles.push_back(found[i * (found.size() - 1) / steps]);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/core/error.hpp>
+#include <mae/core/hash.hpp>
 #include <mae/core/random.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
@@ -13,6 +14,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <utility>
 
 namespace mae {
@@ -60,9 +62,17 @@ class density_mask {
 
   density_mask_options const& options() const { return options_; }
 
+  /// Throws config_error where an image would show less than a patch, or hide less than one: the
+  /// ratio would not be the mean.
   index_t max_visible(index_t patches) const {
-    double const most =
-        static_cast<double>(patches) * (1 - options_.ratio + std::abs(options_.swing));
+    auto const all = static_cast<double>(patches);
+    double const swing = std::abs(options_.swing);
+    if (all * (1 - options_.ratio - swing) < 1 || all * (options_.ratio - swing) < 1)
+      throw config_error("density mask: with ratio " + decimal_text(options_.ratio) +
+                         " and swing " + decimal_text(options_.swing) +
+                         " an image would show, or hide, less than one of its " +
+                         std::to_string(patches) + " patches: take a smaller swing");
+    double const most = all * (1 - options_.ratio + swing);
     return split_patches(patches, static_cast<index_t>(most) + 1).visible;
   }
   mask_counts counts(mask_context const& image, random_stream& random) const {
@@ -74,16 +84,22 @@ class density_mask {
   void score(mask_context const& /*image*/, random_stream& random, std::span<float> scores) const {
     score_noise(random, scores);
   }
+  /// The quantiles by their hash: a resume refuses others.
   settings_list settings() const {
     return {{"mask", "density"},
             {"mask_ratio", decimal_text(options_.ratio)},
             {"mask_swing", decimal_text(options_.swing)},
             {"mask_measure", to_string(options_.measure)},
-            {"mask_median",
-             decimal_text(static_cast<double>(options_.training[options_.training.size() / 2]))}};
+            {"mask_quantiles", hash_of_quantiles()}};
   }
 
  private:
+  std::string hash_of_quantiles() const {
+    xxh64 hash;
+    hash.update(std::as_bytes(std::span(options_.training)));
+    return std::to_string(hash.digest());
+  }
+
   /// The share of the training set that is less dense; between quantiles by a straight line, in the
   /// middle of equal ones.
   double place_of(mask_context const& image) const {

@@ -15,7 +15,7 @@ namespace mae {
 /// Each weight is the rate of a clock; a set is drawn when all its clocks have rung before the
 /// first of the others: P(S) = E[prod_{i in S} (1 - exp(-a_i t))], t exponential with rate 1, a_i
 /// the weight over the sum of those outside. The integral is taken over log t by the trapezium
-/// rule, whose error falls exponentially; relative error below 1e-7.
+/// rule, whose error falls exponentially; relative error below 1e-6.
 class drawn_set {
  public:
   /// `drawn`: weights of the set, `outside`: their sum outside it; positive and finite.

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <numeric>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace mae {
@@ -42,7 +43,8 @@ struct learned_mask_options {
 /// second pass and no teacher; of progress 0 its masks are the uniform ones of the same seed.
 class learned_mask {
  public:
-  /// `agreement`: the share of the last update's pairs that the network had in the right order.
+  /// `agreement`: the share of the last update's pairs that the network had in the right order, the
+  /// mean over images with pairs.
   static constexpr std::array state_names{patch_scorer::state_names[0],
                                           patch_scorer::state_names[1],
                                           patch_scorer::state_names[2],
@@ -57,8 +59,14 @@ class learned_mask {
       throw config_error("learned mask: the share decided by prediction must lie in [0, 1]");
   }
 
+  /// Throws config_error for fewer than two hidden patches: nothing could be compared.
   index_t max_visible(index_t patches) const {
-    return split_by_ratio(patches, options_.ratio).visible;
+    auto const [visible, target] = split_by_ratio(patches, options_.ratio);
+    if (target < 2)
+      throw config_error("learned mask: of " + std::to_string(patches) + " patches the ratio " +
+                         decimal_text(options_.ratio) +
+                         " hides one, and learning compares two: take a higher ratio");
+    return visible;
   }
   mask_counts counts(mask_context const& image, random_stream& /*random*/) const {
     return split_by_ratio(image.patches.rows, options_.ratio);
@@ -93,7 +101,7 @@ class learned_mask {
     network_.score(image, numbers);
   }
 
-  index_t num_sums() const { return network_.num_parameters() + 1; }
+  index_t num_sums() const { return network_.num_parameters() + 2; }
   void add_gradient(mask_feedback const& told, std::span<double> sums) const {
     std::vector<float> hardness(static_cast<std::size_t>(told.image.patches.rows));
     network_.score(told.image, hardness);
@@ -102,11 +110,12 @@ class learned_mask {
     if (of_pairs.pairs == 0) return;
     for (double& slope : slopes) slope /= of_pairs.pairs;
     network_.add_gradient(told.image, slopes, sums);
-    sums.back() += of_pairs.right / of_pairs.pairs;
+    sums[sums.size() - 2] += of_pairs.right / of_pairs.pairs;
+    sums.back() += 1;
   }
   void update(std::span<double const> sums, index_t images) {
     network_.update(sums, images);
-    agreement_ = static_cast<float>(sums.back() / static_cast<double>(images));
+    if (sums.back() > 0) agreement_ = static_cast<float>(sums[sums.size() - 2] / sums.back());
   }
   std::span<float const> state(std::size_t k) const {
     return k + 1 < state_names.size() ? network_.state(k) : std::span(&agreement_, 1);

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <numeric>
 #include <span>
 #include <string>
@@ -26,7 +27,7 @@ namespace mae {
 struct level_mask_options {
   std::vector<double> from = {0.9, 0.75, 0.6};  // hidden share of each level, the plainest first
   std::vector<double> to = {0.6, 0.75, 0.9};    // the same at the end of a period
-  double periods = 1;                           // of a training: its epochs, for a period each
+  std::int64_t period = 0;                      // steps; 0: the whole training
   density_measure measure = density_measure::variance;
 };
 
@@ -36,7 +37,7 @@ struct level_mask_options {
 class level_mask {
  public:
   /// Throws config_error unless there are as many shares at the end as at the beginning, two at
-  /// least, all in [0, 1] and not all 0 or all 1 at one end, and periods are positive and finite.
+  /// least, all in [0, 1] and not all 0 or all 1 at one end, and a period is not below 0.
   explicit level_mask(level_mask_options options) : options_(std::move(options)) {
     auto const refuse = [](char const* why) {
       throw config_error(std::string("level mask: ") + why);
@@ -52,8 +53,7 @@ class level_mask {
       if (sum == 0 || sum == static_cast<double>(shares->size()))
         refuse("shares that are all 0 or all 1 leave nothing to predict or to see");
     }
-    if (!(options_.periods > 0) || !std::isfinite(options_.periods))
-      refuse("the periods must be positive and finite");
+    if (options_.period < 0) refuse("a period cannot be below 0 steps");
   }
 
   index_t max_visible(index_t patches) const {
@@ -92,7 +92,7 @@ class level_mask {
     return {{"mask", "levels"},
             {"mask_from", list_of(options_.from)},
             {"mask_to", list_of(options_.to)},
-            {"mask_periods", decimal_text(options_.periods)},
+            {"mask_period", std::to_string(options_.period)},
             {"mask_measure", to_string(options_.measure)}};
   }
 
@@ -103,8 +103,9 @@ class level_mask {
     return patches * (k + 1) / levels - patches * k / levels;
   }
   index_t visible_of(std::size_t level, mask_context const& image) const {
-    double const at = image.progress * options_.periods;
-    double const done = at < options_.periods ? at - std::floor(at) : 1;
+    double const done = options_.period > 0 ? static_cast<double>(image.step % options_.period) /
+                                                  static_cast<double>(options_.period)
+                                            : image.progress;
     double const share = std::lerp(options_.from[level], options_.to[level], done);
     index_t const size = size_of(level, image.patches.rows);
     return size - std::lround(static_cast<double>(size) * share);

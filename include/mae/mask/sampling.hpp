@@ -100,8 +100,10 @@ class sampling_mask {
       add_log_probability(
           logits, told.visible, options_.hard == hard_patches::shown ? gained : -gained, slopes);
     }
-    for (std::size_t i = 0; i < slopes.size(); ++i)
-      if (std::abs(logits[i]) >= widest) slopes[i] = 0;
+    for (std::size_t i = 0; i < slopes.size(); ++i) {  // none further out, all back
+      bool const goes_out = logits[i] > 0 ? slopes[i] < 0 : slopes[i] > 0;
+      if (goes_out && std::abs(logits[i]) >= widest) slopes[i] = 0;
+    }
     network_.add_gradient(told.image, slopes, sums);
     sums[sums.size() - 2] += loss;
     sums.back() += entropy / std::log(static_cast<double>(logits.size()));
