@@ -25,19 +25,26 @@ namespace {
 using mae::index_t;
 using view = mae::matrix_view<double const>;
 
-/// The period that was asked for, or that of the column which repeats most clearly.
-index_t choose_period(forecast_settings const& o, mae::series const& data) {
+/// The period that was asked for, or that of the first column which has one, in what lies before
+/// the windows that are graded.
+index_t choose_period(forecast_run const& run) {
+  auto const& o = run.asked;
+  auto const& data = run.data;
   if (o.period > 0) return o.period;
   auto time = data.time;
   if (!o.frequency.empty()) {
     time.step = mae::parse_step(o.frequency);
     if (!time.has_stamps()) time.stamps.resize(1);
   }
-  index_t const most = std::max<index_t>(1, std::min(data.length() / 3, index_t{10'080}));
-  auto best = mae::find_period(data.variable(0), time, most);
+  auto const length = std::max<index_t>(1, run.before_graded());
+  auto const before = [&](index_t v) {
+    return data.variable(v).first(static_cast<std::size_t>(length));
+  };
+  index_t const most = std::max<index_t>(1, std::min(length / 3, index_t{10'080}));
+  auto best = mae::find_period(before(0), time, most);
   std::size_t column = 0;
   for (index_t v = 1; v < data.variables() && best.period == 1; ++v) {
-    best = mae::find_period(data.variable(v), time, most);
+    best = mae::find_period(before(v), time, most);
     column = static_cast<std::size_t>(v);
   }
   std::cout << "period " << best.period << " (" << mae::in_quotes(data.names[column])
@@ -83,12 +90,14 @@ mae::window_options choose_windows(forecast_run const& run) {
 }  // namespace
 
 void train_model(forecast_run& run) {
-  run.period = choose_period(run.asked, run.data);
+  run.period = choose_period(run);
   run.context = choose_context(run);
   if (run.period == 1 && run.context >= 32) {
+    run.season = 1;
     run.period = 16;
     pretrain::say_assumed(std::cerr,
-                          "values are folded by 16, which is no period; --period says otherwise");
+                          "values are folded by 16, which is no period; a --period above 1 says "
+                          "otherwise");
   }
   auto options = run.asked.training;
   options.windows = choose_windows(run);
@@ -102,7 +111,7 @@ void open_model(forecast_run& run) {
   auto const& o = run.asked;
   run.model = open_forecast_model(o.model, o.known, o.training.threads, std::cerr);
   if (!run.model.windows) {
-    run.period = choose_period(o, run.data);
+    run.period = choose_period(run);
     run.context = choose_context(run);
     return;
   }
@@ -117,6 +126,10 @@ void open_model(forecast_run& run) {
   agree("period", o.period, windows.period);
   run.period = windows.period;
   run.context = windows.context;
+  if (o.backtest > 0 || !o.quantiles.empty())
+    pretrain::say_assumed(std::cerr,
+                          "the model has learnt from none of the windows that are graded, or that "
+                          "quantiles come from: its file does not say; --train keeps them apart");
 }
 
 namespace {
@@ -150,7 +163,7 @@ namespace {
 /// The model, and what it is to be better than.
 std::vector<graded_forecast> methods_of(forecast_run const& run) {
   auto const horizon = run.asked.horizon;
-  auto const period = run.period;
+  auto const period = run.plan().period;
   std::vector<graded_forecast> methods;
   methods.push_back(
       {"last value", [=](index_t, view contexts) { return mae::repeat_last(contexts, horizon); }});

@@ -21,7 +21,8 @@ namespace tools {
 struct forecast_run {
   forecast_settings const& asked;
   mae::series data;
-  mae::index_t period = 1;
+  mae::index_t period = 1;  // by which values are folded
+  mae::index_t season = 0;  // where that is no period: what there is
   mae::index_t context = 0;
   forecast_model model = {};
 
@@ -44,7 +45,7 @@ struct forecast_run {
   mae::backtest_plan plan() const {
     return {.context = context,
             .horizon = asked.horizon,
-            .period = period,
+            .period = season > 0 ? season : period,
             .windows = asked.backtest,
             .stride = asked.stride};
   }

@@ -168,6 +168,12 @@ void require_usable(tools::forecast_settings const& o) {
     throw usage_error(o.trains
                           ? "--train and --model: a model is trained or opened, not both"
                           : "--model names a checkpoint, or --train trains a model; see --help");
+  if (!o.trains && !o.training.save.empty())
+    throw usage_error("--save is of a model that --train trains");
+  for (std::size_t i = 0; i < o.quantiles.size(); ++i)
+    if (!(o.quantiles[i] > 0 && o.quantiles[i] < 1) ||
+        (i > 0 && o.quantiles[i] <= o.quantiles[i - 1]))
+      throw usage_error("--quantiles must rise between 0 and 1");
   if (o.imputes && o.finds_anomalies)
     throw usage_error("--impute and --anomalies write the same file: one at a time");
   if (!o.forecasts() && (o.backtest > 0 || !o.plot.empty() || !o.quantiles.empty()))

@@ -146,6 +146,11 @@ class linear_forecast {
   }
   std::vector<double> products_of(std::span<double const> values,
                                   std::span<index_t const> windows) const {
+    constexpr index_t most = 8192;  // half a gigabyte
+    if (context_ + horizon_ > most)
+      throw config_error("a linear model of " + std::to_string(context_) + " inputs and " +
+                         std::to_string(horizon_) + " outputs: at most " + std::to_string(most) +
+                         " together");
     auto const length = static_cast<std::size_t>(context_ + horizon_);
     std::vector<double> products(length * length);
     add_products(values, windows, products);

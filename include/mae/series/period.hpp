@@ -49,11 +49,15 @@ inline double seasonality(std::span<double const> values, index_t period) {
       rest[static_cast<std::size_t>(i)] = value - sum / static_cast<double>(known);
     count(i - half, -1);
   }
+  auto const is_known = [&](index_t i) { return !std::isnan(values[static_cast<std::size_t>(i)]); };
   auto const product = [&](index_t lag) {
     double products = 0;
-    for (index_t i = lag; i < n; ++i)
+    index_t pairs = 0;
+    for (index_t i = lag; i < n; ++i) {
       products += rest[static_cast<std::size_t>(i)] * rest[static_cast<std::size_t>(i - lag)];
-    return products / static_cast<double>(n - lag);
+      pairs += is_known(i) && is_known(i - lag) ? 1 : 0;
+    }
+    return pairs > 0 ? products / static_cast<double>(pairs) : 0.0;
   };
   double const variance = product(0);
   if (!(variance > 0)) return 0;

@@ -33,6 +33,8 @@ inline std::vector<double> ridge_weights(matrix_view<double const> products,
         "a linear model has no weights: its inputs depend on each other, a larger ridge separates "
         "them");
   Eigen::MatrixXd const found = solved.solve(all.bottomLeftCorner(outputs, inputs).transpose());
+  if (!found.allFinite())
+    throw config_error("a linear model has no weights: values are too large, or not finite");
   std::vector<double> weights(static_cast<std::size_t>(outputs * inputs));
   eigen_map(matrix_view<double>(weights.data(), outputs, inputs)) = found.transpose();
   return weights;
