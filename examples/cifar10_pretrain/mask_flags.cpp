@@ -108,6 +108,8 @@ void add_adaptive_flags(options& o, std::vector<flag>& flags) {
 }
 
 void add_training_flags(options& o, std::vector<flag>& flags) {
+  flags.push_back(choice(
+      "mask-period", mask_period_words, o.mask_period, "levels: over what their shares move"));
   flags.push_back({"mask-over",
                    "P,Q",
                    "ramped: the parts of the training between which the share moves [0,1]",
