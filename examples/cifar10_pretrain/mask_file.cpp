@@ -3,6 +3,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/text.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
