@@ -22,6 +22,8 @@
 #include <mae/mask/plan.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/optimizer/adamw.hpp>
+#include <mae/optimizer/optional_average.hpp>
 #include <mae/train/heldout.hpp>
 #include <mae/train/trainer.hpp>
 
@@ -54,7 +56,7 @@ class backend_task final : public training_task {
         training_(model_,
                   parts.images,
                   training_options_for(parts.settings, parts.length),
-                  {.weight_decay = parts.settings.weight_decay}) {}
+                  rule_of(parts.settings)) {}
 
   compute_description compute() const override { return compute_; }
   mae::model_config const& config() const override { return model_.sizes().config; }
@@ -110,6 +112,12 @@ class backend_task final : public training_task {
   }
 
  private:
+  using rule_type = mae::optional_average<mae::adamw>;
+  static rule_type rule_of(options const& settings) {
+    mae::adamw const adamw{.weight_decay = settings.weight_decay};
+    if (!settings.follows_student()) return rule_type(adamw);
+    return rule_type(adamw, settings.teacher_momentum);
+  }
   /// A model of the chosen sizes; here alone they are the compiler's.
   static model_type make_sized_model(task_parts const& parts, Backend backend) {
     return with_config(parts.settings, [&](auto config) -> model_type {
@@ -170,7 +178,7 @@ class backend_task final : public training_task {
   mae::settings_list pictures_;
   std::string begun_with_;
   model_type model_;
-  mae::trainer<model_type, image_set> training_;
+  mae::trainer<model_type, image_set, rule_type> training_;
 };
 
 }  // namespace pretrain

@@ -115,11 +115,15 @@ mae::principal_components made_principal(options const& settings,
 /// A checkpoint of other images or patches is refused by name.
 mae::teacher_tokens made_teacher(options const& settings,
                                  mae::pixel_statistics const& statistics,
-                                 teacher_opener open) {
+                                 teacher_makers const& makers) {
+  if (settings.follows_student()) {
+    auto const student = config_of(settings);
+    return {makers.follow(student, settings.teacher_blocks, settings.precision), statistics};
+  }
   auto const path = settings.teacher.string();
   auto const found = mae::read_pretrained(path, {.flags_of = "mae_convert's "});
   try {
-    mae::teacher_tokens objective(open(found, settings.teacher_blocks), statistics);
+    mae::teacher_tokens objective(makers.open(found, settings.teacher_blocks), statistics);
     objective.target_width(config_of(settings));
     return objective;
   } catch (mae::config_error const& refused) {
@@ -129,7 +133,9 @@ mae::teacher_tokens made_teacher(options const& settings,
 
 std::string said(mae::teacher_tokens const& objective, mae::model_config const& /*config*/) {
   auto const& of = objective.of();
-  return "teacher " + of.identity + ", the normalised tokens after its last " +
+  return (of.follow ? "teacher, the moving average of the model itself"
+                    : "teacher " + of.identity) +
+         ", the normalised tokens after its last " +
          (of.blocks == 1 ? "block" : std::to_string(of.blocks) + " blocks, their mean");
 }
 std::string said(mae::hog const& objective, mae::model_config const& config) {
@@ -161,7 +167,7 @@ chosen_objective make_objective(options const& settings,
                                 image_set const& images,
                                 beginning const& start,
                                 mae::thread_pool& threads,
-                                teacher_opener open) {
+                                teacher_makers const& makers) {
   switch (settings.objective) {
     case objective_choice::pixels:
       return chosen_objective(mae::pixels{});
@@ -173,7 +179,7 @@ chosen_objective make_objective(options const& settings,
       return chosen_objective(made_principal(settings, images, start, threads));
     case objective_choice::teacher:
       return chosen_objective(
-          made_teacher(settings, statistics_of(settings, images, start, threads), open));
+          made_teacher(settings, statistics_of(settings, images, start, threads), makers));
     case objective_choice::normalised:
       break;
   }

@@ -68,6 +68,13 @@ class chosen_objective {
     if (auto const* const taught = std::get_if<mae::teacher_tokens>(&objective_))
       taught->require_statistics(statistics);
   }
+  bool follows() const {
+    auto const* const taught = std::get_if<mae::teacher_tokens>(&objective_);
+    return taught != nullptr && taught->follows();
+  }
+  void follow(mae::followed_values const& student) const {
+    std::get<mae::teacher_tokens>(objective_).follow(student);
+  }
   mae::settings_list settings() const {
     return std::visit([](auto const& chosen) { return chosen.settings(); }, objective_);
   }
@@ -88,7 +95,7 @@ chosen_objective make_objective(options const& settings,
                                 image_set const& images,
                                 beginning const& start,
                                 mae::thread_pool& threads,
-                                teacher_opener open = open_teacher);
+                                teacher_makers const& makers = {});
 
 /// What it asks the decoder for, in words: "27 values a patch: hog, cells of 4 pixels, ...".
 std::string describe_targets(chosen_objective const& objective, mae::model_config const& config);

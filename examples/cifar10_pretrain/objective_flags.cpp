@@ -8,6 +8,21 @@
 
 namespace pretrain {
 
+namespace {
+
+mae::average_options momentum_of(std::string const& text) {
+  auto const checked = [](std::string const& one) {
+    return checked_number(
+        one, "a number from 0 to below 1", [](double m) { return m >= 0 && m < 1; });
+  };
+  auto const comma = text.find(',');
+  mae::average_options made{.momentum = checked(text.substr(0, comma))};
+  if (comma != std::string::npos) made.last_momentum = checked(text.substr(comma + 1));
+  return made;
+}
+
+}  // namespace
+
 std::vector<flag> objective_flags(options& o) {
   constexpr std::uint64_t most_bins = 180;
   constexpr std::uint64_t most_patches = 10'000'000;
@@ -19,7 +34,7 @@ std::vector<flag> objective_flags(options& o) {
              "its pixels, by the patch's own mean and variance; pixels: as they are\n"
              "(base16); hog: where its edges point; fourier: how strong its\n"
              "frequencies are; principal: its principal components but the first;\n"
-             "teacher: what another encoder, which sees the whole image, makes of it\n"),
+             "teacher: what an encoder that sees the whole image makes of it\n"),
       {"hog-cell",
        "PIXELS",
        "hog: the side of a cell, which divides the patch's [the largest up to\n"
@@ -45,10 +60,17 @@ std::vector<flag> objective_flags(options& o) {
                     std::to_string(o.principal_patches)),
        whole(o.principal_patches, 2, most_patches)},
       {"teacher",
-       "FILE",
-       "teacher: its checkpoint or the folder of one, of the same patches\n"
+       "ema|FILE",
+       "teacher: ema, the moving average of the model that learns; or the\n"
+       "checkpoint of another encoder of the same patches, or its folder\n"
        "(whatever mae_convert reads)",
        [&o](std::string const& path) { o.teacher = path; }},
+      {"teacher-momentum",
+       "M[,LAST]",
+       with_default("teacher ema: average = M * average + (1 - M) * values after each step; with\n"
+                    "LAST it moves from M to there over the training",
+                    o.teacher_momentum.momentum),
+       [&o](std::string const& text) { o.teacher_momentum = momentum_of(text); }},
       {"teacher-blocks",
        "K",
        with_default("teacher: the mean of the tokens after its last K blocks",
@@ -57,20 +79,24 @@ std::vector<flag> objective_flags(options& o) {
 }
 
 void check_objective(given_flags const& given, options const& o) {
-  constexpr std::array<std::pair<char const*, objective_choice>, 7> belongings{
+  constexpr std::array<std::pair<char const*, objective_choice>, 8> belongings{
       {{"hog-cell", objective_choice::hog},
        {"hog-bins", objective_choice::hog},
        {"hog-form", objective_choice::hog},
        {"principal-drop", objective_choice::principal},
        {"principal-patches", objective_choice::principal},
        {"teacher", objective_choice::teacher},
+       {"teacher-momentum", objective_choice::teacher},
        {"teacher-blocks", objective_choice::teacher}}};
   for (auto const& [flag, objective] : belongings)
     if (given.contains(flag) && o.objective != objective)
       throw usage_error(std::string("--") + flag + " needs --objective " +
                         std::string(name(objective)));
   if (o.objective == objective_choice::teacher && o.teacher.empty())
-    throw usage_error("--objective teacher needs --teacher FILE, the checkpoint of one");
+    throw usage_error(
+        "--objective teacher needs --teacher ema, or --teacher FILE, the checkpoint of one");
+  if (given.contains("teacher-momentum") && !o.follows_student())
+    throw usage_error("--teacher-momentum needs --teacher ema: a checkpoint stays as it is");
 }
 
 }  // namespace pretrain

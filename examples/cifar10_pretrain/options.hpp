@@ -10,6 +10,7 @@
 #include <mae/data/colour_changes.hpp>
 #include <mae/images/image_limits.hpp>
 #include <mae/network/layout.hpp>
+#include <mae/optimizer/with_average.hpp>
 #include <mae/train/conflicts.hpp>
 #include <mae/train/head_schedule.hpp>
 
@@ -50,8 +51,13 @@ struct options {
   mae::hog_form hog_form = mae::hog_form::maskfeat;
   std::optional<mae::index_t> principal_drop;  // absent: as many as an image has channels
   mae::index_t principal_patches = 65'536;
-  std::filesystem::path teacher;  // a checkpoint
+  std::filesystem::path teacher;  // a checkpoint, or the word for the moving average
   mae::index_t teacher_blocks = 1;
+  mae::average_options teacher_momentum = {};
+  static constexpr char const* moving_average = "ema";
+  bool follows_student() const {
+    return objective == objective_choice::teacher && teacher == moving_average;
+  }
   double contrast = 0;  // weights of heads; 0: it is off
   double sigreg = 0;
   double uniformity = 0;

@@ -21,7 +21,17 @@
 
 namespace mae {
 
-/// A frozen encoder, whoever's it is: see frozen_teacher for one of this library's.
+/// What a teacher that follows its student is shown of it: the moving average of its values, and
+/// all else that tokens depend on.
+struct followed_values {
+  double norm_epsilon;
+  pixel_statistics const& statistics;
+  /// Of a tensor of the encoder, by its name.
+  std::function<std::span<float const>(std::string const& name)> find;
+};
+
+/// An encoder that does not learn by gradients, whoever's it is: see frozen_teacher for one of this
+/// library's, moving_teacher for one that follows its student.
 struct teacher {
   image_extent image;
   patch_extent patch;
@@ -31,7 +41,17 @@ struct teacher {
   /// Encodes an unmasked image: pixels (H, W, C) in scaled units; writes the patches' tokens after
   /// each of those blocks, tokens (blocks * N, width). Called from several threads at once.
   std::function<void(std::span<float const> pixels, matrix_view<float> tokens)> encode;
+  /// Empty of one that stays as it is. Of one that follows its student a trainer calls it before
+  /// the first step and after each, while nobody encodes.
+  std::function<void(followed_values const&)> follow = {};
 };
+
+/// Throws config_error for the mean of more blocks than an encoder of these sizes has.
+inline void require_blocks(model_config const& of_teacher, index_t blocks) {
+  if (blocks < 1 || blocks > of_teacher.encoder.depth)
+    throw config_error("the mean of the last " + std::to_string(blocks) +
+                       " blocks of a teacher that has " + std::to_string(of_teacher.encoder.depth));
+}
 
 /// Predicts what a teacher, who sees the whole image, makes of each patch: its tokens after the
 /// last blocks, each normalised over its values (mean 0, variance 1), the mean of those normalised
@@ -50,6 +70,9 @@ class teacher_tokens {
   }
 
   teacher const& of() const { return teacher_; }
+  /// Whether the teacher follows its student, whose trainer must keep an average then.
+  bool follows() const { return static_cast<bool>(teacher_.follow); }
+  void follow(followed_values const& values) const { teacher_.follow(values); }
   /// Throws config_error where a model's input is made by other statistics than were given: the
   /// teacher would see other colours.
   void require_statistics(pixel_statistics const& of_model) const {

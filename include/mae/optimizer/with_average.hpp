@@ -26,6 +26,7 @@ struct average_element {
 
   MAE_HOST_DEVICE void operator()(index_t i) const {
     update(i);
+    if (average == nullptr) return;  // of an optional_average that has none
     average[i] = momentum * average[i] + (T{1} - momentum) * value[i];
   }
 };
@@ -53,6 +54,8 @@ class with_average {
   with_average() = default;
   explicit with_average(Rule const& rule, average_options const& average = {})
       : rule_(rule), average_(average) {}
+
+  Rule const& rule() const { return rule_; }
 
   static constexpr auto state_names = [] {
     std::array<char const*, Rule::state_names.size() + 1> names{};
@@ -85,8 +88,9 @@ class with_average {
                                                        .gradients = arrays.gradients,
                                                        .states = arrays.states.first(own)});
     double const now = average_.momentum + (last_momentum() - average_.momentum) * moment.progress;
+    T* const average = arrays.states.size() > own ? arrays.states[own] : nullptr;
     return kernel::average_element<std::remove_const_t<decltype(update)>, T>{
-        update, arrays.values, arrays.states[own], static_cast<T>(now)};
+        update, arrays.values, average, static_cast<T>(now)};
   }
 
   friend bool operator==(with_average const&, with_average const&) = default;

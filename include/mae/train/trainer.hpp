@@ -21,6 +21,7 @@
 #include <mae/train/schedule.hpp>
 #include <mae/train/scheduled_heads.hpp>
 #include <mae/train/shard_schedule.hpp>
+#include <mae/train/show_average.hpp>
 #include <mae/train/step_gradients.hpp>
 #include <mae/train/trainable.hpp>
 
@@ -60,7 +61,7 @@ class trainer {
           training_options const& options,
           Rule const& rule = {},
           E exchange = {})
-      : options_(checked(options, rule)),
+      : options_(checked(options, rule, model)),
         exchange_(std::move(exchange)),
         sampler_(dataset.size(), options.batch_size * options.accumulate, options.seed),
         schedule_(schedule_of(options, sampler_.steps_per_epoch())),
@@ -70,6 +71,7 @@ class trainer {
         optimizer_(model.layout(), rule, model.backend(), options.groups),
         gradients_(model, dataset, options_, exchange_) {
     optimizer_.begin(model.parameters().values());
+    show_average(model_, optimizer_);
   }
   template <class... Rest>  // in one line, which compilers show
   trainer(Model&, D const&& must_outlive_the_trainer, training_options const&, Rest...) = delete;
@@ -122,13 +124,17 @@ class trainer {
   void resume(training_progress const& progress, std::span<std::span<T const> const> states) {
     optimizer_.resume(progress.optimizer_steps, states);
     progress_ = progress;
+    show_average(model_, optimizer_);
     gradients_.forget();
   }
 
  private:
-  static training_options const& checked(training_options const& options, Rule const& rule) {
+  static training_options const& checked(training_options const& options,
+                                         Rule const& rule,
+                                         Model const& of) {
     require_valid(options);
     require_valid(rule);
+    if (has_follower(of)) require_average(rule);
     return options;
   }
   index_t step_of_epoch() const { return progress_.step % sampler_.steps_per_epoch(); }
@@ -139,10 +145,11 @@ class trainer {
   }
 
   /// Loads the next step's first batch while a device works on this one. A mask that learns draws
-  /// the next step's masks when this step is done.
+  /// the next step's masks, and a teacher that follows encodes its images, when this step is done.
   void load_ahead() {
     std::int64_t const next = progress_.step + 1;
-    if (next >= total_steps() || learns(std::as_const(model_).mask())) return;
+    if (next >= total_steps() || learns(std::as_const(model_).mask()) || has_follower(model_))
+      return;
     index_t const epoch = next / sampler_.steps_per_epoch();
     gradients_.load_ahead(
         sampler_.indices(static_cast<std::uint32_t>(epoch), next % sampler_.steps_per_epoch()),
@@ -176,6 +183,7 @@ class trainer {
                     report.lr,
                     clip / divisor,
                     moment(report.step - 1, report.epoch).progress);
+    show_average(model_, optimizer_);
     progress_.optimizer_steps = optimizer_.steps();
     progress_.count(report);
   }

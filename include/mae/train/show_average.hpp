@@ -1,0 +1,54 @@
+#pragma once
+
+#include <mae/core/error.hpp>
+#include <mae/network/staging.hpp>
+#include <mae/optimizer/optimizer.hpp>
+#include <mae/optimizer/rule.hpp>
+#include <mae/train/trainable.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace mae {
+
+/// Whether a model's targets are made by a teacher that follows it: see moving_teacher.
+template <Trainable Model>
+bool has_follower(Model const& model) {
+  if constexpr (requires { model.objective().follows(); })
+    return model.objective().follows();
+  else
+    return false;
+}
+
+/// Throws config_error where such a teacher would have no average to follow.
+template <UpdateRule Rule>
+void require_average(Rule const& rule) {
+  auto const is_average = [](char const* name) { return std::string_view(name) == "average"; };
+  if (std::none_of(std::begin(rule.state_names), std::end(rule.state_names), is_average))
+    throw config_error("the update rule " + std::string(rule.name()) +
+                       " keeps no average that a teacher could follow: train by one that does, "
+                       "with_average");
+}
+
+/// Shows a teacher that follows the model how its average stands.
+template <Trainable Model, class Optimizer>
+void show_average(Model const& model, Optimizer const& optimizer) {
+  if constexpr (requires { model.objective().follows(); }) {
+    if (!has_follower(model)) return;
+    using backend_type = typename Model::backend_type;
+    host_values<backend_type> const average(model.backend(), optimizer.state("average"));
+    auto const find = [&](std::string const& name) {
+      auto const& tensor = model.layout().find(name);
+      return average.span().subspan(static_cast<std::size_t>(tensor.offset),
+                                    static_cast<std::size_t>(tensor.size()));
+    };
+    model.objective().follow({.norm_epsilon = model.sizes().norm_epsilon,
+                              .statistics = model.statistics(),
+                              .find = find});
+  }
+}
+
+}  // namespace mae
