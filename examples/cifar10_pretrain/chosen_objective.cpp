@@ -112,23 +112,31 @@ mae::principal_components made_principal(options const& settings,
                                        : kept_basis(path, settings, dropped));
 }
 
-/// A checkpoint of other images or patches is refused by name.
+/// A teacher of other images or patches is refused by its name.
+template <class Make>
 mae::teacher_tokens made_teacher(options const& settings,
                                  mae::pixel_statistics const& statistics,
-                                 teacher_makers const& makers) {
-  if (settings.follows_student()) {
-    auto const student = config_of(settings);
-    return {makers.follow(student, settings.teacher_blocks, settings.precision), statistics};
-  }
-  auto const path = settings.teacher.string();
-  auto const found = mae::read_pretrained(path, {.flags_of = "mae_convert's "});
+                                 Make const& make) {
   try {
-    mae::teacher_tokens objective(makers.open(found, settings.teacher_blocks), statistics);
+    mae::teacher_tokens objective(make(), statistics);
     objective.target_width(config_of(settings));
     return objective;
   } catch (mae::config_error const& refused) {
-    throw mae::config_error("--teacher " + path + ": " + refused.what());
+    throw mae::config_error("--teacher " + settings.teacher.string() + ": " + refused.what());
   }
+}
+
+mae::teacher_tokens made_teacher(options const& settings,
+                                 mae::pixel_statistics const& statistics,
+                                 teacher_makers const& makers) {
+  index_t const blocks = settings.teacher_blocks;
+  if (settings.follows_student())
+    return made_teacher(settings, statistics, [&] {
+      return makers.follow(config_of(settings), blocks, settings.precision);
+    });
+  auto const found =
+      mae::read_pretrained(settings.teacher.string(), {.flags_of = "mae_convert's "});
+  return made_teacher(settings, statistics, [&] { return makers.open(found, blocks); });
 }
 
 std::string said(mae::teacher_tokens const& objective, mae::model_config const& /*config*/) {

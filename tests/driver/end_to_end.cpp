@@ -395,6 +395,19 @@ TEST_CASE("an encoder of before teaches another, and weights follow their schedu
   auto other = training_words("synthetic", "quick4", 1, folder / "other", taught);
   check_refused(other, 1, "both must see the same patches");
 
+  std::vector<std::string> const moving{"--objective", "teacher", "--teacher", "ema"};
+  auto const followed = run_program(run("moving", 1, moving));
+  CHECK(followed.exit_code == 0);
+  CHECK(followed.out.find("the moving average of the model itself") != std::string::npos);
+  auto again = moving;
+  again.push_back("--resume");
+  CHECK(run_program(run("moving", 2, again)).exit_code == 0);
+  again.insert(again.end(), {"--teacher-momentum", "0.5"});
+  check_refused(run("moving", 3, again), 1, "average_momentum is 0.999 in the file, but 0.5 here");
+  auto blocks = moving;
+  blocks.insert(blocks.end(), {"--teacher-blocks", "2"});
+  check_refused(run("deep", 1, blocks), 1, "--teacher ema: the mean of the last 2 blocks of a");
+
   auto const scheduled = run("scheduled",
                              4,
                              {"--contrast",

@@ -206,6 +206,12 @@ TEST_CASE("every flag reaches its field") {
   CHECK(taught.objective == pretrain::objective_choice::teacher);
   CHECK(taught.teacher == "runs/a.safetensors");
   CHECK(taught.teacher_blocks == 4);
+  CHECK(!taught.follows_student());
+  options const moving = parsed("--objective teacher --teacher ema --teacher-momentum 0.99,0.9999");
+  CHECK(moving.follows_student());
+  CHECK(moving.teacher_momentum.momentum == 0.99);
+  CHECK(moving.teacher_momentum.last_momentum == 0.9999);
+  CHECK(parsed("--objective teacher --teacher ema").teacher_momentum.momentum == 0.999);
   options const contrast = parsed("--contrast 0.3 --temperature 0.1");
   CHECK(contrast.contrast == 0.3);
   CHECK(contrast.temperature == 0.1);
@@ -395,6 +401,12 @@ TEST_CASE("an objective's own flags need it") {
   CHECK(complaint("--objective fourier --hog-bins 4") == "--hog-bins needs --objective hog");
   CHECK(complaint("--objective hog --principal-drop 1") ==
         "--principal-drop needs --objective principal");
+  CHECK(complaint("--objective teacher") ==
+        "--objective teacher needs --teacher ema, or --teacher FILE, the checkpoint of one");
+  CHECK(complaint("--objective teacher --teacher a.safetensors --teacher-momentum 0.9") ==
+        "--teacher-momentum needs --teacher ema: a checkpoint stays as it is");
+  CHECK(complaint("--objective teacher --teacher ema --teacher-momentum 0.9,1") ==
+        "--teacher-momentum: must be a number from 0 to below 1, not 1");
   CHECK(complaint("--objective hog --hog-bins 1").starts_with("--hog-bins: must be"));
   CHECK(complaint("--objective hog --hog-cell 0").starts_with("--hog-cell: must be"));
   CHECK(
@@ -562,6 +574,7 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
                            "--principal-drop",
                            "--principal-patches",
                            "--teacher",
+                           "--teacher-momentum",
                            "--teacher-blocks",
                            "--contrast",
                            "--sigreg",
