@@ -67,8 +67,8 @@ std::vector<flag> objective_flags(options& o) {
        [&o](std::string const& path) { o.teacher = path; }},
       {"teacher-momentum",
        "M[,LAST]",
-       with_default("teacher ema: average = M * average + (1 - M) * values after each step; with\n"
-                    "LAST it moves from M to there over the training",
+       with_default("teacher ema: how slowly it moves, M * average + (1 - M) * values\n"
+                    "after each step; with LAST from M to there over the training",
                     o.teacher_momentum.momentum),
        [&o](std::string const& text) { o.teacher_momentum = momentum_of(text); }},
       {"teacher-blocks",
