@@ -2,11 +2,29 @@
 
 #include "flag_values.hpp"
 
+#include <mae/core/settings.hpp>
+#include <mae/data/augment.hpp>
 #include <mae/train/options.hpp>
 
 #include <string>
 
 namespace pretrain {
+namespace {
+
+void read_local_crop(std::string const& text, mae::local_crops& local) {
+  auto const comma = text.find(',');
+  if (comma == std::string::npos) throw usage_error("must be two shares, MIN,MAX, not " + text);
+  auto const share = [](std::string const& one) {
+    return checked_number(
+        one, "a share above 0, at most 1", [](double value) { return value > 0 && value <= 1; });
+  };
+  local.crop_min = share(text.substr(0, comma));
+  local.crop_max = share(text.substr(comma + 1));
+  if (local.crop_max < local.crop_min)
+    throw usage_error("must have the least share first, not " + text);
+}
+
+}  // namespace
 
 std::vector<flag> contrast_flags(options& o) {
   return {
@@ -34,8 +52,20 @@ std::vector<flag> contrast_flags(options& o) {
       {"views",
        "N",
        "crops and masks of each image in a step; a batch counts images\n"
-       "[2 with --contrast or --sigreg, else 1]",
+       "[2 with --contrast or --sigreg, and the local ones, else 1]",
        whole(o.views, 1, static_cast<std::uint64_t>(mae::most_views))},
+      {"local-views",
+       "N",
+       with_default("of these the last N show a small part of the image (multi-crop), as large\n"
+                    "as the others",
+                    static_cast<double>(o.local.views)),
+       whole(o.local.views, 0, static_cast<std::uint64_t>(mae::most_views))},
+      {"local-crop",
+       "MIN,MAX",
+       with_default(
+           "least and largest share of an image's area that such a view shows",
+           mae::decimal_text(o.local.crop_min) + ',' + mae::decimal_text(o.local.crop_max)),
+       [&o](std::string const& text) { read_local_crop(text, o.local); }},
       {"paint-views",
        "N",
        "paint the first N views of each image, with heads that compare them;\n"
@@ -57,6 +87,10 @@ void check_contrast(given_flags const& given, options const& o) {
         "--paint-views needs --contrast, --sigreg or --uniformity: views that are not painted "
         "teach "
         "nothing else");
+  if (given.contains("local-crop") && o.local.views == 0)
+    throw usage_error("--local-crop needs --local-views N");
+  if (o.local.views > 0 && !o.compares_views())
+    throw usage_error("--local-views needs --contrast or --sigreg, which compare views");
   if (o.predicted_share > 1)
     throw usage_error("--predict-share is a share of the hidden patches: at most 1");
   if (given.contains("views") && o.compares_views() && o.views < 2)
@@ -65,7 +99,10 @@ void check_contrast(given_flags const& given, options const& o) {
 }
 
 void fill_contrast(given_flags const& given, options& o) {
-  if (!given.contains("views")) o.views = o.compares_views() ? 2 : 1;
+  if (!given.contains("views")) o.views = o.compares_views() ? 2 + o.local.views : 1;
+  if (o.local.views >= o.views)
+    throw usage_error("--local-views leaves no view of the whole image's crops: give --views " +
+                      std::to_string(o.local.views + 1) + " or more");
   if (o.painted_views > o.views)
     throw usage_error("--paint-views is more than the views of an image: give --views " +
                       std::to_string(o.painted_views) + ", or fewer to paint");

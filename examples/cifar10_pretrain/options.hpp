@@ -63,6 +63,7 @@ struct options {
   double uniformity = 0;
   double temperature = 0.2;        // of contrast
   mae::index_t views = 1;          // of each image in a step
+  mae::local_crops local = {};     // of those, the last so many
   mae::index_t painted_views = 0;  // of those, the first so many; 0: all
   double predicted_share = 1;      // of the hidden patches
   std::vector<mae::head_schedule> head_schedules;

@@ -162,6 +162,10 @@ template <class Add>
 void add_heads(options const& o, Add const& add) {
   if (o.predicted_share < 1) add("predicted of the hidden", mae::decimal_text(o.predicted_share));
   if (o.views > 1) add("views of an image", std::to_string(o.views));
+  if (o.local.views > 0)
+    add("of those small parts",
+        std::to_string(o.local.views) + " of " + mae::decimal_text(o.local.crop_min) + " to " +
+            mae::decimal_text(o.local.crop_max));
   if (o.painted_views > 0) add("of those painted", std::to_string(o.painted_views));
   of_comparing const weights{o.contrast, o.sigreg, o.uniformity};
   for (std::size_t i = 0; i < weights.size(); ++i)

@@ -76,6 +76,25 @@ TEST_CASE("crops lie inside the image and have the intended areas and ratios") {
   CHECK(std::abs(place_sum / (2 * draws) - 0.5) < 0.006);
 }
 
+TEST_CASE("crops of small parts have areas uniform between the two shares") {
+  constexpr int draws = 20'000;
+  double sum = 0;
+  double squares = 0;
+  for (std::uint64_t i = 0; i < draws; ++i) {
+    auto random = stream(i);
+    auto const box =
+        mae::random_crop({.height = 400, .width = 400, .channels = 1}, 0.05, random, 0.4);
+    double const area = static_cast<double>(box.height * box.width) / 160'000.0;
+    REQUIRE(area > 0.0485);
+    REQUIRE(area < 0.405);
+    sum += area;
+    squares += area * area;
+  }
+  double const mean = sum / draws;  // a square image has room for all of them
+  CHECK(std::abs(mean - 0.225) < 0.003);
+  CHECK(std::abs(std::sqrt(squares / draws - mean * mean) - 0.35 / std::sqrt(12.0)) < 0.002);
+}
+
 TEST_CASE("an image that no crop fits is cut to the nearest allowed ratio, at its centre") {
   auto random = stream(0);
   // Every crop of 90% of these areas and a ratio of at most 4/3 is longer than the short side.
@@ -161,5 +180,7 @@ TEST_CASE("a warm augmenter allocates nothing") {
 TEST_CASE("impossible settings are refused") {
   for (double const crop_min : {0.0, -0.5, 1.01, static_cast<double>(NAN)})
     CHECK_THROWS_AS(mae::augmenter(cifar, {.crop_min = crop_min}), mae::config_error);
+  for (double const crop_max : {0.1, 1.01, static_cast<double>(NAN)})
+    CHECK_THROWS_AS(mae::augmenter(cifar, {.crop_max = crop_max}), mae::config_error);
   CHECK_THROWS_AS(mae::augmenter({32, 0, 3}, {}), mae::config_error);
 }

@@ -223,6 +223,11 @@ TEST_CASE("every flag reaches its field") {
   CHECK(parsed("--uniformity 0.01").uniformity == 0.01);
   CHECK(parsed("--uniformity 0.01").views == 1);
   CHECK(parsed("--views 2").views == 2);
+  options const local = parsed("--contrast 1 --local-views 2 --local-crop 0.1,0.5");
+  CHECK(local.local == mae::local_crops{.views = 2, .crop_min = 0.1, .crop_max = 0.5});
+  CHECK(local.views == 4);
+  CHECK(parsed("--sigreg 1 --views 3 --local-views 2").views == 3);
+  CHECK(parsed("").local == mae::local_crops{});
   CHECK(parsed("").painted_views == 0);
   CHECK(parsed("--contrast 1 --paint-views 1").painted_views == 1);
   CHECK(parsed("--predict-share 0.5").predicted_share == 0.5);
@@ -420,6 +425,15 @@ TEST_CASE("contrast needs two views and a temperature that is positive") {
         "--contrast compares views of an image: give --views 2 or more, or leave it");
   CHECK(complaint("--sigreg 0.3 --views 1") ==
         "--sigreg compares views of an image: give --views 2 or more, or leave it");
+  CHECK(complaint("--local-views 1") ==
+        "--local-views needs --contrast or --sigreg, which compare views");
+  CHECK(complaint("--contrast 1 --local-crop 0.1,0.5") == "--local-crop needs --local-views N");
+  CHECK(complaint("--contrast 1 --views 2 --local-views 2") ==
+        "--local-views leaves no view of the whole image's crops: give --views 3 or more");
+  CHECK(complaint("--contrast 1 --local-views 1 --local-crop 0.5,0.1") ==
+        "--local-crop: must have the least share first, not 0.5,0.1");
+  CHECK(complaint("--contrast 1 --local-views 1 --local-crop 0.5")
+            .starts_with("--local-crop: must be two"));
   CHECK(complaint("--contrast -1").starts_with("--contrast: must be"));
   CHECK(complaint("--sigreg -1").starts_with("--sigreg: must be"));
   CHECK(complaint("--uniformity nan").starts_with("--uniformity: must be"));
@@ -581,6 +595,8 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
                            "--uniformity",
                            "--temperature",
                            "--views",
+                           "--local-views",
+                           "--local-crop",
                            "--paint-views",
                            "--predict-share",
                            "--head-schedule",

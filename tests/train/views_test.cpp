@@ -28,6 +28,7 @@
 #include <mae/train/coupled_samples.hpp>
 #include <mae/train/exchange.hpp>
 #include <mae/train/gradients_of.hpp>
+#include <mae/train/image_views.hpp>
 #include <mae/train/kept_shards.hpp>
 #include <mae/train/options.hpp>
 #include <mae/train/trainer.hpp>
@@ -410,6 +411,13 @@ TEST_CASE("a training with contrast is resumed to the same bits, and not with ot
   CHECK(refusal_of([&] {
           mae::load_training(file, painting_half);
         }).find("predicted_share is 1 in the file, but 0.5 here") != std::string::npos);
+  auto of_parts = two_views(20);
+  of_parts.local.views = 1;
+  auto parted = painting_with_contrast(backend(2));
+  mae::trainer small_parts(parted, images, of_parts);
+  CHECK(refusal_of([&] {
+          mae::load_training(file, small_parts);
+        }).find("local_crops is no in the file, but 1 0.05 0.4 here") != std::string::npos);
 }
 
 TEST_CASE("views that cannot be are refused") {
@@ -439,6 +447,11 @@ TEST_CASE("views that cannot be are refused") {
   };
   CHECK(refused({.painted_views = 3}).starts_with("of an image's views none but its own can be"));
   CHECK(refused({.painted_views = -1}).starts_with("of an image's views none but its own can be"));
+  CHECK(refused({.local = {.views = 2}})
+            .starts_with("the views that show small parts must be fewer"));
+  CHECK(refused({.local = {.views = -1}}).starts_with("the views that show small parts must be"));
+  CHECK(refused({.local = {.views = 1, .crop_min = 0}}).starts_with("the least share of an image"));
+  CHECK(refused({.local = {.views = 1, .crop_max = 0.01}}).starts_with("the largest share of an"));
   for (double const share : {0.0, -0.5, 1.5, std::nan("")})
     CHECK(refused({.predicted_share = share}) ==
           "the share of hidden patches that are predicted must lie in (0, 1]");
@@ -448,4 +461,27 @@ TEST_CASE("views that cannot be are refused") {
         }) ==
         "no head learns from the views that are not painted: add one that compares views, as "
         "contrast, or set training_options::painted_views to 0");
+}
+
+TEST_CASE("the last views show small parts, and the others stay what they were") {
+  labelled_images const images(8);
+  mae::training_options options{.views = 3, .augment = {.crop_min = 0.6}};
+  mae::image_views<labelled_images> whole(images, mae::batch_options_of(options), {});
+  options.local = {.views = 2, .crop_min = 0.1, .crop_max = 0.4};
+  mae::image_views<labelled_images> parted(images, mae::batch_options_of(options), {});
+  auto const pixels = static_cast<double>(images.extent().pixels());
+  auto const share = [&](mae::image_views<labelled_images> const& of) {
+    return static_cast<double>(of.part().box.height * of.part().box.width) / pixels;
+  };
+  for (index_t image = 0; image < images.size(); ++image) {
+    auto const first = whole(image, 3, 0);
+    auto const same = parted(image, 3, 0);
+    CHECK(mae_test::bits_of(first) == mae_test::bits_of(same));
+    for (auto const view : {std::uint8_t{1}, std::uint8_t{2}}) {
+      whole(image, 3, view);
+      CHECK(share(whole) > 0.5);
+      parted(image, 3, view);
+      CHECK(share(parted) < 0.45);
+    }
+  }
 }

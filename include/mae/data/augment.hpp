@@ -21,17 +21,38 @@ namespace mae {
 /// whole image, and a flip.
 struct augmentation {
   double crop_min = 0.2;  // the least share of the area that a crop keeps; 1: no crop
+  double crop_max = 1;    // the largest
   bool flip = true;       // mirrored or not with equal chance
   interpolation kind = interpolation::bicubic;
 
   friend constexpr bool operator==(augmentation const&, augmentation const&) = default;
 };
 
-/// Throws config_error unless 0 < crop_min <= 1.
+/// The last of an image's views as crops of a small part, resized to the whole image as all are
+/// (multi-crop: Caron et al. 2020, arXiv 2006.09882; these shares are DINO's).
+struct local_crops {
+  index_t views = 0;  // of each image; 0: none
+  double crop_min = 0.05;
+  double crop_max = 0.4;
+
+  /// How such a view varies, where others vary by `of_others`.
+  constexpr augmentation varied(augmentation of_others) const {
+    of_others.crop_min = crop_min;
+    of_others.crop_max = crop_max;
+    return of_others;
+  }
+  friend constexpr bool operator==(local_crops const&, local_crops const&) = default;
+};
+
+/// Throws config_error unless 0 < crop_min <= crop_max <= 1.
 inline void require_valid(augmentation const& settings) {
   if (!(settings.crop_min > 0 && settings.crop_min <= 1))
     throw config_error("the least share of an image that a crop keeps must lie in (0, 1], it is " +
                        std::to_string(settings.crop_min));
+  if (!(settings.crop_max >= settings.crop_min && settings.crop_max <= 1))
+    throw config_error(
+        "the largest share of an image that a crop keeps must lie between the least, " +
+        std::to_string(settings.crop_min) + ", and 1, it is " + std::to_string(settings.crop_max));
 }
 
 namespace detail {
@@ -54,10 +75,13 @@ inline pixel_box centre_crop(image_extent const& image) {
 
 }  // namespace detail
 
-/// A crop with an area uniform in [crop_min, 1] of the image's and a width-to-height ratio
+/// A crop with an area uniform in [crop_min, crop_max] of the image's and a width-to-height ratio
 /// log-uniform in [3/4, 4/3]: ten tries, then the largest centred one, as torchvision's
 /// RandomResizedCrop.get_params. crop_min = 1 gives the whole image and draws nothing.
-inline pixel_box random_crop(image_extent const& image, double crop_min, random_stream& random) {
+inline pixel_box random_crop(image_extent const& image,
+                             double crop_min,
+                             random_stream& random,
+                             double crop_max = 1) {
   if (crop_min >= 1.0) return {.height = image.height, .width = image.width};
   auto const uniform = [&random](double low, double high) {
     return low + (high - low) * random.uniform_double();
@@ -69,7 +93,7 @@ inline pixel_box random_crop(image_extent const& image, double crop_min, random_
   auto const area = static_cast<double>(image.pixels());
   double const log_ratio = std::log(detail::crop_ratio_max);
   for (int i = 0; i < tries; ++i) {
-    double const target = area * uniform(crop_min, 1.0);
+    double const target = area * uniform(crop_min, crop_max);
     double const aspect = std::exp(uniform(-log_ratio, log_ratio));
     index_t const width = std::lrint(std::sqrt(target * aspect));
     index_t const height = std::lrint(std::sqrt(target / aspect));
@@ -102,7 +126,7 @@ class augmenter {
                         std::span<float> result) {
     assert(static_cast<index_t>(source.size()) == extent_.values());
     assert(result.size() == source.size());
-    image_crop crop{.box = random_crop(extent_, settings_.crop_min, random)};
+    image_crop crop{.box = random_crop(extent_, settings_.crop_min, random, settings_.crop_max)};
     crop.mirrored = settings_.flip && random.below(2) == 1;
     resizer_({source, extent_}, crop, settings_.kind, {result, extent_});
     if (settings_.kind == interpolation::bicubic) clamp_to_range(source, result);

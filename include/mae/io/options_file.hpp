@@ -37,6 +37,11 @@ inline std::string describe(random_solarise const& solarise) {
   return numbers_text({solarise.probability, solarise.threshold});
 }
 
+inline std::string describe(local_crops const& local) {
+  if (local.views == 0) return "no";
+  return numbers_text({static_cast<double>(local.views), local.crop_min, local.crop_max});
+}
+
 /// A rule's name: "balance 0.9" has its averages' momentum.
 inline std::string describe(conflict_rule rule, double momentum) {
   if (rule == conflict_rule::sum) return "sum";
@@ -64,6 +69,8 @@ inline settings_list describe(training_options const& options) {
       {"frozen", std::to_string(options.groups.frozen)},
       {"frozen_from", decimal_text(options.groups.frozen_from)},
       {"crop_min", decimal_text(options.augment.crop_min)},
+      {"crop_max", decimal_text(options.augment.crop_max)},
+      {"local_crops", describe(options.local)},
       {"flip", options.augment.flip ? "yes" : "no"},
       {"interpolation", options.augment.kind == interpolation::bicubic ? "bicubic" : "bilinear"},
       {"jitter", describe(options.colours.jitter)},
@@ -93,7 +100,8 @@ Metadata with_older_entries(Metadata metadata) {
                    {"blur", "no"},           {"solarise", "no"},       {"painted_views", "0"},
                    {"predicted_share", "1"}, {"mixup", "0"},           {"cutmix", "0"},
                    {"head_schedules", ""},   {"alternate", "0"},       {"mask_over", "0,1"},
-                   {"positions", "sincos"},  {"final_norm", "tokens"}, {"conflicts", "sum"}});
+                   {"positions", "sincos"},  {"final_norm", "tokens"}, {"conflicts", "sum"},
+                   {"crop_max", "1"},        {"local_crops", "no"}});
   return metadata;
 }
 

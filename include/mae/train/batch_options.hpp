@@ -21,6 +21,8 @@ struct batch_options {
   std::uint64_t seed = 0;
   purpose mask_purpose = purpose::mask;
   std::optional<augmentation> augment = {};  // none: images as they are
+  local_crops local = {};
+  index_t first_local = most_views;  // of an image's views, where some are local
   colour_changes colours = {};
   rand_augment changes = {};
   double erasing = 0;
@@ -34,6 +36,8 @@ struct batch_options {
 inline batch_options batch_options_of(training_options const& options) {
   return {.seed = options.seed,
           .augment = options.augment,
+          .local = options.local,
+          .first_local = options.views - options.local.views,
           .colours = options.colours,
           .changes = options.changes,
           .erasing = options.erasing,

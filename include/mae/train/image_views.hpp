@@ -29,6 +29,7 @@ class image_views {
         stored_(static_cast<std::size_t>(dataset.extent().values())),
         varied_(stored_.size()),
         augmenter_(dataset.extent(), options.augment.value_or(augmentation{})),
+        local_augmenter_(dataset.extent(), local_of(options)),
         colour_changer_(dataset.extent(), options.colours),
         changer_(dataset.extent(), statistics.mean) {}
 
@@ -47,7 +48,8 @@ class image_views {
     std::span<float> pixels = stored_;
     if (options_.augment) {
       auto stream = random(purpose::augment);
-      part_ = augmenter_(stored_, stream, varied_);
+      auto& vary = view < options_.first_local ? augmenter_ : local_augmenter_;
+      part_ = vary(stored_, stream, varied_);
       pixels = varied_;
     }
     if (options_.colours.is_on()) {
@@ -68,11 +70,16 @@ class image_views {
   image_crop const& part() const { return part_; }
 
  private:
+  static augmentation local_of(batch_options const& options) {
+    auto const of_others = options.augment.value_or(augmentation{});
+    return options.local.views > 0 ? options.local.varied(of_others) : of_others;
+  }
+
   D const& dataset_;
   batch_options options_;
   pixel_statistics statistics_;
   std::vector<float> stored_, varied_;
-  augmenter augmenter_;
+  augmenter augmenter_, local_augmenter_;
   colour_changer colour_changer_;
   image_changer changer_;
   image_crop part_;

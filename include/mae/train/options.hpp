@@ -43,6 +43,7 @@ struct training_options {
   double min_lr = 0;     // the cosine's end
   double drop_path = 0;  // the share of the last block's branches; see drop_path_scales
   augmentation augment = {};
+  local_crops local = {};  // of the views the last
   colour_changes colours = {};
   rand_augment changes = {};
   double erasing = 0;  // with which probability; see erase_at_random
@@ -105,6 +106,10 @@ inline void require_valid(training_options const& options) {
           "the gradient's largest norm must be finite; 0 leaves gradients as they are");
   require_valid(options.groups);
   require_valid(options.augment);
+  require(options.local.views >= 0 && options.local.views < options.views,
+          "the views that show small parts must be fewer than an image's views: one at least is of "
+          "the whole image's crops");
+  if (options.local.views > 0) require_valid(options.local.varied(options.augment));
   require_valid(options.colours);
   require_valid(options.changes);
   require(options.erasing >= 0 && options.erasing <= 1,
