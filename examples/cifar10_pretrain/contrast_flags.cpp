@@ -56,14 +56,14 @@ std::vector<flag> contrast_flags(options& o) {
        whole(o.views, 1, static_cast<std::uint64_t>(mae::most_views))},
       {"local-views",
        "N",
-       with_default("of these the last N show a small part of the image (multi-crop), as large\n"
-                    "as the others",
+       with_default("of these the last N show small parts of the image, as large as the\n"
+                    "others (multi-crop)",
                     static_cast<double>(o.local.views)),
        whole(o.local.views, 0, static_cast<std::uint64_t>(mae::most_views))},
       {"local-crop",
        "MIN,MAX",
        with_default(
-           "least and largest share of an image's area that such a view shows",
+           "the least and the largest share of the image that they show",
            mae::decimal_text(o.local.crop_min) + ',' + mae::decimal_text(o.local.crop_max)),
        [&o](std::string const& text) { read_local_crop(text, o.local); }},
       {"paint-views",
