@@ -57,9 +57,10 @@ class format_error : public error {
 };
 
 /// A value that must be finite is not; names the tensor, and the optimizer step, or the file that
-/// was not written for it.
+/// was not written for it, where there is one.
 class numeric_error : public error {
  public:
+  using error::error;
   numeric_error(std::int64_t step, std::string const& tensor)
       : error("step " + std::to_string(step) + ": " + tensor + " is not finite"),
         step_(step),
@@ -67,7 +68,7 @@ class numeric_error : public error {
   numeric_error(std::string const& file, std::string const& tensor)
       : error(file + ": not saved: " + tensor + " is not finite"), tensor_(tensor) {}
 
-  /// -1 where a file was to be written.
+  /// -1 where it was of no step.
   std::int64_t step() const noexcept { return step_; }
   std::string const& tensor() const noexcept { return tensor_; }
 

@@ -2,6 +2,7 @@
 
 #include <mae/backend/concept.hpp>
 #include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/network/network_parts.hpp>
@@ -36,6 +37,7 @@ class packed_layers {
   using L = typename B::lane;
   using T = typename B::scalar;
   using cell = typename L::cell;
+  using packing = weight_packing<L>;
   using cell_buffer = typename B::template buffer_of<cell>;
 
   struct layer {
@@ -45,7 +47,13 @@ class packed_layers {
   };
 
  public:
-  explicit packed_layers(pass_kind kind) : kind_(kind) {}
+  explicit packed_layers(pass_kind kind) : kind_(kind) {
+    if constexpr (!packing::is_for_training)
+      if (kind == pass_kind::training)
+        throw config_error(
+            "this backend's weights are packed for inference alone: train with another, and take "
+            "its encoder");
+  }
 
   /// Sees each layer's weights where they will be packed, and the rest as it is. Without memory it
   /// only counts the cells.
@@ -86,11 +94,11 @@ class packed_layers {
                 index_t in,
                 linear_weights<T const> const& from,
                 linear_operands<L>& to) {
-      cell* const forward = take(L::packed_cells(in, out));
+      cell* const forward = take(packing::cells(in, out));
       cell* const backward =
           kind_ == pass_kind::training ? take(L::packed_cells(out, in)) : nullptr;
       layers.push_back({from.weight, forward, backward});
-      to = {.forward = L::packed_transposed_at(forward, in, out),
+      to = {.forward = packing::at(forward, in, out),
             .backward = L::packed_at(backward, out, in),
             .bias = from.bias};
     }
@@ -126,7 +134,7 @@ class packed_layers {
     backend.for_each(std::ssize(layers_), [&](index_t i, int /*worker*/) {
       auto const& mine = layers_[static_cast<std::size_t>(i)];
       L const lane = backend.make_lane();
-      lane.pack_transposed(mine.weight, mine.forward);
+      packing::pack(lane, mine.weight, mine.forward);
       if (mine.backward != nullptr) lane.pack(mine.weight, mine.backward);
     });
   }

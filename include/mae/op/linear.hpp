@@ -22,13 +22,50 @@ struct linear_weights {
   std::span<T> bias;      // (out)
 };
 
+/// How a lane packs a layer's weights (cols, depth) for the products of forward passes: as any
+/// right operand, or, for inference alone, as a type of its own, packed_weights, which `multiply`
+/// takes too.
+template <Lane L>
+struct weight_packing {
+  using packed = typename L::packed;
+  using cell = typename L::cell;
+  static constexpr bool is_for_training = true;
+
+  static index_t cells(index_t depth, index_t cols) { return L::packed_cells(depth, cols); }
+  static packed at(cell* memory, index_t depth, index_t cols) {
+    return L::packed_transposed_at(memory, depth, cols);
+  }
+  template <class T>
+  static void pack(L const& lane, matrix_view<T> weights, cell* memory) {
+    lane.pack_transposed(weights, memory);
+  }
+};
+template <Lane L>
+requires requires {
+  typename L::packed_weights;
+}
+struct weight_packing<L> {
+  using packed = typename L::packed_weights;
+  using cell = typename L::cell;
+  static constexpr bool is_for_training = false;
+
+  static index_t cells(index_t depth, index_t cols) { return L::weight_cells(depth, cols); }
+  static packed at(cell* memory, index_t depth, index_t cols) {
+    return L::weights_at(memory, depth, cols);
+  }
+  template <class T>
+  static void pack(L const& lane, matrix_view<T> weights, cell* memory) {
+    lane.pack_weights(weights, memory);
+  }
+};
+
 /// The parameters of a linear layer as products read them: packed once a step, in the type that
 /// the lane multiplies.
 template <Lane L>
 struct linear_operands {
-  typename L::packed forward;                // W^T (in, out)
-  typename L::packed backward;               // W (out, in)
-  std::span<typename L::scalar const> bias;  // (out)
+  typename weight_packing<L>::packed forward;  // W^T (in, out)
+  typename L::packed backward;                 // W (out, in)
+  std::span<typename L::scalar const> bias;    // (out)
 };
 
 namespace kernel {

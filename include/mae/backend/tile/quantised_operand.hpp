@@ -1,0 +1,135 @@
+#pragma once
+
+#include <mae/backend/tile/operand.hpp>
+#include <mae/backend/tile/vector.hpp>
+#include <mae/core/isa.hpp>
+#include <mae/core/types.hpp>
+
+#include <bit>
+#include <cstdint>
+#include <type_traits>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+/// By which instruction int8 is multiplied, beyond what MAE_ISA says: the namespace of all that
+/// depends on it.
+#if defined(__AVX512F__) ? defined(__AVX512VNNI__) : defined(__AVXVNNI__) && defined(__FMA__)
+#define MAE_INT8_ISA int8_by_fours
+#define MAE_INT8_BY_FOURS
+#elif defined(__AVX512F__) ? defined(__AVX512BW__) : defined(__SSE2__)
+#define MAE_INT8_ISA int8_by_pairs
+#define MAE_INT8_BY_PAIRS
+#else
+#define MAE_INT8_ISA int8_portable
+#endif
+
+namespace mae {
+inline namespace MAE_ISA {
+inline namespace MAE_INT8_ISA {
+
+// Both operands below give the same sums, those of whole numbers: no instruction here saturates, as
+// vpmaddubsw does.
+
+/// A value of [-127, 127] that is widened to 16 bits when it is packed: two products and their sum
+/// are an instruction of every x86 processor.
+struct int8_of_pair {
+  std::int16_t value;
+};
+
+/// One of 8 bits, four to a cell, multiplied as u8 * s8 (AVX-512 VNNI, AVX-VNNI): left ones are 128
+/// greater than their values, which is taken from the sums again.
+struct int8_of_four {
+  std::uint8_t bits;
+};
+
+/// The one that the processor multiplies best.
+#ifdef MAE_INT8_BY_FOURS
+using int8_operand = int8_of_four;
+#else
+using int8_operand = int8_of_pair;
+#endif
+
+}  // namespace MAE_INT8_ISA
+
+namespace kernel {
+
+/// Bits [first, first + bits) of each place, as a number with a sign.
+template <int first, int bits>
+vector_of<std::int32_t> signed_field(vector_of<std::uint32_t> cells) {
+  constexpr int all = 32;
+  return std::bit_cast<vector_of<std::int32_t>>(cells << (all - first - bits)) >> (all - bits);
+}
+
+/// sums += the products of two pairs, by what every compiler has.
+inline void add_pair_products(vector_of<std::int32_t>& sums,
+                              std::uint32_t a,
+                              vector_of<std::uint32_t> b) {
+  sums += static_cast<std::int16_t>(a & 0xFFFFU) * signed_field<0, 16>(b);
+  sums += static_cast<std::int16_t>(a >> 16U) * signed_field<16, 16>(b);
+}
+
+/// Likewise of fours, u8 * s8.
+inline void add_four_products(vector_of<std::int32_t>& sums,
+                              std::uint32_t a,
+                              vector_of<std::uint32_t> b) {
+  constexpr std::uint32_t byte = 0xFFU;
+  sums += static_cast<std::int32_t>(a & byte) * signed_field<0, 8>(b);
+  sums += static_cast<std::int32_t>(a >> 8U & byte) * signed_field<8, 8>(b);
+  sums += static_cast<std::int32_t>(a >> 16U & byte) * signed_field<16, 8>(b);
+  sums += static_cast<std::int32_t>(a >> 24U) * signed_field<24, 8>(b);
+}
+
+}  // namespace kernel
+
+template <>
+struct operand_traits<int8_of_pair> {
+  using sum = std::int32_t;
+  using cell = std::uint32_t;
+  using left_value = std::int16_t;
+  using right_value = std::int16_t;
+  static constexpr index_t values_per_cell = 2;
+  static constexpr int left_offset = 0;
+
+  static void multiply_add(vector_of<sum>& sums, cell a, vector_of<cell> b) {
+#ifdef MAE_INT8_BY_PAIRS
+    auto const twice = static_cast<int>(a);
+#if defined(__AVX512F__)
+    sums += (vector_of<sum>)_mm512_madd_epi16(_mm512_set1_epi32(twice), (__m512i)b);
+#elif defined(__AVX2__) && defined(__FMA__)
+    sums += (vector_of<sum>)_mm256_madd_epi16(_mm256_set1_epi32(twice), (__m256i)b);
+#else
+    sums += (vector_of<sum>)_mm_madd_epi16(_mm_set1_epi32(twice), (__m128i)b);
+#endif
+#else
+    kernel::add_pair_products(sums, a, b);
+#endif
+  }
+};
+
+template <>
+struct operand_traits<int8_of_four> {
+  using sum = std::int32_t;
+  using cell = std::uint32_t;
+  using left_value = std::uint8_t;
+  using right_value = std::int8_t;
+  static constexpr index_t values_per_cell = 4;
+  static constexpr int left_offset = 128;
+
+  static void multiply_add(vector_of<sum>& sums, cell a, vector_of<cell> b) {
+#ifdef MAE_INT8_BY_FOURS
+    auto const four = static_cast<int>(a);
+#if defined(__AVX512F__)
+    sums = (vector_of<sum>)_mm512_dpbusd_epi32((__m512i)sums, _mm512_set1_epi32(four), (__m512i)b);
+#else
+    sums =
+        (vector_of<sum>)_mm256_dpbusd_avx_epi32((__m256i)sums, _mm256_set1_epi32(four), (__m256i)b);
+#endif
+#else
+    kernel::add_four_products(sums, a, b);
+#endif
+  }
+};
+
+}  // namespace MAE_ISA
+}  // namespace mae

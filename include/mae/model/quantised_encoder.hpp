@@ -1,0 +1,41 @@
+#pragma once
+
+#include <mae/backend/eigen/quantised_backend.hpp>
+#include <mae/core/buffer.hpp>
+#include <mae/model/encoder.hpp>
+#include <mae/network/staging.hpp>
+
+#include <concepts>
+#include <utility>
+
+namespace mae {
+
+/// An encoder whose layers multiply int8, a scale for each row of weights and of activations; layer
+/// norms, attention, GELU and sums of residuals stay in float. An image's features do not depend on
+/// the images beside it, nor on the number of threads. Of a file: open_pretrained_encoder(
+/// read_pretrained(path), quantised_backend()).
+using quantised_encoder = sized_encoder<quantised_backend>;
+
+namespace detail {
+
+struct quantised_copy : quantised_encoder {
+  template <class E>
+  quantised_copy(E const& encoder, quantised_backend backend)
+      : quantised_encoder(encoder.sizes(), 0, std::move(backend), encoder.norm_epsilon()) {
+    host_values const values(encoder.backend(), encoder.parameters().values());
+    set_final_norm(encoder.final_norm());
+    set_parameters(values.span());
+    set_statistics(encoder.statistics());
+  }
+};
+
+}  // namespace detail
+
+/// A quantised copy of an encoder in float, of whatever sizes and backend.
+template <Encoder E>
+requires std::same_as<typename E::scalar, float> quantised_encoder
+quantised(E const& encoder, quantised_backend backend = quantised_backend()) {
+  return detail::quantised_copy(encoder, std::move(backend));
+}
+
+}  // namespace mae
