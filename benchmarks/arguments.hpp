@@ -18,8 +18,8 @@ struct arguments {
   int steps = 10;
 };
 
-/// Ends the program for what it does not know.
-inline arguments parse(int argc, char** argv) {
+/// Ends the program for what it does not know; `also` is a precision that few programs have.
+inline arguments parse(int argc, char** argv, std::string const& also = "") {
   arguments chosen;
   constexpr std::array<::option, 6> table{{{"config", required_argument, nullptr, 'c'},
                                            {"batch", required_argument, nullptr, 'b'},
@@ -48,13 +48,15 @@ inline arguments parse(int argc, char** argv) {
         std::exit(2);
     }
   }
-  bool const known =
-      chosen.precision == "fp32" || chosen.precision == "tf32" || chosen.precision == "bf16";
+  bool const known = chosen.precision == "fp32" || chosen.precision == "tf32" ||
+                     chosen.precision == "bf16" || chosen.precision == also;
   if (::optind < argc || !known || chosen.batch < 1 || chosen.threads < 1 || chosen.steps < 1) {
     std::fprintf(stderr,
-                 "usage: %s [--config NAME] [--batch N] [--precision fp32|tf32|bf16] [--threads N] "
-                 "[--steps N]\n",
-                 argv[0]);
+                 "usage: %s [--config NAME] [--batch N] [--precision fp32|tf32|bf16%s%s] "
+                 "[--threads N] [--steps N]\n",
+                 argv[0],
+                 also.empty() ? "" : "|",
+                 also.c_str());
     std::exit(2);
   }
   return chosen;

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <thread>
 #include <vector>
 
@@ -28,6 +29,9 @@ template <class T>
 void pretend_to_change(T& value) {
   asm volatile("" : "+x"(value));
 }
+inline void pretend_to_change(std::uint32_t& value) {
+  asm volatile("" : "+r"(value));
+}
 
 template <class O>
 void multiply_in_registers() {
@@ -36,9 +40,11 @@ void multiply_in_registers() {
   for (auto& sum : sums) pretend_to_change(sum);  // or they would be one
   mae::vector_of<cell> factor = {};
   pretend_to_change(factor);
+  cell other{};  // of whole numbers, a product by 0 would be left out
+  pretend_to_change(other);
   for (long round = 0; round < rounds; ++round) {
 #pragma GCC unroll 24
-    for (auto& sum : sums) mae::operand_traits<O>::multiply_add(sum, cell{}, factor);
+    for (auto& sum : sums) mae::operand_traits<O>::multiply_add(sum, other, factor);
     pretend_to_change(factor);
   }
   for (auto& sum : sums) pretend_to_change(sum);

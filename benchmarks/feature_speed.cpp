@@ -1,7 +1,8 @@
 // Times an encoder's features: unmasked images in, the mean of their patch tokens out. Prints one
 // JSON line with the images a second and the time of a call, the median and the 99th percentile.
 //
-//   feature_speed --config tiny4|tiny2|base16 --batch N --precision fp32|bf16 --threads N --steps N
+//   feature_speed --config tiny4|tiny2|base16 --batch N --precision fp32|bf16|int8 --threads N
+//     --steps N
 #include "arguments.hpp"
 #include "models.hpp"
 #include "processor.hpp"
@@ -10,6 +11,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/random.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/quantised.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -58,8 +60,10 @@ void measure(benchmarks::arguments const& chosen, B const& backend) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  auto const chosen = benchmarks::parse(argc, argv);
-  return benchmarks::run_on_processor(chosen, [&](auto config, auto const& backend) {
+  auto const chosen = benchmarks::parse(argc, argv, "int8");
+  auto const run = [&](auto config, auto const& backend) {
     measure<decltype(config)::value>(chosen, backend);
-  });
+  };
+  if (chosen.precision != "int8") return benchmarks::run_on_processor(chosen, run);
+  return benchmarks::run_on(chosen, mae::quantised_backend(chosen.threads), run);
 }

@@ -10,20 +10,21 @@
 
 namespace benchmarks {
 
-/// measure(config_constant, backend) for the chosen model and precision on the processor. Returns
-/// the program's exit status.
+/// measure(config_constant, backend) for the chosen model. Returns the program's exit status.
+template <class B, class Measure>
+int run_on(arguments const& chosen, B const& backend, Measure const& measure) {
+  if (with_config(chosen.config, [&](auto config) { measure(config, backend); })) return 0;
+  std::fprintf(stderr, "--config is tiny4, tiny2 or base16\n");
+  return 2;
+}
+
+/// The same for the chosen precision on the processor.
 template <class Measure>
 int run_on_processor(arguments const& chosen, Measure const& measure) {
   if (!processors_have(chosen.precision)) return 2;
-  auto const run_on = [&](auto const& backend) {
-    return with_config(chosen.config, [&](auto config) { measure(config, backend); });
-  };
-  bool const known = chosen.precision == "bf16"
-                         ? run_on(mae::eigen_backend<mae::bfloat16>(chosen.threads))
-                         : run_on(mae::eigen_backend<float>(chosen.threads));
-  if (known) return 0;
-  std::fprintf(stderr, "--config is tiny4, tiny2 or base16\n");
-  return 2;
+  if (chosen.precision == "bf16")
+    return run_on(chosen, mae::eigen_backend<mae::bfloat16>(chosen.threads), measure);
+  return run_on(chosen, mae::eigen_backend<float>(chosen.threads), measure);
 }
 
 }  // namespace benchmarks
