@@ -80,7 +80,11 @@ MAE_HOST_DEVICE constexpr normal_at<float> normal_distribution(float x) {
   p = p * t - 0.5F * 0.284496736F;
   p = p * t + 0.5F * 0.254829592F;
   float const tail = p * t * gauss;
-  return {x < 0.0F ? tail : 1.0F - tail, gauss * inverse_sqrt_2pi};
+  // By masks, as above: a branch here keeps loops over it from being vector code.
+  auto const below = 0U - static_cast<std::uint32_t>(x < 0.0F);
+  auto const lower = std::bit_cast<std::uint32_t>(tail);
+  auto const upper = std::bit_cast<std::uint32_t>(1.0F - tail);
+  return {std::bit_cast<float>(upper ^ ((upper ^ lower) & below)), gauss * inverse_sqrt_2pi};
 }
 
 MAE_HOST_DEVICE inline normal_at<double> normal_distribution(double x) {
