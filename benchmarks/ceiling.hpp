@@ -44,8 +44,10 @@ void multiply_in_registers() {
   pretend_to_change(other);
   for (long round = 0; round < rounds; ++round) {
 #pragma GCC unroll 24
-    for (auto& sum : sums) mae::operand_traits<O>::multiply_add(sum, other, factor);
-    pretend_to_change(factor);
+    for (auto& sum : sums) {
+      mae::operand_traits<O>::multiply_add(sum, other, factor);
+      pretend_to_change(factor);  // or one product would serve all sums
+    }
   }
   for (auto& sum : sums) pretend_to_change(sum);
 }

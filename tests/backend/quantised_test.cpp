@@ -52,6 +52,7 @@ struct whole_numbers {
 
 /// Keeps the values of a product, and how often each came.
 struct keep_values {
+  static constexpr bool is_affine = true;
   matrix_view<float> y;
   matrix_view<int> times;
 

@@ -154,17 +154,42 @@ struct scale_sums {
                                          index_t row,
                                          index_t col,
                                          Count count) const {
+    constexpr index_t length = vector_length<float>;
     alignas(vector_bytes) std::array<float, static_cast<std::size_t>(tile_cols<O>)> values;
     float* const out = values.data();
     float const row_scale = row_scales[row];
-    float const* const scales = weights.scales + col;
-    std::int32_t const* const corrections = weights.corrections + col;
-    for (index_t i = 0; i < count; ++i)
-      if constexpr (operand_traits<O>::left_offset == 0)
-        out[i] = static_cast<float>(sums[i]) * (row_scale * scales[i]);
-      else
-        out[i] = static_cast<float>(sums[i] - corrections[i]) * (row_scale * scales[i]);
-    epilogue(static_cast<float const*>(out), row, col, count);
+    if constexpr (Count::value % length == 0) {
+      for (index_t i = 0; i < count; i += length)
+        store_vector(
+            out + i,
+            __builtin_convertvector(whole(load_vector(sums + i), col + i), vector_of<float>) *
+                (row_scale * load_vector(weights.scales + col + i)));
+    } else {
+      for (index_t i = 0; i < count; ++i)
+        out[i] =
+            static_cast<float>(whole(sums[i], col + i)) * (row_scale * weights.scales[col + i]);
+    }
+    if constexpr (Epilogue::is_affine) {
+      index_t some = count;  // of few constants, and of registers, g++ makes single values
+      asm("" : "+m"(values), "+r"(some));
+      epilogue(static_cast<float const*>(out), row, col, some);
+    } else {
+      asm("" : "+m"(values));
+      epilogue(static_cast<float const*>(out), row, col, count);
+    }
+  }
+
+ private:
+  /// Sums of the columns from `col` on, without what they have too much.
+  [[gnu::always_inline]] vector_of<std::int32_t> whole(vector_of<std::int32_t> sums,
+                                                       index_t col) const {
+    if constexpr (operand_traits<O>::left_offset == 0)
+      return sums;
+    else
+      return sums - load_vector(weights.corrections + col);
+  }
+  [[gnu::always_inline]] std::int32_t whole(std::int32_t sum, index_t col) const {
+    return operand_traits<O>::left_offset == 0 ? sum : sum - weights.corrections[col];
   }
 };
 
