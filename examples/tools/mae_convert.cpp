@@ -36,10 +36,11 @@ struct convert_options {
   bool describe = false;
 };
 
-constexpr choice_words<mae::checkpoint_format, 3> format_words{
+constexpr choice_words<mae::checkpoint_format, 4> format_words{
     {{"official", mae::checkpoint_format::official},
      {"timm", mae::checkpoint_format::timm},
-     {"huggingface", mae::checkpoint_format::huggingface}}};
+     {"huggingface", mae::checkpoint_format::huggingface},
+     {"int8", mae::checkpoint_format::int8}}};
 constexpr choice_words<mae::dtype, 3> precision_words{
     {{"fp32", mae::dtype::f32}, {"fp16", mae::dtype::f16}, {"bf16", mae::dtype::bf16}}};
 
@@ -63,7 +64,8 @@ std::vector<flag_group> flags_for(convert_options& o) {
                          format_words,
                          o.to,
                          "who is to read it: the official code and this library; timm, which\n"
-                         "takes the encoder alone; transformers' ViTMAEForPreTraining\n"),
+                         "takes the encoder alone; transformers' ViTMAEForPreTraining; int8: this\n"
+                         "library, the encoder in about a quarter of the bytes\n"),
         pretrain::choice("precision", precision_words, o.precision, "of the values"),
         {"describe",
          "",
@@ -158,7 +160,8 @@ void run(convert_options const& options) {
   if (options.out.empty()) return;
   if (options.to == mae::checkpoint_format::huggingface) say_fit(model);
   mae::save_pretrained(options.out, model, options.to, options.precision);
-  std::cout << "wrote " << mae::printable(options.out) << " for "
+  std::cout << "wrote " << mae::printable(options.out)
+            << (options.to == mae::checkpoint_format::int8 ? " in " : " for ")
             << pretrain::word_of(format_words, options.to) << '\n';
 }
 

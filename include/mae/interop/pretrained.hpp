@@ -12,8 +12,10 @@
 #include <mae/interop/pretrained_model.hpp>
 #include <mae/interop/tensor_files.hpp>
 #include <mae/io/description.hpp>
+#include <mae/io/dtype.hpp>
 #include <mae/io/head_list.hpp>
 #include <mae/io/parameter_file.hpp>
+#include <mae/io/quantised_tensor.hpp>
 #include <mae/network/layout.hpp>
 
 #include <algorithm>
@@ -48,13 +50,24 @@ inline void read_values(tensor_files const& files, pretrained_model& model) {
     refuse_architecture(files.path_of(positions),
                         "positions of its patches alone, none of the class token");
   std::set<std::string_view> known;
+  index_t in_int8 = 0;
   for (auto const& part : parts) {
-    require_fit(files.find(part.name), files.path_of(part.name), part.name, part);
+    auto const* const entry = files.find(part.name);
+    require_fit(entry, files.path_of(part.name), part.name, part);
     known.insert(part.name);
+    if (entry->type != dtype::i8) continue;
+    require_scales(
+        files.find(scale_name(part.name)), files.path_of(part.name), part.name, part.shape.front());
+    ++in_int8;
   }
+  if (in_int8 > 0)
+    model.notes.push_back("int8: the weights of " + std::to_string(in_int8) +
+                          " layers, which are integers times a scale for each row");
   std::vector<std::string> left_out;
   files.for_each([&](tensor_files::found_tensor const& tensor) {
-    if (known.contains(tensor.name)) return;
+    if (known.contains(tensor.name) ||
+        is_scale(tensor.name, [&](std::string_view name) { return files.find(name); }))
+      return;
     auto const own = after(tensor.name, model.names.encoder).value_or(tensor.name);
     if (!may_be_left_out(own, model.has_decoder) && !is_of_named_head(files, own))
       refuse_unknown(tensor.path, tensor.entry);
@@ -65,7 +78,11 @@ inline void read_values(tensor_files const& files, pretrained_model& model) {
   if (!left_out.empty()) model.notes.push_back(left_out_note(files.path(), left_out));
   model.values = host_buffer<float>(model.layout.size());
   for (auto const& part : parts)
-    read_entry(files.path_of(part.name), *files.find(part.name), part, model.values.span());
+    read_entry(files.path_of(part.name),
+               *files.find(part.name),
+               files.find(scale_name(part.name)),
+               part,
+               model.values.span());
 }
 
 /// The values predicted for a patch; a decoder may have another objective than pixels.

@@ -6,6 +6,7 @@
 #include <mae/core/types.hpp>
 #include <mae/interop/huggingface_config.hpp>
 #include <mae/interop/huggingface_preprocessor.hpp>
+#include <mae/interop/int8_collector.hpp>
 #include <mae/interop/model_entries.hpp>
 #include <mae/interop/naming.hpp>
 #include <mae/interop/preprocessing.hpp>
@@ -33,20 +34,20 @@
 namespace mae {
 
 /// Who is to read a checkpoint: the official code and this library (a file); timm, which takes the
-/// encoder alone (a file); Hugging Face's transformers (a folder).
-enum class checkpoint_format { official, timm, huggingface };
+/// encoder alone (a file); Hugging Face's transformers (a folder); this library alone, the encoder
+/// with the weights of its layers in int8 (a file).
+enum class checkpoint_format { official, timm, huggingface, int8 };
 
 namespace detail {
 
-/// Writes the tensors of `layout` under the names of `names`, in `stored`.
-template <class File>
+/// Writes the tensors of `layout`, which `tensors` gathers, under the names of `names`.
+template <class File, class Tensors>
 void write_tensors(File& file,
                    pretrained_model const& model,
                    parameter_layout const& layout,
                    naming const& names,
                    char const* held,
-                   dtype stored) {
-  tensor_collector<float> tensors(stored);
+                   Tensors tensors) {
   for (auto const& tensor : layout.tensors())
     for (auto const& part : parts_in(names, model.layout.find(tensor.name)))
       tensors.add(part, model.values.span());
@@ -111,13 +112,18 @@ inline std::string preprocessor_of(pretrained_model const& model) {
 
 /// Writes a checkpoint for another library, or for this one; what was there before stays as it was
 /// when anything fails. `path` is a file, for Hugging Face a folder, which is made where there is
-/// none; its other files stay. `stored` is f32, f16 or bf16. Throws io_error; config_error for what
-/// the other library or the type cannot hold; numeric_error for a value that is not finite.
+/// none; its other files stay. `stored` is f32, f16 or bf16, for int8 f32. Throws io_error;
+/// config_error for what the other library or the type cannot hold; numeric_error for a value that
+/// is not finite.
 inline void save_pretrained(std::string const& path,
                             pretrained_model const& model,
                             checkpoint_format format,
                             dtype stored = dtype::f32) {
-  bool const keeps_decoder = model.has_decoder && format != checkpoint_format::timm;
+  bool const is_int8 = format == checkpoint_format::int8;
+  if (is_int8 && stored != dtype::f32)
+    throw config_error(
+        "a file in int8 has the rest of its tensors in fp32, and no other precision (--precision)");
+  bool const keeps_decoder = model.has_decoder && format != checkpoint_format::timm && !is_int8;
   if (keeps_decoder && model.other_targets() == "principal")
     throw config_error(model.path +
                        ": its decoder predicts principal components, which a copy would lack: "
@@ -130,7 +136,11 @@ inline void save_pretrained(std::string const& path,
   }
   if (format != checkpoint_format::huggingface) {
     atomic_file file(path);
-    detail::write_tensors(file, model, layout, naming{.norm = model.names.norm}, held, stored);
+    naming const names{.norm = model.names.norm};
+    if (is_int8)
+      detail::write_tensors(file, model, layout, names, held, detail::int8_collector());
+    else
+      detail::write_tensors(file, model, layout, names, held, tensor_collector<float>(stored));
     return file.commit();
   }
   auto const config =
@@ -140,8 +150,12 @@ inline void save_pretrained(std::string const& path,
   detail::make_parents(path);
   folder_change change(path);
   change.remove("model.safetensors.index.json");  // another model's
-  detail::write_tensors(
-      change.add("model.safetensors"), model, layout, naming::hub(), held, stored);
+  detail::write_tensors(change.add("model.safetensors"),
+                        model,
+                        layout,
+                        naming::hub(),
+                        held,
+                        tensor_collector<float>(stored));
   change.add_text("config.json", config);
   if (preprocessor.empty())
     change.remove("preprocessor_config.json");  // it would say how pixels are normalised

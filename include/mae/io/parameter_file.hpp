@@ -7,6 +7,7 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/io/dtype.hpp>
+#include <mae/io/quantised_tensor.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_header.hpp>
 #include <mae/io/safetensors_writer.hpp>
@@ -74,6 +75,11 @@ std::optional<double> first_overflow(std::span<In const> values) {
 }
 
 }  // namespace detail
+
+/// Whether a tensor is the weights of a layer, which a file may hold in I8.
+inline bool is_layer_weight(tensor_spec const& tensor) {
+  return tensor.shape.size() >= 2 && tensor.name.ends_with(".weight");
+}
 
 /// The shape of a tensor in a file.
 inline std::vector<index_t> file_shape(tensor_spec const& tensor) {
@@ -158,12 +164,11 @@ inline std::string shape_text(std::vector<index_t> const& shape) {
 
 /// Throws format_error for a value that is not finite, or would not be as a T.
 template <class Stored, class T>
-void copy_tensor(std::string const& path,
+void copy_values(std::string const& path,
                  tensor_entry const& entry,
                  tensor_spec const& tensor,
+                 std::vector<Stored> const& stored,
                  std::span<T> values) {
-  std::vector<Stored> stored(values.size());
-  std::memcpy(stored.data(), entry.bytes.data(), entry.bytes.size());
   for (Stored const value : stored)
     if (!std::isfinite(converted<T>(value)))
       throw format_error(path,
@@ -177,10 +182,21 @@ void copy_tensor(std::string const& path,
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = converted<T>(stored[i]);
 }
 
+template <class Stored, class T>
+void copy_tensor(std::string const& path,
+                 tensor_entry const& entry,
+                 tensor_spec const& tensor,
+                 std::span<T> values) {
+  std::vector<Stored> stored(values.size());
+  std::memcpy(stored.data(), entry.bytes.data(), entry.bytes.size());
+  copy_values(path, entry, tensor, stored, values);
+}
+
 }  // namespace detail
 
 /// Throws format_error, with both shapes, unless `entry`, which a file has under `name`, is there
-/// (not nullptr) and is what the model has: of the same shape, in F16, BF16, F32 or F64.
+/// (not nullptr) and is what the model has: of the same shape, in F16, BF16, F32 or F64, or, the
+/// weights of a layer, in I8.
 inline void require_fit(tensor_entry const* entry,
                         std::string const& path,
                         std::string const& name,
@@ -193,20 +209,27 @@ inline void require_fit(tensor_entry const* entry,
   if (entry->shape != wanted)
     refuse("is " + detail::shape_text(entry->shape) + " in the file, but " +
            detail::shape_text(wanted) + " in the model");
+  if (entry->type == dtype::i8 && is_layer_weight(tensor)) return;
   if (entry->type != dtype::f16 && entry->type != dtype::bf16 && entry->type != dtype::f32 &&
       entry->type != dtype::f64)
     refuse("is " + std::string(dtype_name(entry->type)) + ", not F16, BF16, F32 or F64");
 }
 
-/// Copies a file's tensor that fits into its place in a flat array. Throws format_error for a value
-/// that is not finite there.
+/// Copies a file's tensor that fits into its place in a flat array; of one in I8, times its scales,
+/// which the file is to have beside it. Throws format_error for a value that is not finite there,
+/// and for wrong scales.
 template <class T>
 void read_entry(std::string const& path,
                 tensor_entry const& entry,
+                tensor_entry const* scales,
                 tensor_spec const& tensor,
                 std::span<T> values) {
   auto const place = values.subspan(static_cast<std::size_t>(tensor.offset),
                                     static_cast<std::size_t>(tensor.size()));
+  if (entry.type == dtype::i8) {
+    require_scales(scales, path, entry.name, entry.shape.front());
+    return detail::copy_values(path, entry, tensor, dequantised(path, entry, *scales), place);
+  }
   if (entry.type == dtype::f32)
     detail::copy_tensor<float>(path, entry, tensor, place);
   else if (entry.type == dtype::f64)
@@ -228,7 +251,7 @@ void read_tensor(safetensors_file const& file,
   std::string const name = prefix + tensor.name;
   auto const* const entry = file.find(name);
   require_fit(entry, path, name, tensor);
-  read_entry(path, *entry, tensor, values);
+  read_entry(path, *entry, file.find(scale_name(name)), tensor, values);
 }
 
 /// Reads a whole flat array of `layout`; nothing of the caller's is touched when it throws.
@@ -264,6 +287,8 @@ inline void reject_unknown_tensors(safetensors_file const& file,
     bool is_known = layout.contains(entry.name);
     for (std::string_view const start : allowed)
       is_known = is_known || entry.name.starts_with(start);
+    is_known =
+        is_known || is_scale(entry.name, [&](std::string_view name) { return file.find(name); });
     if (!is_known) detail::refuse_unknown(path, entry);
   }
 }
