@@ -3,12 +3,15 @@
 #include "encoding.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/backend/eigen/quantised_backend.hpp>
+#include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/data/subset.hpp>
 #include <mae/interop/open_pretrained.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/model/quantised_encoder.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -16,6 +19,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace tools {
@@ -37,40 +41,58 @@ void require_finite(std::span<T const> features, mae::index_t width, image_name 
 
 }  // namespace
 
+/// The encoder in the precision that was asked for.
 struct feature_encoder::parts {
-  mae::sized_encoder<backend> encoder;
+  std::variant<mae::sized_encoder<backend>, mae::quantised_encoder> either;
+
+  static parts open(mae::pretrained_model const& model,
+                    std::shared_ptr<mae::thread_pool> threads,
+                    feature_precision precision) {
+    if (precision == feature_precision::int8)
+      return {mae::open_pretrained_encoder(model, mae::quantised_backend(std::move(threads)))};
+    return {mae::open_pretrained_encoder(model, backend(std::move(threads)))};
+  }
+  template <class Visit>
+  auto visit(Visit const& visited) const {
+    return std::visit(visited, either);
+  }
+  mae::model_config const& sizes() const {
+    return *visit([](auto const& encoder) { return &encoder.sizes(); });
+  }
 };
 
 feature_encoder::feature_encoder(mae::pretrained_model const& model,
-                                 std::shared_ptr<mae::thread_pool> threads)
-    : parts_(new parts{mae::open_pretrained_encoder(model, backend(std::move(threads)))}) {}
+                                 std::shared_ptr<mae::thread_pool> threads,
+                                 feature_precision precision)
+    : parts_(new parts(parts::open(model, std::move(threads), precision))) {}
 feature_encoder::~feature_encoder() = default;
 
 mae::index_t feature_encoder::width(mae::pooling pool) const {
-  return parts_->encoder.feature_width(pool);
+  return parts_->visit([&](auto const& encoder) { return encoder.feature_width(pool); });
 }
 
 mae::index_t feature_encoder::depth() const {
-  return parts_->encoder.sizes().encoder.depth;
+  return parts_->sizes().encoder.depth;
 }
 
 mae::index_t feature_encoder::patches() const {
-  return parts_->encoder.sizes().num_patches();
+  return parts_->sizes().num_patches();
 }
 
 mae::index_t feature_encoder::token_width() const {
-  return parts_->encoder.sizes().encoder.width;
+  return parts_->sizes().encoder.width;
 }
 
 mae::index_t feature_encoder::images_of_part() const {
-  auto const& encoder = parts_->encoder;
-  return pretrain::images_of_part(encoder.backend(), encoder.num_tokens());
+  return parts_->visit([](auto const& encoder) {
+    return pretrain::images_of_part(encoder.backend(), encoder.num_tokens());
+  });
 }
 
 std::vector<float> feature_encoder::features(pretrain::image_set const& images,
                                              mae::pooling pool,
                                              image_name const& name_of) const {
-  auto found = parts_->encoder.features(images, pool);
+  auto found = parts_->visit([&](auto const& encoder) { return encoder.features(images, pool); });
   require_finite(std::span<float const>(found), width(pool), name_of);
   return found;
 }
@@ -90,7 +112,9 @@ std::vector<float> feature_encoder::encode(pretrain::image_set const& images,
                                            image_name const& name_of,
                                            pretrain::progress_line& progress) const {
   auto const part = [&](mae::index_t first, mae::index_t size) {
-    auto found = parts_->encoder.features(mae::subset(images, first, size), pool, blocks);
+    auto found = parts_->visit([&](auto const& encoder) {
+      return encoder.features(mae::subset(images, first, size), pool, blocks);
+    });
     require_finite(std::span<float const>(found),
                    blocks.count() * width(pool),
                    [&](mae::index_t i) { return name_of(first + i); });
@@ -116,7 +140,9 @@ std::vector<mae::bfloat16> feature_encoder::encode_patches(
                      own.begin() + image * each,
                      [](float value) { return mae::bfloat16(value); });
     };
-    parts_->encoder.encode_blocks(mae::subset(images, first, size), {block, block}, keep);
+    parts_->visit([&](auto const& encoder) {
+      encoder.encode_blocks(mae::subset(images, first, size), {block, block}, keep);
+    });
     require_finite(std::span<mae::bfloat16 const>(own), each, [&](mae::index_t i) {
       return name_of(first + i);
     });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "feature_precision.hpp"
 #include "images.hpp"
 #include "terminal.hpp"
 
@@ -24,7 +25,9 @@ using image_name = std::function<std::string(mae::index_t)>;
 class feature_encoder {
  public:
   /// Throws mae::config_error for a checkpoint whose heads are not known.
-  feature_encoder(mae::pretrained_model const& model, std::shared_ptr<mae::thread_pool> threads);
+  feature_encoder(mae::pretrained_model const& model,
+                  std::shared_ptr<mae::thread_pool> threads,
+                  feature_precision precision = feature_precision::fp32);
   ~feature_encoder();
   feature_encoder(feature_encoder const&) = delete;
   feature_encoder& operator=(feature_encoder const&) = delete;

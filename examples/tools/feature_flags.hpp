@@ -2,6 +2,7 @@
 
 #include "checkpoint_flags.hpp"
 #include "data_source.hpp"
+#include "feature_precision.hpp"
 #include "images.hpp"
 
 #include <mae/core/parallel.hpp>
@@ -23,6 +24,18 @@ inline pretrain::flag pooling_flag(mae::pooling& pool) {
                           pool,
                           "an image's feature: the mean of its patch tokens after the final norm,\n"
                           "its class token, or both");
+}
+
+inline constexpr pretrain::choice_words<feature_precision, 2> feature_precision_words{
+    {{"fp32", feature_precision::fp32}, {"int8", feature_precision::int8}}};
+
+inline pretrain::flag feature_precision_flag(feature_precision& precision) {
+  return pretrain::choice(
+      "precision",
+      feature_precision_words,
+      precision,
+      "what the encoder's layers multiply: int8, with a scale for each row, is\n"
+      "less exact, and faster where the processor has products of it");
 }
 
 /// Where the images of --data come from, which is said.

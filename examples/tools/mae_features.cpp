@@ -45,6 +45,7 @@ constexpr pretrain::choice_words<image_part, 3> part_words{
 struct features_options : tools::common_options {
   std::string out = "features.safetensors";
   mae::pooling pool = mae::pooling::mean;
+  tools::feature_precision precision = tools::feature_precision::fp32;
   image_part part = image_part::all;
   index_t images = 0;
 };
@@ -72,6 +73,7 @@ std::vector<pretrain::flag_group> flags_for(features_options& o) {
                                 o.out),
          pretrain::words(o.out)},
         tools::pooling_flag(o.pool),
+        tools::feature_precision_flag(o.precision),
         {"images",
          "N",
          "the first N images alone; 0: all [0]",
@@ -159,7 +161,7 @@ void run(features_options const& o) {
   tools::feature_file out(o.out);
   auto const model = tools::read_model(o, std::cerr);
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
-  tools::feature_encoder const encoder(model, threads);
+  tools::feature_encoder const encoder(model, threads, o.precision);
   auto const source = tools::find_source(o);
   auto const request = tools::request_for(o, model, source, false);
   pretrain::progress_line progress(
@@ -171,12 +173,14 @@ void run(features_options const& o) {
     out.check(tools::rows_of(list));
     return encode_pictures(task, list);
   }();
-  out.save(found.values,
-           encoder.width(o.pool),
-           found.rows,
-           {{"model", o.model},
-            {"pooling", std::string(pretrain::word_of(tools::pooling_words, o.pool))},
-            {"part", std::string(pretrain::word_of(part_words, o.part))}});
+  out.save(
+      found.values,
+      encoder.width(o.pool),
+      found.rows,
+      {{"model", o.model},
+       {"pooling", std::string(pretrain::word_of(tools::pooling_words, o.pool))},
+       {"precision", std::string(pretrain::word_of(tools::feature_precision_words, o.precision))},
+       {"part", std::string(pretrain::word_of(part_words, o.part))}});
   std::cout << "wrote " << mae::printable(out.names()) << ": " << found.rows.size()
             << " features of width " << encoder.width(o.pool) << '\n';
 }

@@ -189,11 +189,13 @@ void read_tokens(probe_task const& task, std::vector<tools::layer_scores>& layer
 
 std::vector<pretrain::page_entry> settings_of(probe_task const& task) {
   auto const& o = task.options;
-  std::vector<pretrain::page_entry> all{{"model", o.model},
-                                        {"data", task.sets.name},
-                                        {"training images", std::to_string(task.size.train)},
-                                        {"test images", std::to_string(task.size.test)},
-                                        {"classes", std::to_string(task.sets.train.num_classes())}};
+  std::vector<pretrain::page_entry> all{
+      {"model", o.model},
+      {"data", task.sets.name},
+      {"training images", std::to_string(task.size.train)},
+      {"test images", std::to_string(task.size.test)},
+      {"classes", std::to_string(task.sets.train.num_classes())},
+      {"precision", std::string(pretrain::word_of(tools::feature_precision_words, o.precision))}};
   if (o.has_linear() || o.has_knn())
     all.push_back({"features",
                    std::string(pretrain::word_of(tools::pooling_words, o.pool)) + ", " +
@@ -223,7 +225,7 @@ void run(tools::probe_options const& o) {
   auto const model = tools::read_model(o, std::cerr);
   auto const blocks = blocks_of(o.layers, model.sizes.encoder.depth);
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
-  tools::feature_encoder const encoder(model, threads);
+  tools::feature_encoder const encoder(model, threads, o.precision);
   auto const source = tools::find_source(o);
   auto const sets = pretrain::load_images(
       source, tools::request_for(o, model, source, true), *threads, std::cerr);
@@ -246,6 +248,8 @@ void run(tools::probe_options const& o) {
   if (o.has_attentive())
     std::cout << "; " << encoder.patches() << " patch tokens of " << encoder.token_width()
               << " values, " << o.queries << " queries";
+  if (o.precision != tools::feature_precision::fp32)
+    std::cout << "; encoded in " << pretrain::word_of(tools::feature_precision_words, o.precision);
   std::cout << "; top-1\n" << to_table(report, encoder.depth());
   if (!o.out.empty()) save(task, report);
 }

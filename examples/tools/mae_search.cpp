@@ -40,6 +40,7 @@ struct search_options : tools::common_options {
   std::string out = "search";
   index_t results = 5;
   mae::pooling pool = mae::pooling::mean;
+  tools::feature_precision precision = tools::feature_precision::fp32;
 };
 
 std::vector<pretrain::flag_group> flags_for(search_options& o) {
@@ -68,6 +69,7 @@ std::vector<pretrain::flag_group> flags_for(search_options& o) {
                                 static_cast<double>(o.results)),
          pretrain::whole(o.results, 1, most_results)},
         tools::pooling_flag(o.pool),
+        tools::feature_precision_flag(o.precision),
         tools::unreadable_flag(o),
         pretrain::max_pixels_flag(o.settings),
         tools::threads_flag(o)}},
@@ -162,7 +164,7 @@ void run(search_options const& o) {
     throw pretrain::usage_error("--gallery names the folder to look in; see --help");
   auto const model = tools::read_model(o, std::cerr);
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
-  tools::feature_encoder const encoder(model, threads);
+  tools::feature_encoder const encoder(model, threads, o.precision);
   auto const load = [&](std::string const& data) {
     return encode(o, encoder, tools::load_named_images(o, data, model, 0, *threads));
   };

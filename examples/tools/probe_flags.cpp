@@ -56,6 +56,7 @@ std::vector<pretrain::flag_group> flags_for(probe_options& o) {
         pretrain::max_pixels_flag(o.settings),
         pretrain::test_flag(o.settings.tests),
         pooling_flag(o.pool),
+        feature_precision_flag(o.precision),
         pretrain::choice("probe",
                          reader_words,
                          o.readers,

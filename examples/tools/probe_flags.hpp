@@ -3,6 +3,7 @@
 #include "checkpoint_flags.hpp"
 #include "choices.hpp"
 #include "command_line.hpp"
+#include "feature_precision.hpp"
 
 #include <mae/core/types.hpp>
 #include <mae/op/pooling.hpp>
@@ -25,6 +26,7 @@ struct layer_choice {
 
 struct probe_options : common_options {
   mae::pooling pool = mae::pooling::mean;
+  feature_precision precision = feature_precision::fp32;
   reader_choice readers = reader_choice::both;
   std::vector<mae::index_t> neighbours;  // empty: the library's number, if there are so many images
   layer_choice layers;
