@@ -56,6 +56,16 @@ struct feature_encoder::parts {
   auto visit(Visit const& visited) const {
     return std::visit(visited, either);
   }
+  /// Likewise where something is encoded.
+  template <class Visit>
+  auto encode(Visit const& visited) const {
+    try {
+      return visit(visited);
+    } catch (mae::numeric_error const& error) {
+      throw mae::config_error(std::string(error.what()) +
+                              "; --precision fp32 tells of which image");
+    }
+  }
   mae::model_config const& sizes() const {
     return *visit([](auto const& encoder) { return &encoder.sizes(); });
   }
@@ -92,7 +102,7 @@ mae::index_t feature_encoder::images_of_part() const {
 std::vector<float> feature_encoder::features(pretrain::image_set const& images,
                                              mae::pooling pool,
                                              image_name const& name_of) const {
-  auto found = parts_->visit([&](auto const& encoder) { return encoder.features(images, pool); });
+  auto found = parts_->encode([&](auto const& encoder) { return encoder.features(images, pool); });
   require_finite(std::span<float const>(found), width(pool), name_of);
   return found;
 }
@@ -112,7 +122,7 @@ std::vector<float> feature_encoder::encode(pretrain::image_set const& images,
                                            image_name const& name_of,
                                            pretrain::progress_line& progress) const {
   auto const part = [&](mae::index_t first, mae::index_t size) {
-    auto found = parts_->visit([&](auto const& encoder) {
+    auto found = parts_->encode([&](auto const& encoder) {
       return encoder.features(mae::subset(images, first, size), pool, blocks);
     });
     require_finite(std::span<float const>(found),
@@ -140,7 +150,7 @@ std::vector<mae::bfloat16> feature_encoder::encode_patches(
                      own.begin() + image * each,
                      [](float value) { return mae::bfloat16(value); });
     };
-    parts_->visit([&](auto const& encoder) {
+    parts_->encode([&](auto const& encoder) {
       encoder.encode_blocks(mae::subset(images, first, size), {block, block}, keep);
     });
     require_finite(std::span<mae::bfloat16 const>(own), each, [&](mae::index_t i) {

@@ -11,6 +11,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -195,6 +196,21 @@ TEST_CASE_FIXTURE(features_of_pictures, "features that are not finite are refuse
                                    "--out",
                                    out});
   check_refused(of_set, 1, "train/0: its features are not finite");
+  file.tensor("blocks.0.norm1.weight").bytes = std::as_bytes(std::span(huge));
+  file.save(large);
+  auto const in_int8 = run_program({std::string(TOOLS) + "/mae_features",
+                                    "--model",
+                                    large,
+                                    "--data",
+                                    "synthetic",
+                                    "--out",
+                                    out,
+                                    "--precision",
+                                    "int8"});
+  check_refused(in_int8,
+                1,
+                "a value of a layer's input is not finite, which int8 products cannot read; "
+                "--precision fp32 tells of which image");
 }
 
 TEST_CASE_FIXTURE(
@@ -257,4 +273,42 @@ TEST_CASE_FIXTURE(features_of_pictures,
   CHECK(holds(three, "\r\n2,train/2,"));
   CHECK(run_on("synthetic", {"--part", "test", "--images", "1"}).exit_code == 0);
   CHECK(read_text(table).starts_with("row,file,class\r\n0,test/0,"));
+}
+
+TEST_CASE(
+    "features in int8 are those of the encoder's file in int8, and the file says what they are") {
+  mae_test::temporary_folder const folder;
+  auto const made = run_program({std::string(TOOLS) + "/mae_convert",
+                                 "--model",
+                                 model,
+                                 "--out",
+                                 folder.file("int8"),
+                                 "--to",
+                                 "int8"});
+  CHECK_MESSAGE(made.exit_code == 0, made.err);
+  CHECK(holds(made.out, " in int8\n"));
+  auto const features = [&](std::string const& of, std::string const& precision) {
+    std::string const out = folder.file("x.safetensors");
+    auto const result = run_program({std::string(TOOLS) + "/mae_features",
+                                     "--model",
+                                     of,
+                                     "--data",
+                                     "synthetic",
+                                     "--images",
+                                     "9",
+                                     "--out",
+                                     out,
+                                     "--precision",
+                                     precision});
+    REQUIRE_MESSAGE(result.exit_code == 0, result.err);
+    editable_file file(out);
+    CHECK(file.metadata.at("precision") == precision);
+    return floats_of(file.tensor("features"));
+  };
+  auto const in_float = features(model, "fp32");
+  auto const in_int8 = features(model, "int8");
+  CHECK(features(folder.file("int8"), "int8") == in_int8);
+  CHECK(in_float != in_int8);
+  for (std::size_t i = 0; i < in_float.size(); ++i)
+    CHECK(std::abs(in_float[i] - in_int8[i]) < 0.1F);
 }

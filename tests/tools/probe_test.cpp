@@ -71,6 +71,7 @@ TEST_CASE("each number of neighbours has its column, in the table and in the fil
   CHECK(table.starts_with("layer,knn_5,knn_1\r\n3,"));
   CHECK(holds(text, "wrote " + scratch.file("of/it/layers.csv")));
   CHECK(holds(probe({"--probe", "knn"}), "kNN, k = 20\n"));
+  CHECK(holds(probe({"--probe", "knn", "--precision", "int8"}), "; encoded in int8; top-1\n"));
 }
 
 TEST_CASE("each block is read, drawn, and is what it is alone") {
