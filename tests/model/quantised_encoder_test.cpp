@@ -132,8 +132,11 @@ TEST_CASE("pixels and weights that are not finite are refused, not quantised") {
 }
 
 TEST_CASE("int8 trains nothing") {
+  auto const train = [] {
+    mae::prepared_weights<mae::quantised_backend> const weights(mae::pass_kind::training);
+  };
   CHECK_THROWS_WITH_AS(
-      mae::prepared_weights<mae::quantised_backend>(mae::pass_kind::training),
+      train(),
       "this backend's weights are packed for inference alone: train with another, and take its "
       "encoder",
       mae::config_error);

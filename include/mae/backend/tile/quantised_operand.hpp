@@ -61,23 +61,29 @@ vector_of<std::int32_t> signed_field(vector_of<std::uint32_t> cells) {
   return std::bit_cast<vector_of<std::int32_t>>(cells << (all - first - bits)) >> (all - bits);
 }
 
+/// sums += x * y, modulo 2^32: sums of values that are offset may be larger on their way.
+inline void add_products(vector_of<std::int32_t>& sums, std::int32_t x, vector_of<std::int32_t> y) {
+  using bits = vector_of<std::uint32_t>;
+  sums = std::bit_cast<vector_of<std::int32_t>>(
+      std::bit_cast<bits>(sums) + static_cast<std::uint32_t>(x) * std::bit_cast<bits>(y));
+}
+
 /// sums += the products of two pairs, by what every compiler has.
 inline void add_pair_products(vector_of<std::int32_t>& sums,
                               std::uint32_t a,
                               vector_of<std::uint32_t> b) {
-  sums += static_cast<std::int16_t>(a & 0xFFFFU) * signed_field<0, 16>(b);
-  sums += static_cast<std::int16_t>(a >> 16U) * signed_field<16, 16>(b);
+  add_products(sums, static_cast<std::int16_t>(a & 0xFFFFU), signed_field<0, 16>(b));
+  add_products(sums, static_cast<std::int16_t>(a >> 16U), signed_field<16, 16>(b));
 }
 
 /// Likewise of fours, u8 * s8.
 inline void add_four_products(vector_of<std::int32_t>& sums,
                               std::uint32_t a,
                               vector_of<std::uint32_t> b) {
-  constexpr std::uint32_t byte = 0xFFU;
-  sums += static_cast<std::int32_t>(a & byte) * signed_field<0, 8>(b);
-  sums += static_cast<std::int32_t>(a >> 8U & byte) * signed_field<8, 8>(b);
-  sums += static_cast<std::int32_t>(a >> 16U & byte) * signed_field<16, 8>(b);
-  sums += static_cast<std::int32_t>(a >> 24U) * signed_field<24, 8>(b);
+  add_products(sums, static_cast<std::uint8_t>(a), signed_field<0, 8>(b));
+  add_products(sums, static_cast<std::uint8_t>(a >> 8U), signed_field<8, 8>(b));
+  add_products(sums, static_cast<std::uint8_t>(a >> 16U), signed_field<16, 8>(b));
+  add_products(sums, static_cast<std::uint8_t>(a >> 24U), signed_field<24, 8>(b));
 }
 
 }  // namespace kernel

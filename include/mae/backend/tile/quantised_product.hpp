@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -31,8 +32,8 @@ inline constexpr index_t most_int8_depth =
 template <class O>
 struct quantised_matrix {
   packed_matrix<O> values;
-  float const* scales = nullptr;              // (cols, whole panels)
-  std::int32_t const* corrections = nullptr;  // (likewise): what a sum has too much
+  float const* scales = nullptr;               // (cols, whole panels)
+  std::uint32_t const* corrections = nullptr;  // (likewise): what a sum has too much, modulo 2^32
   index_t depth = 0;
   index_t cols = 0;
 };
@@ -44,14 +45,15 @@ constexpr index_t quantised_cells(index_t depth, index_t cols) {
   return packed_cells<O>(depth, cols) + of_column * round_up(cols, tile_cols<O>);
 }
 
-/// What was packed into this memory.
+/// What was packed into this memory; without memory, its extents.
 template <class O>
 quantised_matrix<O> quantised_at(float const* memory, index_t depth, index_t cols) {
   static_assert(sizeof(cell_of<O>) == sizeof(float));
+  if (memory == nullptr) return {.depth = depth, .cols = cols};
   float const* const scales = memory + packed_cells<O>(depth, cols);
   return {{memory_as<cell_of<O> const>(memory), depth, cols},
           scales,
-          memory_as<std::int32_t const>(scales + round_up(cols, tile_cols<O>)),
+          memory_as<std::uint32_t const>(scales + round_up(cols, tile_cols<O>)),
           depth,
           cols};
 }
@@ -71,7 +73,7 @@ quantised_matrix<O> pack_quantised(matrix_view<float const> weights, float* memo
   std::fill_n(memory, quantised_cells<O>(depth, weights.rows), 0.0F);
   index_t const cells = cells_for<O>(depth);
   float* const scales = memory + packed_cells<O>(depth, weights.rows);
-  auto* const corrections = memory_as<std::int32_t>(scales + round_up(weights.rows, tile_cols<O>));
+  auto* const corrections = memory_as<std::uint32_t>(scales + round_up(weights.rows, tile_cols<O>));
   std::vector<typename traits::right_value> row(
       static_cast<std::size_t>(cells * traits::values_per_cell));
   for (index_t col = 0; col < weights.rows; ++col) {
@@ -85,7 +87,8 @@ quantised_matrix<O> pack_quantised(matrix_view<float const> weights, float* memo
     if constexpr (traits::left_offset != 0) {
       std::int32_t sum = 0;
       for (auto const value : row) sum += value;
-      corrections[col] = traits::left_offset * sum;
+      corrections[col] =
+          static_cast<std::uint32_t>(traits::left_offset) * static_cast<std::uint32_t>(sum);
     }
   }
   return quantised_at<O>(memory, depth, weights.rows);
@@ -155,6 +158,7 @@ struct scale_sums {
                                          index_t col,
                                          Count count) const {
     constexpr index_t length = vector_length<float>;
+    // NOLINTNEXTLINE(*-pro-type-member-init): written below, as far as it is read
     alignas(vector_bytes) std::array<float, static_cast<std::size_t>(tile_cols<O>)> values;
     float* const out = values.data();
     float const row_scale = row_scales[row];
@@ -186,10 +190,14 @@ struct scale_sums {
     if constexpr (operand_traits<O>::left_offset == 0)
       return sums;
     else
-      return sums - load_vector(weights.corrections + col);
+      return std::bit_cast<vector_of<std::int32_t>>(std::bit_cast<vector_of<std::uint32_t>>(sums) -
+                                                    load_vector(weights.corrections + col));
   }
   [[gnu::always_inline]] std::int32_t whole(std::int32_t sum, index_t col) const {
-    return operand_traits<O>::left_offset == 0 ? sum : sum - weights.corrections[col];
+    if constexpr (operand_traits<O>::left_offset == 0)
+      return sum;
+    else
+      return static_cast<std::int32_t>(static_cast<std::uint32_t>(sum) - weights.corrections[col]);
   }
 };
 
