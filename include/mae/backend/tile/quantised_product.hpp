@@ -49,7 +49,7 @@ constexpr index_t quantised_cells(index_t depth, index_t cols) {
 template <class O>
 quantised_matrix<O> quantised_at(float const* memory, index_t depth, index_t cols) {
   static_assert(sizeof(cell_of<O>) == sizeof(float));
-  if (memory == nullptr) return {.depth = depth, .cols = cols};
+  if (memory == nullptr) return {{}, nullptr, nullptr, depth, cols};
   float const* const scales = memory + packed_cells<O>(depth, cols);
   return {{memory_as<cell_of<O> const>(memory), depth, cols},
           scales,
