@@ -85,7 +85,7 @@ class quantised_lane : public eigen_lane<float> {
   /// body(first, last) for pieces of [0, count), about two for each member.
   template <class Body>
   void share(index_t count, Body const& body) const {
-    index_t const each = std::max<index_t>(1, count / (2 * num_members()));
+    index_t const each = std::max<index_t>(1, count / (index_t{2} * num_members()));
     base::for_parts(ceil_div(count, each), [&](base const& /*lane*/, index_t part, int /*member*/) {
       body(part * each, std::min((part + 1) * each, count));
     });
