@@ -7,9 +7,11 @@
 #include <mae/data/resize.hpp>
 #include <mae/images/image_file.hpp>
 #include <mae/images/picture_fit.hpp>
+#include <mae/images/picture_rows.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 namespace mae {
@@ -35,13 +37,14 @@ inline image_bytes fit_image(image_bytes const& picture,
   return result;
 }
 
-/// decode_image and fit_image in one, of which only a few rows of the picture are held (an
-/// interlaced PNG and a progressive JPEG are held whole by their libraries). Throws as both.
-inline image_bytes decode_fitted(std::string const& path, image_folder_options const& options) {
+namespace detail {
+
+inline image_bytes decode_fitted_source(picture_source const& source,
+                                        image_folder_options const& options) {
   thread_local byte_resizer resizer;
   image_bytes image{.extent = options.extent, .pixels = {}};
-  detail::decode_rows(
-      path,
+  decode_rows(
+      source,
       options.extent.channels,
       options.limits,
       [&](index_t height, index_t width) {
@@ -49,7 +52,7 @@ inline image_bytes decode_fitted(std::string const& path, image_folder_options c
           try {
             return plan_fit(height, width, options.extent, options.fit);
           } catch (config_error const& e) {
-            throw config_error(path + ": " + e.what());
+            throw config_error(source.name + ": " + e.what());
           }
         }();
         image.pixels.resize(static_cast<std::size_t>(image.extent.values()));
@@ -60,6 +63,21 @@ inline image_bytes decode_fitted(std::string const& path, image_folder_options c
       },
       [&](std::uint8_t const* row) { resizer.take_row(row); });
   return image;
+}
+
+}  // namespace detail
+
+/// decode_image and fit_image in one, of which only a few rows of the picture are held (an
+/// interlaced PNG and a progressive JPEG are held whole by their libraries). Throws as both.
+inline image_bytes decode_fitted(std::string const& path, image_folder_options const& options) {
+  return detail::decode_fitted_source({path}, options);
+}
+
+/// The same of a file's bytes in memory, which messages call `name`.
+inline image_bytes decode_fitted(std::string const& name,
+                                 std::span<std::byte const> bytes,
+                                 image_folder_options const& options) {
+  return detail::decode_fitted_source({name, bytes}, options);
 }
 
 }  // namespace mae

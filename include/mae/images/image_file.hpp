@@ -62,10 +62,10 @@ inline void require_holdable(picture_rows const& rows) {
     throw std::bad_alloc();
 }
 
-/// Decodes a file, as `channels` values a pixel: calls begin(height, width), then take(row) for
+/// Decodes a picture, as `channels` values a pixel: calls begin(height, width), then take(row) for
 /// each row from the top. Where memory fails, that is an io_error of this file.
 template <class Begin, class Take>
-void decode_rows(std::string const& path,
+void decode_rows(picture_source const& source,
                  index_t channels,
                  image_limits const& limits,
                  Begin const& begin,
@@ -74,9 +74,9 @@ void decode_rows(std::string const& path,
     throw config_error("pictures have 1 or 3 channels, not " + std::to_string(channels));
   std::string what = "decode a picture";
   try {
-    picture_stream const file(path, limits.file_bytes);
+    auto const file = picture_stream::open(source, limits.file_bytes);
     auto const rows = open_rows(file);
-    require_possible(path, *rows, limits);
+    require_possible(source.name, *rows, limits);
     what += " of " + std::to_string(rows->height) + "x" + std::to_string(rows->width) + " pixels";
     require_holdable(*rows);
     auto const share = decoding_budget::of_process().take(rows->bytes);
@@ -89,7 +89,7 @@ void decode_rows(std::string const& path,
     }
     rows->finish();
   } catch (std::bad_alloc const&) {
-    throw io_error(path, what, ENOMEM);
+    throw io_error(source.name, what, ENOMEM);
   }
 }
 
@@ -107,7 +107,7 @@ inline image_bytes decode_image(std::string const& path,
   image_bytes image;
   std::uint8_t* next = nullptr;
   detail::decode_rows(
-      path,
+      {path},
       channels,
       limits,
       [&](index_t height, index_t width) {

@@ -12,7 +12,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <utility>
 
 namespace mae::detail {
 
@@ -42,6 +45,12 @@ class picture_rows {
   virtual void finish() = 0;
 };
 
+/// A picture as it is stored: a file, or its bytes in memory, which have a name for messages.
+struct picture_source {
+  std::string name;  // the file's path
+  std::optional<std::span<std::byte const>> bytes = {};
+};
+
 /// Owns a file that a library reads through C's streams.
 class picture_stream {
  public:
@@ -60,6 +69,23 @@ class picture_stream {
     int const reason = errno;
     ::close(number);
     throw io_error(path, "open", reason);
+  }
+
+  /// Bytes in memory, which outlive this object, under a name for messages. Throws format_error
+  /// where there is none, io_error where the system refuses a stream over them.
+  picture_stream(std::string name, std::span<std::byte const> bytes) : path_(std::move(name)) {
+    if (bytes.empty()) throw format_error(path_, 0, "no bytes");
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): C's streams take no const, and "rb" reads.
+    file_.reset(::fmemopen(const_cast<std::byte*>(bytes.data()), bytes.size(), "rb"));
+    if (file_ == nullptr) throw io_error(path_, "open", errno);
+  }
+
+  /// Either, by what `source` is.
+  static picture_stream open(picture_source const& source, std::uint64_t max_bytes) {
+    if (!source.bytes) return {source.name, max_bytes};
+    if (source.bytes->size() > max_bytes)
+      throw format_error(source.name, max_bytes, "more bytes than were expected");
+    return {source.name, *source.bytes};
   }
 
   std::FILE* get() const noexcept { return file_.get(); }

@@ -83,6 +83,10 @@ class json_object {
   json_object& add(std::string_view name, json_object const& value) {
     return add_text(name, value.line());
   }
+  /// What is JSON already.
+  json_object& add_json(std::string_view name, std::string json) {
+    return add_text(name, std::move(json));
+  }
 
   /// The members of another, with this before their names.
   json_object& add_all(std::string_view prefix, json_object const& other) {

@@ -1,0 +1,173 @@
+#include "batcher.hpp"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace serve {
+namespace {
+
+using clock = std::chrono::steady_clock;
+using mae::index_t;
+
+bool fit_together(batch_job const& one, batch_job const& other) {
+  return one.model == other.model && one.of.what == other.of.what;
+}
+
+/// All images of a batch in one.
+image_batch joined(std::vector<batch_job> const& jobs) {
+  image_batch all{.what = jobs.front().of.what};
+  for (auto const& job : jobs) {
+    all.images += job.of.images;
+    all.pixels.insert(all.pixels.end(), job.of.pixels.begin(), job.of.pixels.end());
+    all.hidden.insert(all.hidden.end(), job.of.hidden.begin(), job.of.hidden.end());
+  }
+  return all;
+}
+
+}  // namespace
+
+batcher::batcher(batch_limits limits,
+                 std::function<bool()> more_may_come,
+                 std::function<void(index_t, double)> report)
+    : limits_(limits),
+      more_may_come_(std::move(more_may_come)),
+      report_(std::move(report)),
+      thread_([this] { run(); }) {}
+
+bool batcher::reserve(index_t images) {
+  std::lock_guard const lock(mutex_);
+  if (reserved_ + images > limits_.queue) return false;
+  reserved_ += images;
+  return true;
+}
+
+void batcher::release(index_t images) {
+  std::lock_guard const lock(mutex_);
+  reserved_ -= images;
+}
+
+void batcher::push(batch_job job) {
+  job.queued = clock::now();
+  std::lock_guard const lock(mutex_);
+  queue_.push_back(std::move(job));
+  changed_.notify_one();
+}
+
+void batcher::stop() {
+  {
+    std::lock_guard const lock(mutex_);
+    stopping_ = true;
+    changed_.notify_one();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+index_t batcher::waiting() const {
+  std::lock_guard const lock(mutex_);
+  return reserved_;
+}
+
+double batcher::seconds_of_queue() const {
+  std::lock_guard const lock(mutex_);
+  return static_cast<double>(reserved_) * seconds_of_image_;
+}
+
+void batcher::run() {
+  for (auto batch = next(); !batch.empty(); batch = next()) compute(batch);
+}
+
+/// The next batch; empty where there will be none.
+batcher::jobs batcher::next() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    drop_abandoned();
+    if (queue_.empty()) {
+      if (stopping_) return {};
+      continue;
+    }
+    changed_.wait_until(lock, queue_.front().queued + limits_.delay, [this] {
+      return stopping_ || ready_images() >= limits_.images || (all_are_here() && !more_may_come_());
+    });
+    drop_abandoned();
+    if (!queue_.empty()) return take_batch();
+  }
+}
+
+void batcher::drop_abandoned() {
+  std::erase_if(queue_, [this](batch_job const& job) {
+    if (!job.abandoned->load()) return false;
+    reserved_ -= job.of.images;
+    return true;
+  });
+}
+
+/// Whether none of the images that have places is still on its way.
+bool batcher::all_are_here() const {
+  index_t images = 0;
+  for (auto const& job : queue_) images += job.of.images;
+  return images == reserved_;
+}
+
+/// Those that could be in a batch with the first.
+index_t batcher::ready_images() const {
+  index_t images = 0;
+  for (auto const& job : queue_) images += fit_together(job, queue_.front()) ? job.of.images : 0;
+  return images;
+}
+
+/// The first job, and those after it that fit, as long as there is room: who came first is first.
+batcher::jobs batcher::take_batch() {
+  jobs batch;
+  index_t images = 0;
+  std::deque<batch_job> left;
+  bool is_open = true;
+  for (auto& job : queue_) {
+    bool const fits = batch.empty() || fit_together(job, batch.front());
+    is_open = is_open && (!fits || batch.empty() || images + job.of.images <= limits_.images);
+    if (fits && is_open) {
+      images += job.of.images;
+      batch.push_back(std::move(job));
+    } else {
+      left.push_back(std::move(job));
+    }
+  }
+  queue_ = std::move(left);
+  reserved_ -= images;
+  return batch;
+}
+
+void batcher::compute(jobs const& batch) {
+  auto const& model = *batch.front().model;
+  auto const start = clock::now();
+  std::vector<float> values;
+  std::exception_ptr failure;
+  index_t images = 0;
+  try {
+    auto const all = joined(batch);
+    images = all.images;
+    values = model.compute(all);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure && batch.size() > 1) {  // one request's fault is not another's
+    for (auto const& job : batch) compute({job});
+    return;
+  }
+  double const seconds = std::chrono::duration<double>(clock::now() - start).count();
+  auto const width = static_cast<std::size_t>(model.width(batch.front().of.what));
+  std::size_t first = 0;
+  for (auto const& job : batch) {
+    auto const size = failure ? 0 : static_cast<std::size_t>(job.of.images) * width;
+    job.done(std::span(values).subspan(first, size), failure);
+    first += size;
+  }
+  if (!failure) report_(images, seconds);
+  constexpr double memory = 0.9;
+  std::lock_guard const lock(mutex_);
+  double const each = seconds / static_cast<double>(std::max<index_t>(1, images));
+  seconds_of_image_ =
+      seconds_of_image_ == 0 ? each : memory * seconds_of_image_ + (1 - memory) * each;
+}
+
+}  // namespace serve

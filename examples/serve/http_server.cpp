@@ -1,0 +1,158 @@
+#include "http_server.hpp"
+
+#include "command_line.hpp"
+#include "http_session.hpp"
+
+#include <mae/core/error.hpp>
+
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include <csignal>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+namespace serve {
+
+namespace asio = boost::asio;
+using tcp = asio::ip::tcp;
+using error_code = boost::system::error_code;
+
+/// Takes connections, and signals.
+class http_server::parts {
+ public:
+  parts(serve_options const& o, service& answering)
+      : context_{o, answering}, acceptor_(context_.io), pause_(context_.io), signals_(context_.io) {
+    listen();
+    for (int const signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
+  }
+
+  tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
+
+  void run() {
+    accept();
+    wait_for_signal();
+    context_.io.run();
+  }
+
+ private:
+  void listen() {
+    auto const& o = context_.options;
+    error_code wrong;
+    auto const address = asio::ip::make_address(o.host, wrong);
+    if (wrong)
+      throw pretrain::usage_error("--host must be an address (127.0.0.1, 0.0.0.0, ::1), not " +
+                                  o.host);
+    tcp::endpoint const place(address, o.port);
+    try {
+      acceptor_.open(place.protocol());
+      acceptor_.set_option(tcp::acceptor::reuse_address(true));
+      acceptor_.bind(place);
+      acceptor_.listen(asio::socket_base::max_listen_connections);
+    } catch (boost::system::system_error const& refused) {
+      throw mae::error("cannot listen at " + o.host + " port " + std::to_string(o.port) + ": " +
+                       refused.code().message());
+    }
+  }
+
+  void accept() {
+    acceptor_.async_accept([this](error_code failure, tcp::socket socket) {
+      if (context_.is_draining()) return;
+      if (failure) return accept_later();
+      take(std::move(socket));
+      accept();
+    });
+  }
+
+  /// Where the system has no more descriptors, asking again at once would only heat the room.
+  void accept_later() {
+    constexpr auto while_others_end = std::chrono::milliseconds(50);
+    pause_.expires_after(while_others_end);
+    pause_.async_wait([this](error_code cancelled) {
+      if (!cancelled && !context_.is_draining()) accept();
+    });
+  }
+
+  void take(tcp::socket socket) {
+    error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
+    auto const most = static_cast<std::size_t>(context_.options.max_connections);
+    // Beyond these nobody is even told.
+    constexpr std::size_t most_turned_away = 64;
+    if (context_.sessions.size() >= most + most_turned_away) return;
+    bool const is_full = context_.sessions.size() >= most;
+    auto const session = std::make_shared<http_session>(context_, std::move(socket));
+    is_full ? session->turn_away() : session->start();
+  }
+
+  void wait_for_signal() {
+    signals_.async_wait([this](error_code failure, int signal) {
+      if (failure) return;
+      if (signal == SIGHUP)
+        context_.answering.reload();
+      else
+        drain();
+      wait_for_signal();
+    });
+  }
+
+  /// Takes what has come, and no more; ends when the last connection does.
+  void drain() {
+    if (context_.is_draining()) std::_Exit(EXIT_FAILURE);  // a second signal: at once
+    log_line("ending: what was taken is finished");
+    take_waiting();
+    context_.answering.connections().draining = true;
+    error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel(ignored);
+    auto const all = context_.sessions;
+    for (auto* const session : all) session->end_if_idle();
+    end_when_empty();
+  }
+
+  /// The connections that the system has accepted already.
+  void take_waiting() {
+    error_code failure;
+    acceptor_.non_blocking(true, failure);
+    while (!failure) {
+      tcp::socket socket(context_.io);
+      acceptor_.accept(socket, failure);
+      if (!failure) take(std::move(socket));
+    }
+  }
+
+  /// Signals are waited for to the end.
+  void end_when_empty() {
+    if (context_.sessions.empty()) {
+      error_code ignored;
+      signals_.cancel(ignored);
+      return;
+    }
+    constexpr auto between_looks = std::chrono::milliseconds(5);
+    pause_.expires_after(between_looks);
+    pause_.async_wait([this](error_code) { end_when_empty(); });
+  }
+
+  session_context context_;
+  tcp::acceptor acceptor_;
+  asio::steady_timer pause_;
+  asio::signal_set signals_;
+};
+
+http_server::http_server(serve_options const& o, service& answering)
+    : parts_(std::make_unique<parts>(o, answering)) {}
+http_server::~http_server() = default;
+
+std::string http_server::url() const {
+  auto const place = parts_->endpoint();
+  auto const address = place.address().to_string();
+  return "http://" + (place.address().is_v6() ? '[' + address + ']' : address) + ':' +
+         std::to_string(place.port());
+}
+
+void http_server::run() {
+  parts_->run();
+}
+
+}  // namespace serve

@@ -1,0 +1,257 @@
+#include "picture_request.hpp"
+
+#include "feature_flags.hpp"
+#include "flag_values.hpp"
+#include "multipart.hpp"
+
+#include <mae/core/error.hpp>
+#include <mae/core/text.hpp>
+#include <mae/io/json_writer.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <map>
+#include <numeric>
+#include <optional>
+
+namespace serve {
+namespace {
+
+using mae::index_t;
+using query_values = std::map<std::string, std::string>;
+
+constexpr pretrain::choice_words<painting_view, 4> view_words{
+    {{"pasted", painting_view::pasted},
+     {"painted", painting_view::painted},
+     {"masked", painting_view::masked},
+     {"sheet", painting_view::sheet}}};
+
+[[noreturn]] void refuse(std::string const& name, std::string const& what, std::string const& text) {
+  throw request_error(422, "bad_parameter", name + " must be " + what + ", not " +
+                                                mae::in_quotes(text));
+}
+
+template <class Choice, std::size_t count>
+void read_choice(query_values const& query,
+                 std::string const& name,
+                 pretrain::choice_words<Choice, count> const& words,
+                 Choice& field) {
+  auto const given = query.find(name);
+  if (given == query.end()) return;
+  auto const found =
+      std::ranges::find_if(words, [&](auto const& pair) { return pair.first == given->second; });
+  if (found == words.end()) refuse(name, "one of " + pretrain::list_of(words, ", "), given->second);
+  field = found->second;
+}
+
+template <class Number>
+Number read_number(query_values const& query, std::string const& name, Number usual, auto holds,
+                   char const* what) {
+  auto const given = query.find(name);
+  if (given == query.end()) return usual;
+  auto const value = pretrain::parse_number<Number>(given->second);
+  if (!value || !holds(*value)) refuse(name, what, given->second);
+  return *value;
+}
+
+hidden_patches read_mask(std::string const& text, mae::model_config const& sizes) {
+  auto const patches = static_cast<std::size_t>(sizes.num_patches());
+  hidden_patches hidden;
+  for (char const letter : text) hidden.push_back(letter == '1' ? 1 : 0);
+  auto const count = static_cast<std::size_t>(std::ranges::count(hidden, std::uint8_t{1}));
+  if (text.size() != patches || text.find_first_not_of("01") != std::string::npos || count == 0 ||
+      count == patches)
+    throw request_error(422,
+                        "bad_parameter",
+                        "mask must be " + std::to_string(patches) +
+                            " digits, 1 for a hidden patch and 0 for one that is seen, with at "
+                            "least one of each");
+  return hidden;
+}
+
+hidden_patches read_hidden(query_values const& query, mae::model_config const& sizes) {
+  if (auto const mask = query.find("mask"); mask != query.end()) {
+    if (query.contains("ratio") || query.contains("seed"))
+      throw request_error(
+          422, "bad_parameter", "mask says what is hidden: ratio and seed are not for it");
+    return read_mask(mask->second, sizes);
+  }
+  constexpr double usual = 0.75;
+  double const ratio = read_number(
+      query, "ratio", usual, [](double value) { return value > 0 && value < 1; },
+      "a number between 0 and 1, neither included");
+  auto const seed = read_number<std::uint64_t>(
+      query, "seed", 0, [](std::uint64_t) { return true; }, "a whole number from 0 on");
+  return draw_hidden(sizes, ratio, seed);
+}
+
+std::vector<std::string_view> pictures_of(request const& in, std::size_t most) {
+  if (media_type(in.head.content_type) != "multipart/form-data") {
+    if (in.body.empty()) throw request_error(400, "no_picture", "the request has no body");
+    return {in.body};
+  }
+  auto pictures = split_multipart(in.head.content_type, in.body, most);
+  if (pictures.empty())
+    throw request_error(422, "no_picture", "the multipart/form-data has no part");
+  return pictures;
+}
+
+void append_number(std::string& text, float value) {
+  std::array<char, 32> digits{};
+  auto const written = std::to_chars(digits.data(), digits.data() + digits.size(), value);
+  text.append(digits.data(), written.ptr);
+}
+
+/// The features (n, width) of a pooling, from those of both tokens (n, 2 D).
+std::vector<float> pooled(std::span<float const> both, std::size_t images, mae::pooling pool) {
+  if (pool == mae::pooling::both) return {both.begin(), both.end()};
+  std::size_t const width = both.size() / images / 2;
+  std::vector<float> features;
+  features.reserve(images * width);
+  for (std::size_t i = 0; i < images; ++i) {
+    auto const own =
+        both.subspan((2 * i + (pool == mae::pooling::mean ? 1 : 0)) * width, width);
+    features.insert(features.end(), own.begin(), own.end());
+  }
+  return features;
+}
+
+reply features_reply(picture_request const& asked, std::span<float const> values) {
+  std::size_t const images = asked.images;
+  auto const features = pooled(values, images, asked.pool);
+  std::size_t const width = features.size() / images;
+  if (asked.as_bytes) {
+    auto const bytes = std::as_bytes(std::span(features));
+    // NOLINTNEXTLINE(*-reinterpret-cast): bytes as characters
+    std::string body(reinterpret_cast<char const*>(bytes.data()), bytes.size());
+    return {.content_type = "application/octet-stream",
+            .body = std::move(body),
+            .headers = {{"X-MAE-Shape", std::to_string(images) + ',' + std::to_string(width)}}};
+  }
+  std::string rows;
+  constexpr std::size_t characters = 13;  // of a number, about
+  rows.reserve(features.size() * characters);
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    rows += i == 0 ? "[[" : i % width == 0 ? "],[" : ",";
+    append_number(rows, features[i]);
+  }
+  mae::json_object all;
+  all.add("width", width)
+      .add("pool", pretrain::word_of(tools::pooling_words, asked.pool))
+      .add_json("features", std::move(rows) + "]]");
+  return {.body = all.line() + '\n'};
+}
+
+std::string best_classes(class_head const& head, std::span<float const> feature, std::size_t top) {
+  auto const chances = head.probabilities(feature);
+  std::vector<std::size_t> order(chances.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  auto const kept = std::min(top, order.size());
+  std::ranges::partial_sort(order, order.begin() + static_cast<std::ptrdiff_t>(kept),
+                            [&](std::size_t a, std::size_t b) {
+                              return chances[a] > chances[b] || (chances[a] == chances[b] && a < b);
+                            });
+  std::string list;
+  for (std::size_t i = 0; i < kept; ++i)
+    (list += i == 0 ? "[" : ",") += mae::json_object()
+                                        .add("class", head.names[order[i]])
+                                        .add("index", order[i])
+                                        .add("probability", chances[order[i]])
+                                        .line();
+  return list + ']';
+}
+
+reply classes_reply(picture_request const& asked,
+                    class_head const& head,
+                    std::span<float const> values) {
+  std::size_t const images = asked.images;
+  std::size_t const width = values.size() / images;
+  std::string list = "[";
+  for (std::size_t i = 0; i < images; ++i)
+    (list += i == 0 ? "" : ",") +=
+        best_classes(head, values.subspan(i * width, width), asked.top);
+  mae::json_object all;
+  all.add("classes", head.classes()).add_json("predictions", list + ']');
+  return {.body = all.line() + '\n'};
+}
+
+reply painting_reply(picture_request const& asked,
+                     mae::model_config const& sizes,
+                     std::span<std::uint8_t const> pixels,
+                     std::span<float const> values) {
+  std::string mask;
+  for (auto const hidden : asked.hidden) mask += hidden != 0 ? '1' : '0';
+  return {.content_type = "image/png",
+          .body = png_of_painting(sizes, pixels, values, asked.hidden, asked.view),
+          .headers = {{"X-MAE-Mask", mask}}};
+}
+
+}  // namespace
+
+picture_request read_picture_request(route const& which,
+                                     request const& in,
+                                     served_model const& model,
+                                     std::size_t most,
+                                     std::vector<std::string_view>& pictures) {
+  std::vector<std::string_view> known;
+  for (auto const& one : which.parameters) known.push_back(one.name);
+  auto const query = parse_query(in.head.target, known);
+  picture_request asked{.what = *task_of(which.what)};
+  std::vector<std::string_view> offered{"application/json"};
+  if (asked.what == task::features) offered.emplace_back("application/octet-stream");
+  if (asked.what == task::reconstruct) offered = {"image/png"};
+  auto const chosen = choose_media_type(in.head.accept, offered);
+  if (chosen.empty())
+    throw request_error(406, "not_acceptable", "answers are " + std::string(which.answers));
+  asked.as_bytes = chosen == "application/octet-stream";
+  read_choice(query, "pool", tools::pooling_words, asked.pool);
+  asked.top = read_number<std::size_t>(
+      query, "top", asked.top, [](std::size_t value) { return value > 0; },
+      "a whole number from 1 on");
+  read_choice(query, "view", view_words, asked.view);
+  pictures = pictures_of(in, most);
+  asked.images = pictures.size();
+  if (asked.what == task::reconstruct) {
+    if (asked.images != 1)
+      throw request_error(422, "too_many_pictures", "one picture is reconstructed at a time");
+    asked.hidden = read_hidden(query, model.sizes(asked.what));
+  }
+  return asked;
+}
+
+std::vector<std::uint8_t> decode_pictures(task what,
+                                          std::vector<std::string_view> const& pictures,
+                                          served_model const& model) {
+  std::vector<std::uint8_t> all;
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    auto const name = pictures.size() == 1 ? "the picture" : "picture " + std::to_string(i + 1);
+    try {
+      auto const pixels = model.decode(what, name, pictures[i]);
+      all.insert(all.end(), pixels.begin(), pixels.end());
+    } catch (mae::format_error const& e) {
+      throw request_error(400, "bad_picture", e.what());
+    } catch (mae::config_error const& e) {
+      throw request_error(422, "unfit_picture", e.what());
+    } catch (mae::io_error const& e) {
+      if (e.error_number() != ENOMEM) throw;
+      throw request_error(503, "out_of_memory", e.what());
+    }
+  }
+  return all;
+}
+
+reply answer_of(picture_request const& asked,
+                served_model const& model,
+                std::span<std::uint8_t const> pixels,
+                std::span<float const> values) {
+  switch (asked.what) {
+    case task::classify: return classes_reply(asked, *model.classifier(), values);
+    case task::reconstruct: return painting_reply(asked, model.sizes(asked.what), pixels, values);
+    case task::features: break;
+  }
+  return features_reply(asked, values);
+}
+
+}  // namespace serve

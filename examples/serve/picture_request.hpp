@@ -1,0 +1,51 @@
+#pragma once
+
+#include "message.hpp"
+#include "painter.hpp"
+#include "routes.hpp"
+#include "served_model.hpp"
+
+#include <mae/core/types.hpp>
+#include <mae/model/encode_images.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace serve {
+
+/// What a request asks of its pictures.
+struct picture_request {
+  task what = task::features;
+  mae::pooling pool = mae::pooling::mean;
+  bool as_bytes = false;  // features, not as JSON
+  std::size_t top = 5;    // classes
+  hidden_patches hidden = {};
+  painting_view view = painting_view::pasted;
+  std::size_t images = 0;
+};
+
+/// Reads it, and finds its pictures, views of the request's body; at most `most`. Throws
+/// request_error.
+picture_request read_picture_request(route const& which,
+                                     request const& in,
+                                     served_model const& model,
+                                     std::size_t most,
+                                     std::vector<std::string_view>& pictures);
+
+/// Pictures as the model's images for a task, (n, H, W, C). Throws request_error, which names the
+/// picture by its number from 1 where there are several.
+std::vector<std::uint8_t> decode_pictures(task what,
+                                          std::vector<std::string_view> const& pictures,
+                                          served_model const& model);
+
+/// The answer, from what served_model::compute made of images.
+reply answer_of(picture_request const& asked,
+                served_model const& model,
+                std::span<std::uint8_t const> pixels,
+                std::span<float const> values);
+
+}  // namespace serve

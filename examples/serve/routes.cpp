@@ -1,0 +1,161 @@
+#include "routes.hpp"
+
+#include <mae/core/version.hpp>
+#include <mae/io/json_writer.hpp>
+
+#include <algorithm>
+
+namespace serve {
+namespace {
+
+using mae::json_object;
+
+std::vector<parameter> painting_parameters() {
+  return {{"ratio",
+           R"({"type":"number","exclusiveMinimum":0,"exclusiveMaximum":1,"default":0.75})",
+           "the share of patches that are hidden"},
+          {"seed",
+           R"({"type":"integer","minimum":0,"default":0})",
+           "which patches are hidden: the same seed hides the same"},
+          {"mask",
+           R"({"type":"string","pattern":"^[01]+$"})",
+           "which patches are hidden, instead of ratio and seed: a 1 for each hidden and a 0 for "
+           "each seen one, row after row"},
+          {"view",
+           R"({"type":"string","enum":["pasted","painted","masked","sheet"],"default":"pasted"})",
+           "what is shown: hidden patches painted among the others; all patches as painted; the "
+           "image with its hidden patches grey; all of these"}};
+}
+
+std::vector<route> make_routes() {
+  constexpr std::string_view json = "application/json";
+  std::vector<parameter> const pool{
+      {"pool",
+       R"({"type":"string","enum":["mean","class","both"],"default":"mean"})",
+       "of a picture: the mean of its patch tokens, its class token, or both"}};
+  std::vector<parameter> const top{{"top",
+                                    R"({"type":"integer","minimum":1,"default":5})",
+                                    "how many classes are named for each picture"}};
+  return {
+      {"GET", "/healthz", endpoint::health, true, "Whether the program runs", "text/plain"},
+      {"GET", "/readyz", endpoint::readiness, true, "Whether it takes requests", "text/plain"},
+      {"GET", "/metrics", endpoint::counts, false, "Counts, in Prometheus' format", "text/plain"},
+      {"GET", "/openapi.json", endpoint::interface, false, "This description", json},
+      {"GET", "/v1/model", endpoint::model, false, "What is served", json},
+      {"POST",
+       "/v1/features",
+       endpoint::features,
+       false,
+       "Features of pictures",
+       "application/json application/octet-stream",
+       pool},
+      {"POST", "/v1/classify", endpoint::classify, false, "Classes of pictures", json, top},
+      {"POST",
+       "/v1/reconstruct",
+       endpoint::reconstruct,
+       false,
+       "A picture whose hidden patches are painted",
+       "image/png",
+       painting_parameters()}};
+}
+
+/// What an answer holds, by its media type.
+std::string content_of(std::string_view media_types) {
+  json_object content;
+  while (!media_types.empty()) {
+    auto const end = std::min(media_types.find(' '), media_types.size());
+    content.add_json(media_types.substr(0, end), R"({"schema":{}})");
+    media_types.remove_prefix(std::min(end + 1, media_types.size()));
+  }
+  return content.line();
+}
+
+std::string responses_of(route const& which) {
+  std::string const error = R"({"$ref":"#/components/responses/error"})";
+  json_object all;
+  all.add("200",
+          json_object()
+              .add("description", which.summary)
+              .add_json("content", content_of(which.answers)));
+  std::vector<char const*> errors{"400", "405", "408", "431", "500", "503"};
+  if (!which.is_open) errors.push_back("401");
+  if (task_of(which.what))
+    for (char const* const status : {"406", "413", "415", "422", "429"}) errors.push_back(status);
+  std::ranges::sort(errors, {}, [](char const* text) { return std::string_view(text); });
+  for (char const* const status : errors) all.add_json(status, error);
+  return all.line();
+}
+
+std::string parameters_of(route const& which) {
+  std::string list = "[";
+  for (auto const& one : which.parameters)
+    (list += list.size() > 1 ? "," : "") += json_object()
+                                                .add("name", one.name)
+                                                .add("in", "query")
+                                                .add("description", one.description)
+                                                .add_json("schema", std::string(one.schema))
+                                                .line();
+  return list + ']';
+}
+
+json_object describe(route const& which, bool needs_token) {
+  json_object all;
+  all.add("summary", which.summary).add_json("parameters", parameters_of(which));
+  if (task_of(which.what)) {
+    json_object content;
+    for (char const* const type : {"image/png", "image/jpeg", "application/octet-stream"})
+      content.add_json(type, R"({"schema":{"type":"string","format":"binary"}})");
+    content.add_json("multipart/form-data", R"({"schema":{"type":"object"}})");
+    all.add("requestBody", json_object().add("required", true).add("content", content));
+  }
+  if (needs_token && !which.is_open) all.add_json("security", R"([{"token":[]}])");
+  return all.add_json("responses", responses_of(which));
+}
+
+}  // namespace
+
+std::vector<route> const& all_routes() {
+  static std::vector<route> const routes = make_routes();
+  return routes;
+}
+
+route const* find_route(std::string_view path) {
+  auto const found = std::ranges::find(all_routes(), path, &route::path);
+  return found == all_routes().end() ? nullptr : &*found;
+}
+
+std::optional<task> task_of(endpoint what) {
+  switch (what) {
+    case endpoint::features: return task::features;
+    case endpoint::classify: return task::classify;
+    case endpoint::reconstruct: return task::reconstruct;
+    default: return std::nullopt;
+  }
+}
+
+std::string describe_interface(served_model const& model, bool needs_token) {
+  json_object paths;
+  for (auto const& which : all_routes()) {
+    auto const needed = task_of(which.what);
+    if (needed && !model.offers(*needed)) continue;
+    char const* const method = which.method == "GET" ? "get" : "post";
+    paths.add(which.path, json_object().add(method, describe(which, needs_token)));
+  }
+  json_object components;
+  components.add_json(
+      "responses",
+      R"({"error":{"description":"An error","content":{"application/json":{"schema":)"
+      R"({"type":"object","required":["error"],"properties":{"error":{"type":"object",)"
+      R"("required":["code","message"],"properties":{"code":{"type":"string"},)"
+      R"("message":{"type":"string"}}}}}}}}})");
+  if (needs_token)
+    components.add_json("securitySchemes", R"({"token":{"type":"http","scheme":"bearer"}})");
+  json_object all;
+  all.add("openapi", "3.1.0")
+      .add("info", json_object().add("title", "mae_serve").add("version", MAE_VERSION))
+      .add("paths", paths)
+      .add("components", components);
+  return all.line() + '\n';
+}
+
+}  // namespace serve
