@@ -29,7 +29,7 @@ for step in "${steps[@]}"; do
 done
 
 install_packages g++ cmake ninja-build libeigen3-dev doctest-dev libbenchmark-dev \
-  nlohmann-json3-dev libpng-dev libjpeg-dev libtbb-dev libthrust-dev clang libclang-rt-dev clang-format-14 \
+  nlohmann-json3-dev libpng-dev libjpeg-dev libboost-dev libtbb-dev libthrust-dev clang libclang-rt-dev clang-format-14 \
   clang-tidy-14 shellcheck libdnnl-dev libblis-dev chromium
 export CXX=${CXX:-g++}
 

@@ -27,7 +27,7 @@ for argument in "$@"; do
 done
 
 install_packages g++ cmake ninja-build libeigen3-dev doctest-dev libbenchmark-dev \
-  nlohmann-json3-dev libpng-dev libjpeg-dev libtbb-dev libthrust-dev
+  nlohmann-json3-dev libpng-dev libjpeg-dev libboost-dev libtbb-dev libthrust-dev
 export CXX=${CXX:-g++}
 
 # Nothing here runs the benchmarks, whose units take longest: nightly.sh builds them, and each test

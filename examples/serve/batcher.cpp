@@ -73,7 +73,11 @@ double batcher::seconds_of_queue() const {
 }
 
 void batcher::run() {
-  for (auto batch = next(); !batch.empty(); batch = next()) compute(batch);
+  for (;;) {
+    auto const batch = next();  // gone before the next is waited for, with whom it answered
+    if (batch.empty()) return;
+    compute(batch);
+  }
 }
 
 /// The next batch; empty where there will be none.

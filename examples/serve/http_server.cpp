@@ -1,6 +1,5 @@
 #include "http_server.hpp"
 
-#include "command_line.hpp"
 #include "http_session.hpp"
 
 #include <mae/core/error.hpp>
@@ -39,13 +38,8 @@ class http_server::parts {
  private:
   void listen() {
     auto const& o = context_.options;
-    error_code wrong;
-    auto const address = asio::ip::make_address(o.host, wrong);
-    if (wrong)
-      throw pretrain::usage_error("--host must be an address (127.0.0.1, 0.0.0.0, ::1), not " +
-                                  o.host);
-    tcp::endpoint const place(address, o.port);
     try {
+      tcp::endpoint const place(asio::ip::make_address(o.host), o.port);
       acceptor_.open(place.protocol());
       acceptor_.set_option(tcp::acceptor::reuse_address(true));
       acceptor_.bind(place);
@@ -93,7 +87,7 @@ class http_server::parts {
         context_.answering.reload();
       else
         drain();
-      wait_for_signal();
+      if (!is_over_) wait_for_signal();
     });
   }
 
@@ -126,6 +120,7 @@ class http_server::parts {
   void end_when_empty() {
     if (context_.sessions.empty()) {
       error_code ignored;
+      is_over_ = true;
       signals_.cancel(ignored);
       return;
     }
@@ -138,6 +133,7 @@ class http_server::parts {
   tcp::acceptor acceptor_;
   asio::steady_timer pause_;
   asio::signal_set signals_;
+  bool is_over_ = false;
 };
 
 http_server::http_server(serve_options const& o, service& answering)

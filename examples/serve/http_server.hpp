@@ -13,8 +13,7 @@ namespace serve {
 /// slow client holds up nobody.
 class http_server {
  public:
-  /// Listens. The service outlives the server. Throws usage_error for a host that is no address,
-  /// mae::error where the system refuses the port.
+  /// Listens. The service outlives the server. Throws mae::error where the system refuses the place.
   http_server(serve_options const& o, service& answering);
   http_server(http_server const&) = delete;
   http_server& operator=(http_server const&) = delete;

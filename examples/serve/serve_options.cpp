@@ -4,6 +4,10 @@
 #include "flag_values.hpp"
 #include "options.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <array>
 #include <limits>
 #include <string_view>
@@ -91,6 +95,12 @@ std::vector<pretrain::flag> batch_flags(serve_options& o) {
            pretrain::whole(o.queue, 1, most_images)}};
 }
 
+bool is_address(std::string const& host) {
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  return ::inet_pton(AF_INET, host.c_str(), bytes.data()) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
+}
+
 }  // namespace
 
 std::vector<pretrain::flag_group> flags_for(serve_options& o) {
@@ -102,6 +112,8 @@ std::vector<pretrain::flag_group> flags_for(serve_options& o) {
 
 void check_combinations(serve_options const& o) {
   using namespace std::chrono_literals;
+  if (!is_address(o.host))
+    throw usage_error("--host must be an address (127.0.0.1, 0.0.0.0, ::1), not " + o.host);
   if (o.queue < o.max_batch)
     throw usage_error("--queue " + std::to_string(o.queue) + " is less than --max-batch " +
                       std::to_string(o.max_batch) + ": a batch would never be full");

@@ -1,0 +1,515 @@
+#!/usr/bin/env python3
+"""mae_serve as its users run it: every status, batches, signals, slow clients.
+
+    serve_test.py FOLDER_OF_THE_TOOLS
+"""
+
+import json
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+from serving import Server, fixtures, head, multipart, png, read_reply  # noqa: E402
+
+TOOLS = Path(sys.argv.pop(1))
+PROGRAM = str(TOOLS.parent / "serve" / "mae_serve")
+MODEL = fixtures() / "rgb"
+PICTURES = [png(12 + i % 5, 12 + i % 3, i) for i in range(40)]
+OCTETS = {"Accept": "application/octet-stream"}
+
+
+def code_of(reply):
+    error = json.loads(reply.body)["error"]
+    assert set(error) == {"code", "message"}, error
+    return error["code"]
+
+
+def run_tool(name, *flags):
+    done = subprocess.run([str(TOOLS / name), *map(str, flags)], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def until(holds, seconds=10):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+class Case(unittest.TestCase):
+    def check_error(self, reply, status, code):
+        self.assertIsNotNone(reply)
+        self.assertEqual((reply.status, code_of(reply)), (status, code), reply)
+        self.assertEqual(reply.headers["content-type"], "application/json")
+
+    def folder(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return Path(folder.name)
+
+
+class Answers(Case):
+    """Of one server, with the flags that a user has who gives none."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(PROGRAM, MODEL, "--log-requests")
+
+    @classmethod
+    def tearDownClass(cls):
+        assert cls.server.end() == 0, cls.server.log()
+
+    def ask(self, *words, **more):
+        return self.server.ask(*words, **more)
+
+    def test_it_says_what_it_is(self):
+        self.assertIn("features, reconstructions", self.server.said)
+        model = json.loads(self.ask("GET", "/v1/model").body)
+        self.assertEqual(model["model"]["image"], {"height": 12, "width": 12, "channels": 3})
+        self.assertEqual(model["feature_widths"], {"mean": 16, "class": 16, "both": 32})
+        self.assertNotIn(str(MODEL), json.dumps(model))
+
+    def test_health(self):
+        self.assertEqual(self.ask("GET", "/healthz").body, b"ok\n")
+        self.assertEqual(self.ask("GET", "/readyz").body, b"ready\n")
+        said = self.ask("HEAD", "/healthz")
+        self.assertEqual((said.status, said.headers["content-length"], said.body), (200, "3", b""))
+
+    def test_features_are_those_of_mae_features(self):
+        folder = self.folder()
+        for i, picture in enumerate(PICTURES):
+            (folder / f"{i:02}.png").write_bytes(picture)
+        for pool, width in (("mean", 16), ("class", 16), ("both", 32)):
+            run_tool("mae_features", "--model", MODEL, "--data", folder, "--pool", pool, "--out", folder / "f.npy")
+            expected = (folder / "f.npy").read_bytes()[-40 * width * 4:]
+            self.assertEqual(self.server.features(*PICTURES, query="?pool=" + pool), expected)
+
+    def test_features_as_json(self):
+        for pool, width in (("mean", 16), ("class", 16), ("both", 32)):
+            reply = self.ask("POST", "/v1/features?pool=" + pool, *multipart(PICTURES[:3]))
+            self.assertEqual(reply.headers["content-type"], "application/json")
+            said = json.loads(reply.body)
+            self.assertEqual((said["width"], said["pool"], len(said["features"])), (width, pool, 3))
+            values = [value for row in said["features"] for value in row]
+            self.assertEqual(struct.pack(f"<{3 * width}f", *values),
+                             self.server.features(*PICTURES[:3], query="?pool=" + pool))
+        self.assertEqual(self.ask("POST", "/v1/features", PICTURES[0], headers=OCTETS).headers["x-mae-shape"], "1,16")
+
+    def test_a_feature_has_the_same_bits_in_every_batch(self):
+        alone = [self.server.features(picture) for picture in PICTURES]
+        self.assertEqual(b"".join(alone), self.server.features(*PICTURES))
+        found = {}
+
+        def ask(first):
+            for i in range(first, len(PICTURES), 8):
+                found[i] = self.server.features(PICTURES[i])
+
+        batches = self.server.metric('mae_serve_batch_images_bucket{le="1"}')
+        threads = [threading.Thread(target=ask, args=(i,)) for i in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual([found[i] for i in range(len(PICTURES))], alone)
+        # Some were computed together, or nothing was shown.
+        self.assertLess(self.server.metric('mae_serve_batch_images_bucket{le="1"}') - batches, len(PICTURES))
+
+    def test_reconstructions_are_those_of_mae_reconstruct(self):
+        folder = self.folder()
+        (folder / "p.png").write_bytes(PICTURES[0])
+        run_tool("mae_reconstruct", "--model", MODEL, "--data", folder / "p.png", "--seed", 3, "--mask-ratio", 0.6,
+                 "--out", folder / "r.png")
+        reply = self.ask("POST", "/v1/reconstruct?view=sheet&seed=3&ratio=0.6", PICTURES[0])
+        self.assertEqual(reply.headers["content-type"], "image/png")
+        self.assertEqual(reply.body, (folder / "r.png").read_bytes())
+        mask = reply.headers["x-mae-mask"]
+        self.assertEqual((len(mask), mask.count("1")), (16, 10))
+        for view in ("pasted", "painted", "masked", "sheet"):
+            by_seed = self.ask("POST", f"/v1/reconstruct?view={view}&seed=3&ratio=0.6", PICTURES[0])
+            by_mask = self.ask("POST", f"/v1/reconstruct?view={view}&mask={mask}", PICTURES[0])
+            self.assertEqual((by_mask.status, by_mask.body), (200, by_seed.body))
+
+    def test_wrong_requests(self):
+        picture = PICTURES[0]
+        form = multipart([picture])
+        for status, code, method, target, body, kind in (
+            (404, "not_found", "GET", "/", None, None),
+            (404, "not_found", "GET", "/v1/features/", None, None),
+            (404, "not_found", "GET", "/../../../etc/passwd", None, None),
+            (404, "not_found", "GET", "/%2e%2e/%2e%2e/etc/passwd", None, None),
+            (404, "not_found", "GET", "//etc/passwd", None, None),
+            (404, "not_offered", "POST", "/v1/classify", picture, "image/png"),
+            (405, "method_not_allowed", "GET", "/v1/features", None, None),
+            (405, "method_not_allowed", "DELETE", "/healthz", None, None),
+            (405, "method_not_allowed", "OPTIONS", "/v1/features", None, None),
+            (415, "unsupported_media_type", "POST", "/v1/features", picture, "text/plain"),
+            (400, "no_picture", "POST", "/v1/features", b"", "image/png"),
+            (400, "bad_picture", "POST", "/v1/features", b"no picture at all", "image/png"),
+            (400, "bad_picture", "POST", "/v1/features", picture[:60], "image/png"),
+            (400, "bad_picture", "POST", "/v1/features", b"\xff\xd8\xff\xe0", "image/jpeg"),
+            (400, "bad_multipart", "POST", "/v1/features", b"x", "multipart/form-data"),
+            (400, "bad_multipart", "POST", "/v1/features", form[0][:-30], form[1]),
+            (400, "bad_multipart", "POST", "/v1/features", b"--a\r\nno end", "multipart/form-data; boundary=a"),
+            (422, "no_picture", "POST", "/v1/features", b"--a--", "multipart/form-data; boundary=a"),
+            (422, "too_many_pictures", "POST", "/v1/features", *multipart([picture] * 65)),
+            (422, "too_many_pictures", "POST", "/v1/reconstruct", *multipart([picture] * 2)),
+            (422, "bad_parameter", "POST", "/v1/features?pool=all", picture, "image/png"),
+            (422, "bad_parameter", "POST", "/v1/features?pool=mean&pool=mean", picture, "image/png"),
+            (422, "unknown_parameter", "POST", "/v1/features?pol=mean", picture, "image/png"),
+            (400, "bad_request", "POST", "/v1/features?pool=%zz", picture, "image/png"),
+            (422, "bad_parameter", "POST", "/v1/reconstruct?ratio=1", picture, "image/png"),
+            (422, "bad_parameter", "POST", "/v1/reconstruct?ratio=nan", picture, "image/png"),
+            (422, "bad_parameter", "POST", "/v1/reconstruct?seed=-1", picture, "image/png"),
+            (422, "bad_parameter", "POST", "/v1/reconstruct?mask=01", picture, "image/png"),
+            (422, "bad_parameter", "POST", "/v1/reconstruct?mask=" + "1" * 16, picture, "image/png"),
+            (422, "bad_parameter", "POST", "/v1/reconstruct?seed=1&mask=" + "01" * 8, picture, "image/png"),
+        ):
+            with self.subTest(target=target, code=code):
+                reply = self.ask(method, target, body, kind)
+                self.check_error(reply, status, code)
+                if status == 405:
+                    self.assertEqual(reply.headers["allow"], "POST" if "/v1" in target else "GET, HEAD")
+        reply = self.ask("POST", "/v1/features", picture, headers={"Accept": "text/html"})
+        self.check_error(reply, 406, "not_acceptable")
+        second = self.ask("POST", "/v1/features", *multipart([picture, b"broken"]))
+        self.assertIn("picture 2", json.loads(second.body)["error"]["message"])
+
+    def test_what_is_no_http(self):
+        for data, status, code in (
+            (b"hello\r\n\r\n", 400, "bad_request"),
+            (b"GET /healthz HTTP/1.1\r\n\r\n", 400, "bad_request"),  # without a Host
+            (b"GET /healthz HTTP/3.0\r\n\r\n", 505, "bad_version"),
+            (head("GET", "/healthz", X=20_000 * "x"), 431, "head_too_large"),
+            (head("POST", "/v1/features", Content_Length="-1"), 400, "bad_request"),
+            (head("POST", "/v1/features", Transfer_Encoding="chunked") + b"zz\r\n", 400, "bad_request"),
+        ):
+            self.check_error(self.server.raw(data), status, code)
+
+    def test_connections_go_on(self):
+        first = head("POST", "/v1/features", Content_Type="image/png", Content_Length=len(PICTURES[0])) + PICTURES[0]
+        chunked = (head("POST", "/v1/features", Content_Type="image/png", Transfer_Encoding="chunked") +
+                   b"%x\r\n%s\r\n0\r\n\r\n" % (len(PICTURES[0]), PICTURES[0]))
+        with self.server.connect() as connection, connection.makefile("rb") as stream:
+            connection.sendall(first + chunked + head("GET", "/healthz"))  # pipelined
+            one, other, last = (read_reply(stream) for _ in range(3))
+            self.assertEqual((one.status, one.body, last.body), (200, other.body, b"ok\n"))
+            waits = head("POST", "/v1/features", Expect="100-continue", Content_Length=len(PICTURES[0]))
+            connection.sendall(waits)
+            self.assertEqual(read_reply(stream).status, 100)
+            connection.sendall(PICTURES[0])
+            self.assertEqual(read_reply(stream).body, one.body)
+            connection.sendall(head("GET", "/healthz", Connection="close"))
+            self.assertEqual(read_reply(stream).headers["connection"], "close")
+            self.assertEqual(stream.read(), b"")
+        old = self.server.raw(b"GET /healthz HTTP/1.0\r\n\r\n")
+        self.assertEqual((old.status, old.headers["connection"]), (200, "close"))
+
+    def test_the_interface_is_what_is_served(self):
+        interface = json.loads(self.ask("GET", "/openapi.json").body)
+        self.assertTrue(interface["openapi"].startswith("3."))
+        self.assertNotIn("/v1/classify", interface["paths"])
+        self.assertEqual(set(interface["paths"]), {"/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/model",
+                                                   "/v1/features", "/v1/reconstruct"})
+        for path, methods in interface["paths"].items():
+            (method, said), = methods.items()
+            reply = self.ask(method.upper(), path, PICTURES[0] if method == "post" else None)
+            self.assertEqual(reply.status, 200, path)
+            self.assertIn(reply.headers["content-type"].split(";")[0], said["responses"]["200"]["content"])
+            wrong = self.ask("PUT", path)
+            self.check_error(wrong, 405, "method_not_allowed")
+            self.assertIn(method.upper(), wrong.headers["allow"])
+            for name in (parameter["name"] for parameter in said["parameters"]):
+                self.assertEqual(self.ask("POST", f"{path}?{name}=", PICTURES[0]).status, 422)
+
+    def test_metrics(self):
+        self.server.features(*PICTURES[:3])
+        self.ask("GET", "/nowhere")
+        said = self.ask("GET", "/metrics").body.decode()
+        for line in said.splitlines():
+            self.assertRegex(line, r'^(# (HELP|TYPE) \S+ .+|mae_serve_\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? [-+.\de]+)$')
+        self.assertIn('mae_serve_requests_total{route="other",status="404"}', said)
+        self.assertIn('mae_serve_errors_total{code="not_found"}', said)
+        self.assertIn('mae_serve_request_seconds_bucket{route="/v1/features",le="+Inf"}', said)
+        self.assertNotIn("nowhere", said)
+        self.assertGreaterEqual(self.server.metric("mae_serve_batch_images_sum"), 3)
+        self.assertEqual(self.server.metric("mae_serve_queue_images"), 0)
+
+    def test_no_body_is_in_the_log(self):
+        secret = "the-secret-of-a-picture"
+        self.server.features(png(12, 12, 1, secret.encode()))
+        self.ask("POST", "/v1/features?pool=" + secret, PICTURES[0], headers={"X-Secret": secret})
+        self.ask("GET", "/" + secret)
+        self.ask("POST", "/v1/features", secret.encode())
+        log = self.server.log()
+        self.assertIn("/v1/features 200", log)
+        self.assertIn("other 404", log)
+        self.assertNotIn(secret, log)
+
+
+class Limits(Case):
+    def test_bodies(self):
+        with Server(PROGRAM, MODEL, "--max-body", "4K", "--max-pixels", "400") as server:
+            begin = head("POST", "/v1/features", Content_Type="image/png", Content_Length=5000)
+            self.check_error(server.raw(begin), 413, "body_too_large")  # before any of it was sent
+            self.check_error(server.raw(begin + bytes(5000)), 413, "body_too_large")
+            chunks = b"800\r\n" + bytes(0x800) + b"\r\n"
+            begin = head("POST", "/v1/features", Content_Type="image/png", Transfer_Encoding="chunked")
+            self.check_error(server.raw(begin + chunks * 3), 413, "body_too_large")
+            self.check_error(server.ask("POST", "/v1/features", png(30, 20)), 400, "bad_picture")
+            self.assertEqual(server.ask("POST", "/v1/features", png(20, 20)).status, 200)
+
+    def test_a_full_queue(self):
+        with Server(PROGRAM, MODEL, "--queue", "4", "--max-batch", "4", "--max-delay", "600ms") as server:
+            found = []
+            with server.connect():  # who may still ask: a batch waits for it
+                waiting = threading.Thread(target=lambda: found.append(server.features(*PICTURES[:3])))
+                waiting.start()
+                until(lambda: server.metric("mae_serve_queue_images") == 3)
+                refused = server.ask("POST", "/v1/features", *multipart(PICTURES[:2]))
+                self.check_error(refused, 429, "queue_full")
+                self.assertGreaterEqual(int(refused.headers["retry-after"]), 1)
+                filling = server.features(PICTURES[3])  # the fourth: the batch is full
+                waiting.join()
+            self.assertEqual(found[0] + filling, server.features(*PICTURES[:4]))
+
+    def test_connections(self):
+        with Server(PROGRAM, MODEL, "--max-connections", "3") as server:
+            some = [server.connect() for _ in range(3)]
+            until(lambda: server.raw(head("GET", "/healthz")).status == 503)
+            self.check_error(server.raw(b""), 503, "too_many_connections")
+            for one in some:
+                one.close()
+            until(lambda: server.raw(head("GET", "/healthz")).status == 200)
+
+    def test_time(self):
+        with Server(PROGRAM, MODEL, "--request-timeout", "400ms", "--max-delay", "900ms") as server:
+            begin = head("POST", "/v1/features", Content_Type="image/png", Content_Length=500)
+            found = {}
+
+            def slow(name, data):
+                with server.connect() as connection, connection.makefile("rb") as stream:
+                    start = time.monotonic()
+                    try:
+                        for i in range(len(data)):  # a byte now and then: the deadline is of all of it
+                            connection.sendall(data[i:i + 1])
+                            time.sleep(0.03)
+                    except OSError:
+                        pass
+                    reply = read_reply(stream)
+                    found[name] = reply, time.monotonic() - start
+
+            threads = [threading.Thread(target=slow, args=pair) for pair in
+                       (("head", begin[:40]), ("body", b""), ("idle", b""))]
+            threads[1] = threading.Thread(target=lambda: found.update(body=(server.raw(begin + b"some"), 0)))
+            for thread in threads:
+                thread.start()
+            late = server.ask("POST", "/v1/features", PICTURES[0])  # its batch waits longer than it may
+            for thread in threads:
+                thread.join()
+            self.check_error(found["head"][0], 408, "timeout")
+            self.check_error(found["body"][0], 408, "timeout")
+            self.assertIsNone(found["idle"][0])  # nothing was asked: nothing is answered
+            self.assertLess(found["idle"][1], 2)
+            self.check_error(late, 503, "too_late")
+            self.assertIn("retry-after", late.headers)
+
+    def test_tokens(self):
+        folder = self.folder()
+        (folder / "token").write_text("a-token-of-a-test\n")
+        for flags, env in ((("--token-file", str(folder / "token")), {}),
+                           ((), {"MAE_SERVE_TOKEN": "a-token-of-a-test"})):
+            with Server(PROGRAM, MODEL, *flags, env=env) as server:
+                for wrong in ({}, {"Authorization": "Bearer a-token-of-a-tesu"}, {"Authorization": "Bearer "},
+                              {"Authorization": "Bearer a-token-of-a-test2"}, {"Authorization": "a-token-of-a-test"}):
+                    refused = server.ask("POST", "/v1/features", PICTURES[0], headers=wrong)
+                    self.check_error(refused, 401, "unauthorized")
+                    self.assertEqual(refused.headers["www-authenticate"], "Bearer")
+                self.assertEqual(server.ask("GET", "/healthz").status, 200)
+                self.assertEqual(server.ask("GET", "/metrics").status, 401)
+                right = {"Authorization": "Bearer a-token-of-a-test"}
+                self.assertEqual(server.ask("POST", "/v1/features", PICTURES[0], headers=right).status, 200)
+                self.assertNotIn("a-token", server.log() + server.said)
+        with self.assertRaisesRegex(RuntimeError, "(?s)ended by 2.*8 to 512"):
+            Server(PROGRAM, MODEL, env={"MAE_SERVE_TOKEN": "short"})
+
+    def test_slow_clients_hold_up_nobody(self):
+        with Server(PROGRAM, MODEL) as server:
+            begin = head("POST", "/v1/features", Content_Type="image/png", Content_Length=len(PICTURES[0]))
+            slow = [server.connect() for _ in range(60)]
+            for i, one in enumerate(slow):
+                one.sendall((b"", b"GET", begin, begin + PICTURES[0][:100])[i % 4])
+            start = time.monotonic()
+            for picture in PICTURES[:20]:
+                server.features(picture)
+            self.assertLess(time.monotonic() - start, 5)
+            for one in slow[3::4]:  # and those who hesitated are answered, too
+                one.sendall(PICTURES[0][100:])
+                with one.makefile("rb") as stream:
+                    self.assertEqual(read_reply(stream).status, 200)
+            for one in slow:
+                one.close()
+
+    def test_words(self):
+        for flags, why in ((("--host", "nowhere"), "must be an address"), (("--queue", "1"), "less than --max-batch"),
+                           (("--max-delay", "2"), "must be a time"), (("--max-body", "x"), "number of bytes")):
+            with self.assertRaisesRegex(RuntimeError, "(?s)ended by 2.*" + why):
+                Server(PROGRAM, MODEL, *flags)
+        with Server(PROGRAM, MODEL) as server, self.assertRaisesRegex(RuntimeError, "cannot listen"):
+            Server(PROGRAM, MODEL, port=server.port)
+
+
+class Signals(Case):
+    def model(self):
+        folder = self.folder() / "model"
+        shutil.copytree(MODEL, folder)
+        return folder
+
+    def test_sigterm_finishes_what_was_taken(self):
+        with Server(PROGRAM, MODEL, "--max-delay", "700ms") as server:
+            found = []
+            expected = server.features(PICTURES[0])
+            idle = server.connect()
+            threads = [threading.Thread(target=lambda: found.append(server.features(PICTURES[0]))) for _ in range(5)]
+            for thread in threads:
+                thread.start()
+            until(lambda: server.metric("mae_serve_queue_images") == 5)
+            server.terminate()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(server.end(), 0)
+            self.assertEqual(found, [expected] * 5)
+            idle.close()
+
+    def test_sigterm_under_load(self):
+        with Server(PROGRAM, MODEL) as server:
+            answered, cut = [], []
+
+            def ask():
+                body = head("POST", "/v1/features", Content_Type="image/png", Content_Length=len(PICTURES[0]))
+                try:
+                    with server.connect() as connection, connection.makefile("rb") as stream:
+                        while True:
+                            connection.sendall(body + PICTURES[0])
+                            if (reply := read_reply(stream)) is None:
+                                return
+                            answered.append(reply.status)
+                            if reply.headers.get("connection") == "close":
+                                return
+                except ConnectionError as error:
+                    if "cut" in str(error):
+                        cut.append(error)
+
+            threads = [threading.Thread(target=ask) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            until(lambda: len(answered) > 200)
+            server.terminate()
+            for thread in threads:
+                thread.join()
+            self.assertEqual((server.end(), cut, set(answered)), (0, [], {200}))
+
+    def test_sighup_reloads(self):
+        model = self.model()
+        with Server(PROGRAM, model) as server:
+            before = server.features(PICTURES[0])
+            wrong, done = [], threading.Event()
+
+            def ask():
+                while not done.is_set():
+                    try:
+                        server.features(PICTURES[0])
+                    except Exception as error:  # any: none is to be lost
+                        wrong.append(error)
+
+            threads = [threading.Thread(target=ask) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            try:
+                other = fixtures().parent.parent / "tools" / "fixtures" / "vit_mae"
+                for old in model.iterdir():
+                    old.unlink()
+                for new in ("config.json", "model.safetensors"):
+                    shutil.copy(other / new, model)
+                server.process.send_signal(signal.SIGHUP)
+                until(lambda: server.features(PICTURES[0]) != before)
+                after = server.features(PICTURES[0])
+                (model / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes()[:-1000])
+                server.process.send_signal(signal.SIGHUP)
+                until(lambda: "not reloaded" in server.log())
+                self.assertEqual(server.features(PICTURES[0]), after)
+            finally:
+                done.set()
+                for thread in threads:
+                    thread.join()
+            self.assertEqual(wrong, [])
+            self.assertEqual(server.metric('mae_serve_reloads_total{result="done"}'), 1)
+            self.assertEqual(server.metric('mae_serve_reloads_total{result="refused"}'), 1)
+            self.assertEqual(server.end(), 0)
+
+
+class Models(Case):
+    def test_bf16(self):
+        with Server(PROGRAM, MODEL, "--precision", "bf16") as server, Server(PROGRAM, MODEL) as exact:
+            self.assertIn("bf16", server.said)
+            together = server.features(*PICTURES)
+            self.assertEqual(together, b"".join(server.features(picture) for picture in PICTURES))
+            count = len(together) // 4
+            values, expected = (struct.unpack(f"<{count}f", each.features(*PICTURES)) for each in (server, exact))
+            error = max(abs(a - b) for a, b in zip(values, expected))
+            self.assertTrue(0 < error < 0.1, error)
+
+    def test_an_encoder_alone(self):
+        with Server(PROGRAM, fixtures() / "timm_mean" / "model.safetensors", "--heads", "2") as server:
+            self.assertNotIn("reconstructions", server.said)
+            self.check_error(server.ask("POST", "/v1/reconstruct", PICTURES[0]), 404, "not_offered")
+            self.assertNotIn("/v1/reconstruct", json.loads(server.ask("GET", "/openapi.json").body)["paths"])
+
+    def test_classes_are_those_of_the_fine_tuning(self):
+        folder = self.folder()
+        for part in ("train", "test"):
+            for name, colours in (("a, b", range(90)), ("ü", range(70, 256))):
+                (folder / "data" / part / name).mkdir(parents=True)
+                for i in range(8):
+                    (folder / "data" / part / name / f"{i}.png").write_bytes(png(12, 12, i, colours=colours))
+        run_tool("mae_finetune", "--model", MODEL, "--data", folder / "data", "--epochs", 30, "--batch", 4,
+                 "--base-lr", 0.1, "--evaluate-every", 30, "--out", folder / "out")
+        lines = (folder / "out" / "predictions.csv").read_text().splitlines()
+        tuned = folder / "out" / "model.safetensors"
+        with Server(PROGRAM, tuned, "--classifier", tuned) as server, \
+                Server(PROGRAM, MODEL, "--classifier", tuned) as beside:
+            self.assertIn("2 classes", server.said)
+            pictures = [path.read_bytes() for path in sorted((folder / "data" / "test").glob("*/*.png"))]
+            said = json.loads(server.ask("POST", "/v1/classify?top=1", *multipart(pictures)).body)
+            self.assertEqual(said, json.loads(beside.ask("POST", "/v1/classify?top=1", *multipart(pictures)).body))
+            self.check_predictions(lines, said)
+            all_of_one = json.loads(server.ask("POST", "/v1/classify", pictures[0]).body)["predictions"][0]
+            self.assertAlmostEqual(sum(each["probability"] for each in all_of_one), 1)
+            self.assertEqual({each["class"] for each in all_of_one}, {"a, b", "ü"})
+            self.assertIn("/v1/classify", json.loads(server.ask("GET", "/openapi.json").body)["paths"])
+            self.check_error(server.ask("POST", "/v1/classify?top=0", pictures[0]), 422, "bad_parameter")
+        with self.assertRaisesRegex(RuntimeError, "holds no classifier"):
+            Server(PROGRAM, MODEL, "--classifier", str(MODEL))
+
+    def check_predictions(self, lines, said):
+        """Of predictions.csv: image,class,predicted,probability."""
+        self.assertEqual(len(lines) - 1, len(said["predictions"]), lines[:3])
+        found = set()
+        for line, (best,) in zip(lines[1:], said["predictions"]):
+            index, probability = line.split(",")[-2:]
+            self.assertEqual(int(index), best["index"])
+            self.assertEqual(best["class"], ("a, b", "ü")[best["index"]])
+            self.assertAlmostEqual(float(probability), best["probability"], places=5)
+            found.add(best["index"])
+        self.assertEqual(found, {0, 1})
+
+
+if __name__ == "__main__":
+    unittest.main()
