@@ -3,7 +3,7 @@
 #   nightly   the tests of tests/nightly: 2,000 steps of training, what finding a bad step costs
 #   dev       g++: all tests fully optimised, those too that run.sh leaves out (each header alone, clang-tidy
 #             of every program, the driver's compile budgets); where nvcc is, kernels for every GPU, of
-#             which none spills; the benchmarks; then the quick start
+#             which none spills; the benchmarks; then the quick start, and mae_serve under ten minutes of load
 #   debug     clang's sanitizers as in run.sh, on all that run.sh leaves out there
 #   clang     clang, optimised: every test again but lint and compile budgets; benchmarks compile
 #             but those on Thrust and on a GPU
@@ -37,6 +37,13 @@ for step in "${steps[@]}"; do
   configure_flags=()
   if [ "$step" = fuzz ]; then configure_flags=(-DMAE_FUZZ_SECONDS=600); fi
   run_preset "$step"
-  if [ "$step" = dev ]; then ./examples/quickstart.sh --data synthetic; fi
+  if [ "$step" = dev ]; then
+    ./examples/quickstart.sh --data synthetic
+    for seed in 1 2 3 4 5 6 7 8 9; do
+      python3 tests/serve/malformed.py build/dev/examples/serve/mae_serve tests/interop/fixtures/rgb 1000 "$seed"
+    done
+    python3 tests/serve/load.py build/dev/examples/serve/mae_serve tests/interop/fixtures/rgb \
+      --soak --connections 16 --seconds 600
+  fi
 done
 summary

@@ -14,7 +14,7 @@ bool fit_together(batch_job const& one, batch_job const& other) {
 }
 
 /// All images of a batch in one.
-image_batch joined(std::vector<batch_job> const& jobs) {
+image_batch joined(std::span<batch_job const> jobs) {
   image_batch all{.what = jobs.front().of.what};
   for (auto const& job : jobs) {
     all.images += job.of.images;
@@ -141,37 +141,43 @@ batcher::jobs batcher::take_batch() {
   return batch;
 }
 
-void batcher::compute(jobs const& batch) {
+void batcher::compute(std::span<batch_job const> batch) {
+  if (answer(batch)) return;
+  for (std::size_t i = 0; i < batch.size(); ++i) answer(batch.subspan(i, 1));
+}
+
+/// False, with nobody answered, where several failed together: one's fault is not another's.
+bool batcher::answer(std::span<batch_job const> batch) {
   auto const& model = *batch.front().model;
   auto const start = clock::now();
+  auto const all = joined(batch);
   std::vector<float> values;
   std::exception_ptr failure;
-  index_t images = 0;
   try {
-    auto const all = joined(batch);
-    images = all.images;
     values = model.compute(all);
   } catch (...) {
+    if (batch.size() > 1) return false;
     failure = std::current_exception();
   }
-  if (failure && batch.size() > 1) {  // one request's fault is not another's
-    for (auto const& job : batch) compute({job});
-    return;
-  }
   double const seconds = std::chrono::duration<double>(clock::now() - start).count();
-  auto const width = static_cast<std::size_t>(model.width(batch.front().of.what));
+  auto const width = static_cast<std::size_t>(model.width(all.what));
   std::size_t first = 0;
   for (auto const& job : batch) {
     auto const size = failure ? 0 : static_cast<std::size_t>(job.of.images) * width;
     job.done(std::span(values).subspan(first, size), failure);
     first += size;
   }
-  if (!failure) report_(images, seconds);
+  if (!failure) report_(all.images, seconds);
+  note_time(seconds / static_cast<double>(std::max<index_t>(1, all.images)));
+  return true;
+}
+
+void batcher::note_time(double seconds_of_image) {
   constexpr double memory = 0.9;
   std::lock_guard const lock(mutex_);
-  double const each = seconds / static_cast<double>(std::max<index_t>(1, images));
-  seconds_of_image_ =
-      seconds_of_image_ == 0 ? each : memory * seconds_of_image_ + (1 - memory) * each;
+  seconds_of_image_ = seconds_of_image_ == 0
+                          ? seconds_of_image
+                          : memory * seconds_of_image_ + (1 - memory) * seconds_of_image;
 }
 
 }  // namespace serve

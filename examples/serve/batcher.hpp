@@ -72,7 +72,9 @@ class batcher {
   mae::index_t ready_images() const;
   bool all_are_here() const;
   jobs take_batch();
-  void compute(jobs const& batch);
+  void compute(std::span<batch_job const> batch);
+  bool answer(std::span<batch_job const> batch);
+  void note_time(double seconds_of_image);
   void drop_abandoned();
 
   batch_limits limits_;

@@ -13,9 +13,9 @@ namespace serve {
 /// The linear classifier that mae_finetune trained on top of an encoder: K classes.
 struct class_head {
   mae::pooling pool = mae::pooling::mean;
-  std::vector<float> weight = {};        // (K, width of a feature)
-  std::vector<float> bias = {};          // (K)
-  std::vector<std::string> names = {};   // (K)
+  std::vector<float> weight = {};       // (K, width of a feature)
+  std::vector<float> bias = {};         // (K)
+  std::vector<std::string> names = {};  // (K)
 
   mae::index_t classes() const { return std::ssize(bias); }
   /// Each class's probability (K), of an image's class token and mean (2 D).

@@ -50,8 +50,10 @@ feature_function open_encoder(mae::pretrained_model const& model,
                               precision_choice precision,
                               std::shared_ptr<mae::thread_pool> threads) {
   switch (precision) {
-    case precision_choice::bf16: return open_bf16(model, std::move(threads));
-    case precision_choice::fp32: break;
+    case precision_choice::bf16:
+      return open_bf16(model, std::move(threads));
+    case precision_choice::fp32:
+      break;
   }
   return open_fp32(model, std::move(threads));
 }

@@ -13,7 +13,8 @@ namespace serve {
 /// slow client holds up nobody.
 class http_server {
  public:
-  /// Listens. The service outlives the server. Throws mae::error where the system refuses the place.
+  /// Listens. The service outlives the server. Throws mae::error where the system refuses the
+  /// place.
   http_server(serve_options const& o, service& answering);
   http_server(http_server const&) = delete;
   http_server& operator=(http_server const&) = delete;

@@ -184,8 +184,8 @@ void http_session::write(reply answer, bool closes) {
   context_.answering.count(
       head_, answer, std::chrono::duration<double>(clock::now() - began_).count());
   reply_ = http_reply(static_cast<http::status>(answer.status), 11);
-  reply_.reason(boost::beast::string_view(reason_of(answer.status).data(),
-                                          reason_of(answer.status).size()));
+  reply_.reason(
+      boost::beast::string_view(reason_of(answer.status).data(), reason_of(answer.status).size()));
   reply_.set(http::field::server, "mae_serve/" MAE_VERSION);
   reply_.set(http::field::date, now_as_date());
   reply_.set(http::field::content_type, answer.content_type);
@@ -273,7 +273,8 @@ void http_session::out_of_time() {
       late.headers = {{"Retry-After", "1"}};
       return write(std::move(late), false);
     }
-    default: return close();
+    default:
+      return close();
   }
 }
 

@@ -5,8 +5,6 @@
 #include "service.hpp"
 
 // Before Asio of Boost 1.74, which uses std::exchange without it.
-#include <utility>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -22,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <utility>
 
 namespace serve {
 

@@ -106,8 +106,8 @@ std::map<std::string, std::string> parse_query(std::string_view target,
       for (auto const& one : known) (all += all.empty() ? "" : ", ") += one;
       throw request_error(422,
                           "unknown_parameter",
-                          "the query has " + mae::in_quotes(name) + ", known here: " +
-                              (all.empty() ? "none" : all));
+                          "the query has " + mae::in_quotes(name) +
+                              ", known here: " + (all.empty() ? "none" : all));
     }
     if (!values.emplace(name, decoded(part)).second)
       throw request_error(422, "bad_parameter", "the query has " + mae::in_quotes(name) + " twice");
@@ -161,8 +161,9 @@ std::string_view reason_of(int status) {
                                            {500, "Internal Server Error"},
                                            {503, "Service Unavailable"},
                                            {505, "HTTP Version Not Supported"}}};
-  auto const found = std::ranges::find(reasons, status, &known::first);
-  return found == reasons.end() ? "Unknown" : found->second;
+  for (auto const& [number, reason] : reasons)
+    if (number == status) return reason;
+  return "Unknown";
 }
 
 }  // namespace serve

@@ -47,7 +47,10 @@ class metrics {
  public:
   /// A request that was answered. `route` is one of a fixed set: a client cannot make the text
   /// grow. `error_code` is empty where the reply is none of an error.
-  void count_request(std::string_view route, int status, std::string_view error_code, double seconds);
+  void count_request(std::string_view route,
+                     int status,
+                     std::string_view error_code,
+                     double seconds);
   void count_batch(mae::index_t images, double seconds);
   void count_reload(bool succeeded);
 

@@ -29,8 +29,7 @@ namespace {
 
 using mae::index_t;
 using backend = mae::eigen_backend<float>;
-using model_type =
-    mae::sized_autoencoder<mae::uniform_mask<>, backend, pretrain::chosen_objective>;
+using model_type = mae::sized_autoencoder<mae::uniform_mask<>, backend, pretrain::chosen_objective>;
 
 pretrain::chosen_objective objective_of(mae::pretrained_model const& model, std::ostream& notes) {
   if (model.other_targets() == "principal")
@@ -38,8 +37,7 @@ pretrain::chosen_objective objective_of(mae::pretrained_model const& model, std:
         mae::principal_components(mae::read_principal_basis(model.path)));
   auto const normalised = model.norm_pix();
   if (!normalised)
-    pretrain::say_assumed(notes,
-                          "the decoder paints normalised pixels, as the official models do");
+    pretrain::say_assumed(notes, "the decoder paints normalised pixels, as the official models do");
   if (normalised.value_or(true)) return pretrain::chosen_objective(mae::normalised_pixels{});
   return pretrain::chosen_objective(mae::pixels{});
 }
@@ -60,8 +58,9 @@ mae::mask_plan plan_of(std::span<std::uint8_t const> hidden, index_t patches) {
 std::vector<float> in_scaled_units(std::span<std::uint8_t const> bytes) {
   constexpr float largest = 255.0F;
   std::vector<float> values(bytes.size());
-  std::ranges::transform(
-      bytes, values.begin(), [](std::uint8_t value) { return static_cast<float>(value) / largest; });
+  std::ranges::transform(bytes, values.begin(), [](std::uint8_t value) {
+    return static_cast<float>(value) / largest;
+  });
   return values;
 }
 
@@ -77,8 +76,7 @@ painter::painter(mae::pretrained_model const& model,
     : parts_(new parts{mae::open_pretrained(
           model,
           mae::autoencoder_parts<mae::uniform_mask<>, backend, pretrain::chosen_objective>{
-              .objective = objective_of(model, notes),
-              .backend = backend(std::move(threads))})}) {}
+              .objective = objective_of(model, notes), .backend = backend(std::move(threads))})}) {}
 painter::~painter() = default;
 
 std::vector<float> painter::paint(std::span<std::uint8_t const> images,
@@ -87,8 +85,7 @@ std::vector<float> painter::paint(std::span<std::uint8_t const> images,
   auto input = in_scaled_units(images);
   bool const normalises = !model.statistics().mean.empty();
   if (normalises) mae::normalise_pixels(input, model.statistics());
-  auto painted =
-      model.reconstruct(input, plan_of(hidden, model.sizes().config.num_patches()));
+  auto painted = model.reconstruct(input, plan_of(hidden, model.sizes().config.num_patches()));
   if (normalises) mae::denormalise_pixels(painted, model.statistics());
   return painted;
 }

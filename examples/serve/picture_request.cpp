@@ -22,15 +22,16 @@ namespace {
 using mae::index_t;
 using query_values = std::map<std::string, std::string>;
 
-constexpr pretrain::choice_words<painting_view, 4> view_words{
-    {{"pasted", painting_view::pasted},
-     {"painted", painting_view::painted},
-     {"masked", painting_view::masked},
-     {"sheet", painting_view::sheet}}};
+constexpr pretrain::choice_words<painting_view, 4> view_words{{{"pasted", painting_view::pasted},
+                                                               {"painted", painting_view::painted},
+                                                               {"masked", painting_view::masked},
+                                                               {"sheet", painting_view::sheet}}};
 
-[[noreturn]] void refuse(std::string const& name, std::string const& what, std::string const& text) {
-  throw request_error(422, "bad_parameter", name + " must be " + what + ", not " +
-                                                mae::in_quotes(text));
+[[noreturn]] void refuse(std::string const& name,
+                         std::string const& what,
+                         std::string const& text) {
+  throw request_error(
+      422, "bad_parameter", name + " must be " + what + ", not " + mae::in_quotes(text));
 }
 
 template <class Choice, std::size_t count>
@@ -47,7 +48,10 @@ void read_choice(query_values const& query,
 }
 
 template <class Number>
-Number read_number(query_values const& query, std::string const& name, Number usual, auto holds,
+Number read_number(query_values const& query,
+                   std::string const& name,
+                   Number usual,
+                   auto holds,
                    char const* what) {
   auto const given = query.find(name);
   if (given == query.end()) return usual;
@@ -80,7 +84,10 @@ hidden_patches read_hidden(query_values const& query, mae::model_config const& s
   }
   constexpr double usual = 0.75;
   double const ratio = read_number(
-      query, "ratio", usual, [](double value) { return value > 0 && value < 1; },
+      query,
+      "ratio",
+      usual,
+      [](double value) { return value > 0 && value < 1; },
       "a number between 0 and 1, neither included");
   auto const seed = read_number<std::uint64_t>(
       query, "seed", 0, [](std::uint64_t) { return true; }, "a whole number from 0 on");
@@ -111,8 +118,7 @@ std::vector<float> pooled(std::span<float const> both, std::size_t images, mae::
   std::vector<float> features;
   features.reserve(images * width);
   for (std::size_t i = 0; i < images; ++i) {
-    auto const own =
-        both.subspan((2 * i + (pool == mae::pooling::mean ? 1 : 0)) * width, width);
+    auto const own = both.subspan((2 * i + (pool == mae::pooling::mean ? 1 : 0)) * width, width);
     features.insert(features.end(), own.begin(), own.end());
   }
   return features;
@@ -149,10 +155,10 @@ std::string best_classes(class_head const& head, std::span<float const> feature,
   std::vector<std::size_t> order(chances.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   auto const kept = std::min(top, order.size());
-  std::ranges::partial_sort(order, order.begin() + static_cast<std::ptrdiff_t>(kept),
-                            [&](std::size_t a, std::size_t b) {
-                              return chances[a] > chances[b] || (chances[a] == chances[b] && a < b);
-                            });
+  std::ranges::partial_sort(
+      order, order.begin() + static_cast<std::ptrdiff_t>(kept), [&](std::size_t a, std::size_t b) {
+        return chances[a] > chances[b] || (chances[a] == chances[b] && a < b);
+      });
   std::string list;
   for (std::size_t i = 0; i < kept; ++i)
     (list += i == 0 ? "[" : ",") += mae::json_object()
@@ -170,8 +176,7 @@ reply classes_reply(picture_request const& asked,
   std::size_t const width = values.size() / images;
   std::string list = "[";
   for (std::size_t i = 0; i < images; ++i)
-    (list += i == 0 ? "" : ",") +=
-        best_classes(head, values.subspan(i * width, width), asked.top);
+    (list += i == 0 ? "" : ",") += best_classes(head, values.subspan(i * width, width), asked.top);
   mae::json_object all;
   all.add("classes", head.classes()).add_json("predictions", list + ']');
   return {.body = all.line() + '\n'};
@@ -208,7 +213,10 @@ picture_request read_picture_request(route const& which,
   asked.as_bytes = chosen == "application/octet-stream";
   read_choice(query, "pool", tools::pooling_words, asked.pool);
   asked.top = read_number<std::size_t>(
-      query, "top", asked.top, [](std::size_t value) { return value > 0; },
+      query,
+      "top",
+      asked.top,
+      [](std::size_t value) { return value > 0; },
       "a whole number from 1 on");
   read_choice(query, "view", view_words, asked.view);
   pictures = pictures_of(in, most);
@@ -247,9 +255,12 @@ reply answer_of(picture_request const& asked,
                 std::span<std::uint8_t const> pixels,
                 std::span<float const> values) {
   switch (asked.what) {
-    case task::classify: return classes_reply(asked, *model.classifier(), values);
-    case task::reconstruct: return painting_reply(asked, model.sizes(asked.what), pixels, values);
-    case task::features: break;
+    case task::classify:
+      return classes_reply(asked, *model.classifier(), values);
+    case task::reconstruct:
+      return painting_reply(asked, model.sizes(asked.what), pixels, values);
+    case task::features:
+      break;
   }
   return features_reply(asked, values);
 }

@@ -126,10 +126,14 @@ route const* find_route(std::string_view path) {
 
 std::optional<task> task_of(endpoint what) {
   switch (what) {
-    case endpoint::features: return task::features;
-    case endpoint::classify: return task::classify;
-    case endpoint::reconstruct: return task::reconstruct;
-    default: return std::nullopt;
+    case endpoint::features:
+      return task::features;
+    case endpoint::classify:
+      return task::classify;
+    case endpoint::reconstruct:
+      return task::reconstruct;
+    default:
+      return std::nullopt;
   }
 }
 

@@ -140,8 +140,8 @@ std::uint64_t parse_bytes(std::string const& text) {
   std::uint64_t const unit = text.ends_with('M')   ? std::uint64_t{1} << 20U
                              : text.ends_with('K') ? std::uint64_t{1} << 10U
                                                    : 1;
-  auto const value = pretrain::parse_number<std::uint64_t>(
-      unit == 1 ? text : text.substr(0, text.size() - 1));
+  auto const value =
+      pretrain::parse_number<std::uint64_t>(unit == 1 ? text : text.substr(0, text.size() - 1));
   if (!value || *value > most / unit)
     throw usage_error("must be a number of bytes up to 1024M (8M, 512K), not " + text);
   return *value * unit;

@@ -58,9 +58,10 @@ service::service(serve_options const& o)
       threads_(std::make_shared<mae::thread_pool>(o.settings.threads)),
       model_(std::make_shared<served_model const>(o, threads_, std::cerr)),
       workers_(worker_threads(*threads_)),
-      batcher_({.images = o.max_batch, .delay = o.max_delay, .queue = o.queue},
-               [this] { return traffic_.connections > traffic_.waiting; },
-               [this](index_t images, double seconds) { metrics_.count_batch(images, seconds); }) {}
+      batcher_(
+          {.images = o.max_batch, .delay = o.max_delay, .queue = o.queue},
+          [this] { return traffic_.connections > traffic_.waiting; },
+          [this](index_t images, double seconds) { metrics_.count_batch(images, seconds); }) {}
 
 std::shared_ptr<served_model const> service::model() const {
   std::lock_guard const lock(mutex_);
@@ -73,9 +74,8 @@ std::optional<reply> service::refuse(request_head const& head) const {
     return error_reply(404, "not_found", "nothing is here; /openapi.json says what there is");
   bool const is_head_of_get = head.method == "HEAD" && which->method == "GET";
   if (head.method != which->method && !is_head_of_get) {
-    auto refusal = error_reply(405,
-                               "method_not_allowed",
-                               std::string(which->path) + " takes " + allowed_methods(*which));
+    auto refusal = error_reply(
+        405, "method_not_allowed", std::string(which->path) + " takes " + allowed_methods(*which));
     refusal.headers = {{"Allow", allowed_methods(*which)}};
     return refusal;
   }
@@ -120,9 +120,12 @@ reply service::answer_now(route const& which) const {
       counts.content_type = "text/plain; version=0.0.4; charset=utf-8";
       return counts;
     }
-    case endpoint::interface: return {.body = describe_interface(*model(), needs_token())};
-    case endpoint::model: return {.body = model()->describe()};
-    default: return text_reply("ok\n");
+    case endpoint::interface:
+      return {.body = describe_interface(*model(), needs_token())};
+    case endpoint::model:
+      return {.body = model()->describe()};
+    default:
+      return text_reply("ok\n");
   }
 }
 
@@ -133,9 +136,8 @@ void service::take_pictures(route const& which, request const& in, send_reply co
   if (!work->model->offers(what))
     throw request_error(404,
                         "not_offered",
-                        what == task::classify
-                            ? "no classifier is served (--classifier)"
-                            : "the model has no decoder that paints pixels");
+                        what == task::classify ? "no classifier is served (--classifier)"
+                                               : "the model has no decoder that paints pixels");
   auto const most = static_cast<std::size_t>(options_.max_batch);
   std::vector<std::string_view> pictures;
   work->asked = read_picture_request(which, in, *work->model, most, pictures);

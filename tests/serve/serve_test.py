@@ -5,6 +5,8 @@
 """
 
 import json
+import os
+import re
 import shutil
 import signal
 import struct
@@ -19,7 +21,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 from serving import Server, fixtures, head, multipart, png, read_reply  # noqa: E402
 
-TOOLS = Path(sys.argv.pop(1))
+TOOLS = Path(sys.argv.pop(1)).resolve()
 PROGRAM = str(TOOLS.parent / "serve" / "mae_serve")
 MODEL = fixtures() / "rgb"
 PICTURES = [png(12 + i % 5, 12 + i % 3, i) for i in range(40)]
@@ -509,6 +511,35 @@ class Models(Case):
             self.assertAlmostEqual(float(probability), best["probability"], places=5)
             found.add(best["index"])
         self.assertEqual(found, {0, 1})
+
+
+class Documents(Case):
+    page = (fixtures().parent.parent.parent / "docs" / "serving.md").read_text(encoding="utf-8")
+
+    def test_every_flag_is_described(self):
+        said = subprocess.run([PROGRAM, "--help"], capture_output=True, check=True).stdout.decode()
+        flags = re.findall(r"^  --([a-z-]+)", said, re.MULTILINE)
+        self.assertGreater(len(flags), 20)
+        for flag in flags:
+            self.assertIn("--" + flag, self.page)
+
+    @unittest.skipUnless(shutil.which("curl"), "there is no curl")
+    def test_its_commands_work(self):
+        folder = self.folder()
+        shutil.copytree(MODEL, folder / "vit-mae")
+        (folder / "pictures").mkdir()
+        (folder / "pictures" / "drawing1.png").write_bytes(PICTURES[0])
+        shutil.copy(fixtures().parent.parent / "images" / "fixtures" / "photo.jpg", folder / "pictures" / "photo1.jpg")
+        (folder / "mae_serve").symlink_to(PROGRAM)
+        with Server(PROGRAM, MODEL) as server:
+            port = str(server.port)  # free when it has ended
+        commands = "\n".join(re.findall(r"^```sh$(.*?)^```$", self.page, re.MULTILINE | re.DOTALL))
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", commands.replace("8080", port)], cwd=folder,
+                              env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}, capture_output=True,
+                              timeout=60, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr.decode() + (folder / "serve.log").read_text())
+        self.assertEqual((folder / "features.f32").stat().st_size, 64)
+        self.assertIn("ended", (folder / "serve.log").read_text())
 
 
 if __name__ == "__main__":

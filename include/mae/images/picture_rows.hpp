@@ -75,7 +75,8 @@ class picture_stream {
   /// where there is none, io_error where the system refuses a stream over them.
   picture_stream(std::string name, std::span<std::byte const> bytes) : path_(std::move(name)) {
     if (bytes.empty()) throw format_error(path_, 0, "no bytes");
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): C's streams take no const, and "rb" reads.
+    // A stream that reads takes no const.
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
     file_.reset(::fmemopen(const_cast<std::byte*>(bytes.data()), bytes.size(), "rb"));
     if (file_ == nullptr) throw io_error(path_, "open", errno);
   }
