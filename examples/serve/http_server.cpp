@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -22,7 +23,10 @@ using error_code = boost::system::error_code;
 class http_server::parts {
  public:
   parts(serve_options const& o, service& answering)
-      : context_{o, answering}, acceptor_(context_.io), pause_(context_.io), signals_(context_.io) {
+      : context_{.options = o, .answering = answering},
+        acceptor_(context_.io),
+        pause_(context_.io),
+        signals_(context_.io) {
     listen();
     for (int const signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
   }
@@ -32,10 +36,23 @@ class http_server::parts {
   void run() {
     accept();
     wait_for_signal();
-    context_.io.run();
+    while (!serves_to_the_end()) {
+    }
   }
 
  private:
+  /// False where something failed on the way, as memory may, which costs a connection its answer
+  /// and nobody else anything: its time runs out.
+  bool serves_to_the_end() {
+    try {
+      context_.io.run();
+      return true;
+    } catch (std::exception const& failure) {
+      log_line(std::string("error: ") + failure.what());
+      return false;
+    }
+  }
+
   void listen() {
     auto const& o = context_.options;
     try {

@@ -157,9 +157,11 @@ void http_session::answer() {
   abandoned_ = std::make_shared<std::atomic<bool>>(false);
   enter(phase::answering, began_ + context_.options.request_timeout);
   ++context_.answering.connections().waiting;
-  auto send = [self = shared_from_this(), number = number_](reply answer) {
-    asio::post(self->context_.io, [self, number, answer = std::move(answer)]() mutable {
-      self->take_reply(number, std::move(answer));
+  // Sessions begin and end on the thread of `io` alone: others hold none alive. This one is, by the
+  // timer.
+  auto send = [&io = context_.io, held = weak_from_this(), number = number_](reply answer) {
+    asio::post(io, [held, number, answer = std::move(answer)]() mutable {
+      if (auto const self = held.lock()) self->take_reply(number, std::move(answer));
     });
   };
   request asked{head_, std::move(parser_->get().body()), abandoned_};

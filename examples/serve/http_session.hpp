@@ -30,8 +30,8 @@ class http_session;
 struct session_context {
   serve_options const& options;
   service& answering;
-  boost::asio::io_context io{1};
   std::set<http_session*> sessions = {};
+  boost::asio::io_context io{1};
 
   bool is_draining() const { return answering.connections().draining; }
 };

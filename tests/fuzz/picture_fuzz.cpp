@@ -8,11 +8,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <span>
 #include <string>
 
 // libFuzzer's target for pictures (requirement R13): any bytes are decoded and resampled, or
-// refused with a format_error. Decoded by rows or as a whole, they are the same picture. The seeds
-// in corpus/picture/ are written by make_picture_corpus.py.
+// refused with a format_error. Decoded by rows or as a whole, from a file or from memory, they are
+// the same picture. The seeds in corpus/picture/ are written by make_picture_corpus.py.
 
 namespace {
 
@@ -34,15 +35,25 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   mae::image_limits const limits{.file_bytes = 1U << 20U, .pixels = 1 << 16};
   mae::image_folder_options const options{.extent = {8, 6, 3}, .limits = limits};
   std::string const path = file_of(data, size);
+  auto const in_memory = std::as_bytes(std::span(data, size));
+  bool is_refused = false;
   try {
     auto const picture = mae::decode_image(path, options.extent.channels, limits);
     require(static_cast<mae::index_t>(picture.pixels.size()) == picture.extent.values());
     mae::byte_resizer resizer;
     auto const fitted = mae::fit_image(picture, options.extent, options.fit, options.kind, resizer);
     require(mae::decode_fitted(path, options).pixels == fitted.pixels);
+    require(mae::decode_fitted("bytes", in_memory, options).pixels == fitted.pixels);
     mae::decode_image(path, 1, limits);
   } catch (mae::format_error const& e) {
     require(e.offset() <= size);
+    is_refused = true;
+  }
+  if (!is_refused) return 0;
+  try {
+    mae::decode_fitted("bytes", in_memory, options);
+    require(false);
+  } catch (mae::format_error const&) {
   }
   return 0;
 }
