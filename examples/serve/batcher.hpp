@@ -57,6 +57,11 @@ class batcher {
   /// Takes images that have places.
   void push(batch_job job);
 
+  /// Looks again whether more may come.
+  void look_again() {
+    std::lock_guard const lock(mutex_);  // not between a look and the wait after it
+    changed_.notify_one();
+  }
   /// Computes what waits, and ends the thread.
   void stop();
 

@@ -113,10 +113,10 @@ class http_server::parts {
     if (context_.is_draining()) std::_Exit(EXIT_FAILURE);  // a second signal: at once
     log_line("ending: what was taken is finished");
     take_waiting();
-    context_.answering.connections().draining = true;
+    context_.answering.drain();
     error_code ignored;
     acceptor_.close(ignored);
-    pause_.cancel(ignored);
+    pause_.cancel();
     auto const all = context_.sessions;
     for (auto* const session : all) session->end_if_idle();
     end_when_empty();

@@ -245,7 +245,7 @@ void http_session::close() {
   if (abandoned_) *abandoned_ = true;
   phase_ = phase::closed;
   error_code ignored;
-  timer_.cancel(ignored);
+  timer_.cancel();
   socket_.close(ignored);
 }
 

@@ -60,7 +60,7 @@ service::service(serve_options const& o)
       workers_(worker_threads(*threads_)),
       batcher_(
           {.images = o.max_batch, .delay = o.max_delay, .queue = o.queue},
-          [this] { return traffic_.connections > traffic_.waiting; },
+          [this] { return !traffic_.draining && traffic_.connections > traffic_.waiting; },
           [this](index_t images, double seconds) { metrics_.count_batch(images, seconds); }) {}
 
 std::shared_ptr<served_model const> service::model() const {
@@ -234,6 +234,11 @@ void service::read_again() {
     log_line(std::string("not reloaded, the model stays as it was: ") + error.what());
   }
   if (!notes.str().empty()) std::cerr << notes.str() << std::flush;
+}
+
+void service::drain() {
+  traffic_.draining = true;
+  batcher_.look_again();
 }
 
 void service::stop() {

@@ -46,6 +46,8 @@ class service {
   /// Reads the model again on a thread of its own; what fails is a line of the log, and the model
   /// stays as it was.
   void reload();
+  /// No more requests will come than were taken: none waits for company.
+  void drain();
   /// Answers all that was taken, and ends the threads.
   void stop();
 

@@ -269,7 +269,7 @@ class Limits(Case):
             self.assertEqual(server.ask("POST", "/v1/features", png(20, 20)).status, 200)
 
     def test_a_full_queue(self):
-        with Server(PROGRAM, MODEL, "--queue", "4", "--max-batch", "4", "--max-delay", "600ms") as server:
+        with Server(PROGRAM, MODEL, "--queue", "4", "--max-batch", "4", "--max-delay", "9s") as server:
             found = []
             with server.connect():  # who may still ask: a batch waits for it
                 waiting = threading.Thread(target=lambda: found.append(server.features(*PICTURES[:3])))
@@ -375,19 +375,21 @@ class Signals(Case):
         return folder
 
     def test_sigterm_finishes_what_was_taken(self):
-        with Server(PROGRAM, MODEL, "--max-delay", "700ms") as server:
+        with Server(PROGRAM, MODEL, "--max-delay", "9s") as server:
             found = []
             expected = server.features(PICTURES[0])
-            idle = server.connect()
+            idle = server.connect()  # who may still ask: batches wait for it
             threads = [threading.Thread(target=lambda: found.append(server.features(PICTURES[0]))) for _ in range(5)]
             for thread in threads:
                 thread.start()
             until(lambda: server.metric("mae_serve_queue_images") == 5)
+            start = time.monotonic()
             server.terminate()
             for thread in threads:
                 thread.join()
             self.assertEqual(server.end(), 0)
             self.assertEqual(found, [expected] * 5)
+            self.assertLess(time.monotonic() - start, 8)  # they waited no longer
             idle.close()
 
     def test_sigterm_under_load(self):
