@@ -150,25 +150,28 @@ void batcher::compute(std::span<batch_job const> batch) {
 bool batcher::answer(std::span<batch_job const> batch) {
   auto const& model = *batch.front().model;
   auto const start = clock::now();
-  auto const all = joined(batch);
+  task const what = batch.front().of.what;
+  index_t images = 0;
   std::vector<float> values;
   std::exception_ptr failure;
   try {
+    auto const all = joined(batch);
+    images = all.images;
     values = model.compute(all);
   } catch (...) {
     if (batch.size() > 1) return false;
     failure = std::current_exception();
   }
   double const seconds = std::chrono::duration<double>(clock::now() - start).count();
-  auto const width = static_cast<std::size_t>(model.width(all.what));
+  auto const width = static_cast<std::size_t>(model.width(what));
   std::size_t first = 0;
   for (auto const& job : batch) {
     auto const size = failure ? 0 : static_cast<std::size_t>(job.of.images) * width;
     job.done(std::span(values).subspan(first, size), failure);
     first += size;
   }
-  if (!failure) report_(all.images, seconds);
-  note_time(seconds / static_cast<double>(std::max<index_t>(1, all.images)));
+  if (!failure) report_(images, seconds);
+  note_time(seconds / static_cast<double>(std::max<index_t>(1, images)));
   return true;
 }
 

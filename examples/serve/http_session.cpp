@@ -8,8 +8,8 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include <cstdint>
 #include <ctime>
-#include <exception>
 #include <string>
 #include <string_view>
 

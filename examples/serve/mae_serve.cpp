@@ -6,6 +6,7 @@
 #include "service.hpp"
 
 #include <iostream>
+#include <string>
 
 namespace {
 

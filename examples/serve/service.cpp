@@ -150,11 +150,11 @@ void service::take_pictures(route const& which, request const& in, send_reply co
   }
   try {
     work->pixels = decode_pictures(what, pictures, *work->model);
+    enqueue(std::move(work));
   } catch (...) {
     batcher_.release(images);
     throw;
   }
-  enqueue(std::move(work));
 }
 
 void service::enqueue(std::shared_ptr<picture_work> work) {
@@ -166,15 +166,18 @@ void service::enqueue(std::shared_ptr<picture_work> work) {
   auto const model = work->model;
   auto done = [this, work = std::move(work)](std::span<float const> values,
                                              std::exception_ptr const& failure) {
-    if (failure) return work->send(reply_of_failure(failure));
-    std::vector<float> own(values.begin(), values.end());
-    workers_.post([work, own = std::move(own)] {
-      try {
-        work->send(answer_of(work->asked, *work->model, work->pixels, own));
-      } catch (...) {
-        work->send(reply_of_failure(std::current_exception()));
-      }
-    });
+    try {
+      if (failure) std::rethrow_exception(failure);
+      workers_.post([work, own = std::vector<float>(values.begin(), values.end())] {
+        try {
+          work->send(answer_of(work->asked, *work->model, work->pixels, own));
+        } catch (...) {
+          work->send(reply_of_failure(std::current_exception()));
+        }
+      });
+    } catch (...) {
+      work->send(reply_of_failure(std::current_exception()));
+    }
   };
   batcher_.push(
       {.model = model, .of = std::move(of), .done = std::move(done), .abandoned = abandoned});
@@ -209,7 +212,6 @@ void service::reload() {
   std::lock_guard const lock(mutex_);
   reload_again_ = is_reloading_;
   if (is_reloading_) return;
-  is_reloading_ = true;
   if (reloader_.joinable()) reloader_.join();
   reloader_ = std::thread([this] {
     for (bool again = true; again;) {
@@ -219,16 +221,20 @@ void service::reload() {
       is_reloading_ = again;
     }
   });
+  is_reloading_ = true;  // before the thread looks: it waits for the lock
 }
 
 void service::read_again() {
   std::ostringstream notes;
   try {
-    auto read = std::make_shared<served_model const>(options_, threads_, notes);
-    log_line("reloaded: " + read->sentence());
+    auto const read = std::make_shared<served_model const>(options_, threads_, notes);
+    auto const old = model();  // which may be gone with the last request to it, not within the lock
+    {
+      std::lock_guard const lock(mutex_);
+      model_ = read;
+    }
     metrics_.count_reload(true);
-    std::lock_guard const lock(mutex_);
-    model_.swap(read);
+    log_line("reloaded: " + read->sentence());
   } catch (std::exception const& error) {
     metrics_.count_reload(false);
     log_line(std::string("not reloaded, the model stays as it was: ") + error.what());

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """mae_serve as its users run it: every status, batches, signals, slow clients.
 
-    serve_test.py FOLDER_OF_THE_TOOLS
+    serve_test.py PROGRAM FOLDER_OF_THE_TOOLS
 """
 
 import json
@@ -21,8 +21,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 from serving import Server, fixtures, head, multipart, png, read_reply  # noqa: E402
 
+PROGRAM = str(Path(sys.argv.pop(1)).resolve())
 TOOLS = Path(sys.argv.pop(1)).resolve()
-PROGRAM = str(TOOLS.parent / "serve" / "mae_serve")
 MODEL = fixtures() / "rgb"
 PICTURES = [png(12 + i % 5, 12 + i % 3, i) for i in range(40)]
 OCTETS = {"Accept": "application/octet-stream"}
@@ -104,6 +104,14 @@ class Answers(Case):
             self.assertEqual(struct.pack(f"<{3 * width}f", *values),
                              self.server.features(*PICTURES[:3], query="?pool=" + pool))
         self.assertEqual(self.ask("POST", "/v1/features", PICTURES[0], headers=OCTETS).headers["x-mae-shape"], "1,16")
+
+    def test_what_is_accepted(self):
+        for accept, kind in (("*/*", "json"), ("text/html, */*;q=0.1", "json"), ("application/octet-stream", "octet-stream"),
+                             ("application/json;q=0.5, application/octet-stream", "octet-stream"),
+                             ("application/*;q=0.2, application/json;q=0", "octet-stream"),
+                             ("APPLICATION/JSON", "json")):
+            reply = self.ask("POST", "/v1/features", PICTURES[0], headers={"Accept": accept})
+            self.assertEqual((reply.status, reply.headers["content-type"]), (200, "application/" + kind), accept)
 
     def test_a_feature_has_the_same_bits_in_every_batch(self):
         alone = [self.server.features(picture) for picture in PICTURES]
