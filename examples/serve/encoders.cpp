@@ -36,7 +36,7 @@ feature_function open_bf16(mae::pretrained_model const& model,
   auto const encoder = std::make_shared<mae::sized_encoder<backend> const>(
       mae::open_pretrained_encoder(model, backend(std::move(threads))));
   return [encoder, extent = model.sizes.image](bytes_view images) {
-    auto const features =
+    auto features =
         encoder->features(byte_images::view(images, {.extent = extent}), mae::pooling::both);
     if (!std::ranges::all_of(features, [](float value) { return std::isfinite(value); }))
       throw mae::config_error("a picture: its features are not finite in bf16");

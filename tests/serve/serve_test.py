@@ -533,6 +533,17 @@ class Documents(Case):
         for flag in flags:
             self.assertIn("--" + flag, self.page)
 
+    def test_every_route_and_status_is_described(self):
+        with Server(PROGRAM, MODEL) as server:
+            paths = json.loads(server.ask("GET", "/openapi.json").body)["paths"]
+        for path, methods in paths.items():
+            self.assertIn(path, self.page)
+            for said in methods.values():
+                for status in set(said["responses"]) - {"200"}:
+                    self.assertIn(f"\n| {status} | ", self.page)
+                for parameter in said["parameters"]:
+                    self.assertRegex(self.page, f"[?&]{parameter['name']}=")
+
     @unittest.skipUnless(shutil.which("curl"), "there is no curl")
     def test_its_commands_work(self):
         folder = self.folder()
