@@ -17,7 +17,7 @@ package_is_there() {
     nlohmann-json3-dev) includes_with g++ nlohmann/json.hpp ;;
     libpng-dev) includes_with g++ png.h ;;
     libjpeg-dev) includes_with g++ jpeglib.h ;;
-    libboost-dev) includes_with g++ boost/beast/http.hpp ;;
+    libboost-dev) includes_with g++ boost/beast/version.hpp ;;
     libtbb-dev) includes_with g++ tbb/global_control.h ;;
     libdnnl-dev) includes_with g++ oneapi/dnnl/dnnl.hpp ;;
     libblis-dev) includes_with g++ blis.h ;;
