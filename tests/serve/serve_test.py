@@ -387,14 +387,28 @@ class Signals(Case):
             found = []
             expected = server.features(PICTURES[0])
             idle = server.connect()  # who may still ask: batches wait for it
+            probe, half = server.connect(), server.connect()  # whose requests are not all here yet
+            probe.sendall(head("GET", "/readyz")[:-2])
+            half.sendall(head("POST", "/v1/features", Content_Length=len(PICTURES[0]), Accept=OCTETS["Accept"]))
             threads = [threading.Thread(target=lambda: found.append(server.features(PICTURES[0]))) for _ in range(5)]
             for thread in threads:
                 thread.start()
             until(lambda: server.metric("mae_serve_queue_images") == 5)
             start = time.monotonic()
             server.terminate()
+            until(lambda: "ending" in server.log())
+            for connection, rest in ((probe, b"\r\n"), (half, PICTURES[0])):
+                connection.sendall(rest)
+            with probe.makefile("rb") as stream:
+                self.check_error(read_reply(stream), 503, "draining")
+            with half.makefile("rb") as stream:
+                self.assertEqual(read_reply(stream).body, expected)
+            with self.assertRaises(ConnectionError):
+                server.connect()
             for thread in threads:
                 thread.join()
+            for connection in (probe, half):
+                connection.close()
             self.assertEqual(server.end(), 0)
             self.assertEqual(found, [expected] * 5)
             self.assertLess(time.monotonic() - start, 8)  # they waited no longer
