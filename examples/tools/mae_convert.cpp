@@ -1,4 +1,4 @@
-// Converts checkpoints between this library, the official code, timm and Hugging Face.
+// Converts checkpoints between this library, the official code, timm and Hugging Face, and to ONNX.
 
 #include "assumed.hpp"
 #include "checkpoint_flags.hpp"
@@ -11,6 +11,7 @@
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/interop.hpp>
+#include <mae/interop/onnx.hpp>
 #include <mae/io/dtype.hpp>
 
 #include <algorithm>
@@ -27,20 +28,23 @@ using pretrain::choice_words;
 using pretrain::flag_group;
 using pretrain::usage_error;
 
+/// Who is to read it.
+enum class reader { official, timm, huggingface, int8, onnx };
+
 struct convert_options {
   std::string model;
   std::string out;
-  mae::checkpoint_format to = mae::checkpoint_format::official;
+  reader to = reader::official;
   mae::dtype precision = mae::dtype::f32;
   tools::known_of_model known;
   bool describe = false;
 };
 
-constexpr choice_words<mae::checkpoint_format, 4> format_words{
-    {{"official", mae::checkpoint_format::official},
-     {"timm", mae::checkpoint_format::timm},
-     {"huggingface", mae::checkpoint_format::huggingface},
-     {"int8", mae::checkpoint_format::int8}}};
+constexpr choice_words<reader, 5> reader_words{{{"official", reader::official},
+                                                {"timm", reader::timm},
+                                                {"huggingface", reader::huggingface},
+                                                {"int8", reader::int8},
+                                                {"onnx", reader::onnx}}};
 constexpr choice_words<mae::dtype, 3> precision_words{
     {{"fp32", mae::dtype::f32}, {"fp16", mae::dtype::f16}, {"bf16", mae::dtype::bf16}}};
 
@@ -61,11 +65,12 @@ std::vector<flag_group> flags_for(convert_options& o) {
          pretrain::words(o.model)},
         {"out", "FILE|DIR", "where to write; a folder for Hugging Face", pretrain::words(o.out)},
         pretrain::choice("to",
-                         format_words,
+                         reader_words,
                          o.to,
                          "who is to read it: the official code and this library; timm, which\n"
                          "takes the encoder alone; transformers' ViTMAEForPreTraining; int8: this\n"
-                         "library, the encoder in about a quarter of the bytes\n"),
+                         "library, the encoder in about a quarter of the bytes; what runs ONNX,\n"
+                         "the encoder as a graph of floats (docs/elsewhere.md)\n"),
         pretrain::choice("precision", precision_words, o.precision, "of the values"),
         {"describe",
          "",
@@ -137,6 +142,14 @@ mae::pretrained_model read(convert_options const& options) {
   return mae::resize_images(model, {height, width, model.sizes.image.channels});
 }
 
+/// The format of a checkpoint for a reader of checkpoints.
+mae::checkpoint_format format_for(reader to) {
+  if (to == reader::timm) return mae::checkpoint_format::timm;
+  if (to == reader::huggingface) return mae::checkpoint_format::huggingface;
+  if (to == reader::int8) return mae::checkpoint_format::int8;
+  return mae::checkpoint_format::official;
+}
+
 /// A preprocessor_config.json says how pictures are fitted, also where nobody knows.
 void say_fit(mae::pretrained_model const& model) {
   auto const how = model.pictures();
@@ -148,26 +161,36 @@ void say_fit(mae::pretrained_model const& model) {
           "; --fit says otherwise");
 }
 
+void save(convert_options const& options, mae::pretrained_model& model) {
+  if (options.to == reader::onnx) {
+    tools::assume_statistics(model, std::cerr);  // the graph normalises pixels itself
+    return mae::save_onnx(options.out, model);
+  }
+  if (options.to == reader::huggingface) say_fit(model);
+  mae::save_pretrained(options.out, model, format_for(options.to), options.precision);
+}
+
 void run(convert_options const& options) {
   if (options.model.empty()) throw usage_error("--model names the checkpoint to read; see --help");
   if (options.out.empty() && !options.describe)
     throw usage_error("give --out, where to write, or --describe");
-  if (!options.out.empty()) mae::require_writable(options.out, options.to);
+  if (options.to == reader::onnx && options.precision != mae::dtype::f32)
+    throw usage_error("--to onnx writes floats: leave --precision away");
+  if (!options.out.empty()) mae::require_writable(options.out, format_for(options.to));
   auto model = read(options);
   tools::say_pictures(options.known, model);
   tools::say_notes(model, std::cerr);
   if (options.describe) describe(options.model, model);
   if (options.out.empty()) return;
-  if (options.to == mae::checkpoint_format::huggingface) say_fit(model);
-  mae::save_pretrained(options.out, model, options.to, options.precision);
+  save(options, model);
   std::cout << "wrote " << mae::printable(options.out)
-            << (options.to == mae::checkpoint_format::int8 ? " in " : " for ")
-            << pretrain::word_of(format_words, options.to) << '\n';
+            << (options.to == reader::int8 ? " in " : " for ")
+            << pretrain::word_of(reader_words, options.to) << '\n';
 }
 
 constexpr char const* introduction =
     "Converts a masked autoencoder's checkpoint between this library, the official code, timm and\n"
-    "Hugging Face; docs/interop.md shows all ways.\n"
+    "Hugging Face, and to ONNX; docs/interop.md and docs/elsewhere.md show all ways.\n"
     "Usage: mae_convert --model FILE|DIR --out FILE|DIR [--to huggingface]\n"
     "       mae_convert --model FILE|DIR --describe\n";
 

@@ -5,11 +5,11 @@
 #include "picture_settings.hpp"
 
 #include <mae/core/error.hpp>
-#include <mae/data/channel_statistics.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/interop/json_values.hpp>
 #include <mae/interop/preprocessing.hpp>
 #include <mae/interop/tensor_files.hpp>
+#include <mae/interop/usual_statistics.hpp>
 #include <mae/io/json_reader.hpp>
 
 #include <algorithm>
@@ -78,17 +78,8 @@ named_statistics read_statistics(std::string const& path, mae::index_t channels)
 }
 
 named_statistics statistics_named(std::string const& name, mae::index_t channels) {
-  auto const count = static_cast<std::size_t>(channels);
-  auto const of_all = [count](double mean, double deviation) -> named_statistics {
-    return {{.mean = std::vector(count, mean), .deviation = std::vector(count, deviation)}, {}};
-  };
-  if (name == "half") return of_all(0.5, 0.5);
-  if (name == "none") return of_all(0, 1);
-  if (name != "imagenet") return read_statistics(name, channels);
-  if (channels != 3)
-    throw mae::config_error("--statistics imagenet are of 3 channels, the model's images have " +
-                            std::to_string(channels));
-  return {mae::imagenet_statistics(), {}};
+  if (auto const usual = mae::usual_statistics(name, channels)) return {*usual, {}};
+  return read_statistics(name, channels);
 }
 
 bool are_close(double one, double other) {
@@ -153,13 +144,6 @@ void say_statistics(known_of_model const& known,
   if (!is_open) return;
   how.rescale = factor;
   how.statistics = std::move(statistics);
-}
-
-void replace_description(mae::pretrained_model& model, mae::preprocessing const& how) {
-  // What `how` no longer says has no entry.
-  std::erase_if(model.description,
-                [](auto const& entry) { return entry.first.starts_with("picture_"); });
-  for (auto const& [name, value] : mae::describe(how)) model.description[name] = value;
 }
 
 }  // namespace
@@ -227,22 +211,12 @@ void say_pictures(known_of_model const& known, mae::pretrained_model& model) {
     how.fit = known.fit;
     if (is_assumed && known.fit == "stretch") how.shortest_edge = 0;
   }
-  replace_description(model, how);
+  mae::replace_pictures(model, how);
 }
 
 void assume_statistics(mae::pretrained_model& model, std::ostream& notes) {
-  auto how = model.pictures();
-  if (!how.statistics.mean.empty()) return;
-  bool const has_colours = model.sizes.image.channels == 3;
-  pretrain::say_assumed(notes,
-                        has_colours
-                            ? "ImageNet's mean and deviation of pixels, as the official models "
-                              "have; --statistics says otherwise"
-                            : "pixels as they are, not normalised; --statistics says otherwise");
-  auto const named =
-      statistics_named(has_colours ? "imagenet" : "none", model.sizes.image.channels);
-  how.statistics = mae::detail::from_units_of(how.rescale, named.statistics);
-  replace_description(model, how);
+  auto const assumed = mae::assume_statistics(model);
+  if (!assumed.empty()) pretrain::say_assumed(notes, assumed);
 }
 
 }  // namespace tools

@@ -35,16 +35,6 @@ struct opened_encoder : sized_encoder<B> {
       : sized_encoder<B>(found.sizes, 0, std::move(backend), found.norm_epsilon()) {}
 };
 
-inline void require_heads(pretrained_model const& found,
-                          stack_config const& stack,
-                          std::string const& flag) {
-  if (stack.heads != 0) return;
-  throw config_error(found.path + ": the file does not say how many heads its " +
-                     std::to_string(stack.depth) + " layers of width " +
-                     std::to_string(stack.width) + " have: " + flag +
-                     " says it (read_options in a program)");
-}
-
 }  // namespace detail
 
 /// The model of a checkpoint, of whatever sizes it has: they are values, nothing is compiled for

@@ -2,6 +2,7 @@
 
 #include <mae/core/buffer.hpp>
 #include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
@@ -79,6 +80,17 @@ namespace detail {
 
 inline void put(safetensors_metadata& description, settings_list const& entries) {
   for (auto const& [name, value] : entries) description[name] = value;
+}
+
+/// Throws config_error, which names the flag that says them, where a stack's heads are not known.
+inline void require_heads(pretrained_model const& found,
+                          stack_config const& stack,
+                          std::string const& flag) {
+  if (stack.heads != 0) return;
+  throw config_error(found.path + ": the file does not say how many heads its " +
+                     std::to_string(stack.depth) + " layers of width " +
+                     std::to_string(stack.width) + " have: " + flag +
+                     " says it (read_options in a program)");
 }
 
 /// The table of a checkpoint's tensors.
