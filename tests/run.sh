@@ -39,7 +39,8 @@ if $quick; then
 else
   install_packages clang libclang-rt-dev clang-format-14 clang-tidy-14 shellcheck libdnnl-dev libblis-dev chromium
   run_preset dev
-  configure_flags+=(-DMAE_BUILD_EXAMPLES=OFF -DMAE_BUILD_PARITY_TESTS=OFF -DMAE_BUILD_SLOW_TESTS=OFF)
+  configure_flags+=(-DMAE_BUILD_EXAMPLES=OFF -DMAE_BUILD_PARITY_TESTS=OFF -DMAE_BUILD_SLOW_TESTS=OFF
+    -DMAE_BUILD_C_LIBRARY=OFF)
   run_preset debug
 fi
 if $fuzz; then

@@ -99,7 +99,8 @@ library = _load()
 
 def library_version() -> str:
     """The version of the C library."""
-    return library.mae_version().decode()
+    version: bytes = library.mae_version()
+    return version.decode()
 
 
 def require(status: int) -> None:

@@ -2,7 +2,7 @@
 """What `mae_convert --to onnx` writes passes the checker of ONNX, and ONNX Runtime computes by it what mae
 does: within 1e-5 of the largest value, for batches of 1 and 3.
 
-    onnx_test.py MAE_CONVERT SCRATCH_FOLDER      (MAE_LIBRARY: mae_c)
+    onnx_test.py MAE_CONVERT SCRATCH_FOLDER      (PYTHONPATH, MAE_LIBRARY where mae is not installed)
 
 Says so and exits with 77 where a library is missing.
 """
@@ -19,13 +19,10 @@ except ImportError as missing:
     print(f"skipped: {missing}; it needs numpy, onnx and onnxruntime")
     sys.exit(77)
 
+import mae
 import random_checkpoint
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "python"))
-import mae  # noqa: E402
-
-FIXTURES = ROOT / "tests" / "interop" / "fixtures"
+FIXTURES = Path(__file__).resolve().parent.parent / "interop" / "fixtures"
 
 
 def expect_close(what, actual, expected):
