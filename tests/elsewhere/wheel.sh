@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the wheel of python/ in a virtual environment of its own, installs it there, and lets the tests of
-# Python and of ONNX run with it. Where the Python package index cannot be reached it says so, and exits with 77.
+# Python and of ONNX run with it, and what docs/elsewhere.md shows. Where the Python package index cannot be reached it says so, and exits with 77.
 #
 # Usage: wheel.sh PYTHON SCRATCH MAE_FEATURES MAE_CONVERT
 set -euo pipefail
@@ -26,3 +26,9 @@ cd "$scratch"
 "$venv/mypy" --strict --package mae
 "$venv/python" -B "$here/python_test.py" "$features" "$scratch/python"
 "$venv/python" -B "$here/onnx_test.py" "$convert" "$scratch/onnx"
+
+cp -r "$here/../interop/fixtures/rgb" vit-mae
+"$convert" --model vit-mae --out encoder.onnx --to onnx
+# shellcheck disable=SC2016  # Markdown's own backquotes
+sed -n '/^```python$/,/^```$/{/^```/!p}' "$here/../../docs/elsewhere.md" > shown.py
+"$venv/python" shown.py
