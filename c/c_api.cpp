@@ -24,18 +24,22 @@ namespace c_api {
 namespace {
 
 /// The text of this thread's last error. Of a fixed size, so that saying "no memory" needs none.
-constinit thread_local std::array<char, 2048> last_error{};
+std::array<char, 2048>& last_error() noexcept {
+  static constinit thread_local std::array<char, 2048> text{};
+  return text;
+}
 
 /// Keeps as much of a text as there is room for, whole characters of it.
 mae_status fail(mae_status status, std::string_view text) noexcept {
+  auto& error = last_error();
   std::size_t kept = 0;
   while (kept < text.size()) {
     std::size_t const next = std::max<std::size_t>(1, mae::utf8_sequence(text.substr(kept)));
-    if (kept + next >= last_error.size()) break;
+    if (kept + next >= error.size()) break;
     kept += next;
   }
-  std::copy_n(text.data(), kept, last_error.data());
-  last_error[kept] = '\0';
+  std::copy_n(text.data(), kept, error.data());
+  error[kept] = '\0';
   return status;
 }
 
@@ -118,7 +122,7 @@ void put(std::vector<float> const& values, std::size_t each, char const* what, f
   std::ranges::copy(values, out);
 }
 
-mae::pooling pooling_of(mae_pooling pool) {
+mae::pooling pooling_of(int pool) {
   switch (pool) {
     case MAE_POOL_MEAN:
       return mae::pooling::mean;
@@ -126,8 +130,9 @@ mae::pooling pooling_of(mae_pooling pool) {
       return mae::pooling::class_token;
     case MAE_POOL_BOTH:
       return mae::pooling::both;
+    default:
+      throw argument_error("there is no pooling " + std::to_string(pool));
   }
-  throw argument_error("there is no pooling " + std::to_string(static_cast<int>(pool)));
 }
 
 /// Those of a caller that may know fewer: what it does not know is 0.
@@ -149,7 +154,7 @@ char const* mae_version() {
 }
 
 char const* mae_last_error() {
-  return c_api::last_error.data();
+  return c_api::last_error().data();
 }
 
 mae_status mae_load(char const* path, mae_options const* options, mae_model** model) {
@@ -196,12 +201,8 @@ char const* mae_entry(mae_model const* model, char const* name) {
   return nullptr;
 }
 
-mae_status mae_features(mae_model const* model,
-                        float const* images,
-                        size_t n,
-                        mae_pooling pool,
-                        float* features,
-                        size_t room) {
+mae_status mae_features(
+    mae_model const* model, float const* images, size_t n, int pool, float* features, size_t room) {
   return c_api::guarded([&] {
     c_api::require_pointer(model, "model");
     auto const pooling = c_api::pooling_of(pool);

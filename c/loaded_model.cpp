@@ -106,10 +106,10 @@ std::unique_ptr<mae_model> mae_model::load(std::string const& path, mae_options 
             .objective = c_api::objective_of(found, options.objective), .backend = on}));
   std::string notes;
   for (auto const& note : found.notes) notes += mae::printable(note) + '\n';
-  return std::unique_ptr<mae_model>(new mae_model{std::move(notes),
-                                                  found.description,
-                                                  mae::open_pretrained_encoder(found, on),
-                                                  std::move(painting)});
+  return std::make_unique<mae_model>(mae_model{.notes = std::move(notes),
+                                               .entries = found.description,
+                                               .encoder = mae::open_pretrained_encoder(found, on),
+                                               .painting = std::move(painting)});
 }
 
 std::vector<float> mae_model::reconstruct(std::span<float const> images,

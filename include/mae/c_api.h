@@ -103,13 +103,9 @@ MAE_API char const* mae_entry(mae_model const* model, char const* name);
 
    `room` is how many floats there is room for; too little is MAE_ERROR_ARGUMENT. */
 
-/* features (n, D), with MAE_POOL_BOTH (n, 2 D). */
-MAE_API mae_status mae_features(mae_model const* model,
-                                float const* images,
-                                size_t n,
-                                mae_pooling pool,
-                                float* features,
-                                size_t room);
+/* features (n, D), with MAE_POOL_BOTH (n, 2 D); `pool` is a mae_pooling. */
+MAE_API mae_status mae_features(
+    mae_model const* model, float const* images, size_t n, int pool, float* features, size_t room);
 
 /* tokens (n, N + 1, D), the class token first. */
 MAE_API mae_status

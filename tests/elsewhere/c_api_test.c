@@ -126,7 +126,7 @@ static void check_errors(mae_model const* model, char const* path, char const* v
   CHECK(mae_features(model, values, (size_t)-1, MAE_POOL_MEAN, values, (size_t)-1) ==
             MAE_ERROR_ARGUMENT &&
         says("more than memory has numbers for"));
-  CHECK(mae_features(model, values, 1, (mae_pooling)17, values, width) == MAE_ERROR_ARGUMENT &&
+  CHECK(mae_features(model, values, 1, 17, values, width) == MAE_ERROR_ARGUMENT &&
         says("no pooling 17"));
   CHECK(mae_features(model, NULL, 0, MAE_POOL_MEAN, NULL, 0) == MAE_OK);
   CHECK(mae_reconstruct(model, values, (unsigned char const*)values, 1, values, image_values) ==
