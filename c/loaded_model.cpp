@@ -95,6 +95,8 @@ mae::read_options read_options_of(mae_options const& options) {
 }  // namespace c_api
 
 std::unique_ptr<mae_model> mae_model::load(std::string const& path, mae_options const& options) {
+  if (options.objective != nullptr && options.for_reconstruction == 0)
+    throw mae::config_error("an objective is the decoder's: for_reconstruction loads it");
   auto found = mae::read_pretrained(path, c_api::read_options_of(options));
   c_api::say_statistics(found, options.statistics);
   backend const on(std::make_shared<mae::thread_pool>(options.threads));

@@ -25,7 +25,8 @@ class Encoder:
     shards, or a folder of Hugging Face's or timm's. Several threads may use it at once.
 
     What the files leave open is said by keywords, as the tools' flags of the same names say it; `notes` says
-    what was assumed. `threads` 0 takes one for every core that the process may use.
+    what was assumed. `threads` 0 takes one for every core that the process may use; `decoder_heads` and
+    `objective` are an Autoencoder's.
     """
 
     _for_reconstruction = 0

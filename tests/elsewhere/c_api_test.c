@@ -94,6 +94,8 @@ static void check_painting(char const* path, struct sample const* of) {
   options.objective = "pixels"; /* the file says that they are normalised */
   CHECK(mae_load(path, &options, &model) == MAE_ERROR_CONFIG && model == NULL);
   CHECK(says("objective 'pixels' contradicts"));
+  options.for_reconstruction = 0;
+  CHECK(mae_load(path, &options, &model) == MAE_ERROR_CONFIG && says("is the decoder's"));
 }
 
 static void check_errors(mae_model const* model, char const* path, char const* vit) {

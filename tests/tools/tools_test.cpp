@@ -156,6 +156,27 @@ TEST_CASE("a checkpoint is described and converted") {
   check_refused(run_tool("mae_convert", {"--model", official}), 2, "give --out");
 }
 
+TEST_CASE(
+    "what runs ONNX gets the encoder alone, in floats, and what it assumes of pixels is said") {
+  mae_test::temporary_folder const scratch;
+  std::string const out = scratch.file("encoder.onnx");
+  std::vector<std::string> const words{
+      "--model", fixtures + "rgb", "--to", "onnx", "--out", out, "--precision"};
+  auto half = words;
+  half.emplace_back("bf16");
+  check_refused(run_tool("mae_convert", half), 2, "--to onnx writes floats");
+  CHECK_FALSE(fs::exists(out));
+  auto floats = words;
+  floats.emplace_back("fp32");
+  auto const converted = run_tool("mae_convert", floats);
+  CHECK(converted.exit_code == 0);
+  CHECK(holds(converted.err, "assumed: ImageNet's mean and deviation of pixels"));
+  CHECK(holds(converted.out, "for onnx"));
+  auto const written = read_text(out);
+  CHECK(written.find("blocks.2.attn.qkv.weight") != std::string::npos);
+  CHECK(written.find("decoder") == std::string::npos);
+}
+
 TEST_CASE("what is left out of a checkpoint is said, and which file of a folder is meant") {
   mae_test::temporary_folder const scratch;
   std::string const vit = scratch.file("vit.safetensors");
