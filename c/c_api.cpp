@@ -72,7 +72,7 @@ void require_pointer(void const* pointer, char const* name) {
   if (pointer == nullptr) throw argument_error(std::string(name) + " is NULL");
 }
 
-/// Throws argument_error where the processor lacks instructions that this library was compiled for:
+/// Throws device_error where the processor lacks instructions that this library was compiled for:
 /// the first of them would end the process.
 void require_instructions() {
   char const* missing = nullptr;
@@ -84,13 +84,19 @@ void require_instructions() {
 #ifdef __AVX512F__
   if (!__builtin_cpu_supports("avx512f")) missing = "AVX-512";
 #endif
+#ifdef __AVX512VL__
+  if (!__builtin_cpu_supports("avx512vl")) missing = "AVX-512 VL";
+#endif
 #ifdef __AVX2__
   if (!__builtin_cpu_supports("avx2")) missing = "AVX2";
 #endif
+#ifdef __FMA__
+  if (!__builtin_cpu_supports("fma")) missing = "FMA";
+#endif
 #endif
   if (missing != nullptr)
-    throw argument_error(std::string("this build of mae_c needs ") + missing +
-                         ", which the processor lacks: build it there, or with other flags");
+    throw mae::device_error(std::string("this build of mae_c needs ") + missing +
+                            ", which the processor lacks: build it there, or with other flags");
 }
 
 /// n images of `values` floats each, whose result has `result` floats each and room for `room`.
