@@ -22,6 +22,7 @@ package_is_there() {
     libdnnl-dev) includes_with g++ oneapi/dnnl/dnnl.hpp ;;
     libblis-dev) includes_with g++ blis.h ;;
     libthrust-dev) includes_with g++ thrust/version.h || command -v nvcc || [ -e /usr/local/cuda ] ;;
+    python3-venv) python3 -c 'import ensurepip' ;;
     ca-certificates) [ -e /etc/ssl/certs/ca-certificates.crt ] ;;
     *) command -v "$1" ;;  # a package of the name of its program
   esac > /dev/null 2>&1

@@ -3,7 +3,8 @@
 #   nightly   the tests of tests/nightly: 2,000 steps of training, what finding a bad step costs
 #   dev       g++: all tests fully optimised, those too that run.sh leaves out (each header alone, clang-tidy
 #             of every program, the driver's compile budgets); where nvcc is, kernels for every GPU, of
-#             which none spills; the benchmarks; then the quick start, and mae_serve under ten minutes of load
+#             which none spills; the wheel, for which packages are downloaded; the benchmarks; then the quick
+#             start, and mae_serve under ten minutes of load
 #   debug     clang's sanitizers as in run.sh, on all that run.sh leaves out there
 #   clang     clang, optimised: every test again but lint and compile budgets; benchmarks compile
 #             but those on Thrust and on a GPU
