@@ -153,6 +153,42 @@ TEST_CASE("time stamps that do not go on are refused") {
         "02:00; most values are 1 hour apart");
 }
 
+TEST_CASE("stamps that cannot be read are not passed over where their column is not asked for") {
+  std::string const text = "when,x\n01.07.2016 00:00,1\n01.07.2016 01:00,2\n";
+  CHECK(refusal(text, {.columns = {"x"}})
+            .starts_with("line 2, column 'when': '01.07.2016 00:00' is no number, nor are the "
+                         "column's stamps read: write all of them as 2016-07-01"));
+  CHECK(refusal(text, {.columns = {"x"}, .time_column = "when"}).find("is no time stamp") !=
+        std::string::npos);
+  auto const counted = read(text, {.columns = {"x"}, .counts_values = true});
+  CHECK_FALSE(counted.time.has_stamps());
+  CHECK(counted.values == std::vector<double>{1, 2});
+  CHECK(refusal("when,x\n,1\n2016-07-01,2\n", {.columns = {"x"}})
+            .starts_with("line 3, column 'when': '2016-07-01' is no number"));
+  CHECK(read("n,x\n1,5\n2,6\n", {.columns = {"x"}}).values == std::vector<double>{5, 6});
+}
+
+TEST_CASE("an empty line of a table of one column is a missing value") {
+  auto const one = read("x\n1\n\n\r\n4\n\n\n");
+  CHECK(one.length() == 4);  // those at the end are none
+  CHECK(std::isnan(one.values[1]));
+  CHECK(std::isnan(one.values[2]));
+  CHECK(one.values[3] == 4);
+  CHECK(std::isnan(read("x\n\n2\n").values[0]));
+  CHECK(refusal("x,y\n1,2\n\n3,4\n").starts_with("line 4: the line before it is empty"));
+  CHECK(read("x,y\n\n1,2\n3,4\n\n").length() == 2);
+}
+
+TEST_CASE("a mistyped year is no gap") {
+  std::string const text =
+      "date,x\n2016-01-01 00:00:00,1\n2016-01-01 01:00:00,1\n"
+      "2106-01-01 02:00:00,1\n";
+  CHECK(refusal(text, {.gaps = mae::gap_rule::missing}) ==
+        "line 4, column 'date': after 2016-01-01 01:00:00 comes 2106-01-01 02:00:00, and with what "
+        "lies between more than ten values would be missing for each of the 3 that are there: is "
+        "the year mistyped?");
+}
+
 TEST_CASE("frequencies have today's names and those of before") {
   using mae::parse_step;
   using mae::seasons_of;

@@ -16,7 +16,7 @@ namespace mae {
 
 /// The rows of a file of comma-separated values, one after the other: no more of it is in memory
 /// than a row. Fields may stand between quotes (RFC 4180), but hold no line's end; lines end with
-/// LF or CR LF; a byte order mark before the first and empty lines are passed over.
+/// LF or CR LF; a byte order mark before the first is passed over, empty lines are counted.
 class csv_rows {
  public:
   /// Throws io_error.
@@ -25,19 +25,22 @@ class csv_rows {
   std::string const& path() const { return path_; }
   /// Of the last row, from 1.
   std::uint64_t line() const { return line_; }
+  /// Lines without a letter between the last row and the one before it.
+  std::uint64_t empty_lines() const { return empty_; }
 
   /// The fields of the next row; false where there is none. Throws io_error, and format_error for a
   /// quote that is not closed or stands within a field.
   bool next(std::vector<std::string>& fields) {
     std::string row;
-    do {
+    for (empty_ = 0;; ++empty_) {
       begin_ = read_;
       if (!take_line(row)) return false;
       ++line_;
       constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
       if (line_ == 1 && row.starts_with(byte_order_mark)) row.erase(0, byte_order_mark.size());
       if (row.ends_with('\r')) row.pop_back();
-    } while (row.empty());
+      if (!row.empty()) break;
+    }
     split(row, fields);
     return true;
   }
@@ -113,6 +116,7 @@ class csv_rows {
   std::uint64_t read_ = 0;   // bytes of the file that were given out
   std::uint64_t begin_ = 0;  // of the last row
   std::uint64_t line_ = 0;
+  std::uint64_t empty_ = 0;  // lines before the last row
 };
 
 }  // namespace mae

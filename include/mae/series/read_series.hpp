@@ -3,19 +3,17 @@
 #include <mae/core/error.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
+#include <mae/series/cells.hpp>
 #include <mae/series/csv_rows.hpp>
 #include <mae/series/series.hpp>
 #include <mae/series/time_axis.hpp>
 #include <mae/series/time_stamp.hpp>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -31,35 +29,11 @@ enum class gap_rule : std::uint8_t { refuse, missing };
 struct read_series_options {
   std::vector<std::string> columns = {};  // empty: all but that of the stamps
   std::string time_column = {};           // empty: the first, where its first field is a time stamp
+  bool counts_values = false;             // there are no time stamps, whatever the first column is
   gap_rule gaps = gap_rule::refuse;
 };
 
 namespace detail {
-
-inline constexpr double missing_value = std::numeric_limits<double>::quiet_NaN();
-
-inline std::string_view without_spaces(std::string_view text) {
-  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
-  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
-  return text;
-}
-/// Texts that stand for a missing value.
-inline bool says_missing(std::string_view text) {
-  constexpr std::array<std::string_view, 9> words{
-      "", "NA", "N/A", "NaN", "nan", "NAN", "null", "NULL", "None"};
-  return std::find(words.begin(), words.end(), text) != words.end();
-}
-/// Whether a comma stands where a decimal point should.
-inline bool has_decimal_comma(std::string_view text) {
-  auto const comma = text.find(',');
-  if (comma == std::string_view::npos) return false;
-  std::string with_point(text);
-  with_point[comma] = '.';
-  double value = 0;
-  auto const [end, problem] =
-      std::from_chars(with_point.data(), with_point.data() + with_point.size(), value);
-  return problem == std::errc{} && end == with_point.data() + with_point.size();
-}
 
 /// Reads a table of numbers and time stamps, row after row.
 class series_reader {
@@ -70,7 +44,10 @@ class series_reader {
   series read() {
     take_names();
     std::vector<std::string> fields;
-    while (rows_.next(fields)) take_row(fields);
+    while (rows_.next(fields)) {
+      take_empty_lines();
+      take_row(fields);
+    }
     if (count_ == 0) rows_.refuse(": the table has names and no values");
     for (std::size_t k = 0; k < columns_.size(); ++k)
       if (known_[k] == 0)
@@ -104,7 +81,7 @@ class series_reader {
   void choose_columns(std::vector<std::string> const& fields) {
     if (!options_.time_column.empty())
       time_ = column_of(options_.time_column);
-    else if (parse_stamp(without_spaces(fields.front())))
+    else if (!options_.counts_values && parse_stamp(without_spaces(fields.front())))
       time_ = 0;
     if (options_.columns.empty()) {
       for (std::size_t k = 0; k < names_.size(); ++k)
@@ -116,6 +93,8 @@ class series_reader {
       if (columns_.back() == time_)
         throw config_error("the column " + in_quotes(name) + " holds the time stamps");
     }
+    bool const reads_first = std::find(columns_.begin(), columns_.end(), 0) != columns_.end();
+    watches_first_ = time_ == no_column && !reads_first && !options_.counts_values;
     values_.resize(columns_.size());
     known_.resize(columns_.size());
     for (std::size_t const k : columns_) found_.names.push_back(names_[k]);
@@ -129,16 +108,38 @@ class series_reader {
                        all);
   }
 
+  /// Of a table of one column an empty line is a missing value; of others it says nothing, which is
+  /// harmless where stamps say when values were.
+  void take_empty_lines() {
+    auto const lines = rows_.empty_lines();
+    if (lines == 0 || (names_.size() > 1 && (count_ == 0 || time_ != no_column))) return;
+    if (names_.size() > 1)
+      rows_.refuse(
+          ": the line before it is empty, and there are no time stamps that say whether values are "
+          "missing there: remove it, or write its commas");
+    if (count_ == 0) choose_columns({""});
+    for (std::uint64_t i = 0; i < lines; ++i) take_row({""});
+  }
   void take_row(std::vector<std::string> const& fields) {
     if (fields.size() != names_.size()) refuse_count(fields);
-    if (count_ == 0) choose_columns(fields);
+    if (columns_.empty()) choose_columns(fields);
     if (time_ != no_column) take_stamp(without_spaces(fields[time_]));
+    if (watches_first_) require_no_stamp(without_spaces(fields.front()));
     for (std::size_t k = 0; k < columns_.size(); ++k) {
       double const value = number(fields[columns_[k]], names_[columns_[k]]);
       if (!std::isnan(value)) ++known_[k];
       values_[k].push_back(value);
     }
     ++count_;
+  }
+  /// A first column that is not asked for may number the values, but not date them: stamps that
+  /// cannot be read would be passed over.
+  void require_no_stamp(std::string_view text) const {
+    if (says_missing(text) || is_number(text)) return;
+    rows_.refuse(", column " + in_quotes(names_.front()) + ": " + in_quotes(text) +
+                 " is no number, nor are the column's stamps read: write all of them as 2016-07-01 "
+                 "19:30:00 or 2016-07-01, name their column (--time NAME; time_column in a "
+                 "program), or count values without stamps (--time none; counts_values)");
   }
   [[noreturn]] void refuse_count(std::vector<std::string> const& fields) const {
     std::string what = " has " + std::to_string(fields.size()) + " fields, the line of names " +
@@ -196,10 +197,12 @@ class series_reader {
     auto axis = axis_of(stamps_, format_);
     std::vector<std::int64_t> expected{stamps_.front()};
     std::vector<std::size_t> places{0};  // of each row's value
+    index_t const most_values = 1000 + 10 * count_;
     for (std::size_t i = 1; i < stamps_.size(); ++i) {
       auto next = stamp_after(axis, expected.back(), 1);
       if (next != stamps_[i]) refuse_gap(axis, i, next);
       while (next < stamps_[i]) {
+        if (std::ssize(expected) > most_values) refuse_long_gap(i);
         expected.push_back(next);
         next = stamp_after(axis, next, 1);
       }
@@ -229,6 +232,16 @@ class series_reader {
             " apart: --gaps missing takes what lies between for missing values "
             "(gap_rule::missing in a program)");
   }
+  [[noreturn]] void refuse_long_gap(std::size_t row) const {
+    throw format_error(
+        rows_.path(),
+        0,
+        "line " + std::to_string(lines_[row]) + ", column " + in_quotes(names_[time_]) +
+            ": after " + stamp_text(stamps_[row - 1], format_) + " comes " +
+            stamp_text(stamps_[row], format_) +
+            ", and with what lies between more than ten values would be missing for each of the " +
+            std::to_string(count_) + " that are there: is the year mistyped?");
+  }
   [[noreturn]] void refuse_step(time_axis const& axis, std::size_t row) const {
     throw format_error(rows_.path(),
                        0,
@@ -246,6 +259,7 @@ class series_reader {
   std::vector<std::string> names_;
   std::size_t time_ = no_column;
   std::vector<std::size_t> columns_;  // those that are read
+  bool watches_first_ = false;        // the first column is none of them
   std::vector<std::vector<double>> values_;
   std::vector<index_t> known_;  // values of each that are not missing
   stamp_format format_;
@@ -258,11 +272,13 @@ class series_reader {
 }  // namespace detail
 
 /// Reads a series from a file of comma-separated values with a line of names. Empty fields, NA and
-/// NaN are missing values. Throws io_error; format_error, which names file, line and column, for
-/// lines of another number of fields than there are names, what is no number (a decimal comma among
-/// it), columns without a value, stamps that are none, repeat, go backwards, are of several zones
-/// or have gaps, unless these are to be missing values; config_error for columns that are not
-/// there.
+/// NaN are missing values, and so are empty lines between those of a table of one column. Throws
+/// io_error; format_error, which names file, line and column, for lines of another number of fields
+/// than there are names, what is no number (a decimal comma among it), columns without a value,
+/// stamps that are none (also where the first column is not asked for), repeat, go backwards, are
+/// of several zones or have gaps, unless these are to be missing values (at most ten for each value
+/// and a thousand), empty lines among values that are counted; config_error for columns that are
+/// not there.
 inline series read_series(std::string const& path, read_series_options const& options = {}) {
   return detail::series_reader(path, options).read();
 }
