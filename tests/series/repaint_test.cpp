@@ -157,6 +157,70 @@ TEST_CASE("an anomaly is a value that is far from what its surroundings say") {
   CHECK_THROWS_AS(mae::anomaly_scores(painter, values, windows, 1), mae::config_error);
 }
 
+/// Notes the pictures that it is asked to paint, where they are seen.
+struct seen_pixels {
+  mae::model_config sizes;
+  std::vector<std::vector<float>> pictures = {};
+
+  mae::pixel_painter painter() {
+    return {sizes, [this](std::span<float const> images, mae::mask_plan const& plan) {
+              auto const [height, width, channels] = sizes.image;
+              auto const size = static_cast<std::size_t>(sizes.image.values());
+              for (index_t i = 0; i < plan.images(); ++i) {
+                std::vector<float> shown(size);
+                for (auto const patch : plan.visible(i))
+                  for (index_t y = 0; y < sizes.patch.height; ++y)
+                    for (index_t x = 0; x < sizes.patch.width * channels; ++x) {
+                      auto const at = static_cast<std::size_t>(
+                          ((patch / sizes.grid_columns() * sizes.patch.height + y) * width +
+                           patch % sizes.grid_columns() * sizes.patch.width) *
+                              channels +
+                          x);
+                      shown[at] = images[static_cast<std::size_t>(i) * size + at];
+                    }
+                pictures.push_back(std::move(shown));
+              }
+              return std::vector<float>(images.size());
+            }};
+  }
+};
+
+TEST_CASE("a score knows nothing of its value, also where pictures are resampled") {
+  mae::forecast_options const stretched{.context = 200, .horizon = 8, .period = 8};
+  for (index_t const at : {0, 57, 100, 143, 199}) {
+    CAPTURE(at);
+    auto values = season(200);
+    values[20] = missing;
+    seen_pixels first{picture};
+    seen_pixels second{picture};
+    mae::anomaly_scores(first.painter(), values, stretched);
+    values[static_cast<std::size_t>(at)] += 3;
+    auto const scores = mae::anomaly_scores(second.painter(), values, stretched);
+    REQUIRE(first.pictures.size() == second.pictures.size());
+    int same = 0;  // of a window's turns, one hides the value: nothing of it is seen there
+    for (std::size_t i = 0; i < first.pictures.size(); ++i)
+      same += first.pictures[i] == second.pictures[i] ? 1 : 0;
+    CHECK(same == 1);
+    CHECK(first.pictures.size() == 4);
+    CHECK(std::isfinite(scores[static_cast<std::size_t>(at)]));
+  }
+}
+
+TEST_CASE("where no truth is known there are no quantiles, and no grades") {
+  mae::series s{.names = {"x"}};
+  for (int i = 0; i < 100; ++i) s.values.push_back(i < 60 ? i % 7 : missing);
+  mae::backtest_plan const plan{.context = 4, .horizon = 2, .period = 1, .windows = 5, .stride = 2};
+  mae::window_forecast const constant = [](index_t, mae::matrix_view<double const> contexts) {
+    return std::vector<double>(static_cast<std::size_t>(2 * contexts.rows), 3.0);
+  };
+  mae::error_quantiles const quantiles(s, plan, constant, {0.1, 0.9});
+  CHECK(std::isnan(quantiles.offset(0, 0, 0)));
+  CHECK(std::isnan(quantiles.offset(0, 1, 1)));
+  CHECK(std::isnan(mae::backtest(s, plan, constant).mse));
+  CHECK(mae::backtest(s, plan, constant).values == 0);
+  CHECK(std::isnan(mae::grade_quantiles(s, plan, constant, quantiles).coverage));
+}
+
 TEST_CASE("quantiles are those of the errors of other windows") {
   mae::series s{.names = {"x"}};
   for (int i = 0; i < 4000; ++i) s.values.push_back(i * 7919 % 1000);  // all alike

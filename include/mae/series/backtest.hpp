@@ -35,8 +35,8 @@ struct backtest_plan {
   }
 };
 
-/// Means over variables, windows and the horizon's values that are known. Units are each variable's
-/// deviation in the part before the first origin.
+/// Means over variables, windows and the horizon's values that are known; NaN of none. Units are
+/// each variable's deviation in the part before the first origin.
 struct backtest_scores {
   double mse = 0;
   double mae = 0;
@@ -44,11 +44,13 @@ struct backtest_scores {
   index_t values = 0;
 };
 
-/// Throws config_error where the series is too short for the windows.
-inline void require_room(backtest_plan const& plan, index_t length) {
+/// Throws config_error where the series is too short for the windows, which are `what`.
+inline void require_room(backtest_plan const& plan,
+                         index_t length,
+                         std::string const& what = "a backtest") {
   index_t const least = plan.context + 2 * plan.horizon;
   if (plan.first_origin(length) < least)
-    throw config_error("a backtest of " + std::to_string(plan.windows) + " windows, each " +
+    throw config_error(what + " of " + std::to_string(plan.windows) + " windows, each " +
                        std::to_string(plan.step()) + " values after the other, of " +
                        std::to_string(plan.context) + " values that are seen and " +
                        std::to_string(plan.horizon) + " that are forecast, leaves " +
@@ -101,7 +103,7 @@ class error_sums {
     ++count_;
   }
   backtest_scores means() const {
-    auto const n = static_cast<double>(std::max<index_t>(count_, 1));
+    auto const n = static_cast<double>(count_);  // NaN of none
     return {squares_ / n, absolute_ / n, scaled_ / n, count_};
   }
 

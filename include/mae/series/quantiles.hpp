@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <string>
 #include <utility>
@@ -29,7 +30,7 @@ class error_quantiles {
                   window_forecast const& forecast,
                   std::vector<double> levels)
       : levels_(checked(std::move(levels))), horizon_(plan.horizon) {
-    require_room(plan, s.length());
+    require_room(plan, s.length(), "the quantiles' own backtest");
     index_t const reach = std::max<index_t>(1, horizon_ / 16);
     for (index_t v = 0; v < s.variables(); ++v) {
       auto const values = s.variable(v);
@@ -51,7 +52,7 @@ class error_quantiles {
   }
 
   std::vector<double> const& levels() const { return levels_; }
-  /// What is added to a forecast for its quantile of a level.
+  /// What is added to a forecast for its quantile of a level; NaN where no error is known.
   double offset(index_t variable, index_t step, std::size_t level) const {
     return offsets_[static_cast<std::size_t>(variable * horizon_ + step) * levels_.size() + level];
   }
@@ -64,9 +65,9 @@ class error_quantiles {
     if (!rises) throw config_error("quantiles must rise, and lie between 0 and 1: 0.1,0.5,0.9");
     return levels;
   }
-  /// Of sorted errors, linear between two; 0 where there are none.
+  /// Of sorted errors, linear between two.
   static double quantile(std::span<double const> errors, double level) {
-    if (errors.empty()) return 0;
+    if (errors.empty()) return std::numeric_limits<double>::quiet_NaN();
     double const place = level * static_cast<double>(errors.size() - 1);
     auto const low = static_cast<std::size_t>(place);
     std::size_t const high = std::min(low + 1, errors.size() - 1);
@@ -79,7 +80,7 @@ class error_quantiles {
   std::vector<double> offsets_;  // (variables, horizon, levels)
 };
 
-/// How good quantiles are.
+/// How good quantiles are, where there are some; NaN where there is none with a truth.
 struct quantile_scores {
   double wql = 0;       // twice the quantile loss by the sum of |truth|, the mean over levels
   double coverage = 0;  // the share of truths between the lowest and the highest quantile
@@ -103,7 +104,7 @@ inline quantile_scores grade_quantiles(series const& s,
       for (index_t h = 0; h < plan.horizon; ++h) {
         double const truth =
             s.variable(v)[static_cast<std::size_t>(plan.origin(s.length(), i) + h)];
-        if (std::isnan(truth)) continue;
+        if (std::isnan(truth) || std::isnan(quantiles.offset(v, h, 0))) continue;
         double const middle = said[static_cast<std::size_t>(i * plan.horizon + h)];
         for (std::size_t k = 0; k < levels.size(); ++k) {
           double const off = truth - (middle + quantiles.offset(v, h, k));
@@ -116,8 +117,10 @@ inline quantile_scores grade_quantiles(series const& s,
           ++inside;
       }
   }
+  if (count == 0)
+    return {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
   return {.wql = loss / (static_cast<double>(levels.size()) * std::max(sizes, 1e-300)),
-          .coverage = inside / std::max(count, 1.0)};
+          .coverage = inside / count};
 }
 
 }  // namespace mae

@@ -14,7 +14,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <span>
 #include <vector>
@@ -40,19 +39,17 @@ class window_batch {
   index_t size() const { return std::ssize(ranges_); }
   forecast_layout const& layout() const { return layout_; }
 
-  /// Adds a window (length), NaN where a value is missing; patches that miss one are hidden, and
-  /// those of columns that `hides` says. False, and nothing added, where no patch is left to be
-  /// seen, or none hidden.
-  bool add(std::span<double const> window, std::function<bool(index_t column)> const& hides) {
+  /// Adds a window (length), NaN where a value is missing or hidden: of pixels that such a value
+  /// has a part in the whole patch is hidden. False, and nothing added, where no patch is left to
+  /// be seen, or none hidden.
+  bool add(std::span<double const> window) {
     constexpr double all = 1 - 1e-9;
     if (std::all_of(window.begin(), window.end(), [](double x) { return std::isnan(x); }))
       return false;
     auto const& sizes = painter_->sizes;
     auto const range = range_of(window, options_);
     std::vector<float> image(static_cast<std::size_t>(sizes.image.values()));
-    auto seen = draw_context(window, range, sizes, layout_, options_.shrinks, image, all);
-    for (std::size_t i = 0; i < seen.size(); ++i)
-      if (hides && hides(static_cast<index_t>(i) % sizes.grid_columns())) seen[i] = 0;
+    auto const seen = draw_context(window, range, sizes, layout_, options_.shrinks, image, all);
     auto const visible = std::count(seen.begin(), seen.end(), 1);
     if (visible == 0 || visible == std::ssize(seen)) return false;
     ranges_.push_back(range);
@@ -164,7 +161,7 @@ inline imputed_values impute(pixel_painter const& painter,
     auto const missing =
         std::count_if(part.begin(), part.end(), [](double x) { return std::isnan(x); });
     if (missing == 0) continue;
-    if (batch.add(detail::window_of(values, window.begin, length), {})) {
+    if (batch.add(detail::window_of(values, window.begin, length))) {
       asked.push_back(window);
       found.filled += missing;
     } else {
@@ -176,43 +173,64 @@ inline imputed_values impute(pixel_painter const& painter,
   return found;
 }
 
+namespace detail {
+
+/// In which of `turns` each value of a window is hidden: with the periods whose middle is in every
+/// `turns`-th column of patches.
+inline std::vector<index_t> turns_of_values(pixel_painter const& painter,
+                                            forecast_layout const& layout,
+                                            index_t length,
+                                            index_t turns) {
+  double const columns =
+      static_cast<double>(painter.sizes.grid_columns()) / static_cast<double>(layout.seen_periods);
+  std::vector<index_t> found;
+  for (index_t i = 0; i < length; ++i) {
+    index_t const period = (i + layout.padded) / layout.period;
+    found.push_back(static_cast<index_t>((static_cast<double>(period) + 0.5) * columns) % turns);
+  }
+  return found;
+}
+
+}  // namespace detail
+
 /// How far each value of `values` (time) is from what a model paints in its place when it is
 /// hidden, in deviations of its window: of the windows over the series every `turns`-th column of
-/// patches is hidden in turn. NaN where a value is missing, or nothing of its window can be seen.
-/// Throws config_error unless 2 <= turns.
+/// patches is hidden in turn, and whatever else of the picture a hidden value has a part in. NaN
+/// where a value is missing, or nothing of its window can be seen. Throws config_error unless
+/// 2 <= turns.
 inline std::vector<double> anomaly_scores(pixel_painter const& painter,
                                           std::span<double const> values,
                                           forecast_options const& options,
                                           index_t turns = 4) {
+  constexpr double missing = std::numeric_limits<double>::quiet_NaN();
   if (turns < 2)
     throw config_error("anomalies need two turns at least: what is seen must be there");
   index_t const length = detail::window_values(painter, options);
   detail::window_batch batch(painter, options, length);
-  std::vector<double> scores(values.size(), std::numeric_limits<double>::quiet_NaN());
-  double const columns = static_cast<double>(painter.sizes.grid_columns()) /
-                         static_cast<double>(batch.layout().seen_periods);
+  std::vector<double> scores(values.size(), missing);
+  auto const turn_of = detail::turns_of_values(painter, batch.layout(), length, turns);
   for (auto const& window : detail::windows_over(std::ssize(values), length)) {
-    auto const shown = detail::window_of(values, window.begin, length);
+    auto const whole = detail::window_of(values, window.begin, length);
     index_t const shift = std::max<index_t>(0, length - std::ssize(values)) - window.begin;
-    std::vector<index_t> painted_turns;
-    for (index_t turn = 0; turn < turns; ++turn)
-      if (batch.add(shown, [&](index_t column) { return column % turns == turn; }))
-        painted_turns.push_back(turn);
+    std::vector<index_t> row_of(static_cast<std::size_t>(turns), -1);  // in the batch
+    for (index_t turn = 0; turn < turns; ++turn) {
+      auto shown = whole;
+      for (std::size_t i = 0; i < shown.size(); ++i)
+        if (turn_of[i] == turn) shown[i] = missing;
+      index_t const row = batch.size();
+      if (batch.add(shown)) row_of[static_cast<std::size_t>(turn)] = row;
+    }
     if (batch.size() == 0) continue;
     auto const painted = batch.paint();
     double const scale =
-        range_of(shown, options).scale * options.contrast;  // the window's deviation
+        range_of(whole, options).scale * options.contrast;  // the window's deviation
     for (index_t i = window.first; i < window.last; ++i) {
-      index_t const at = i + shift;
-      index_t const period = (at + batch.layout().padded) / options.period;
-      auto const column = static_cast<index_t>((static_cast<double>(period) + 0.5) * columns);
-      index_t const turn = column % turns;
-      auto const of = std::find(painted_turns.begin(), painted_turns.end(), turn);
-      if (of == painted_turns.end()) continue;
-      auto const row = static_cast<std::size_t>(of - painted_turns.begin());
+      auto const at = static_cast<std::size_t>(i + shift);
+      index_t const row = row_of[static_cast<std::size_t>(turn_of[at])];
+      if (row < 0) continue;
       scores[static_cast<std::size_t>(i)] =
           std::abs(values[static_cast<std::size_t>(i)] -
-                   painted[row * static_cast<std::size_t>(length) + static_cast<std::size_t>(at)]) /
+                   painted[static_cast<std::size_t>(row * length) + at]) /
           scale;
     }
   }
