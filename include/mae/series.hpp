@@ -10,6 +10,7 @@
 #include <mae/series/forecast.hpp>
 #include <mae/series/forecast_layout.hpp>
 #include <mae/series/frequency.hpp>
+#include <mae/series/painted_values.hpp>
 #include <mae/series/period.hpp>
 #include <mae/series/pixel_painter.hpp>
 #include <mae/series/quantiles.hpp>
@@ -20,5 +21,6 @@
 #include <mae/series/series_model.hpp>
 #include <mae/series/time_axis.hpp>
 #include <mae/series/time_stamp.hpp>
+#include <mae/series/variable_parts.hpp>
 #include <mae/series/window_mask.hpp>
 #include <mae/series/windows.hpp>

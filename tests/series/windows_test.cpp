@@ -67,6 +67,77 @@ TEST_CASE("windows become pictures of phases and periods") {
   CHECK_THROWS_AS(mae::series_windows(s, wrong), mae::config_error);
 }
 
+TEST_CASE("windows after a constant context are no examples, and are counted") {
+  auto s = waves(200);
+  for (std::size_t i = 20; i < 90; ++i) s.values[i] = 4;
+  mae::series_windows const images(s, windows);
+  // Contexts that begin at 20 to 42 are constant.
+  CHECK(images.constant() == 23);
+  CHECK(images.size() == 200 - 64 + 1 - 23);
+  std::fill(s.values.begin(), s.values.end(), 4);
+  CHECK_THROWS_WITH_AS(mae::series_windows(s, windows),
+                       doctest::Contains("137 have a constant context"),
+                       mae::config_error);
+}
+
+/// Two variables in one series.
+mae::series two_waves(index_t length) {
+  auto s = waves(length);
+  s.names = {"x", "y"};
+  for (index_t i = 0; i < length; ++i)
+    s.values.push_back(100 - 3 * s.values[static_cast<std::size_t>(i)]);
+  return s;
+}
+mae::window_options together(mae::variable_rule rule) {
+  auto both = windows;
+  both.together = rule;
+  both.variables = 2;
+  return both;
+}
+
+TEST_CASE("variables share a picture as rows, each absent by itself") {
+  auto s = two_waves(100);
+  s.values[120] = missing;  // of y
+  mae::series_windows const images(s, together(mae::variable_rule::rows));
+  CHECK(images.extent() == mae::image_extent{.height = 16, .width = 8, .channels = 1});
+  CHECK(images.size() == 37);
+  std::vector<float> pixels(128);
+  images.read(3, pixels);
+  mae::series_windows const alone(s, windows);
+  std::vector<float> x(64);
+  std::vector<float> y(64);
+  alone.read(3, x);
+  alone.read(37 + 3, y);
+  CHECK(std::equal(x.begin(), x.end(), pixels.begin()));
+  CHECK(std::equal(y.begin(), y.end(), pixels.begin() + 64));
+  CHECK(std::count(pixels.begin(), pixels.end(), mae::absent_pixel) == 1);
+  // A variable that does not move is not there.
+  std::fill(s.values.begin(), s.values.begin() + 100, 3.0);
+  mae::series_windows const one(s, together(mae::variable_rule::rows));
+  CHECK(one.constant() == 0);
+  one.read(3, pixels);
+  CHECK(std::count(pixels.begin(), pixels.end(), mae::absent_pixel) == 65);
+}
+
+TEST_CASE("variables share a picture as channels") {
+  auto s = two_waves(100);
+  mae::series_windows const images(s, together(mae::variable_rule::channels));
+  CHECK(images.extent() == mae::image_extent{.height = 8, .width = 8, .channels = 2});
+  std::vector<float> pixels(128);
+  images.read(3, pixels);
+  mae::series_windows const alone(s, windows);
+  std::vector<float> y(64);
+  alone.read(37 + 3, y);
+  for (std::size_t i = 0; i < 64; ++i) REQUIRE(pixels[2 * i + 1] == y[i]);
+  // One that does not move stays 0; where it moves in the horizon alone, nothing can be learnt.
+  std::fill(s.values.begin(), s.values.begin() + 100, 3.0);
+  CHECK(mae::series_windows(s, together(mae::variable_rule::channels)).constant() == 0);
+  s.values[60] = 4;
+  CHECK(mae::series_windows(s, together(mae::variable_rule::channels)).constant() == 13);
+  auto const one = waves(100);
+  CHECK_THROWS_AS(mae::series_windows(one, together(mae::variable_rule::rows)), mae::config_error);
+}
+
 TEST_CASE("a window mask hides the horizon or anything, and absent patches are neither") {
   auto s = waves(100);
   s.values[20] = missing;

@@ -8,9 +8,10 @@
 #include <mae/series/context_picture.hpp>
 #include <mae/series/forecast_layout.hpp>
 #include <mae/series/pixel_painter.hpp>
-#include <mae/series/resample.hpp>
+#include <mae/series/variable_parts.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -20,88 +21,69 @@ namespace mae {
 
 namespace detail {
 
-/// The mean of a picture's channels: (H, W).
-inline std::vector<double> grey_of(std::span<float const> picture, image_extent extent) {
-  std::vector<double> grey(static_cast<std::size_t>(extent.pixels()));
-  for (index_t i = 0; i < extent.pixels(); ++i) {
-    double sum = 0;
-    for (index_t c = 0; c < extent.channels; ++c)
-      sum += static_cast<double>(picture[static_cast<std::size_t>(i * extent.channels + c)]);
-    grey[static_cast<std::size_t>(i)] = sum / static_cast<double>(extent.channels);
-  }
-  return grey;
+/// Throws config_error for the range of a context without a value.
+inline value_range const& with_values(value_range const& range, forecast_options const& o) {
+  if (std::isnan(range.mean))
+    throw config_error("all " + std::to_string(o.context) +
+                       " values of a variable's context are missing: there is nothing to forecast "
+                       "it from");
+  return range;
 }
 
-/// Values [first, first + values.size()) of a painted picture (H, W, C), in the series' units;
-/// value 0 is the first of the padded context.
-inline void read_values(std::span<float const> painted,
-                        image_extent extent,
-                        forecast_layout const& layout,
-                        shrinking how,
-                        value_range const& range,
-                        index_t first,
-                        std::span<double> values) {
-  auto const grey = grey_of(painted, extent);
-  line_resampler const down(extent.height, layout.period, how);
-  line_resampler const right(extent.width, layout.all_periods, how);
-  index_t const column = first / layout.period;
-  index_t const columns = ceil_div(first + std::ssize(values), layout.period) - column;
-  auto const read =
-      resample_columns({grey.data(), extent.height, extent.width}, down, right, column, columns);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    index_t const at = first + static_cast<index_t>(i);
-    values[i] = range.value_of(
-        read[static_cast<std::size_t>(at % layout.period * columns + at / layout.period - column)]);
-  }
-}
-
-/// The forecast of one step for some windows: `contexts` (windows, context), `to` (windows, h).
+/// The forecast of one step for some windows: `contexts` (rows, context), `to` (rows, h), the rows
+/// of a picture's variables next to each other.
 inline void forecast_step(pixel_painter const& painter,
                           forecast_options const& o,
                           matrix_view<double const> contexts,
                           matrix_view<double> to) {
   auto const layout = layout_for(painter.sizes, o, to.cols);
-  auto const extent = painter.sizes.image;
-  auto const size = static_cast<std::size_t>(extent.values());
-  std::vector<float> images(size * static_cast<std::size_t>(contexts.rows));
+  auto const size = static_cast<std::size_t>(painter.sizes.image.values());
+  index_t const pictures = contexts.rows / o.variables;
+  std::vector<float> images(size * static_cast<std::size_t>(pictures));
   std::vector<value_range> ranges;
-  mask_plan plan(contexts.rows, painter.sizes.num_patches());
-  for (index_t i = 0; i < contexts.rows; ++i) {
+  mask_plan plan(pictures, painter.sizes.num_patches());
+  for (index_t i = 0; i < pictures; ++i) {
     auto const image = std::span(images).subspan(static_cast<std::size_t>(i) * size, size);
-    ranges.push_back(range_of(contexts.row(i), o));
-    auto const seen =
-        draw_context(contexts.row(i), ranges.back(), painter.sizes, layout, o.shrinks, image);
-    show(plan, i, seen);
+    auto const drawn = draw_variables(
+        contexts.middle_rows(i * o.variables, o.variables), painter.sizes, o, layout, image);
+    for (auto const& range : drawn.ranges) ranges.push_back(with_values(range, o));
+    show(plan, i, drawn.seen);
   }
   auto const painted = painter.paint(images, plan);
-  for (index_t i = 0; i < contexts.rows; ++i)
-    read_values(std::span(painted).subspan(static_cast<std::size_t>(i) * size, size),
-                extent,
-                layout,
-                o.shrinks,
-                ranges[static_cast<std::size_t>(i)],
-                layout.seen_periods * layout.period,
-                to.row(i));
+  for (index_t i = 0; i < pictures; ++i)
+    read_variables(std::span(painted).subspan(static_cast<std::size_t>(i) * size, size),
+                   painter.sizes,
+                   o,
+                   layout,
+                   std::span(ranges).subspan(static_cast<std::size_t>(i * o.variables)),
+                   layout.seen_periods * layout.period,
+                   to.middle_rows(i * o.variables, o.variables));
 }
 
 }  // namespace detail
 
-/// Forecasts windows of series, each by itself: `contexts` (windows, context), NaN where a value is
-/// missing. Returns (windows, horizon). A context whose values are all equal goes on so. Throws
-/// config_error for options that cannot be used, for contexts of another length, and for one of
-/// which no patch can be seen.
+/// Forecasts windows of series: `contexts` (windows, context), NaN where a value is missing.
+/// Returns (windows, horizon). Where several variables share a picture, the rows of a window's
+/// variables stand next to each other, (windows, variables, context), and so do those that are
+/// returned. A context whose values are all equal goes on so. Throws config_error for options that
+/// cannot be used, for contexts of another length or without a value, and for a picture of which no
+/// patch can be seen.
 inline std::vector<double> forecast(pixel_painter const& painter,
                                     matrix_view<double const> contexts,
                                     forecast_options const& options) {
-  constexpr index_t most_windows = 64;  // at once: memory is bounded
+  constexpr index_t most_pictures = 64;  // at once: memory is bounded
+  part_of_variable(painter.sizes, options);
   index_t const step = step_horizon(painter.sizes, options);
-  if (contexts.cols != options.context)
-    throw config_error("contexts of " + std::to_string(contexts.cols) + " values, not of " +
-                       std::to_string(options.context) + " as the options say");
+  if (contexts.cols != options.context || contexts.rows % options.variables != 0)
+    throw config_error("contexts of " + std::to_string(contexts.rows) + " rows of " +
+                       std::to_string(contexts.cols) + " values, not of " +
+                       std::to_string(options.variables) + " rows a picture and " +
+                       std::to_string(options.context) + " values as the options say");
   std::vector<double> values(static_cast<std::size_t>(contexts.rows * options.horizon));
   matrix_view<double> const all(values.data(), contexts.rows, options.horizon);
-  for (index_t first = 0; first < contexts.rows; first += most_windows) {
-    index_t const count = std::min(most_windows, contexts.rows - first);
+  index_t const most_rows = most_pictures * options.variables;
+  for (index_t first = 0; first < contexts.rows; first += most_rows) {
+    index_t const count = std::min(most_rows, contexts.rows - first);
     index_t const length = options.context + options.horizon;
     std::vector<double> known(static_cast<std::size_t>(count * length));
     matrix_view<double> const so_far(known.data(), count, length);

@@ -17,6 +17,10 @@ namespace mae {
 /// period of context and horizon, as one that was trained on windows has.
 enum class column_rule : std::uint8_t { stretched, one_a_period };
 
+/// How the variables of a series share pictures: each has its own; or one picture shows all of a
+/// window, below each other as rows of pixels, or as its channels.
+enum class variable_rule : std::uint8_t { each, rows, channels };
+
 /// How a series becomes a picture and a picture a forecast. The defaults differ from VisionTS (Chen
 /// et al. 2024, arXiv 2408.17253; the package visionts 1.0.1) where it is the worse.
 struct forecast_options {
@@ -35,6 +39,8 @@ struct forecast_options {
   /// Whether a horizon that does not fit beside the context is forecast in steps, each from the
   /// ones before; otherwise it is refused. VisionTS returns fewer values.
   bool in_steps = true;
+  variable_rule together = variable_rule::each;
+  index_t variables = 1;  // of a picture
 
   /// For a model that was trained on windows (series_windows).
   static forecast_options trained(index_t context, index_t horizon, index_t period) {

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <mae/core/config.hpp>
+#include <mae/core/types.hpp>
+#include <mae/series/context_picture.hpp>
+#include <mae/series/forecast_layout.hpp>
+#include <mae/series/resample.hpp>
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace mae::detail {
+
+/// The mean of a picture's channels: (H, W).
+inline std::vector<double> grey_of(std::span<float const> picture, image_extent extent) {
+  std::vector<double> grey(static_cast<std::size_t>(extent.pixels()));
+  for (index_t i = 0; i < extent.pixels(); ++i) {
+    double sum = 0;
+    for (index_t c = 0; c < extent.channels; ++c)
+      sum += static_cast<double>(picture[static_cast<std::size_t>(i * extent.channels + c)]);
+    grey[static_cast<std::size_t>(i)] = sum / static_cast<double>(extent.channels);
+  }
+  return grey;
+}
+
+/// Values [first, first + values.size()) of a painted picture (H, W, C), in the series' units;
+/// value 0 is the first of the padded context.
+inline void read_values(std::span<float const> painted,
+                        image_extent extent,
+                        forecast_layout const& layout,
+                        shrinking how,
+                        value_range const& range,
+                        index_t first,
+                        std::span<double> values) {
+  auto const grey = grey_of(painted, extent);
+  line_resampler const down(extent.height, layout.period, how);
+  line_resampler const right(extent.width, layout.all_periods, how);
+  index_t const column = first / layout.period;
+  index_t const columns = ceil_div(first + std::ssize(values), layout.period) - column;
+  auto const read =
+      resample_columns({grey.data(), extent.height, extent.width}, down, right, column, columns);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    index_t const at = first + static_cast<index_t>(i);
+    values[i] = range.value_of(
+        read[static_cast<std::size_t>(at % layout.period * columns + at / layout.period - column)]);
+  }
+}
+
+}  // namespace mae::detail
