@@ -129,26 +129,72 @@ inline std::vector<double> backtest_contexts(series const& s,
   return contexts;
 }
 
-/// Grades a way to forecast. Throws config_error where the series is too short, and what the
-/// forecast throws.
-inline backtest_scores backtest(series const& s,
-                                backtest_plan const& plan,
-                                window_forecast const& forecast) {
+/// Each variable's windows by itself: (variables, windows, horizon).
+inline std::vector<double> said_of_each(series const& s,
+                                        backtest_plan const& plan,
+                                        window_forecast const& forecast) {
+  std::vector<double> said;
+  for (index_t v = 0; v < s.variables(); ++v) {
+    auto const contexts = backtest_contexts(s, v, plan);
+    auto const own = forecast(v, {contexts.data(), plan.windows, plan.context});
+    said.insert(said.end(), own.begin(), own.end());
+  }
+  return said;
+}
+
+/// The contexts of all variables of each window next to each other: (windows, variables, context),
+/// for a model whose pictures show several.
+inline std::vector<double> joint_contexts(series const& s, backtest_plan const& plan) {
+  std::vector<double> contexts;
+  for (index_t i = 0; i < plan.windows; ++i)
+    for (index_t v = 0; v < s.variables(); ++v) {
+      auto const begin = s.variable(v).begin() + plan.origin(s.length(), i) - plan.context;
+      contexts.insert(contexts.end(), begin, begin + plan.context);
+    }
+  return contexts;
+}
+
+/// What is said of all variables of each window, (windows, variables, horizon), by variable:
+/// (variables, windows, horizon).
+inline std::vector<double> by_variable(std::span<double const> said,
+                                       index_t variables,
+                                       backtest_plan const& plan) {
+  std::vector<double> found(said.size());
+  for (index_t i = 0; i < plan.windows; ++i)
+    for (index_t v = 0; v < variables; ++v)
+      std::copy_n(said.begin() + (i * variables + v) * plan.horizon,
+                  plan.horizon,
+                  found.begin() + (v * plan.windows + i) * plan.horizon);
+  return found;
+}
+
+/// Grades what was said of a plan's windows: (variables, windows, horizon). Throws config_error
+/// where the series is too short.
+inline backtest_scores grade(series const& s,
+                             backtest_plan const& plan,
+                             std::span<double const> said) {
   require_room(plan, s.length());
   detail::error_sums sums;
   for (index_t v = 0; v < s.variables(); ++v) {
     auto const values = s.variable(v);
     auto const before = values.first(static_cast<std::size_t>(plan.first_origin(s.length())));
     auto const units = detail::units_of(before, plan.period);
-    auto const contexts = backtest_contexts(s, v, plan);
-    auto const said = forecast(v, {contexts.data(), plan.windows, plan.context});
     for (index_t i = 0; i < plan.windows; ++i)
       for (index_t h = 0; h < plan.horizon; ++h)
         sums.add(units,
                  values[static_cast<std::size_t>(plan.origin(s.length(), i) + h)],
-                 said[static_cast<std::size_t>(i * plan.horizon + h)]);
+                 said[static_cast<std::size_t>((v * plan.windows + i) * plan.horizon + h)]);
   }
   return sums.means();
+}
+
+/// Grades a way to forecast. Throws config_error where the series is too short, and what the
+/// forecast throws.
+inline backtest_scores backtest(series const& s,
+                                backtest_plan const& plan,
+                                window_forecast const& forecast) {
+  require_room(plan, s.length());
+  return grade(s, plan, said_of_each(s, plan, forecast));
 }
 
 }  // namespace mae

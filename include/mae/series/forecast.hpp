@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,12 +31,14 @@ inline value_range const& with_values(value_range const& range, forecast_options
   return range;
 }
 
-/// The forecast of one step for some windows: `contexts` (rows, context), `to` (rows, h), the rows
-/// of a picture's variables next to each other.
+/// The forecast of one step for some windows: `contexts` (rows, context), the rows of a picture's
+/// variables next to each other. Writes the median of a painter that knows quantiles, and these, to
+/// `levels` of (rows, h).
 inline void forecast_step(pixel_painter const& painter,
                           forecast_options const& o,
                           matrix_view<double const> contexts,
-                          matrix_view<double> to) {
+                          matrix_view<double> to,
+                          std::span<matrix_view<double> const> levels) {
   auto const layout = layout_for(painter.sizes, o, to.cols);
   auto const size = static_cast<std::size_t>(painter.sizes.image.values());
   index_t const pictures = contexts.rows / o.variables;
@@ -49,28 +52,47 @@ inline void forecast_step(pixel_painter const& painter,
     for (auto const& range : drawn.ranges) ranges.push_back(with_values(range, o));
     show(plan, i, drawn.seen);
   }
-  auto const painted = painter.paint(images, plan);
-  for (index_t i = 0; i < pictures; ++i)
-    read_variables(std::span(painted).subspan(static_cast<std::size_t>(i) * size, size),
-                   painter.sizes,
-                   o,
-                   layout,
-                   std::span(ranges).subspan(static_cast<std::size_t>(i * o.variables)),
-                   layout.seen_periods * layout.period,
-                   to.middle_rows(i * o.variables, o.variables));
+  auto const read = [&](std::span<float const> painted, matrix_view<double> values) {
+    for (index_t i = 0; i < pictures; ++i)
+      read_variables(painted.subspan(static_cast<std::size_t>(i) * size, size),
+                     painter.sizes,
+                     o,
+                     layout,
+                     std::span(ranges).subspan(static_cast<std::size_t>(i * o.variables)),
+                     layout.seen_periods * layout.period,
+                     values.middle_rows(i * o.variables, o.variables));
+  };
+  if (levels.empty()) return read(painter.paint(images, plan), to);
+  auto const painted = painter.paint_levels(images, plan);
+  for (std::size_t k = 0; k < levels.size(); ++k) {
+    auto const own = std::span(painted).subspan(k * images.size(), images.size());
+    read(own, levels[k]);
+    if (painter.levels[k] == 0.5) read(own, to);
+    for (index_t i = 0; i < contexts.rows; ++i)  // what is constant says nothing of how far it goes
+      if (ranges[static_cast<std::size_t>(i)].is_constant)
+        std::ranges::fill(levels[k].row(i), std::numeric_limits<double>::quiet_NaN());
+  }
 }
 
 }  // namespace detail
 
-/// Forecasts windows of series: `contexts` (windows, context), NaN where a value is missing.
-/// Returns (windows, horizon). Where several variables share a picture, the rows of a window's
-/// variables stand next to each other, (windows, variables, context), and so do those that are
-/// returned. A context whose values are all equal goes on so. Throws config_error for options that
-/// cannot be used, for contexts of another length or without a value, and for a picture of which no
-/// patch can be seen.
-inline std::vector<double> forecast(pixel_painter const& painter,
-                                    matrix_view<double const> contexts,
-                                    forecast_options const& options) {
+/// What is said of windows: values (windows, horizon), and of a painter that knows them quantiles
+/// (levels, windows, horizon).
+struct forecast_values {
+  std::vector<double> values;
+  std::vector<double> quantiles = {};
+};
+
+/// Forecasts windows of series: `contexts` (windows, context), NaN where a value is missing. Where
+/// several variables share a picture, the rows of a window's variables stand next to each other,
+/// (windows, variables, context), and so do those that are returned. A context whose values are all
+/// equal goes on so, without quantiles (NaN). Those of later steps of a long horizon are around the
+/// medians of the steps before. Throws config_error for options that cannot be used, for contexts
+/// of another length or without a value, and for a picture of which no patch can be seen.
+inline forecast_values forecast_with_quantiles(pixel_painter const& painter,
+                                               matrix_view<double const> contexts,
+                                               forecast_options const& options,
+                                               bool wants_quantiles = true) {
   constexpr index_t most_pictures = 64;  // at once: memory is bounded
   part_of_variable(painter.sizes, options);
   index_t const step = step_horizon(painter.sizes, options);
@@ -79,8 +101,10 @@ inline std::vector<double> forecast(pixel_painter const& painter,
                        std::to_string(contexts.cols) + " values, not of " +
                        std::to_string(options.variables) + " rows a picture and " +
                        std::to_string(options.context) + " values as the options say");
-  std::vector<double> values(static_cast<std::size_t>(contexts.rows * options.horizon));
-  matrix_view<double> const all(values.data(), contexts.rows, options.horizon);
+  std::size_t const levels = wants_quantiles ? painter.levels.size() : 0;
+  auto const size = static_cast<std::size_t>(contexts.rows * options.horizon);
+  forecast_values found{std::vector<double>(size), std::vector<double>(levels * size)};
+  matrix_view<double> const all(found.values.data(), contexts.rows, options.horizon);
   index_t const most_rows = most_pictures * options.variables;
   for (index_t first = 0; first < contexts.rows; first += most_rows) {
     index_t const count = std::min(most_rows, contexts.rows - first);
@@ -91,16 +115,30 @@ inline std::vector<double> forecast(pixel_painter const& painter,
       std::ranges::copy(contexts.row(first + i), so_far.row(i).begin());
     for (index_t done = 0; done < options.horizon; done += step) {
       index_t const now = std::min(step, options.horizon - done);
+      std::vector<matrix_view<double>> of_levels;
+      for (std::size_t k = 0; k < levels; ++k)
+        of_levels.push_back(
+            matrix_view<double>(found.quantiles.data() + k * size, contexts.rows, options.horizon)
+                .middle_rows(first, count)
+                .middle_cols(done, now));
       detail::forecast_step(painter,
                             options,
                             so_far.middle_cols(done, options.context),
-                            so_far.middle_cols(options.context + done, now));
+                            so_far.middle_cols(options.context + done, now),
+                            of_levels);
     }
     for (index_t i = 0; i < count; ++i)
       std::ranges::copy(so_far.row(i).subspan(static_cast<std::size_t>(options.context)),
                         all.row(first + i).begin());
   }
-  return values;
+  return found;
+}
+
+/// The values alone: (windows, horizon).
+inline std::vector<double> forecast(pixel_painter const& painter,
+                                    matrix_view<double const> contexts,
+                                    forecast_options const& options) {
+  return forecast_with_quantiles(painter, contexts, options, false).values;
 }
 
 }  // namespace mae

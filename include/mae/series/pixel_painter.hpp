@@ -18,6 +18,12 @@ struct pixel_painter {
   /// `images` (B, H, W, C) and which of their patches are seen; returns (B, H, W, C), every present
   /// patch as predicted.
   std::function<std::vector<float>(std::span<float const> images, mask_plan const& plan)> paint;
+  /// Of a model that has learnt quantiles their levels, which rise, 0.5 among them; it paints the
+  /// median.
+  std::vector<double> levels = {};
+  /// And all of them: (levels, B, H, W, C), of the patches that are not seen.
+  std::function<std::vector<float>(std::span<float const> images, mask_plan const& plan)>
+      paint_levels = {};
 };
 
 /// An autoencoder as a painter, which refers to it. Its decoder must predict pixels as they are:

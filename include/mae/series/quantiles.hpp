@@ -23,19 +23,19 @@ namespace mae {
 /// what comes.
 class error_quantiles {
  public:
-  /// `plan` tells windows before those that are to be graded; errors of neighbouring steps of the
-  /// horizon count together. Throws config_error unless levels rise in (0, 1), and as backtest.
+  /// `plan` tells windows before those that are to be graded, and `said` what was forecast of them,
+  /// (variables, windows, horizon); errors of neighbouring steps of the horizon count together.
+  /// Throws config_error unless levels rise in (0, 1), and where the series is too short.
   error_quantiles(series const& s,
                   backtest_plan const& plan,
-                  window_forecast const& forecast,
+                  std::span<double const> said,
                   std::vector<double> levels)
       : levels_(checked(std::move(levels))), horizon_(plan.horizon) {
     require_room(plan, s.length(), "the quantiles' own backtest");
     index_t const reach = std::max<index_t>(1, horizon_ / 16);
     for (index_t v = 0; v < s.variables(); ++v) {
       auto const values = s.variable(v);
-      auto const contexts = backtest_contexts(s, v, plan);
-      auto const said = forecast(v, {contexts.data(), plan.windows, plan.context});
+      auto const own = said.subspan(static_cast<std::size_t>(v * plan.windows * horizon_));
       for (index_t h = 0; h < horizon_; ++h) {
         std::vector<double> errors;
         for (index_t i = 0; i < plan.windows; ++i)
@@ -43,13 +43,19 @@ class error_quantiles {
                ++k) {
             double const truth = values[static_cast<std::size_t>(plan.origin(s.length(), i) + k)];
             if (!std::isnan(truth))
-              errors.push_back(truth - said[static_cast<std::size_t>(i * horizon_ + k)]);
+              errors.push_back(truth - own[static_cast<std::size_t>(i * horizon_ + k)]);
           }
         std::sort(errors.begin(), errors.end());
         for (double const level : levels_) offsets_.push_back(quantile(errors, level));
       }
     }
   }
+  /// Of what a way to forecast says. Throws what it throws.
+  error_quantiles(series const& s,
+                  backtest_plan const& plan,
+                  window_forecast const& forecast,
+                  std::vector<double> levels)
+      : error_quantiles(s, plan, said_in(s, plan, forecast), std::move(levels)) {}
 
   std::vector<double> const& levels() const { return levels_; }
   /// What is added to a forecast for its quantile of a level; NaN where no error is known.
@@ -57,7 +63,24 @@ class error_quantiles {
     return offsets_[static_cast<std::size_t>(variable * horizon_ + step) * levels_.size() + level];
   }
 
+  /// The quantiles (levels, variables, windows, horizon) of what was said, (variables, windows,
+  /// horizon); NaN where there are none.
+  std::vector<double> around(std::span<double const> said, index_t windows) const {
+    std::vector<double> found;
+    for (std::size_t level = 0; level < levels_.size(); ++level)
+      for (index_t i = 0; i < std::ssize(said); ++i)
+        found.push_back(said[static_cast<std::size_t>(i)] +
+                        offset(i / horizon_ / windows, i % horizon_, level));
+    return found;
+  }
+
  private:
+  static std::vector<double> said_in(series const& s,
+                                     backtest_plan const& plan,
+                                     window_forecast const& forecast) {
+    require_room(plan, s.length(), "the quantiles' own backtest");
+    return said_of_each(s, plan, forecast);
+  }
   static std::vector<double> checked(std::vector<double> levels) {
     bool rises = !levels.empty();
     for (std::size_t i = 0; i < levels.size(); ++i)
@@ -86,41 +109,46 @@ struct quantile_scores {
   double coverage = 0;  // the share of truths between the lowest and the highest quantile
 };
 
-/// Grades quantiles on the windows of a plan, as backtest does forecasts.
+/// Grades quantiles (levels, variables, windows, horizon) on the windows of a plan.
 inline quantile_scores grade_quantiles(series const& s,
                                        backtest_plan const& plan,
-                                       window_forecast const& forecast,
-                                       error_quantiles const& quantiles) {
+                                       std::span<double const> levels,
+                                       std::span<double const> quantiles) {
   require_room(plan, s.length());
   double loss = 0;
   double sizes = 0;
   double inside = 0;
   double count = 0;
-  auto const& levels = quantiles.levels();
-  for (index_t v = 0; v < s.variables(); ++v) {
-    auto const contexts = backtest_contexts(s, v, plan);
-    auto const said = forecast(v, {contexts.data(), plan.windows, plan.context});
-    for (index_t i = 0; i < plan.windows; ++i)
-      for (index_t h = 0; h < plan.horizon; ++h) {
-        double const truth =
-            s.variable(v)[static_cast<std::size_t>(plan.origin(s.length(), i) + h)];
-        if (std::isnan(truth) || std::isnan(quantiles.offset(v, h, 0))) continue;
-        double const middle = said[static_cast<std::size_t>(i * plan.horizon + h)];
-        for (std::size_t k = 0; k < levels.size(); ++k) {
-          double const off = truth - (middle + quantiles.offset(v, h, k));
-          loss += 2 * std::max(levels[k] * off, (levels[k] - 1) * off);
-        }
-        sizes += std::abs(truth);
-        ++count;
-        if (truth >= middle + quantiles.offset(v, h, 0) &&
-            truth <= middle + quantiles.offset(v, h, levels.size() - 1))
-          ++inside;
-      }
+  index_t const values = s.variables() * plan.windows * plan.horizon;
+  auto const at = [&](std::size_t level, index_t value) {
+    return quantiles[level * static_cast<std::size_t>(values) + static_cast<std::size_t>(value)];
+  };
+  for (index_t value = 0; value < values; ++value) {
+    index_t const window = value / plan.horizon;
+    double const truth = s.variable(window / plan.windows)[static_cast<std::size_t>(
+        plan.origin(s.length(), window % plan.windows) + value % plan.horizon)];
+    if (std::isnan(truth) || std::isnan(at(0, value))) continue;
+    for (std::size_t k = 0; k < levels.size(); ++k) {
+      double const off = truth - at(k, value);
+      loss += 2 * std::max(levels[k] * off, (levels[k] - 1) * off);
+    }
+    sizes += std::abs(truth);
+    ++count;
+    if (truth >= at(0, value) && truth <= at(levels.size() - 1, value)) ++inside;
   }
-  if (count == 0)
-    return {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN()};
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  if (count == 0) return {none, none};
   return {.wql = loss / (static_cast<double>(levels.size()) * std::max(sizes, 1e-300)),
           .coverage = inside / count};
+}
+/// Those that errors give.
+inline quantile_scores grade_quantiles(series const& s,
+                                       backtest_plan const& plan,
+                                       window_forecast const& forecast,
+                                       error_quantiles const& quantiles) {
+  require_room(plan, s.length());
+  auto const said = said_of_each(s, plan, forecast);
+  return grade_quantiles(s, plan, quantiles.levels(), quantiles.around(said, plan.windows));
 }
 
 }  // namespace mae
