@@ -10,6 +10,7 @@
 #include <mae/series/forecast.hpp>
 #include <mae/series/forecast_layout.hpp>
 #include <mae/series/frequency.hpp>
+#include <mae/series/learnt_series.hpp>
 #include <mae/series/painted_values.hpp>
 #include <mae/series/period.hpp>
 #include <mae/series/pixel_painter.hpp>

@@ -17,6 +17,14 @@
 
 namespace mae {
 
+/// Throws config_error unless levels of quantiles rise in (0, 1).
+inline void require_levels(std::span<double const> levels) {
+  bool rises = !levels.empty();
+  for (std::size_t i = 0; i < levels.size(); ++i)
+    rises = rises && levels[i] > 0 && levels[i] < 1 && (i == 0 || levels[i] > levels[i - 1]);
+  if (!rises) throw config_error("quantiles must rise, and lie between 0 and 1: 0.1,0.5,0.9");
+}
+
 /// Quantiles of what is to come, around any forecast: its own errors in windows that it has not
 /// learnt from, by variable and by how far ahead they lie, are added to it (split conformal
 /// prediction: Vovk et al. 2005; Lei et al. 2018). They are as honest as these windows are like
@@ -82,10 +90,7 @@ class error_quantiles {
     return said_of_each(s, plan, forecast);
   }
   static std::vector<double> checked(std::vector<double> levels) {
-    bool rises = !levels.empty();
-    for (std::size_t i = 0; i < levels.size(); ++i)
-      rises = rises && levels[i] > 0 && levels[i] < 1 && (i == 0 || levels[i] > levels[i - 1]);
-    if (!rises) throw config_error("quantiles must rise, and lie between 0 and 1: 0.1,0.5,0.9");
+    require_levels(levels);
     return levels;
   }
   /// Of sorted errors, linear between two.

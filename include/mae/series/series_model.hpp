@@ -5,23 +5,28 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
+#include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/resize.hpp>
 #include <mae/io/safetensors_header.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/objective/pixels.hpp>
+#include <mae/series/forecast_layout.hpp>
 #include <mae/series/window_mask.hpp>
 #include <mae/series/windows.hpp>
 #include <mae/train/options.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace mae {
 
@@ -59,7 +64,9 @@ class series_model : public sized_autoencoder<window_mask, B, pixels> {
                         series_model_options const& options = {},
                         B backend = B{})
       : base(sizes_of(windows, options), parts_of(windows, options, std::move(backend))) {
-    base::set_statistics({.mean = {0}, .deviation = {1}});
+    auto const channels = static_cast<std::size_t>(windows.image().channels);
+    base::set_statistics({.mean = std::vector<double>(channels, 0.0),
+                          .deviation = std::vector<double>(channels, 1.0)});
   }
 
  private:
@@ -102,28 +109,66 @@ inline training_options window_training(series_windows const& windows,
   return options;
 }
 
+namespace detail {
+
+inline constexpr std::array<std::pair<variable_rule, char const*>, 3> variable_rules{
+    {{variable_rule::each, "each"},
+     {variable_rule::rows, "rows"},
+     {variable_rule::channels, "channels"}}};
+
+}  // namespace detail
+
 /// What a file says of the windows that its model was trained on.
 inline settings_list describe(window_options const& windows) {
-  return {{"series_context", std::to_string(windows.context)},
-          {"series_horizon", std::to_string(windows.horizon)},
-          {"series_period", std::to_string(windows.period)}};
+  settings_list list{{"series_context", std::to_string(windows.context)},
+                     {"series_horizon", std::to_string(windows.horizon)},
+                     {"series_period", std::to_string(windows.period)},
+                     {"series_variables", std::to_string(windows.variables)}};
+  for (auto const& [rule, name] : detail::variable_rules)
+    if (rule == windows.together) list.push_back({"series_together", name});
+  return list;
 }
 /// The inverse; nothing for a model of anything else. Throws format_error for entries that are no
-/// sizes.
+/// sizes, and for windows that are not as large as its pictures.
 inline std::optional<window_options> windows_in(std::string const& path,
                                                 safetensors_metadata const& description,
-                                                patch_extent patch) {
+                                                model_config const& sizes) {
   if (!description.contains("series_period")) return std::nullopt;
-  window_options windows{.patch = patch};
+  window_options windows{.patch = sizes.patch};
+  auto const entry = [&](char const* name, char const* otherwise) {
+    auto const found = description.find(name);
+    return found == description.end() ? std::string(otherwise) : found->second;
+  };
   for (auto const& [name, field] : {std::pair("series_context", &windows.context),
                                     std::pair("series_horizon", &windows.horizon),
-                                    std::pair("series_period", &windows.period)}) {
-    auto const found = description.find(name);
-    std::string const text = found == description.end() ? "" : found->second;
+                                    std::pair("series_period", &windows.period),
+                                    std::pair("series_variables", &windows.variables)}) {
+    auto const text = entry(name, field == &windows.variables ? "1" : "");
     auto const [end, problem] = std::from_chars(text.data(), text.data() + text.size(), *field);
     if (problem != std::errc{} || end != text.data() + text.size() || *field < 1)
       throw format_error(path, 8, std::string("metadata: ") + name + " is no size");
   }
+  auto const together = entry("series_together", "each");
+  bool is_known = false;
+  for (auto const& [rule, name] : detail::variable_rules)
+    if (together == name) {
+      windows.together = rule;
+      is_known = true;
+    }
+  if (!is_known) throw format_error(path, 8, "metadata: series_together is " + in_quotes(together));
+  bool fits = false;
+  try {
+    fits = windows.image() == sizes.image;
+  } catch (config_error const&) {  // sizes that no patches fit, which says it as well
+  }
+  if (!fits)
+    throw format_error(path,
+                       8,
+                       "metadata: series_context, _horizon, _period and _variables make no picture "
+                       "of " +
+                           std::to_string(sizes.image.height) + " x " +
+                           std::to_string(sizes.image.width) + " pixels and " +
+                           std::to_string(sizes.image.channels) + " channels, as the model's are");
   return windows;
 }
 
