@@ -14,6 +14,8 @@
 #include <mae/series/painted_values.hpp>
 #include <mae/series/period.hpp>
 #include <mae/series/pixel_painter.hpp>
+#include <mae/series/quantile_model.hpp>
+#include <mae/series/quantile_painter.hpp>
 #include <mae/series/quantiles.hpp>
 #include <mae/series/read_series.hpp>
 #include <mae/series/repaint.hpp>

@@ -81,7 +81,8 @@ TEST_CASE("what a model has seen of a series is found by stamps and values") {
   CHECK(mae::values_seen(learnt, hours({"y", "x"}, 120)) == seen(80));
   CHECK(mae::values_seen(learnt, hours({"x", "y"}, 120, -20)) == seen(100));
   CHECK(mae::values_seen(learnt, hours({"x", "y"}, 120, 10)) == seen());  // begins later
-  CHECK(mae::values_seen(learnt, hours({"x", "y"}, 60)) == seen());       // ends before
+  CHECK(mae::values_seen(learnt, hours({"x", "y"}, 120, 80)) == seen(0));
+  CHECK(mae::values_seen(learnt, hours({"x", "y"}, 60)) == seen());  // ends before
   CHECK(mae::values_seen(learnt, hours({"x", "y"}, 60, -100)) == seen(0));
   auto other = hours({"x"}, 120);
   other.values[3] += 1;

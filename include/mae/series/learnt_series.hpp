@@ -134,7 +134,12 @@ inline std::optional<index_t> values_seen(learnt_series const& learnt, series co
     auto const& stamps = s.time.stamps;
     auto const at = std::lower_bound(stamps.begin(), stamps.end(), first->seconds);
     if (at == stamps.end()) return 0;
-    if (*at != first->seconds) return std::nullopt;
+    if (*at != first->seconds) {
+      bool const is_later =
+          detail::step_of(s.time) == learnt.step && at == stamps.begin() &&
+          detail::stamp_after(s.time, first->seconds, learnt.values - 1) < stamps.front();
+      return is_later ? std::optional<index_t>(0) : std::nullopt;
+    }
     begin = at - stamps.begin();
   }
   if (begin + learnt.values > s.length()) return std::nullopt;

@@ -7,6 +7,7 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
+#include <mae/data/dataset.hpp>
 #include <mae/data/resize.hpp>
 #include <mae/io/safetensors_header.hpp>
 #include <mae/model/autoencoder.hpp>
@@ -50,6 +51,29 @@ inline void require_valid_stack(stack_config const& stack, char const* which) {
         "heads divide");
 }
 
+inline model_config series_sizes(window_options const& windows,
+                                 series_model_options const& options) {
+  require_valid_stack(options.encoder, "encoder");
+  require_valid_stack(options.decoder, "decoder");
+  return {windows.image(), windows.patch, options.encoder, options.decoder};
+}
+inline window_mask series_mask(window_options const& windows, series_model_options const& options) {
+  if (!(options.forecast_share >= 0 && options.forecast_share <= 1) ||
+      !(options.mask_ratio > 0 && options.mask_ratio < 1))
+    throw config_error(
+        "the share of windows whose horizon is hidden must lie in [0, 1], and the share of "
+        "patches that are hidden in (0, 1)");
+  return {.context_columns = windows.context / windows.period / windows.patch.width,
+          .forecast_share = options.forecast_share,
+          .ratio = options.mask_ratio};
+}
+/// Windows are standardised already.
+inline pixel_statistics series_statistics(window_options const& windows) {
+  auto const channels = static_cast<std::size_t>(windows.image().channels);
+  return {.mean = std::vector<double>(channels, 0.0),
+          .deviation = std::vector<double>(channels, 1.0)};
+}
+
 }  // namespace detail
 
 /// An autoencoder of windows, whose sizes are known when the series is: it is trained as any other,
@@ -63,32 +87,19 @@ class series_model : public sized_autoencoder<window_mask, B, pixels> {
   explicit series_model(window_options const& windows,
                         series_model_options const& options = {},
                         B backend = B{})
-      : base(sizes_of(windows, options), parts_of(windows, options, std::move(backend))) {
-    auto const channels = static_cast<std::size_t>(windows.image().channels);
-    base::set_statistics({.mean = std::vector<double>(channels, 0.0),
-                          .deviation = std::vector<double>(channels, 1.0)});
+      : base(detail::series_sizes(windows, options),
+             parts_of(windows, options, std::move(backend))) {
+    base::set_statistics(detail::series_statistics(windows));
   }
 
  private:
-  static model_config sizes_of(window_options const& windows, series_model_options const& options) {
-    detail::require_valid_stack(options.encoder, "encoder");
-    detail::require_valid_stack(options.decoder, "decoder");
-    return {windows.image(), windows.patch, options.encoder, options.decoder};
-  }
   static typename base::parts parts_of(window_options const& windows,
                                        series_model_options const& options,
                                        B backend) {
-    if (!(options.forecast_share >= 0 && options.forecast_share <= 1) ||
-        !(options.mask_ratio > 0 && options.mask_ratio < 1))
-      throw config_error(
-          "the share of windows whose horizon is hidden must lie in [0, 1], and the share of "
-          "patches that are hidden in (0, 1)");
     typename base::parts parts;
     parts.seed = options.seed;
     parts.backend = std::move(backend);
-    parts.mask = {.context_columns = windows.context / windows.period / windows.patch.width,
-                  .forecast_share = options.forecast_share,
-                  .ratio = options.mask_ratio};
+    parts.mask = detail::series_mask(windows, options);
     return parts;
   }
 };
