@@ -4,8 +4,10 @@
 
 #include <mae/core/types.hpp>
 #include <mae/interop/preprocessing.hpp>
+#include <mae/series/forecast_layout.hpp>
 #include <mae/series/read_series.hpp>
 #include <mae/series/resample.hpp>
+#include <mae/series/series_model.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -42,16 +44,21 @@ std::vector<pretrain::flag> data_flags(forecast_settings& o) {
            pretrain::words(o.data)},
           {"column",
            "NAME[,NAME]",
-           "which columns; each is forecast by itself [all but the time stamps]",
+           "which columns [all but the time stamps; of a model that was trained\n"
+           "here and opened, those that it has learnt from]",
            [&o](std::string const& text) { o.reading.columns = listed(text); }},
           {"time",
-           "NAME",
-           "the column of the time stamps [the first, where it has them]",
-           pretrain::words(o.reading.time_column)},
+           "NAME|none",
+           "the column of the time stamps; none: values are counted [the first,\n"
+           "where it has them]",
+           [&o](std::string const& text) {
+             o.reading.counts_values = text == "none";
+             o.reading.time_column = text == "none" ? "" : text;
+           }},
           {"gaps",
            "refuse|missing",
            "whether stamps that are not there end the program, or are missing\n"
-           "values [refuse]",
+           "values, ten for each that is there at most [refuse]",
            [&o](std::string const& text) {
              if (text != "refuse" && text != "missing")
                throw usage_error("'" + text + "' is not one of refuse, missing");
@@ -79,11 +86,20 @@ std::vector<pretrain::flag> output_flags(forecast_settings& o) {
        pretrain::whole(o.stride, 1, most_values)},
       {"quantiles",
        "X[,X]",
-       "also quantiles (0.1,0.5,0.9), by the errors of windows that lie before\n"
-       "those of --backtest and are not learnt from",
+       "also quantiles (0.1,0.5,0.9)",
        [&o](std::string const& text) {
          for (auto const& level : listed(text))
            pretrain::mask_share(o.quantiles.emplace_back())(level);
+       }},
+      {"quantiles-by",
+       "errors|learnt",
+       "by the errors of 64 windows that lie before those of --backtest and are\n"
+       "not learnt from, or learnt by the model in place of means, the median\n"
+       "being the forecast [errors; of a model that has learnt them, learnt]",
+       [&o](std::string const& text) {
+         if (text != "errors" && text != "learnt")
+           throw usage_error("'" + text + "' is not one of errors, learnt");
+         o.learns_quantiles = text == "learnt";
        }},
       {"impute",
        "",
@@ -117,7 +133,24 @@ std::vector<pretrain::flag> forecast_flags(forecast_settings& o) {
            "NAME",
            "what lies between two values, as pandas names it (h, 15min, D, W, ME,\n"
            "QE), for --period auto where stamps do not say it",
-           pretrain::words(o.frequency)}};
+           pretrain::words(o.frequency)},
+          {"variables",
+           "each|rows|channels",
+           "whether each column has a picture of its own, or one shows all of them:\n"
+           "as rows of pixels below each other, or as its channels [each]",
+           [&o](std::string const& text) {
+             for (auto const& [rule, name] : mae::detail::variable_rules)
+               if (text == name) {
+                 o.together = rule;
+                 return;
+               }
+             throw usage_error("'" + text + "' is not one of each, rows, channels");
+           }},
+          {"transfer",
+           "",
+           "use a model also on columns, and values that are other times apart,\n"
+           "than it has learnt from",
+           pretrain::set(o.transfers)}};
 }
 
 std::vector<pretrain::flag> picture_flags(forecast_settings& o) {
@@ -148,7 +181,8 @@ std::vector<pretrain::flag> picture_flags(forecast_settings& o) {
            [&o](std::string const& text) { pretrain::positive(o.alignment)(text); }},
           {"as-visionts",
            "",
-           "all of these as the Python package visionts 1.0.1 has them",
+           "what is not said otherwise of these as the Python package visionts\n"
+           "1.0.1 has it; of models of pictures, as all of these but --long-horizon",
            pretrain::set(o.as_visionts)}};
 }
 
@@ -218,6 +252,44 @@ std::vector<pretrain::flag_group> flags_for(forecast_settings& o) {
           {"Picture", picture_flags(o)},
           {"Training", training_flags(o)},
           {"Model", std::move(known)}};
+}
+
+void check_combinations(pretrain::given_flags const& given, forecast_settings const& o) {
+  auto const refuse = [&](std::vector<char const*> const& flags, std::string const& why) {
+    for (auto const* const flag : flags)
+      if (given.contains(flag)) throw usage_error("--" + std::string(flag) + " " + why);
+  };
+  if (o.data.empty()) throw usage_error("--data names the file of the series; see --help");
+  if (o.forecasts() && o.horizon < 1)
+    throw usage_error("--horizon says how many values to forecast; see --help");
+  if (o.trains != o.model.empty())
+    throw usage_error(o.trains
+                          ? "--train and --model: a model is trained or opened, not both"
+                          : "--model names a checkpoint, or --train trains a model; see --help");
+  if (o.trains) {
+    refuse({"heads", "decoder-heads", "image-size", "patch-size", "norm-epsilon", "transfer"},
+           "is of a model that --model opens, and --train makes one");
+    refuse({"shrinking", "contrast", "alignment", "as-visionts"},
+           "is of a model of pictures: one that --train makes has a column for each period");
+  } else {
+    refuse({"minutes", "steps", "batch-size", "lr", "patch", "mask-ratio", "save", "seed"},
+           "is of a model that --train trains, and --model opens one");
+  }
+  if (given.contains("steps")) refuse({"minutes"}, "and --steps: one of them says how long");
+  if (o.backtest == 0) refuse({"stride"}, "is of the windows of --backtest, which is not given");
+  if (o.quantiles.empty()) refuse({"quantiles-by"}, "says how --quantiles, which are not given");
+  if (o.period > 0) refuse({"frequency"}, "is for --period auto, and --period says the period");
+  if (o.as_visionts && o.together != mae::variable_rule::each)
+    throw usage_error("--as-visionts and --variables: visionts draws each variable by itself");
+  for (std::size_t i = 1; i < o.quantiles.size(); ++i)
+    if (o.quantiles[i] <= o.quantiles[i - 1])
+      throw usage_error("--quantiles must rise between 0 and 1");
+  if (o.imputes && o.finds_anomalies)
+    throw usage_error("--impute and --anomalies write the same file: one at a time");
+  if (o.forecasts()) return;
+  std::string const what = o.imputes ? "--impute" : "--anomalies";
+  refuse({"backtest", "plot", "quantiles", "long-horizon"}, "is of forecasts, not of " + what);
+  if (!o.trains) refuse({"horizon"}, "is of forecasts, not of " + what);
 }
 
 }  // namespace tools

@@ -5,6 +5,7 @@
 #include "model_flags.hpp"
 
 #include <mae/core/types.hpp>
+#include <mae/series/forecast_layout.hpp>
 #include <mae/series/read_series.hpp>
 #include <mae/series/resample.hpp>
 
@@ -25,10 +26,12 @@ struct forecast_settings {
   mae::index_t period = 0;  // 0: auto
   std::string frequency;
   bool as_visionts = false;
-  bool refuses_long = false;
+  std::optional<bool> refuses_long;
   std::optional<mae::shrinking> shrinks;
   std::optional<double> contrast;
   std::optional<double> alignment;
+  mae::variable_rule together = mae::variable_rule::each;
+  bool transfers = false;
   bool trains = false;
   window_training_options training;
   std::string out = "forecast.csv";
@@ -36,6 +39,7 @@ struct forecast_settings {
   mae::index_t backtest = 0;
   mae::index_t stride = 0;
   std::vector<double> quantiles;
+  std::optional<bool> learns_quantiles;  // in place of errors of windows
   bool imputes = false;
   bool finds_anomalies = false;
 
@@ -43,5 +47,8 @@ struct forecast_settings {
 };
 
 std::vector<pretrain::flag_group> flags_for(forecast_settings& o);
+
+/// Throws usage_error for flags that contradict each other, or would have no meaning.
+void check_combinations(pretrain::given_flags const& given, forecast_settings const& o);
 
 }  // namespace tools

@@ -3,17 +3,18 @@
 #include "model_flags.hpp"
 
 #include <mae/core/types.hpp>
-#include <mae/series/backtest.hpp>
-#include <mae/series/forecast_layout.hpp>
+#include <mae/series/learnt_series.hpp>
 #include <mae/series/pixel_painter.hpp>
 #include <mae/series/series.hpp>
 #include <mae/series/series_model.hpp>
+#include <mae/series/windows.hpp>
 
 #include <cstdint>
 #include <iosfwd>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace tools {
 
@@ -23,6 +24,8 @@ struct forecast_model {
   mae::pixel_painter painter;
   /// Of the windows that it was trained on; nothing for a model of pictures.
   std::optional<mae::window_options> windows = {};
+  /// What it has learnt from, where a file says.
+  std::optional<mae::learnt_series> learnt = {};
 };
 
 /// Opens a checkpoint; what it assumes is said on `notes`. Throws as read_pretrained, and
@@ -36,6 +39,7 @@ forecast_model open_forecast_model(std::string const& path,
 struct window_training_options {
   mae::window_options windows;
   mae::series_model_options model;
+  std::vector<double> levels = {};         // of quantiles, the median among them; none: means
   std::optional<std::int64_t> steps = {};  // else what fits into the minutes
   double minutes = 1;
   mae::index_t batch_size = 64;

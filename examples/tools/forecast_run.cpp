@@ -4,17 +4,23 @@
 #include "forecast_output.hpp"
 
 #include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/series/baselines.hpp>
+#include <mae/series/forecast_layout.hpp>
 #include <mae/series/frequency.hpp>
+#include <mae/series/learnt_series.hpp>
 #include <mae/series/period.hpp>
 #include <mae/series/series_model.hpp>
 #include <mae/series/time_axis.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <iostream>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +30,8 @@ namespace {
 
 using mae::index_t;
 using view = mae::matrix_view<double const>;
+
+constexpr char const* own_name = "the model";
 
 /// The period that was asked for, or that of the first column which has one, in what lies before
 /// the windows that are graded.
@@ -76,6 +84,12 @@ index_t choose_context(forecast_run const& run) {
 mae::window_options choose_windows(forecast_run const& run) {
   auto windows = run.asked.training.windows;
   windows.period = run.period;
+  windows.together = run.asked.together;
+  windows.variables = run.data.variables();
+  if (windows.together == mae::variable_rule::each || windows.variables == 1) {
+    windows.together = mae::variable_rule::each;
+    windows.variables = 1;
+  }
   if (windows.patch.height == 0) windows.patch = mae::patch_for(run.period);
   index_t const unit = windows.period * windows.patch.width;
   windows.context = run.context / unit * unit;
@@ -87,7 +101,31 @@ mae::window_options choose_windows(forecast_run const& run) {
   return windows;
 }
 
+void require_room_for(forecast_run const& run) {
+  if (run.asked.backtest > 0) mae::require_room(run.plan(), run.data.length());
+  if (run.has_errors())
+    mae::require_room(run.calibration(), run.before_graded(), "the quantiles' own backtest");
+}
+
+std::string levels_text(std::vector<double> const& levels) {
+  std::string text;
+  for (double const level : levels) (text += text.empty() ? "" : ", ") += mae::decimal_text(level);
+  return text;
+}
+bool has_level(std::vector<double> const& levels, double wanted) {
+  return std::find(levels.begin(), levels.end(), wanted) != levels.end();
+}
+
 }  // namespace
+
+bool forecast_run::has_learnt_quantiles() const {
+  if (asked.quantiles.empty()) return false;
+  if (asked.learns_quantiles) return *asked.learns_quantiles;
+  return !asked.trains &&
+         std::all_of(asked.quantiles.begin(), asked.quantiles.end(), [&](double level) {
+           return has_level(model.painter.levels, level);
+         });
+}
 
 void train_model(forecast_run& run) {
   run.period = choose_period(run);
@@ -101,20 +139,33 @@ void train_model(forecast_run& run) {
   }
   auto options = run.asked.training;
   options.windows = choose_windows(run);
-  if (run.asked.backtest > 0) mae::require_room(run.plan(), run.data.length());
-  if (!run.asked.quantiles.empty()) mae::require_room(run.calibration(), run.before_graded());
+  require_room_for(run);
+  if (run.has_learnt_quantiles()) {
+    options.levels = run.asked.quantiles;
+    if (!has_level(options.levels, 0.5)) {
+      options.levels.push_back(0.5);
+      std::sort(options.levels.begin(), options.levels.end());
+    }
+  }
   run.model = train_forecast_model(run.data, run.learnt(), options, std::cout);
   run.context = options.windows.context;
 }
 
-void open_model(forecast_run& run) {
-  auto const& o = run.asked;
-  run.model = open_forecast_model(o.model, o.known, o.training.threads, std::cerr);
-  if (!run.model.windows) {
-    run.period = choose_period(run);
-    run.context = choose_context(run);
-    return;
+forecast_model open_model(forecast_settings& o) {
+  auto model = open_forecast_model(o.model, o.known, o.training.threads, std::cerr);
+  if (model.learnt && o.reading.columns.empty()) {
+    o.reading.columns = model.learnt->columns;
+    std::cout << "columns " << mae::detail::listed(o.reading.columns)
+              << ", which the model has learnt from; --column names others\n";
   }
+  return model;
+}
+
+namespace {
+
+/// What a model of windows was trained with is said by its file, and no flag says otherwise.
+void require_no_contradiction(forecast_run const& run) {
+  auto const& o = run.asked;
   auto const& windows = *run.model.windows;
   auto const agree = [&](char const* flag, index_t asked, index_t has) {
     if (asked > 0 && asked != has)
@@ -124,12 +175,95 @@ void open_model(forecast_run& run) {
   };
   agree("context", o.context, windows.context);
   agree("period", o.period, windows.period);
-  run.period = windows.period;
-  run.context = windows.context;
-  if (o.backtest > 0 || !o.quantiles.empty())
+  if (o.shrinks || o.contrast || o.alignment || o.as_visionts)
+    throw mae::config_error(
+        o.model +
+        ": it was trained on windows, which say how they are drawn: --shrinking, --contrast, "
+        "--alignment and --as-visionts are of models of pictures");
+  if (!o.frequency.empty())
+    throw mae::config_error(o.model + ": it was trained with a period of " +
+                            std::to_string(windows.period) + ": --frequency is for finding one");
+  if (o.together != mae::variable_rule::each && o.together != windows.together)
+    throw mae::config_error(o.model +
+                            ": its pictures do not show variables as --variables says; it is what "
+                            "--train was given");
+}
+
+/// Whether the series is such as the model has learnt from.
+void require_fit(forecast_run const& run) {
+  auto const& o = run.asked;
+  bool const is_joint = run.model.windows->together != mae::variable_rule::each;
+  if (is_joint && run.data.variables() != run.model.windows->variables)
+    throw mae::config_error(o.model + ": its pictures show " +
+                            std::to_string(run.model.windows->variables) +
+                            " variables together, and the series has " +
+                            std::to_string(run.data.variables()) + ": --column names them");
+  if (!run.model.learnt) {
     pretrain::say_assumed(std::cerr,
-                          "the model has learnt from none of the windows that are graded, or that "
-                          "quantiles come from: its file does not say; --train keeps them apart");
+                          "the series is such as the model has learnt from, which its file does "
+                          "not say: the columns, and what lies between two values");
+    return;
+  }
+  auto const what = mae::misfit(*run.model.learnt, run.data, is_joint);
+  if (what.empty()) return;
+  if (!o.transfers)
+    throw mae::config_error(o.model + ": " + what +
+                            ": --column and --data name what it knows, --train trains a model of "
+                            "this series, --transfer takes the model all the same");
+  std::cerr << "transfer: " << what << '\n';
+}
+
+/// Whether the model has seen what its errors are to be taken of.
+void require_unseen(forecast_run const& run) {
+  auto const& o = run.asked;
+  if (o.backtest == 0 && !run.has_errors()) return;
+  char const* const which = run.has_errors() ? "whose errors give quantiles" : "that is graded";
+  index_t const first =
+      run.has_errors() ? run.calibration().first_origin(run.before_graded()) : run.before_graded();
+  auto const seen =
+      run.model.learnt ? mae::values_seen(*run.model.learnt, run.data) : std::optional<index_t>();
+  if (!seen)
+    return pretrain::say_assumed(
+        std::cerr,
+        std::string("the model has learnt from none of the windows that are graded, or that "
+                    "quantiles come from: ") +
+            (run.model.learnt ? "the series does not begin where it has learnt"
+                              : "its file does not say; --train keeps them apart"));
+  if (*seen > first)
+    throw mae::config_error(o.model + ": it has learnt from this series up to " +
+                            mae::stamp_of(run.data.time, *seen - 1) + ", and the first window " +
+                            which + " is forecast from " + mae::stamp_of(run.data.time, first) +
+                            " on: fewer windows, newer data, or --train with the same --backtest "
+                            "and --quantiles, which "
+                            "keeps them apart");
+}
+
+void require_learnt_levels(forecast_run const& run) {
+  auto const& levels = run.model.painter.levels;
+  for (double const level : run.asked.quantiles)
+    if (run.has_learnt_quantiles() && !has_level(levels, level))
+      throw mae::config_error(
+          run.asked.model + ": it has learnt " +
+          (levels.empty() ? "no quantiles" : "the quantiles " + levels_text(levels)) + ", not " +
+          mae::decimal_text(level) + ": --quantiles-by errors takes them from its errors");
+}
+
+}  // namespace
+
+void settle_model(forecast_run& run) {
+  if (!run.model.windows) {
+    run.period = choose_period(run);
+    run.context = choose_context(run);
+  } else {
+    require_no_contradiction(run);
+    run.period = run.model.windows->period;
+    run.context = run.model.windows->context;
+    require_fit(run);
+  }
+  if (!run.asked.forecasts()) return;
+  require_learnt_levels(run);
+  require_room_for(run);
+  if (run.model.windows) require_unseen(run);
 }
 
 namespace {
@@ -143,53 +277,154 @@ mae::series first_values(mae::series const& all, index_t length) {
   return first;
 }
 
-/// Where --quantiles asks for them.
-void add_quantiles(forecast_run const& run, graded_forecast& method) {
-  if (run.asked.quantiles.empty()) return;
+/// What the model says of contexts, (windows, variables, context) where variables share pictures,
+/// else (variables, windows, context).
+mae::forecast_values said_of(forecast_run const& run, view contexts) {
+  auto found = mae::forecast_with_quantiles(
+      run.model.painter, contexts, run.options(), run.has_learnt_quantiles());
+  if (!run.has_learnt_quantiles()) return found;
+  mae::forecast_values chosen{std::move(found.values)};
+  auto const& levels = run.model.painter.levels;
+  for (std::size_t k = 0; k < levels.size(); ++k)
+    if (has_level(run.asked.quantiles, levels[k])) {
+      auto const own =
+          std::span(found.quantiles).subspan(k * chosen.values.size(), chosen.values.size());
+      chosen.quantiles.insert(chosen.quantiles.end(), own.begin(), own.end());
+    }
+  return chosen;
+}
+
+mae::forecast_values said_of_plan(forecast_run const& run,
+                                  mae::series const& s,
+                                  mae::backtest_plan const& plan) {
+  bool const is_joint = run.options().together != mae::variable_rule::each;
+  std::vector<double> contexts;
+  if (is_joint) contexts = mae::joint_contexts(s, plan);
+  for (index_t v = 0; !is_joint && v < s.variables(); ++v) {
+    auto const own = mae::backtest_contexts(s, v, plan);
+    contexts.insert(contexts.end(), own.begin(), own.end());
+  }
+  auto said = said_of(run, {contexts.data(), s.variables() * plan.windows, plan.context});
+  if (!is_joint) return said;
+  mae::forecast_values sorted{mae::by_variable(said.values, s.variables(), plan)};
+  for (std::size_t k = 0; k < said.quantiles.size(); k += said.values.size()) {
+    auto const own = mae::by_variable(
+        std::span(said.quantiles).subspan(k, said.values.size()), s.variables(), plan);
+    sorted.quantiles.insert(sorted.quantiles.end(), own.begin(), own.end());
+  }
+  return sorted;
+}
+
+/// What baselines may learn from: the windows whose errors give their quantiles are kept from them
+/// also where the model's are learnt.
+index_t learnt_by_others(forecast_run const& run) {
+  if (run.asked.quantiles.empty()) return run.before_graded();
+  return run.calibration().first_origin(run.before_graded());
+}
+
+/// Adds quantiles by errors where they are asked for.
+graded_forecast with_quantiles(forecast_run const& run, std::string name, forecast_method say) {
+  if (run.asked.quantiles.empty() || (name == own_name && run.has_learnt_quantiles()))
+    return {std::move(name), std::move(say)};
   auto const before = first_values(run.data, run.before_graded());
-  method.quantiles.emplace(before, run.calibration(), method.forecast, run.asked.quantiles);
+  auto const plan = run.calibration();
+  mae::require_room(plan, before.length(), "the quantiles' own backtest");
+  mae::error_quantiles const quantiles(before, plan, say(before, plan).values, run.asked.quantiles);
+  for (index_t v = 0; v < run.data.variables() && name == own_name; ++v) {
+    index_t none = 0;
+    for (index_t h = 0; h < plan.horizon; ++h)
+      none += std::isnan(quantiles.offset(v, h, 0)) ? 1 : 0;
+    if (none > 0)
+      std::cerr << "left out: quantiles of "
+                << mae::in_quotes(run.data.names[static_cast<std::size_t>(v)]) << " at " << none
+                << " of " << plan.horizon
+                << " steps: no value is known in the windows whose errors give them\n";
+  }
+  return {std::move(name),
+          [say = std::move(say), quantiles](mae::series const& s, mae::backtest_plan const& of) {
+            auto said = say(s, of);
+            said.quantiles = quantiles.around(said.values, of.windows);
+            return said;
+          }};
 }
 
 }  // namespace
 
 graded_forecast own_forecast(forecast_run const& run) {
-  graded_forecast own{"the model", [&run](index_t, view contexts) { return run.said(contexts); }};
-  add_quantiles(run, own);
-  return own;
+  if (!run.asked.quantiles.empty())
+    std::cout << "quantiles "
+              << (run.has_learnt_quantiles()
+                      ? "as the model has learnt them\n"
+                      : "by the errors of " + std::to_string(run.calibration().windows) +
+                            " windows before " +
+                            (run.asked.backtest > 0 ? "those that are graded\n" : "the end\n"));
+  return with_quantiles(
+      run, own_name, [&run](mae::series const& s, mae::backtest_plan const& plan) {
+        return said_of_plan(run, s, plan);
+      });
+}
+
+mae::forecast_values said_from(forecast_run const& run,
+                               graded_forecast const& own,
+                               index_t origin) {
+  // A series that ends with a horizon after the context, which is not looked at.
+  mae::series window{.names = run.data.names};
+  for (index_t v = 0; v < run.data.variables(); ++v) {
+    auto const before = run.data.variable(v).subspan(static_cast<std::size_t>(origin - run.context),
+                                                     static_cast<std::size_t>(run.context));
+    window.values.insert(window.values.end(), before.begin(), before.end());
+    window.values.resize(window.values.size() + static_cast<std::size_t>(run.asked.horizon));
+  }
+  auto plan = run.plan();
+  plan.windows = 1;
+  return own.say(window, plan);
 }
 
 namespace {
 
-/// The model, and what it is to be better than.
-std::vector<graded_forecast> methods_of(forecast_run const& run) {
+forecast_method of_each(mae::window_forecast forecast) {
+  return [forecast = std::move(forecast)](mae::series const& s, mae::backtest_plan const& plan) {
+    return mae::forecast_values{mae::said_of_each(s, plan, forecast)};
+  };
+}
+
+/// What the model is to be better than.
+std::vector<graded_forecast> baselines(forecast_run const& run) {
   auto const horizon = run.asked.horizon;
   auto const period = run.plan().period;
   std::vector<graded_forecast> methods;
-  methods.push_back(
-      {"last value", [=](index_t, view contexts) { return mae::repeat_last(contexts, horizon); }});
+  // A model that has learnt quantiles needs no windows for them, as these do.
+  bool const has_room = learnt_by_others(run) >= run.context + 2 * horizon;
+  auto const add = [&](char const* name, mae::window_forecast forecast) {
+    auto say = of_each(std::move(forecast));
+    if (has_room)
+      methods.push_back(with_quantiles(run, name, std::move(say)));
+    else
+      methods.push_back({name, std::move(say)});
+  };
+  add("last value", [=](index_t, view contexts) { return mae::repeat_last(contexts, horizon); });
   if (period > 1)
-    methods.push_back({"last period", [=](index_t, view contexts) {
-                         return mae::repeat_last(contexts, horizon, period);
-                       }});
+    add("last period",
+        [=](index_t, view contexts) { return mae::repeat_last(contexts, horizon, period); });
   try {
     std::vector<mae::linear_forecast> linear;
     for (index_t v = 0; v < run.data.variables(); ++v)
-      linear.emplace_back(
-          run.data.variable(v).first(static_cast<std::size_t>(run.learnt())), run.context, horizon);
-    methods.push_back({"linear", [linear](index_t variable, view contexts) {
-                         return linear[static_cast<std::size_t>(variable)](contexts);
-                       }});
+      linear.emplace_back(run.data.variable(v).first(static_cast<std::size_t>(
+                              has_room ? learnt_by_others(run) : run.before_graded())),
+                          run.context,
+                          horizon);
+    add("linear", [linear](index_t variable, view contexts) {
+      return linear[static_cast<std::size_t>(variable)](contexts);
+    });
   } catch (mae::config_error const& error) {
     std::cout << "left out: linear: " << error.what() << '\n';
   }
-  for (auto& method : methods) add_quantiles(run, method);
-  methods.insert(methods.begin(), own_forecast(run));
   return methods;
 }
 
 }  // namespace
 
-void grade(forecast_run const& run) {
+void grade(forecast_run const& run, graded_forecast const& own) {
   auto const plan = run.plan();
   auto const& data = run.data;
   mae::require_room(plan, data.length());
@@ -199,11 +434,14 @@ void grade(forecast_run const& run) {
             << mae::stamp_of(data.time, first)
             << " on; errors in deviations of what lies before, MASE in its mean difference of "
             << "values " << plan.period << " apart\n";
+  auto methods = baselines(run);
+  methods.insert(methods.begin(), own);
   std::vector<graded_row> rows;
-  for (auto const& method : methods_of(run)) {
-    rows.push_back({method.name, mae::backtest(data, plan, method.forecast)});
-    if (method.quantiles)
-      rows.back().quantiles = mae::grade_quantiles(data, plan, method.forecast, *method.quantiles);
+  for (auto const& method : methods) {
+    auto const said = method.say(data, plan);
+    rows.push_back({method.name, mae::grade(data, plan, said.values)});
+    if (!said.quantiles.empty())
+      rows.back().quantiles = mae::grade_quantiles(data, plan, run.asked.quantiles, said.quantiles);
   }
   print_scores(std::cout, rows);
 }

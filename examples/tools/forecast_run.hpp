@@ -11,6 +11,7 @@
 #include <mae/series/series.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,7 +33,7 @@ struct forecast_run {
   }
   /// Values that may be learnt from.
   mae::index_t learnt() const {
-    return asked.quantiles.empty() ? before_graded() : calibration().first_origin(before_graded());
+    return has_errors() ? calibration().first_origin(before_graded()) : before_graded();
   }
   /// The windows, at the end of what lies before the graded ones, whose errors give quantiles.
   mae::backtest_plan calibration() const {
@@ -57,34 +58,50 @@ struct forecast_run {
     if (model.windows) {
       o = model.windows->options();
       o.horizon = asked.horizon;
+    } else if (asked.together != mae::variable_rule::each) {
+      o.together = asked.together;
+      o.variables = data.variables();
     }
-    if (asked.refuses_long) o.in_steps = false;
+    if (asked.refuses_long) o.in_steps = !*asked.refuses_long;
     if (asked.shrinks) o.shrinks = *asked.shrinks;
     if (asked.contrast) o.contrast = *asked.contrast;
     if (asked.alignment) o.alignment = *asked.alignment;
     return o;
   }
-  std::vector<double> said(mae::matrix_view<double const> contexts) const {
-    return mae::forecast(model.painter, contexts, options());
-  }
+
+  /// Whether the quantiles are those that the model has learnt; else they come from its errors.
+  bool has_learnt_quantiles() const;
+  bool has_errors() const { return !asked.quantiles.empty() && !has_learnt_quantiles(); }
 };
 
-/// Chooses period and context, and opens or trains the model; says what it chose.
-void open_model(forecast_run& run);
+/// Opens the model, whose file may say which columns it takes: these are read where none are named.
+forecast_model open_model(forecast_settings& o);
+/// Chooses period and context for it, and says so. Throws config_error where the series is not what
+/// it has learnt from, or where windows are to be graded that it has seen.
+void settle_model(forecast_run& run);
+/// The same for a model that is trained, and trains it.
 void train_model(forecast_run& run);
 
-/// A way to forecast, with its quantiles where they are asked for.
+/// A way to forecast the windows of a plan: values (variables, windows, horizon), and, where they
+/// are asked for, quantiles (levels, variables, windows, horizon).
+using forecast_method =
+    std::function<mae::forecast_values(mae::series const&, mae::backtest_plan const&)>;
 struct graded_forecast {
   std::string name;
-  mae::window_forecast forecast;
-  std::optional<mae::error_quantiles> quantiles = {};
+  forecast_method say;
 };
 
-/// The model, whose quantiles come from windows that it has not learnt from.
+/// The model, with the quantiles that are asked for.
 graded_forecast own_forecast(forecast_run const& run);
+
+/// What it says of one window, whose context ends before value `origin`: (variables, horizon), and
+/// (levels, variables, horizon).
+mae::forecast_values said_from(forecast_run const& run,
+                               graded_forecast const& own,
+                               mae::index_t origin);
 
 /// Prints the grades of the model and of what it is to be better than, on the windows of
 /// --backtest.
-void grade(forecast_run const& run);
+void grade(forecast_run const& run, graded_forecast const& own);
 
 }  // namespace tools

@@ -1,5 +1,6 @@
 // Forecasts time series as pictures, by a checkpoint of pictures or a model that is trained here.
 
+#include "assumed.hpp"
 #include "forecast_flags.hpp"
 #include "forecast_output.hpp"
 #include "forecast_run.hpp"
@@ -9,8 +10,10 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
 #include <mae/series/context_picture.hpp>
-#include <mae/series/quantiles.hpp>
+#include <mae/series/forecast.hpp>
+#include <mae/series/forecast_layout.hpp>
 #include <mae/series/read_series.hpp>
 #include <mae/series/repaint.hpp>
 #include <mae/series/time_axis.hpp>
@@ -19,7 +22,6 @@
 #include <cmath>
 #include <cstddef>
 #include <iostream>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -28,35 +30,35 @@
 namespace {
 
 using mae::index_t;
-using pretrain::usage_error;
 
 /// The `count` values before `end`.
 std::vector<double> values_before(std::span<double const> values, index_t end, index_t count) {
   return {values.begin() + end - count, values.begin() + end};
 }
 
-/// A quantile's values around a forecast of a variable.
-std::vector<double> around(std::span<double const> said,
-                           mae::error_quantiles const& quantiles,
-                           index_t variable,
-                           std::size_t level) {
-  std::vector<double> values(said.begin(), said.end());
-  for (std::size_t h = 0; h < values.size(); ++h)
-    values[h] += quantiles.offset(variable, static_cast<index_t>(h), level);
-  return values;
-}
 std::string level_name(double level) {
   return "q" + mae::decimal_text(level);
 }
+/// A variable's part of what is said of one window; with a level, of that quantile.
+std::vector<double> part_of(tools::forecast_run const& run,
+                            std::vector<double> const& said,
+                            index_t variable,
+                            std::size_t level = 0) {
+  index_t const horizon = run.asked.horizon;
+  auto const begin =
+      said.begin() + (static_cast<index_t>(level) * run.data.variables() + variable) * horizon;
+  return {begin, begin + horizon};
+}
 
 void draw(tools::forecast_run const& run,
-          std::vector<double> const& said,
-          std::optional<mae::error_quantiles> const& quantiles) {
+          tools::graded_forecast const& own,
+          mae::forecast_values const& after) {
   auto const& o = run.asked;
   auto const values = run.data.variable(0);
   bool const is_known = o.backtest > 0;
   index_t const origin = run.data.length() - (is_known ? o.horizon : 0);
   index_t const shown = std::min(origin, std::min(run.context, 4 * o.horizon));
+  auto const said = is_known ? tools::said_from(run, own, origin) : after;
   tools::forecast_chart chart{
       .title = run.data.names.front(),
       .x_label = "values from " +
@@ -64,60 +66,47 @@ void draw(tools::forecast_run const& run,
                            : mae::stamps_after(run.data.time, origin, 1)[0]) +
                  " on",
       .history = values_before(values, origin, shown),
-      .truth = {},
-      .said = {},
+      .truth =
+          is_known ? values_before(values, run.data.length(), o.horizon) : std::vector<double>(),
+      .said = part_of(run, said.values, 0),
       .quantiles = {}};
-  if (is_known) {
-    chart.truth = values_before(values, run.data.length(), o.horizon);
-    auto const context = values_before(values, origin, run.context);
-    chart.said = run.said({context.data(), 1, run.context});
-  } else {
-    chart.said.assign(said.begin(), said.begin() + o.horizon);
-  }
-  if (quantiles)
-    for (std::size_t k = 0; k < quantiles->levels().size(); ++k)
-      chart.quantiles.emplace_back(level_name(quantiles->levels()[k]),
-                                   around(chart.said, *quantiles, 0, k));
+  for (std::size_t k = 0; k < o.quantiles.size(); ++k)
+    chart.quantiles.emplace_back(level_name(o.quantiles[k]), part_of(run, said.quantiles, 0, k));
   tools::save_chart(o.plot, chart);
   std::cout << "wrote " << o.plot << '\n';
 }
 
-void write_forecast(tools::forecast_run const& run) {
+void write_forecast(tools::forecast_run const& run, tools::graded_forecast const& own) {
   auto const& o = run.asked;
   auto const& data = run.data;
   if (data.length() < run.context)
     throw mae::config_error("the series has " + std::to_string(data.length()) +
                             " values, the context is to have " + std::to_string(run.context));
-  std::vector<double> contexts;
   for (index_t v = 0; v < data.variables(); ++v) {
     auto const context = values_before(data.variable(v), data.length(), run.context);
-    contexts.insert(contexts.end(), context.begin(), context.end());
     auto const range = mae::range_of(context, run.options());
     if (range.is_constant)
       std::cerr << "constant: " << mae::in_quotes(data.names[static_cast<std::size_t>(v)]) << " is "
                 << range.mean << " in all of its context, and is forecast to stay\n";
   }
-  auto const said = run.said({contexts.data(), data.variables(), run.context});
-  auto const quantiles = tools::own_forecast(run).quantiles;
+  auto const said = tools::said_from(run, own, data.length());
   tools::stamped_table table{.time_name = data.time.name,
                              .stamps = mae::stamps_after(data.time, data.length(), o.horizon),
                              .names = {},
                              .columns = {}};
   for (index_t v = 0; v < data.variables(); ++v) {
-    auto const of_variable = std::span(said).subspan(static_cast<std::size_t>(v * o.horizon),
-                                                     static_cast<std::size_t>(o.horizon));
     auto const& name = data.names[static_cast<std::size_t>(v)];
     table.names.push_back(name);
-    table.columns.emplace_back(of_variable.begin(), of_variable.end());
-    for (std::size_t k = 0; quantiles && k < quantiles->levels().size(); ++k) {
-      table.names.push_back(name + " " + level_name(quantiles->levels()[k]));
-      table.columns.push_back(around(of_variable, *quantiles, v, k));
+    table.columns.push_back(part_of(run, said.values, v));
+    for (std::size_t k = 0; k < o.quantiles.size(); ++k) {
+      table.names.push_back(name + " " + level_name(o.quantiles[k]));
+      table.columns.push_back(part_of(run, said.quantiles, v, k));
     }
   }
   tools::save_table(o.out, table);
   std::cout << "wrote " << o.out << ": " << o.horizon << " values from " << table.stamps.front()
             << " on\n";
-  if (!o.plot.empty()) draw(run, said, quantiles);
+  if (!o.plot.empty()) draw(run, own, said);
 }
 
 tools::stamped_table table_of(mae::series const& data) {
@@ -126,75 +115,92 @@ tools::stamped_table table_of(mae::series const& data) {
   return table;
 }
 
+/// The pictures of a series: the variables of each, one or all.
+std::vector<mae::matrix_view<double const>> pictures_of(tools::forecast_run const& run) {
+  if (run.options().together != mae::variable_rule::each) return {run.data.view()};
+  std::vector<mae::matrix_view<double const>> rows;
+  for (index_t v = 0; v < run.data.variables(); ++v)
+    rows.push_back(run.data.view().middle_rows(v, 1));
+  return rows;
+}
+/// The names of those that a picture shows, the first of which is `first`.
+std::string names_of(tools::forecast_run const& run, std::size_t first, index_t count) {
+  std::string names;
+  for (index_t v = 0; v < count; ++v)
+    (names += names.empty() ? "" : ", ") +=
+        mae::in_quotes(run.data.names[first + static_cast<std::size_t>(v)]);
+  return names;
+}
+/// Values (variables, time) as columns.
+void add_columns(tools::stamped_table& table, std::vector<double> const& values, index_t length) {
+  for (auto begin = values.begin(); begin != values.end(); begin += length)
+    table.columns.emplace_back(begin, begin + length);
+}
+
 void write_imputed(tools::forecast_run const& run) {
   auto table = table_of(run.data);
   table.names = run.data.names;
-  for (index_t v = 0; v < run.data.variables(); ++v) {
-    auto found = mae::impute(run.model.painter, run.data.variable(v), run.options());
-    std::cout << mae::in_quotes(run.data.names[static_cast<std::size_t>(v)]) << ": filled "
-              << found.filled << " of " << found.filled + found.left << " missing values\n";
-    table.columns.push_back(std::move(found.values));
+  for (auto const& picture : pictures_of(run)) {
+    auto const found = mae::impute(run.model.painter, picture, run.options());
+    std::cout << names_of(run, table.columns.size(), picture.rows) << ": filled " << found.filled
+              << " of " << found.filled + found.left << " missing values\n";
+    add_columns(table, found.values, run.data.length());
   }
   tools::save_table(run.asked.out, table);
   std::cout << "wrote " << run.asked.out << '\n';
 }
 
 void write_anomalies(tools::forecast_run const& run) {
+  std::vector<double> all;
+  for (auto const& picture : pictures_of(run)) {
+    auto const scores = mae::anomaly_scores(run.model.painter, picture, run.options());
+    all.insert(all.end(), scores.begin(), scores.end());
+  }
   auto table = table_of(run.data);
   for (index_t v = 0; v < run.data.variables(); ++v) {
     auto const values = run.data.variable(v);
     auto const& name = run.data.names[static_cast<std::size_t>(v)];
-    auto scores = mae::anomaly_scores(run.model.painter, values, run.options());
+    std::vector<double> const scores(all.begin() + v * run.data.length(),
+                                     all.begin() + (v + 1) * run.data.length());
     std::size_t highest = 0;
     for (std::size_t i = 0; i < scores.size(); ++i)
       if (!(scores[i] <= scores[highest]) && !std::isnan(scores[i])) highest = i;
-    std::cout << mae::in_quotes(name) << ": most unlike its surroundings is "
-              << mae::stamp_of(run.data.time, static_cast<index_t>(highest)) << ", by "
-              << scores[highest] << " deviations\n";
+    std::cout << mae::in_quotes(name) << ": ";
+    if (std::isnan(scores[highest]))
+      std::cout << "no value has a score: too many are missing\n";
+    else
+      std::cout << "most unlike its surroundings is "
+                << mae::stamp_of(run.data.time, static_cast<index_t>(highest)) << ", by "
+                << scores[highest] << " deviations\n";
     table.names.push_back(name);
     table.columns.emplace_back(values.begin(), values.end());
     table.names.push_back(name + " score");
-    table.columns.push_back(std::move(scores));
+    table.columns.push_back(scores);
   }
   tools::save_table(run.asked.out, table);
   std::cout << "wrote " << run.asked.out << '\n';
 }
 
-void require_usable(tools::forecast_settings const& o) {
-  if (o.data.empty()) throw usage_error("--data names the file of the series; see --help");
-  if (o.forecasts() && o.horizon < 1)
-    throw usage_error("--horizon says how many values to forecast; see --help");
-  if (o.trains != o.model.empty())
-    throw usage_error(o.trains
-                          ? "--train and --model: a model is trained or opened, not both"
-                          : "--model names a checkpoint, or --train trains a model; see --help");
-  if (!o.trains && !o.training.save.empty())
-    throw usage_error("--save is of a model that --train trains");
-  for (std::size_t i = 0; i < o.quantiles.size(); ++i)
-    if (!(o.quantiles[i] > 0 && o.quantiles[i] < 1) ||
-        (i > 0 && o.quantiles[i] <= o.quantiles[i - 1]))
-      throw usage_error("--quantiles must rise between 0 and 1");
-  if (o.imputes && o.finds_anomalies)
-    throw usage_error("--impute and --anomalies write the same file: one at a time");
-  if (!o.forecasts() && (o.backtest > 0 || !o.plot.empty() || !o.quantiles.empty()))
-    throw usage_error("--backtest, --quantiles and --plot are of forecasts, not of " +
-                      std::string(o.imputes ? "--impute" : "--anomalies"));
-}
-
 void run(tools::forecast_settings& o) {
-  require_usable(o);
+  auto model = o.trains ? tools::forecast_model() : tools::open_model(o);
   tools::forecast_run found{o, mae::read_series(o.data, o.reading)};
+  if (!found.data.time.has_stamps())
+    pretrain::say_assumed(std::cerr,
+                          "values are equal times apart: the table has no time stamps that are "
+                          "read, and they are counted; --time names their column");
   if (o.trains) {
     if (!o.forecasts()) o.training.model.forecast_share = 0;  // as patches that miss a value
     tools::train_model(found);
   } else {
     if (o.horizon < 1) o.horizon = 1;
-    tools::open_model(found);
+    found.model = std::move(model);
+    tools::settle_model(found);
   }
   if (o.imputes) return write_imputed(found);
   if (o.finds_anomalies) return write_anomalies(found);
-  if (o.backtest > 0) tools::grade(found);
-  write_forecast(found);
+  auto const own = tools::own_forecast(found);
+  if (o.backtest > 0) tools::grade(found, own);
+  write_forecast(found, own);
 }
 
 constexpr char const* introduction =
@@ -214,6 +220,9 @@ int main(int argc, char** argv) {
                                  argv,
                                  introduction,
                                  tools::flags_for(settings),
-                                 [&](pretrain::given_flags const& /*given*/) { run(settings); });
+                                 [&](pretrain::given_flags const& given) {
+                                   tools::check_combinations(given, settings);
+                                   run(settings);
+                                 });
       });
 }

@@ -100,17 +100,22 @@ TEST_CASE("mae_forecast trains a model of windows, and goes on with it") {
   REQUIRE(it.run(train).exit_code == 0);  // the same seed: the same bits
   CHECK(read_text(it.out) == said);
 
-  auto const quantiles = it.run({"--model",
-                                 model,
-                                 "--horizon",
-                                 "20",
-                                 "--column",
-                                 "load",
-                                 "--quantiles",
-                                 "0.1,0.9",
-                                 "--backtest",
-                                 "3"});
+  // Its file says what it has learnt from: not from the last five windows, but those before.
+  words const by_errors{
+      "--model", model, "--horizon", "20", "--quantiles", "0.1,0.9", "--backtest", "3"};
+  auto const leaking = it.run(by_errors);
+  CHECK(leaking.exit_code == 1);
+  CHECK(says(leaking.err, "it has learnt from this series up to 2021-01-27T19:00Z, and the first"));
+  CHECK(says(leaking.out, "columns 'load', which the model has learnt from"));
+  auto const apart = it.run(
+      {"--train",  "--steps",      "12",     "--horizon", "20",         "--context",   "96",
+       "--column", "load",         "--save", model,       "--backtest", "3",           "--threads",
+       "2",        "--batch-size", "16",     "--patch",   "12x2",       "--quantiles", "0.1,0.9"});
+  REQUIRE_MESSAGE(apart.exit_code == 0, apart.err);
+  auto const quantiles = it.run(by_errors);
   REQUIRE_MESSAGE(quantiles.exit_code == 0, quantiles.err);
+  CHECK_FALSE(says(quantiles.err, "assumed"));
+  CHECK(says(quantiles.out, "quantiles by the errors of 64 windows before those that are graded"));
   CHECK(says(quantiles.out, "coverage"));
   auto const band = mae::read_series(it.out);
   CHECK(band.names == words{"load", "load q0.1", "load q0.9"});
@@ -133,6 +138,109 @@ TEST_CASE("mae_forecast trains a model of windows, and goes on with it") {
   CHECK(mae::read_series(it.out).names == words{"load", "load score"});
 }
 
+TEST_CASE("mae_forecast holds a model to what it has learnt from") {
+  forecast_of_hours const it;
+  write_text(it.data, hours(month));
+  auto const model = it.folder.file("model.safetensors");
+  words const train{"--train",
+                    "--steps",
+                    "2",
+                    "--horizon",
+                    "24",
+                    "--context",
+                    "96",
+                    "--save",
+                    model,
+                    "--period",
+                    "24",
+                    "--batch-size",
+                    "8",
+                    "--column",
+                    "load"};
+  auto const trained = it.run(train);
+  REQUIRE_MESSAGE(trained.exit_code == 0, trained.err);
+  words const use{"--model", model, "--horizon", "24"};
+  auto const with = [&](words const& more) {
+    words all = use;
+    all.insert(all.end(), more.begin(), more.end());
+    return it.run(all);
+  };
+  auto const other = with({"--column", "flat"});
+  CHECK(other.exit_code == 1);
+  CHECK(says(other.err, "it has learnt from 'load', not from 'flat'"));
+  CHECK(says(other.err, "--transfer takes the model all the same"));
+  auto const taken = with({"--column", "flat", "--transfer"});
+  CHECK(taken.exit_code == 0);
+  CHECK(says(taken.err, "transfer: it has learnt from 'load', not from 'flat'"));
+  auto const contrast = with({"--contrast", "0.3"});
+  CHECK(contrast.exit_code == 1);
+  CHECK(says(contrast.err, "are of models of pictures"));
+  std::string quarters = "when,load\n";  // every second quarter of an hour
+  for (index_t i = 0; i < 200; ++i)
+    quarters += "2021-01-0" + std::to_string(1 + i / 48) + "T" + (i % 48 < 20 ? "0" : "") +
+                std::to_string(i % 48 / 2) + (i % 2 == 0 ? ":00Z," : ":30Z,") +
+                std::to_string(i % 7) + "\n";
+  write_text(it.data, quarters);
+  auto const slower = with({});
+  CHECK(slower.exit_code == 1);
+  CHECK(says(slower.err, "values that are 1 hour apart, and these are 30 minutes apart"));
+  // What does not move at all cannot be learnt from, and is counted.
+  write_text(it.data, hours(month));
+  auto constant = train;
+  constant.back() = "load,flat";
+  auto const both = it.run(constant);
+  REQUIRE_MESSAGE(both.exit_code == 0, both.err);
+  CHECK(says(both.out, "left out: 553 windows whose context is constant"));
+}
+
+TEST_CASE("mae_forecast shows variables together, and learns quantiles") {
+  forecast_of_hours const it;
+  std::string text = "when,load,more\n";
+  auto const lines = hours(month, 200, 212);
+  for (std::size_t begin = lines.find('\n') + 1, i = 0; begin < lines.size(); ++i) {
+    auto const end = lines.find('\n', begin);
+    text += lines.substr(begin, lines.rfind(',', end) - begin) + "," +
+            std::to_string(std::sin(static_cast<double>(i) / 5)) + "\n";
+    begin = end + 1;
+  }
+  write_text(it.data, text);
+  for (std::string const rule : {"rows", "channels"}) {
+    CAPTURE(rule);
+    auto const model = it.folder.file(rule + ".safetensors");
+    auto const trained =
+        it.run({"--train", "--steps",     "6",       "--horizon",      "30",    "--context",
+                "96",      "--save",      model,     "--period",       "24",    "--batch-size",
+                "8",       "--backtest",  "2",       "--stride",       "5",     "--variables",
+                rule,      "--quantiles", "0.1,0.9", "--quantiles-by", "learnt"});
+    REQUIRE_MESSAGE(trained.exit_code == 0, trained.err);
+    CHECK(says(trained.out, "quantiles as the model has learnt them"));
+    CHECK(says(trained.out, "coverage"));
+    auto const said = read_text(it.out);
+    CHECK(said.starts_with("when,load,load q0.1,load q0.9,more,more q0.1,more q0.9\r\n"));
+    auto const band = mae::read_series(it.out);
+    for (std::size_t h = 0; h < 30; ++h) {
+      REQUIRE(band.variable(1)[h] <= band.variable(0)[h]);
+      REQUIRE(band.variable(5)[h] >= band.variable(3)[h]);
+    }
+    auto const again = it.run({"--model", model, "--horizon", "30", "--quantiles", "0.1,0.9"});
+    REQUIRE_MESSAGE(again.exit_code == 0, again.err);
+    CHECK(says(again.out, "quantiles as the model has learnt them"));
+    CHECK(read_text(it.out) == said);
+    auto const turned = it.run({"--model", model, "--horizon", "30", "--column", "more,load"});
+    CHECK(turned.exit_code == 1);
+    CHECK(says(turned.err, "its pictures show the columns 'load', 'more' together, in this order"));
+    auto const unknown = it.run(
+        {"--model", model, "--horizon", "30", "--quantiles", "0.2", "--quantiles-by", "learnt"});
+    CHECK(unknown.exit_code == 1);
+    CHECK(says(unknown.err, "it has learnt the quantiles 0.1, 0.5, 0.9, not 0.2"));
+    auto const filled = it.run({"--model", model, "--impute"});
+    REQUIRE_MESSAGE(filled.exit_code == 0, filled.err);
+    CHECK(says(filled.out, "'load', 'more': filled 12 of 12 missing values"));
+    CHECK(it.run({"--model", model, "--anomalies"}).exit_code == 0);
+    CHECK(mae::read_series(it.out).names == words{"load", "load score", "more", "more score"});
+  }
+}
+
 TEST_CASE("mae_forecast says in a line what it cannot do") {
   forecast_of_hours const it;
   write_text(it.data, hours(month));
@@ -143,7 +251,39 @@ TEST_CASE("mae_forecast says in a line what it cannot do") {
   refused(it.run({"--horizon", "5"}), 2, "--model names a checkpoint, or --train trains a model");
   refused(it.run_pictures({}), 2, "--horizon says how many values to forecast");
   refused(it.run_pictures({"--train", "--horizon", "5"}), 2, "not both");
-  refused(it.run_pictures({"--impute", "--backtest", "3"}), 2, "are of forecasts");
+  refused(
+      it.run_pictures({"--impute", "--backtest", "3"}), 2, "--backtest is of forecasts, not of");
+  refused(
+      it.run_pictures({"--horizon", "5", "--stride", "3"}), 2, "is of the windows of --backtest");
+  refused(
+      it.run_pictures({"--horizon", "5", "--lr", "0.1"}), 2, "is of a model that --train trains");
+  refused(
+      it.run_pictures({"--horizon", "5", "--quantiles-by", "learnt"}), 2, "which are not given");
+  refused(it.run({"--train", "--horizon", "5", "--as-visionts"}), 2, "is of a model of pictures");
+  refused(
+      it.run({"--train", "--horizon", "5", "--heads", "3"}), 2, "is of a model that --model opens");
+  refused(
+      it.run_pictures(
+          {"--horizon", "5", "--context", "240", "--quantiles", "0.5", "--quantiles-by", "learnt"}),
+      1,
+      "it has learnt no quantiles, not 0.5");
+  refused(it.run_pictures({"--horizon", "100", "--context", "240", "--quantiles", "0.5"}),
+          1,
+          "the quantiles' own backtest of 64 windows");
+  refused(
+      it.run_pictures({"--horizon", "600", "--context", "24", "--period", "24", "--as-visionts"}),
+      1,
+      "a horizon of 600 values needs 25 periods of 24 beside the context");
+  CHECK(it.run_pictures({"--horizon",
+                         "600",
+                         "--context",
+                         "24",
+                         "--period",
+                         "24",
+                         "--as-visionts",
+                         "--long-horizon",
+                         "steps"})
+            .exit_code == 0);
   refused(it.run_pictures({"--horizon", "5", "--column", "load,OT"}),
           1,
           "there is no column 'OT'; it has when, load, flat");
