@@ -72,4 +72,29 @@ TEST_CASE("forecasts are those of visionts 1.0.1 by the same model") {
   }
 }
 
+TEST_CASE("painting what is read alone says what painting all says") {
+  auto const model = small_model();
+  auto const painter = mae::painter_of(model);
+  REQUIRE(painter.paint_columns);
+  auto whole = painter;
+  whole.paint_columns = {};
+  auto const file =
+      mae::safetensors_file::load(MAE_TESTS_DIR "/series/fixtures/visionts.safetensors");
+  auto const cases = values_of<std::int32_t>(file, "cases");
+  for (std::size_t k = 0; k < cases.size() / 3; ++k)
+    for (bool const is_visionts : {true, false}) {
+      mae::forecast_options options{
+          .context = cases[3 * k], .horizon = cases[3 * k + 1], .period = cases[3 * k + 2]};
+      if (is_visionts)
+        options = mae::forecast_options::visionts(options.context, options.horizon, options.period);
+      auto const contexts = doubles_of(file, "case" + std::to_string(k) + ".context");
+      mae::matrix_view<double const> const view(
+          contexts.data(), std::ssize(contexts) / options.context, options.context);
+      auto const part = mae::forecast(painter, view, options);
+      auto const all = mae::forecast(whole, view, options);
+      for (std::size_t i = 0; i < all.size(); ++i)
+        REQUIRE(part[i] == doctest::Approx(all[i]).epsilon(1e-6));
+    }
+}
+
 }  // namespace

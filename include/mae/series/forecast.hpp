@@ -7,6 +7,7 @@
 #include <mae/mask/plan.hpp>
 #include <mae/series/context_picture.hpp>
 #include <mae/series/forecast_layout.hpp>
+#include <mae/series/painted_values.hpp>
 #include <mae/series/pixel_painter.hpp>
 #include <mae/series/variable_parts.hpp>
 
@@ -62,6 +63,14 @@ inline void forecast_step(pixel_painter const& painter,
                      layout.seen_periods * layout.period,
                      values.middle_rows(i * o.variables, o.variables));
   };
+  if (levels.empty() && painter.paint_columns) {
+    auto const pixels = columns_read(
+        painter.sizes.image, layout, o.shrinks, layout.seen_periods * layout.period, to.cols);
+    index_t const width = painter.sizes.patch.width;
+    auto const painted =
+        painter.paint_columns(images, plan, pixels.first / width, ceil_div(pixels.last, width));
+    return read(painted, to);
+  }
   if (levels.empty()) return read(painter.paint(images, plan), to);
   auto const painted = painter.paint_levels(images, plan);
   for (std::size_t k = 0; k < levels.size(); ++k) {
@@ -93,7 +102,7 @@ inline forecast_values forecast_with_quantiles(pixel_painter const& painter,
                                                matrix_view<double const> contexts,
                                                forecast_options const& options,
                                                bool wants_quantiles = true) {
-  constexpr index_t most_pictures = 64;  // at once: memory is bounded
+  constexpr index_t most_pictures = 32;  // at once: memory is bounded
   part_of_variable(painter.sizes, options);
   index_t const step = step_horizon(painter.sizes, options);
   if (contexts.cols != options.context || contexts.rows % options.variables != 0)

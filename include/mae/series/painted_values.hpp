@@ -6,6 +6,7 @@
 #include <mae/series/forecast_layout.hpp>
 #include <mae/series/resample.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -22,6 +23,28 @@ inline std::vector<double> grey_of(std::span<float const> picture, image_extent 
     grey[static_cast<std::size_t>(i)] = sum / static_cast<double>(extent.channels);
   }
   return grey;
+}
+
+/// The columns of pixels [first, last) that values [first, first + count) of a painted picture are
+/// read from.
+struct pixel_columns {
+  index_t first = 0;
+  index_t last = 0;
+};
+inline pixel_columns columns_read(image_extent extent,
+                                  forecast_layout const& layout,
+                                  shrinking how,
+                                  index_t first,
+                                  index_t count) {
+  line_resampler const right(extent.width, layout.all_periods, how);
+  index_t const begin = first / layout.period;
+  index_t const end = ceil_div(first + count, layout.period);
+  pixel_columns found{extent.width, 0};
+  for (index_t i = begin; i < end; ++i) {
+    found.first = std::min(found.first, right.start(i));
+    found.last = std::max(found.last, right.start(i) + right.taps());
+  }
+  return found;
 }
 
 /// Values [first, first + values.size()) of a painted picture (H, W, C), in the series' units;

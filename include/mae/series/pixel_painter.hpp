@@ -1,8 +1,10 @@
 #pragma once
 
 #include <mae/core/config.hpp>
+#include <mae/core/types.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/objective/pixels.hpp>
+#include <mae/series/column_passes.hpp>
 
 #include <functional>
 #include <span>
@@ -18,6 +20,11 @@ struct pixel_painter {
   /// `images` (B, H, W, C) and which of their patches are seen; returns (B, H, W, C), every present
   /// patch as predicted.
   std::function<std::vector<float>(std::span<float const> images, mask_plan const& plan)> paint;
+  /// Where it is there: the same of columns [first, last) of patches alone, 0 elsewhere, in less
+  /// time.
+  std::function<std::vector<float>(
+      std::span<float const> images, mask_plan const& plan, index_t first, index_t last)>
+      paint_columns = {};
   /// Of a model that has learnt quantiles their levels, which rise, 0.5 among them; it paints the
   /// median.
   std::vector<double> levels = {};
@@ -33,9 +40,18 @@ template <class Model>
 pixel_painter painter_of(Model const& model) {
   static_assert(!std::is_same_v<typename Model::objective_type, normalised_pixels>,
                 "mae: a forecast needs a model that predicts pixels as they are (mae::pixels)");
-  return {model.sizes().config, [&model](std::span<float const> images, mask_plan const& plan) {
-            return model.reconstruct(images, plan);
-          }};
+  pixel_painter painter{model.sizes().config,
+                        [&model](std::span<float const> images, mask_plan const& plan) {
+                          return model.reconstruct(images, plan);
+                        }};
+  if constexpr (std::is_same_v<typename Model::objective_type, pixels> &&
+                Model::backend_type::uses_host_memory)
+    painter.paint_columns =
+        [&model](
+            std::span<float const> images, mask_plan const& plan, index_t first, index_t last) {
+          return detail::paint_columns(model, images, plan, {first, last});
+        };
+  return painter;
 }
 template <class Model>
 pixel_painter painter_of(Model const&& must_outlive_the_painter) = delete;
