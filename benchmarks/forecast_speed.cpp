@@ -18,6 +18,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
+#include <ctime>
 #include <exception>
 #include <fstream>
 #include <memory>
@@ -71,16 +72,20 @@ void run(std::vector<std::string> const& words) {
   index_t const warm = std::min<index_t>(windows, 64);
   mae::forecast(painter, {contexts.data(), warm, context}, options);
   auto const start = std::chrono::steady_clock::now();
+  auto const ticks = std::clock();
   auto const said = mae::forecast(painter, {contexts.data(), windows, context}, options);
   std::chrono::duration<double> const time = std::chrono::steady_clock::now() - start;
+  double const busy = static_cast<double>(std::clock() - ticks) / CLOCKS_PER_SEC;  // of all threads
   std::vector<float> const values(said.begin(), said.end());
   std::ofstream(words[10], std::ios::binary)
       .write(reinterpret_cast<char const*>(values.data()),  // NOLINT(*-reinterpret-cast)
              static_cast<std::streamsize>(values.size() * sizeof(float)));
-  std::printf("{\"system\": \"mae %s\", \"windows\": %td, \"seconds\": %.3f}\n",
-              mae::eigen_backend<float>::name(),
-              windows,
-              time.count());
+  std::printf(
+      "{\"system\": \"mae %s\", \"windows\": %td, \"seconds\": %.3f, \"cpu_seconds\": %.3f}\n",
+      mae::eigen_backend<float>::name(),
+      windows,
+      time.count(),
+      busy);
 }
 
 }  // namespace

@@ -84,6 +84,11 @@ std::vector<pretrain::flag> output_flags(forecast_settings& o) {
        "N",
        "values from one such window to the next [the horizon]",
        pretrain::whole(o.stride, 1, most_values)},
+      {"training-rows",
+       "N",
+       "learn from the first N values alone, and count errors in their\n"
+       "deviations, as papers do [all before the windows]",
+       pretrain::whole(o.training_rows, 1, most_values)},
       {"quantiles",
        "X[,X]",
        "also quantiles (0.1,0.5,0.9)",
@@ -276,7 +281,8 @@ void check_combinations(pretrain::given_flags const& given, forecast_settings co
            "is of a model that --train trains, and --model opens one");
   }
   if (given.contains("steps")) refuse({"minutes"}, "and --steps: one of them says how long");
-  if (o.backtest == 0) refuse({"stride"}, "is of the windows of --backtest, which is not given");
+  if (o.backtest == 0)
+    refuse({"stride", "training-rows"}, "is of the windows of --backtest, which is not given");
   if (o.quantiles.empty()) refuse({"quantiles-by"}, "says how --quantiles, which are not given");
   if (o.period > 0) refuse({"frequency"}, "is for --period auto, and --period says the period");
   if (o.as_visionts && o.together != mae::variable_rule::each)

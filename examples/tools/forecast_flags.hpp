@@ -38,6 +38,7 @@ struct forecast_settings {
   std::string plot;
   mae::index_t backtest = 0;
   mae::index_t stride = 0;
+  mae::index_t training_rows = 0;  // 0: all before the windows
   std::vector<double> quantiles;
   std::optional<bool> learns_quantiles;  // in place of errors of windows
   bool imputes = false;

@@ -318,8 +318,9 @@ mae::forecast_values said_of_plan(forecast_run const& run,
 /// What baselines may learn from: the windows whose errors give their quantiles are kept from them
 /// also where the model's are learnt.
 index_t learnt_by_others(forecast_run const& run) {
-  if (run.asked.quantiles.empty()) return run.before_graded();
-  return run.calibration().first_origin(run.before_graded());
+  return run.limited(run.asked.quantiles.empty()
+                         ? run.before_graded()
+                         : run.calibration().first_origin(run.before_graded()));
 }
 
 /// Adds quantiles by errors where they are asked for.
@@ -410,7 +411,7 @@ std::vector<graded_forecast> baselines(forecast_run const& run) {
     std::vector<mae::linear_forecast> linear;
     for (index_t v = 0; v < run.data.variables(); ++v)
       linear.emplace_back(run.data.variable(v).first(static_cast<std::size_t>(
-                              has_room ? learnt_by_others(run) : run.before_graded())),
+                              has_room ? learnt_by_others(run) : run.limited(run.before_graded()))),
                           run.context,
                           horizon);
     add("linear", [linear](index_t variable, view contexts) {
@@ -431,8 +432,11 @@ void grade(forecast_run const& run, graded_forecast const& own) {
   index_t const first = plan.first_origin(data.length());
   std::cout << "backtest: " << plan.windows << " windows, " << plan.step()
             << " values from one to the next, the first forecast from "
-            << mae::stamp_of(data.time, first)
-            << " on; errors in deviations of what lies before, MASE in its mean difference of "
+            << mae::stamp_of(data.time, first) << " on; errors in deviations of "
+            << (plan.unit_values > 0
+                    ? "the first " + std::to_string(plan.units(data.length())) + " values"
+                    : "what lies before")
+            << ", MASE in its mean difference of "
             << "values " << plan.period << " apart\n";
   auto methods = baselines(run);
   methods.insert(methods.begin(), own);

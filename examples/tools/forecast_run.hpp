@@ -33,7 +33,11 @@ struct forecast_run {
   }
   /// Values that may be learnt from.
   mae::index_t learnt() const {
-    return has_errors() ? calibration().first_origin(before_graded()) : before_graded();
+    return limited(has_errors() ? calibration().first_origin(before_graded()) : before_graded());
+  }
+  /// At most the part that --training-rows says.
+  mae::index_t limited(mae::index_t values) const {
+    return asked.training_rows > 0 ? std::min(values, asked.training_rows) : values;
   }
   /// The windows, at the end of what lies before the graded ones, whose errors give quantiles.
   mae::backtest_plan calibration() const {
@@ -48,7 +52,8 @@ struct forecast_run {
             .horizon = asked.horizon,
             .period = season > 0 ? season : period,
             .windows = asked.backtest,
-            .stride = asked.stride};
+            .stride = asked.stride,
+            .unit_values = asked.training_rows};
   }
   mae::forecast_options options() const {
     auto o =

@@ -26,10 +26,15 @@ struct backtest_plan {
   index_t period = 1;   // of the errors that MASE counts in
   index_t windows = 0;  // the last ends with the series
   index_t stride = 0;   // from a window to the next; 0: the horizon
+  /// Values, from the first on, whose deviations errors are counted in; 0: all before the windows.
+  index_t unit_values = 0;
 
   index_t step() const { return stride > 0 ? stride : horizon; }
   /// Where the first window's forecast begins; what lies before may be learnt from.
   index_t first_origin(index_t length) const { return length - horizon - (windows - 1) * step(); }
+  index_t units(index_t length) const {
+    return unit_values > 0 ? std::min(unit_values, first_origin(length)) : first_origin(length);
+  }
   index_t origin(index_t length, index_t window) const {
     return first_origin(length) + window * step();
   }
@@ -177,7 +182,7 @@ inline backtest_scores grade(series const& s,
   detail::error_sums sums;
   for (index_t v = 0; v < s.variables(); ++v) {
     auto const values = s.variable(v);
-    auto const before = values.first(static_cast<std::size_t>(plan.first_origin(s.length())));
+    auto const before = values.first(static_cast<std::size_t>(plan.units(s.length())));
     auto const units = detail::units_of(before, plan.period);
     for (index_t i = 0; i < plan.windows; ++i)
       for (index_t h = 0; h < plan.horizon; ++h)

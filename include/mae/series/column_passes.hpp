@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <span>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 namespace mae::detail {
@@ -56,18 +57,14 @@ class column_passes {
              int worker,
              std::span<float> painting) const {
     auto const& config = parts_.config;
-    std::vector<float> pixels(static_cast<std::size_t>(config.image.values()));
-    matrix_view<float> const cut(pixels.data(), config.num_patches(), config.patch_values());
-    patchify(images_.subspan(static_cast<std::size_t>(number) * pixels.size(), pixels.size()),
-             config.image,
-             config.patch,
-             cut);
-    std::vector<T> const values(pixels.begin(), pixels.end());
+    auto const size = static_cast<std::size_t>(config.image.values());
+    std::vector<T> values(size);
+    cut(images_.subspan(static_cast<std::size_t>(number) * size, size), values);
     auto& pass = passes_[worker];
     auto in = pass.bring(plan_,
                          number,
                          number + 1,
-                         {values.data(), cut.rows, cut.cols},
+                         {values.data(), config.num_patches(), config.patch_values()},
                          {},
                          {},
                          predicted_patches::all_present);
@@ -84,19 +81,43 @@ class column_passes {
     pass.network().encode(weights.encoder, in.shard, in.patches);
     auto const said = pass.network().template head<0>().predict(pass.network().input_of(in.shard),
                                                                 std::get<0>(weights.heads));
-    std::fill(pixels.begin(), pixels.end(), 0.0F);
-    for (std::size_t i = 0; i < patches.size(); ++i) {
-      auto const row = said.row(static_cast<index_t>(i));
-      std::transform(row.begin(), row.end(), cut.row(patches[i]).begin(), [](T value) {
-        return static_cast<float>(value);
-      });
-    }
-    unpatchify(cut, config.image, config.patch, painting);
+    for (std::size_t i = 0; i < patches.size(); ++i)
+      put(said.row(static_cast<index_t>(i)), patches[i], painting);
   }
 
   network_parts<painter> const& parts() const { return parts_; }
 
  private:
+  /// The patches of an image, (N, P).
+  void cut(std::span<float const> image, std::vector<T>& patches) const {
+    auto const& config = parts_.config;
+    if constexpr (std::is_same_v<T, float>) {
+      patchify(image,
+               config.image,
+               config.patch,
+               matrix_view<float>(patches.data(), config.num_patches(), config.patch_values()));
+    } else {
+      std::vector<float> pixels(image.size());
+      patchify(image,
+               config.image,
+               config.patch,
+               matrix_view<float>(pixels.data(), config.num_patches(), config.patch_values()));
+      std::copy(pixels.begin(), pixels.end(), patches.begin());
+    }
+  }
+  /// A patch to its place in a picture.
+  void put(std::span<T const> values, index_t patch, std::span<float> picture) const {
+    auto const& config = parts_.config;
+    index_t const run = config.patch.width * config.image.channels;
+    index_t const row = patch / config.grid_columns() * config.patch.height;
+    index_t const column = patch % config.grid_columns() * run;
+    for (index_t y = 0; y < config.patch.height; ++y)
+      for (index_t x = 0; x < run; ++x)
+        picture[static_cast<std::size_t>((row + y) * config.image.width * config.image.channels +
+                                         column + x)] =
+            static_cast<float>(values[static_cast<std::size_t>(y * run + x)]);
+  }
+
   network_parts<painter> parts_;
   std::span<float const> images_;
   mask_plan const& plan_;

@@ -13,18 +13,6 @@
 
 namespace mae::detail {
 
-/// The mean of a picture's channels: (H, W).
-inline std::vector<double> grey_of(std::span<float const> picture, image_extent extent) {
-  std::vector<double> grey(static_cast<std::size_t>(extent.pixels()));
-  for (index_t i = 0; i < extent.pixels(); ++i) {
-    double sum = 0;
-    for (index_t c = 0; c < extent.channels; ++c)
-      sum += static_cast<double>(picture[static_cast<std::size_t>(i * extent.channels + c)]);
-    grey[static_cast<std::size_t>(i)] = sum / static_cast<double>(extent.channels);
-  }
-  return grey;
-}
-
 /// The columns of pixels [first, last) that values [first, first + count) of a painted picture are
 /// read from.
 struct pixel_columns {
@@ -47,6 +35,22 @@ inline pixel_columns columns_read(image_extent extent,
   return found;
 }
 
+/// The mean of a picture's channels: (H, W), of the columns [first, last) alone; 0 elsewhere.
+inline std::vector<double> grey_of(std::span<float const> picture,
+                                   image_extent extent,
+                                   pixel_columns const& columns) {
+  std::vector<double> grey(static_cast<std::size_t>(extent.pixels()));
+  for (index_t y = 0; y < extent.height; ++y)
+    for (index_t x = columns.first; x < columns.last; ++x) {
+      index_t const pixel = y * extent.width + x;
+      double sum = 0;
+      for (index_t c = 0; c < extent.channels; ++c)
+        sum += static_cast<double>(picture[static_cast<std::size_t>(pixel * extent.channels + c)]);
+      grey[static_cast<std::size_t>(pixel)] = sum / static_cast<double>(extent.channels);
+    }
+  return grey;
+}
+
 /// Values [first, first + values.size()) of a painted picture (H, W, C), in the series' units;
 /// value 0 is the first of the padded context.
 inline void read_values(std::span<float const> painted,
@@ -56,7 +60,8 @@ inline void read_values(std::span<float const> painted,
                         value_range const& range,
                         index_t first,
                         std::span<double> values) {
-  auto const grey = grey_of(painted, extent);
+  auto const grey =
+      grey_of(painted, extent, columns_read(extent, layout, how, first, std::ssize(values)));
   line_resampler const down(extent.height, layout.period, how);
   line_resampler const right(extent.width, layout.all_periods, how);
   index_t const column = first / layout.period;
