@@ -80,6 +80,10 @@ TEST_CASE("mae_forecast writes what comes, with time stamps like the file's, and
   CHECK(said.variable(1)[29] == 7);
   CHECK(read_text(it.out).starts_with("when,load,flat\r\n2021-01-29T00:00Z,"));
   CHECK(says(read_text(plot), "truth"));
+  auto const part = it.run_pictures(
+      {"--horizon", "30", "--backtest", "4", "--context", "240", "--training-rows", "300"});
+  CHECK(part.exit_code == 0);
+  CHECK(says(part.out, "errors in deviations of the first 300 values, MASE"));
 }
 
 TEST_CASE("mae_forecast trains a model of windows, and goes on with it") {
