@@ -9,6 +9,7 @@
 #include <mae/interop/tensor_files.hpp>
 #include <mae/io/head_list.hpp>
 #include <mae/io/parameter_file.hpp>
+#include <mae/io/quantised_tensor.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -47,7 +48,8 @@ std::vector<float> read_tensor(mae::tensor_files const& files,
   mae::tensor_spec const tensor{.name = name, .shape = shape};
   mae::require_fit(entry, files.path_of(name), name, tensor);
   std::vector<float> values(static_cast<std::size_t>(tensor.size()));
-  mae::read_entry(files.path_of(name), *entry, tensor, std::span(values));
+  mae::read_entry(
+      files.path_of(name), *entry, files.find(mae::scale_name(name)), tensor, std::span(values));
   if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); }))
     throw mae::format_error(files.path_of(name), 0, name + " is not finite");
   return values;

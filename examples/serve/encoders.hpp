@@ -13,16 +13,21 @@
 
 namespace serve {
 
-/// Makes features of 8-bit images (n, H, W, C) of a model's extent: (n, 2 D), of each the class
-/// token, then the mean of the patch tokens (mae::pooling::both). An image's have the same bits
+/// Makes values of 8-bit images (n, H, W, C) of a model's extent. An image's have the same bits
 /// whatever others are with it. Throws mae::config_error where they are not finite. Called by one
 /// thread at a time.
-using feature_function = std::function<std::vector<float>(std::span<std::uint8_t const> images)>;
+using image_function = std::function<std::vector<float>(std::span<std::uint8_t const> images)>;
+
+/// What is asked of an encoder.
+struct served_encoder {
+  image_function features;  // (n, 2 D): the class token, and the mean of the patch tokens
+  image_function tokens;    // (n, N + 1, D), the class token first
+};
 
 /// Opens a checkpoint's encoder. This is the one place that tells precisions apart. Throws
 /// mae::config_error for a checkpoint whose heads are not known.
-feature_function open_encoder(mae::pretrained_model const& model,
-                              precision_choice precision,
-                              std::shared_ptr<mae::thread_pool> threads);
+served_encoder open_encoder(mae::pretrained_model const& model,
+                            precision_choice precision,
+                            std::shared_ptr<mae::thread_pool> threads);
 
 }  // namespace serve

@@ -124,18 +124,21 @@ std::vector<float> pooled(std::span<float const> both, std::size_t images, mae::
   return features;
 }
 
+reply numbers_reply(std::span<float const> values, std::vector<std::size_t> const& shape) {
+  auto const bytes = std::as_bytes(values);
+  std::string text;
+  for (std::size_t const size : shape) (text += text.empty() ? "" : ",") += std::to_string(size);
+  return {.content_type = "application/octet-stream",
+          // NOLINTNEXTLINE(*-reinterpret-cast): bytes as characters
+          .body = {reinterpret_cast<char const*>(bytes.data()), bytes.size()},
+          .headers = {{"X-MAE-Shape", text}}};
+}
+
 reply features_reply(picture_request const& asked, std::span<float const> values) {
   std::size_t const images = asked.images;
   auto const features = pooled(values, images, asked.pool);
   std::size_t const width = features.size() / images;
-  if (asked.as_bytes) {
-    auto const bytes = std::as_bytes(std::span(features));
-    // NOLINTNEXTLINE(*-reinterpret-cast): bytes as characters
-    std::string body(reinterpret_cast<char const*>(bytes.data()), bytes.size());
-    return {.content_type = "application/octet-stream",
-            .body = std::move(body),
-            .headers = {{"X-MAE-Shape", std::to_string(images) + ',' + std::to_string(width)}}};
-  }
+  if (asked.as_bytes) return numbers_reply(features, {images, width});
   std::string rows;
   constexpr std::size_t characters = 13;  // of a number, about
   rows.reserve(features.size() * characters);
@@ -195,6 +198,14 @@ reply painting_reply(picture_request const& asked,
 
 }  // namespace
 
+reply view_of(served_model const& model, std::span<std::uint8_t const> pixels) {
+  auto const& sizes = model.sizes(task::view);
+  hidden_patches const none(static_cast<std::size_t>(sizes.num_patches()), 0);
+  std::vector<float> const nothing(pixels.size(), 0.0F);
+  return {.content_type = "image/png",
+          .body = png_of_painting(sizes, pixels, nothing, none, painting_view::pasted)};
+}
+
 picture_request read_picture_request(route const& which,
                                      request const& in,
                                      served_model const& model,
@@ -206,7 +217,8 @@ picture_request read_picture_request(route const& which,
   picture_request asked{.what = *task_of(which.what)};
   std::vector<std::string_view> offered{"application/json"};
   if (asked.what == task::features) offered.emplace_back("application/octet-stream");
-  if (asked.what == task::reconstruct) offered = {"image/png"};
+  if (asked.what == task::tokens) offered = {"application/octet-stream"};
+  if (asked.what == task::reconstruct || asked.what == task::view) offered = {"image/png"};
   auto const chosen = choose_media_type(in.head.accept, offered);
   if (chosen.empty())
     throw request_error(406, "not_acceptable", "answers are " + std::string(which.answers));
@@ -221,11 +233,10 @@ picture_request read_picture_request(route const& which,
   read_choice(query, "view", view_words, asked.view);
   pictures = pictures_of(in, most);
   asked.images = pictures.size();
-  if (asked.what == task::reconstruct) {
-    if (asked.images != 1)
-      throw request_error(422, "too_many_pictures", "one picture is reconstructed at a time");
-    asked.hidden = read_hidden(query, model.sizes(asked.what));
-  }
+  bool const takes_several = asked.what == task::features || asked.what == task::classify;
+  if (asked.images != 1 && !takes_several)
+    throw request_error(422, "too_many_pictures", "this takes one picture at a time");
+  if (asked.what == task::reconstruct) asked.hidden = read_hidden(query, model.sizes(asked.what));
   return asked;
 }
 
@@ -259,6 +270,14 @@ reply answer_of(picture_request const& asked,
       return classes_reply(asked, *model.classifier(), values);
     case task::reconstruct:
       return painting_reply(asked, model.sizes(asked.what), pixels, values);
+    case task::tokens: {
+      auto const& sizes = model.sizes(asked.what);
+      return numbers_reply(values,
+                           {asked.images,
+                            static_cast<std::size_t>(sizes.num_patches() + 1),
+                            static_cast<std::size_t>(sizes.encoder.width)});
+    }
+    case task::view:
     case task::features:
       break;
   }

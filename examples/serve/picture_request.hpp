@@ -42,6 +42,9 @@ std::vector<std::uint8_t> decode_pictures(task what,
                                           std::vector<std::string_view> const& pictures,
                                           served_model const& model);
 
+/// A picture as the model takes it, from its pixels.
+reply view_of(served_model const& model, std::span<std::uint8_t const> pixels);
+
 /// The answer, from what served_model::compute made of images.
 reply answer_of(picture_request const& asked,
                 served_model const& model,

@@ -37,6 +37,7 @@ std::vector<route> make_routes() {
                                     R"({"type":"integer","minimum":1,"default":5})",
                                     "how many classes are named for each picture"}};
   return {
+      {"GET", "/", endpoint::page, true, "A page that shows what the model sees", "text/html"},
       {"GET", "/healthz", endpoint::health, true, "Whether the program runs", "text/plain"},
       {"GET", "/readyz", endpoint::readiness, true, "Whether it takes requests", "text/plain"},
       {"GET", "/metrics", endpoint::counts, false, "Counts, in Prometheus' format", "text/plain"},
@@ -49,6 +50,13 @@ std::vector<route> make_routes() {
        "Features of pictures",
        "application/json application/octet-stream",
        pool},
+      {"POST",
+       "/v1/tokens",
+       endpoint::tokens,
+       false,
+       "All tokens of a picture, the class token first",
+       "application/octet-stream"},
+      {"POST", "/v1/view", endpoint::view, false, "A picture as the model takes it", "image/png"},
       {"POST", "/v1/classify", endpoint::classify, false, "Classes of pictures", json, top},
       {"POST",
        "/v1/reconstruct",
@@ -132,6 +140,10 @@ std::optional<task> task_of(endpoint what) {
       return task::classify;
     case endpoint::reconstruct:
       return task::reconstruct;
+    case endpoint::tokens:
+      return task::tokens;
+    case endpoint::view:
+      return task::view;
     default:
       return std::nullopt;
   }

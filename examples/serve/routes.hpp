@@ -14,14 +14,17 @@
 namespace serve {
 
 enum class endpoint : std::uint8_t {
+  page,
   health,
   readiness,
   counts,
   interface,
   model,
   features,
+  tokens,
   classify,
-  reconstruct
+  reconstruct,
+  view
 };
 
 /// A parameter of a query, as /openapi.json describes it.

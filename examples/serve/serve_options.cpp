@@ -19,8 +19,10 @@ namespace {
 using pretrain::usage_error;
 using pretrain::with_default;
 
-constexpr pretrain::choice_words<precision_choice, 2> precision_words{
-    {{"fp32", precision_choice::fp32}, {"bf16", precision_choice::bf16}}};
+constexpr pretrain::choice_words<precision_choice, 3> precision_words{
+    {{"fp32", precision_choice::fp32},
+     {"bf16", precision_choice::bf16},
+     {"int8", precision_choice::int8}}};
 
 pretrain::reader duration(std::chrono::microseconds& field) {
   return [&field](std::string const& text) { field = parse_duration(text); };
@@ -36,8 +38,8 @@ std::vector<pretrain::flag> model_flags(serve_options& o) {
           pretrain::choice("precision",
                            precision_words,
                            o.precision,
-                           "what encoders multiply: floats, or bfloat16 that are added in float;\n"
-                           "reconstructions are painted in fp32\n"),
+                           "what encoders multiply: floats, bfloat16 that are added in float, or\n"
+                           "int8 with a scale for each row; reconstructions are painted in fp32\n"),
           tools::threads_flag(o)};
 }
 

@@ -13,7 +13,7 @@
 namespace serve {
 
 /// The numbers that an encoder multiplies.
-enum class precision_choice { fp32, bf16 };
+enum class precision_choice { fp32, bf16, int8 };
 
 /// What the command line says. The known of a model are those of --model.
 struct serve_options : tools::common_options {

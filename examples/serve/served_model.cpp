@@ -89,14 +89,14 @@ std::shared_ptr<served_model::opened_encoder const> served_model::open(
                                   .fit = settings.fit,
                                   .kind = settings.kind,
                                   .limits = {.pixels = o.settings.max_pixels}},
-                     .features = open_encoder(model, o.precision, threads)});
+                     .compute = open_encoder(model, o.precision, threads)});
 }
 
 /// Computes a grey image of each task: packs weights, and finds values that are not finite before
 /// anybody asks.
 void served_model::try_out() const {
   constexpr std::uint8_t grey = 128;
-  for (auto const what : {task::features, task::classify, task::reconstruct}) {
+  for (auto const what : {task::features, task::tokens, task::classify, task::reconstruct}) {
     if (!offers(what)) continue;
     auto const& of = sizes(what);
     image_batch batch{.what = what, .images = 1};
@@ -111,7 +111,7 @@ void served_model::try_out() const {
 
 bool served_model::offers(task what) const {
   if (what == task::classify) return classifier_.has_value();
-  return what == task::features || painter_ != nullptr;
+  return what != task::reconstruct || painter_ != nullptr;
 }
 
 mae::model_config const& served_model::sizes(task what) const {
@@ -120,7 +120,8 @@ mae::model_config const& served_model::sizes(task what) const {
 
 index_t served_model::width(task what) const {
   auto const& of = sizes(what);
-  return what == task::reconstruct ? of.image.values() : 2 * of.encoder.width;
+  if (what == task::reconstruct) return of.image.values();
+  return (what == task::tokens ? of.num_patches() + 1 : 2) * of.encoder.width;
 }
 
 std::vector<std::uint8_t> served_model::decode(task what,
@@ -132,7 +133,8 @@ std::vector<std::uint8_t> served_model::decode(task what,
 
 std::vector<float> served_model::compute(image_batch const& batch) const {
   if (batch.what == task::reconstruct) return painter_->paint(batch.pixels, batch.hidden);
-  return encoder(batch.what).features(batch.pixels);
+  auto const& compute = encoder(batch.what).compute;
+  return batch.what == task::tokens ? compute.tokens(batch.pixels) : compute.features(batch.pixels);
 }
 
 std::string served_model::describe() const {

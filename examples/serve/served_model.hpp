@@ -23,7 +23,7 @@
 namespace serve {
 
 /// What may be asked of a model.
-enum class task { features, classify, reconstruct };
+enum class task { features, tokens, classify, reconstruct, view };
 
 /// Images that are computed at once.
 struct image_batch {
@@ -58,7 +58,8 @@ class served_model {
                                    std::string_view picture) const;
 
   /// (n, width): of features and classes (n, 2 D), the class token and the mean of the patch
-  /// tokens; of reconstructions whole images in [0, 1]. By one thread at a time.
+  /// tokens; (n, (N + 1) D) of tokens; of reconstructions whole images in [0, 1]. By one thread at
+  /// a time; of a view there is nothing to compute.
   std::vector<float> compute(image_batch const& batch) const;
 
   /// What it is, as JSON.
@@ -71,7 +72,7 @@ class served_model {
   struct opened_encoder {
     mae::model_config sizes;
     mae::image_folder_options pictures;
-    feature_function features;
+    served_encoder compute;
   };
 
   static std::shared_ptr<opened_encoder const> open(

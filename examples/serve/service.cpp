@@ -1,5 +1,6 @@
 #include "service.hpp"
 
+#include "page_text.hpp"
 #include "picture_request.hpp"
 
 #include <mae/core/error.hpp>
@@ -29,6 +30,17 @@ int worker_threads(mae::thread_pool const& threads) {
 
 reply text_reply(std::string text) {
   return {.content_type = "text/plain; charset=utf-8", .body = std::move(text)};
+}
+
+/// The page, which asks nobody but this server for anything.
+reply page_reply() {
+  return {.content_type = "text/html; charset=utf-8",
+          .body = std::string(page_text),
+          .headers = {{"Content-Security-Policy",
+                       "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+                       "img-src blob: data:; connect-src 'self'; base-uri 'none'; "
+                       "form-action 'none'"},
+                      {"Referrer-Policy", "no-referrer"}}};
 }
 
 std::string allowed_methods(route const& which) {
@@ -110,6 +122,8 @@ void service::answer(request in, send_reply send) {
 reply service::answer_now(route const& which) const {
   bool const is_ready = !traffic_.draining;
   switch (which.what) {
+    case endpoint::page:
+      return page_reply();
     case endpoint::readiness:
       if (!is_ready) return error_reply(503, "draining", "the server is about to end");
       return text_reply("ready\n");
@@ -141,6 +155,8 @@ void service::take_pictures(route const& which, request const& in, send_reply co
   auto const most = static_cast<std::size_t>(options_.max_batch);
   std::vector<std::string_view> pictures;
   work->asked = read_picture_request(which, in, *work->model, most, pictures);
+  if (what == task::view)
+    return send(view_of(*work->model, decode_pictures(what, pictures, *work->model)));
   auto const images = static_cast<index_t>(work->asked.images);
   if (!batcher_.reserve(images)) {
     auto refusal = error_reply(429, "queue_full", "too many pictures wait already (--queue)");

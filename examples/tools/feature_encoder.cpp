@@ -107,6 +107,20 @@ std::vector<float> feature_encoder::features(pretrain::image_set const& images,
   return found;
 }
 
+std::vector<float> feature_encoder::tokens(pretrain::image_set const& images,
+                                           image_name const& name_of) const {
+  mae::index_t const each = (patches() + 1) * token_width();
+  std::vector<float> all(static_cast<std::size_t>(images.size() * each));
+  auto const keep = [&](mae::index_t image, mae::index_t, mae::matrix_view<float const> tokens) {
+    std::copy_n(tokens.data, each, all.data() + image * each);
+  };
+  parts_->encode([&](auto const& encoder) {
+    encoder.encode_blocks(images, {depth(), depth()}, keep);
+  });
+  require_finite(std::span<float const>(all), each, name_of);
+  return all;
+}
+
 std::vector<float> feature_encoder::encode(pretrain::image_set const& images,
                                            mae::index_t count,
                                            mae::pooling pool,

@@ -45,7 +45,10 @@ class feature_encoder {
   std::vector<float> features(pretrain::image_set const& images,
                               mae::pooling pool,
                               image_name const& name_of) const;
-  /// The same of the first `count` images, part after part; shows progress.
+  /// All tokens after the last block, through the final norm where that is of every token: (n, N +
+  /// 1, D), the class token first. Throws likewise.
+  std::vector<float> tokens(pretrain::image_set const& images, image_name const& name_of) const;
+  /// Features of the first `count` images, part after part; shows progress.
   std::vector<float> encode(pretrain::image_set const& images,
                             mae::index_t count,
                             mae::pooling pool,

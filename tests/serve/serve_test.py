@@ -94,6 +94,32 @@ class Answers(Case):
             expected = (folder / "f.npy").read_bytes()[-40 * width * 4:]
             self.assertEqual(self.server.features(*PICTURES, query="?pool=" + pool), expected)
 
+    def test_tokens_of_a_picture(self):
+        for flags in ((), ("--precision", "bf16"), ("--precision", "int8")):
+            with Server(PROGRAM, MODEL, *flags) as server:
+                reply = server.ask("POST", "/v1/tokens", PICTURES[0])
+                self.assertEqual((reply.status, reply.headers["x-mae-shape"]), (200, "1,17,16"))
+                tokens = struct.unpack(f"<{17 * 16}f", reply.body)
+                both = struct.unpack("<32f", server.features(PICTURES[0], query="?pool=both"))
+                self.assertEqual(tokens[:16], both[:16])
+                for k, mean in enumerate(both[16:]):
+                    self.assertAlmostEqual(sum(tokens[16 + k::16]) / 16, mean, places=4)
+        self.check_error(self.ask("POST", "/v1/tokens", *multipart(PICTURES[:2])), 422, "too_many_pictures")
+
+    def test_a_picture_as_the_model_takes_it(self):
+        seen = self.ask("POST", "/v1/view", PICTURES[3])
+        self.assertEqual((seen.status, seen.body[:8]), (200, b"\x89PNG\r\n\x1a\n"))
+        self.assertEqual(struct.unpack(">II", seen.body[16:24]), (12, 12))
+        again = self.ask("POST", "/v1/view", seen.body)  # of the model's size: nothing to change
+        self.assertEqual(again.body, seen.body)
+        self.assertEqual(self.server.features(seen.body), self.server.features(PICTURES[3]))
+
+    def test_the_page_needs_nobody_else(self):
+        page = self.ask("GET", "/")
+        self.assertIn("default-src 'none'", page.headers["content-security-policy"])
+        self.assertIn(b"<script>", page.body)
+        self.assertIsNone(re.search(rb"@(style|script)@|https?://(?!127)", page.body))
+
     def test_features_as_json(self):
         for pool, width in (("mean", 16), ("class", 16), ("both", 32)):
             reply = self.ask("POST", "/v1/features?pool=" + pool, *multipart(PICTURES[:3]))
@@ -151,7 +177,7 @@ class Answers(Case):
         picture = PICTURES[0]
         form = multipart([picture])
         for status, code, method, target, body, kind in (
-            (404, "not_found", "GET", "/", None, None),
+            (404, "not_found", "GET", "/page.html", None, None),
             (404, "not_found", "GET", "/v1/features/", None, None),
             (404, "not_found", "GET", "/../../../etc/passwd", None, None),
             (404, "not_found", "GET", "/%2e%2e/%2e%2e/etc/passwd", None, None),
@@ -226,8 +252,8 @@ class Answers(Case):
         interface = json.loads(self.ask("GET", "/openapi.json").body)
         self.assertTrue(interface["openapi"].startswith("3."))
         self.assertNotIn("/v1/classify", interface["paths"])
-        self.assertEqual(set(interface["paths"]), {"/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/model",
-                                                   "/v1/features", "/v1/reconstruct"})
+        self.assertEqual(set(interface["paths"]), {"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/model",
+                                                   "/v1/features", "/v1/tokens", "/v1/view", "/v1/reconstruct"})
         for path, methods in interface["paths"].items():
             (method, said), = methods.items()
             reply = self.ask(method.upper(), path, PICTURES[0] if method == "post" else None)

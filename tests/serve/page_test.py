@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""The page of mae_serve in headless Chromium, on a telephone's width too: it hides patches by clicks and
+keys, shows reconstructions and similarities, survives a file that is no picture, and says nothing on
+the console. Exit status 77 where no Chromium is installed.
+
+    page_test.py PROGRAM [SCREENSHOT.png]
+"""
+
+import http.server
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+from serving import Server, fixtures  # noqa: E402
+
+# Drives the page in a frame of the same origin, and leaves what went wrong in the document.
+DRIVER = """<!doctype html><meta charset="utf-8"><pre></pre>
+<iframe src="/" style="width:%(width)dpx;height:1600px;border:0"></iframe>
+<script>
+const faults = [];
+const check = (holds, what) => { if (!holds) faults.push(what); };
+const sleep = time => new Promise(done => setTimeout(done, time));
+async function until(holds, what) {
+  for (let i = 0; i < 400; ++i) { if (holds()) return; await sleep(25); }
+  throw new Error("it did not happen: " + what);
+}
+async function drive(frame) {
+  const page = frame.contentDocument;
+  const at = id => page.getElementById(id);
+  const seen = () => at("seen").textContent;
+  const painted = () => at("painted").src;
+  await until(() => at("model").textContent.includes("blocks"), "the model is described");
+  check(at("stage").hidden, "the stage is empty before there is a picture");
+  page.querySelector("[data-sample=shapes]").click();
+  await until(() => painted().startsWith("blob:") && at("painted").naturalWidth > 0, "a reconstruction shows");
+  await until(() => at("status").textContent.startsWith("Painted"), "it is said");
+  const patches = at("grid").children;
+  check(patches.length === %(patches)d, "a button for each patch");
+  const hidden = () => [...patches].filter(one => one.getAttribute("aria-pressed") === "true").length;
+  check(hidden() === Math.round(.75 * patches.length), "three quarters are hidden");
+  const paint = async (act, what) => { const before = painted(); act(); await until(() => painted() !== before, what); };
+
+  // by keys, as a click without a pointer is
+  const before = hidden();
+  patches[0].focus();
+  const was = patches[0].getAttribute("aria-pressed") === "true";
+  await paint(() => patches[0].click(), "a patch is hidden or shown, and painted");
+  check(hidden() === before + (was ? -1 : 1), "one patch changes");
+  check(at("policy").value === "own", "the mask is one's own then");
+  patches[0].dispatchEvent(new frame.contentWindow.KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true}));
+  check(page.activeElement === patches[1], "the arrows move");
+
+  // by a pointer that is dragged
+  const pointer = (kind, patch) => {
+    const box = patches[patch].getBoundingClientRect();
+    patches[patch].dispatchEvent(new frame.contentWindow.PointerEvent(kind, {bubbles: true, pointerId: 1,
+      clientX: box.left + box.width / 2, clientY: box.top + box.height / 2}));
+  };
+  at("grid").setPointerCapture = () => {};  // of a pointer that there is not
+  const goal = patches[4].getAttribute("aria-pressed") !== "true";
+  await paint(() => { pointer("pointerdown", 4); pointer("pointermove", 5); pointer("pointerup", 5); }, "a drag is painted");
+  for (const patch of [4, 5]) check((patches[patch].getAttribute("aria-pressed") === "true") === goal, "a drag hides all");
+
+  for (const policy of ["block", "grid", "column", "uniform"])
+    await paint(() => { at("policy").value = policy; at("policy").dispatchEvent(new Event("input")); }, policy);
+  await paint(() => at("another").click(), "another seed");
+  await paint(() => at("all").click(), "all patches painted");
+  const kept = painted();
+  at("compare").dispatchEvent(new Event("pointerdown"));
+  check(painted() === at("original").src, "the original while it is held");
+  at("compare").dispatchEvent(new Event("pointerup"));
+  check(painted() === kept, "and what was painted again");
+
+  const tokens = at("tokens").children;
+  tokens[0].click();
+  check(tokens[0].getAttribute("aria-pressed") === "true" && tokens[0].title === "cosine 1.00", "alike to itself");
+  check(new Set([...tokens].map(one => one.style.background)).size > 4, "colours tell how alike");
+
+  const broken = new DataTransfer();
+  broken.items.add(new File(["no picture"], "broken.png", {type: "image/png"}));
+  at("file").files = broken.files;
+  at("file").dispatchEvent(new Event("change"));
+  await until(() => at("status").classList.contains("bad"), "a broken upload is said");
+  await paint(() => at("another").click(), "and the page goes on");
+  const root = page.documentElement;
+  check(root.scrollWidth <= root.clientWidth, `${root.scrollWidth} pixels in ${root.clientWidth}`);
+  for (const control of page.querySelectorAll("button, input, select"))
+    check(control.getAttribute("aria-label") || control.textContent.trim() || control.labels?.length, "without a name: " + control.outerHTML.slice(0, 80));
+}
+document.querySelector("iframe").onload = event => {
+  const frame = event.target;
+  frame.contentWindow.addEventListener("error", e => faults.push(e.message));
+  frame.contentWindow.addEventListener("unhandledrejection", e => faults.push(String(e.reason)));
+  drive(frame).catch(error => faults.push(error.message)).finally(() => {
+    document.querySelector("pre").textContent = faults.map(fault => "fault: " + fault + "\\n").join("") + "driven";
+    document.title = "driven";
+  });
+};
+</script>
+"""
+
+
+def make_handler(target, driver):
+    """Serves the driver at /drive, and hands all else to the server."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self):
+            status, headers, body = 200, {"Content-Type": "text/html"}, driver.encode()
+            if self.path != "/drive":
+                asked = urllib.request.Request(target + self.path, method=self.command)
+                for name in ("Accept", "Content-Type"):
+                    if name in self.headers:
+                        asked.add_header(name, self.headers[name])
+                if self.command == "POST":
+                    asked.data = self.rfile.read(int(self.headers["Content-Length"]))
+                try:
+                    with urllib.request.urlopen(asked) as got:
+                        status, headers, body = got.status, got.headers, got.read()
+                except urllib.error.HTTPError as error:
+                    status, headers, body = error.code, error.headers, error.read()
+            self.send_response(status)
+            for name in ("Content-Type", "Content-Security-Policy", "X-MAE-Shape", "X-MAE-Mask"):
+                if headers.get(name):
+                    self.send_header(name, headers[name])
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = answer
+
+        def log_message(self, *words):
+            pass
+
+    return Handler
+
+
+def main():
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None:
+        print("skipped: no Chromium is installed")
+        return 77
+    server = Server(sys.argv[1], fixtures() / "rgb")
+    faults = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for width in (390, 1280):
+            handler = make_handler(f"http://127.0.0.1:{server.port}", DRIVER % {"width": width, "patches": 16})
+            with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as proxy:
+                threading.Thread(target=proxy.serve_forever, daemon=True).start()
+                done = subprocess.run(
+                    [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                     f"--user-data-dir={scratch}", "--enable-logging=stderr", "--window-size=1400,1700",
+                     "--virtual-time-budget=60000", "--dump-dom", f"http://127.0.0.1:{proxy.server_address[1]}/drive"],
+                    capture_output=True, text=True, check=False, timeout=120)
+                proxy.shutdown()
+            found = [line.split("fault: ")[1] for line in done.stdout.splitlines() if "fault: " in line and "fault: \" +" not in line]
+            if "driven</pre>" not in done.stdout:
+                found.append("the page was not driven to the end")
+            # a refusal of the broken picture is said by the browser, too
+            found += [line for line in done.stderr.splitlines() if "CONSOLE" in line and "400 (Bad Request)" not in line]
+            faults += [f"{width} pixels: {fault}" for fault in found]
+    code = server.end()
+    if code != 0:
+        faults.append(f"the server ended by {code}: {server.log()}")
+    print("\n".join(faults) or "the page, 390 and 1280 pixels wide: no fault")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
