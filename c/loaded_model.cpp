@@ -68,9 +68,7 @@ painted_pixels objective_of(mae::pretrained_model& model, char const* name) {
   if (!known && said.empty())
     model.notes.emplace_back(
         "assumed: the decoder paints normalised pixels; --objective says otherwise");
-  auto const epsilon =
-      mae::parse_numbers(model.path, model.entry("target_epsilon").value_or("1e-06"));
-  return {known.value_or(said != "pixels"), epsilon.empty() ? 1e-6 : epsilon.front()};
+  return {known.value_or(said != "pixels"), model.target_epsilon()};
 }
 
 mae::read_options read_options_of(mae_options const& options) {

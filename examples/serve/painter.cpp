@@ -38,7 +38,8 @@ pretrain::chosen_objective objective_of(mae::pretrained_model const& model, std:
   auto const normalised = model.norm_pix();
   if (!normalised)
     pretrain::say_assumed(notes, "the decoder paints normalised pixels, as the official models do");
-  if (normalised.value_or(true)) return pretrain::chosen_objective(mae::normalised_pixels{});
+  if (normalised.value_or(true))
+    return pretrain::chosen_objective(mae::normalised_pixels{model.target_epsilon()});
   return pretrain::chosen_objective(mae::pixels{});
 }
 

@@ -188,7 +188,7 @@ pretrain::chosen_objective objective_of(mae::pretrained_model const& model,
   }
   if (objective == pretrain::objective_choice::pixels)
     return pretrain::chosen_objective(mae::pixels{});
-  return pretrain::chosen_objective(mae::normalised_pixels{});
+  return pretrain::chosen_objective(mae::normalised_pixels{model.target_epsilon()});
 }
 
 /// The mask that the flags choose; of one that learns, with what it learned with the model. Throws

@@ -193,6 +193,24 @@ TEST_CASE("files of this library are checkpoints as any other") {
   CHECK(values_of(third) != values_of(model));  // the decoder begins anew
 }
 
+TEST_CASE("what was added to a patch's variance is the file's, or the official code's") {
+  mae_test::temporary_folder const folder;
+  mae::autoencoder<mae::configs::micro8> const model(
+      {.seed = 1, .objective = mae::normalised_pixels{4e-3}});
+  std::string const path = folder.file("loose");
+  mae::save_model(path, model);
+  CHECK(mae::read_pretrained(path).target_epsilon() == 4e-3);
+  editable_file file(path);
+  for (char const* const text : {"0", "-1", "1 2", "much"}) {
+    file.metadata["target_epsilon"] = text;
+    file.save(path);
+    CHECK_THROWS_AS(mae::read_pretrained(path).target_epsilon(), mae::format_error);
+  }
+  file.metadata.erase("target_epsilon");
+  file.save(path);
+  CHECK(mae::read_pretrained(path).target_epsilon() == 1e-6);
+}
+
 TEST_CASE("a file that says nothing of itself is known by its shapes, heads by the presets") {
   mae_test::temporary_folder const folder;
   mae::autoencoder<mae::configs::micro8> const model({.seed = 1});

@@ -74,6 +74,17 @@ struct pretrained_model {
     if (!objective) return std::nullopt;
     return *objective == "normalised";
   }
+  /// What was added to a patch's variance then: normalised_pixels::epsilon; the official code's
+  /// where the file does not say. Throws format_error for what is no number above 0.
+  double target_epsilon() const {
+    constexpr double official = 1e-6;
+    auto const said = entry("target_epsilon");
+    if (!said) return official;
+    auto const numbers = parse_numbers(path, *said);
+    if (numbers.size() != 1 || !(numbers.front() > 0))
+      throw format_error(path, 8, "metadata: target_epsilon is no number above 0: " + *said);
+    return numbers.front();
+  }
 };
 
 namespace detail {
