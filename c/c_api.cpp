@@ -11,7 +11,6 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <cstring>
 #include <exception>
 #include <limits>
 #include <new>
@@ -84,11 +83,26 @@ void require_instructions() {
 #ifdef __AVX512F__
   if (!__builtin_cpu_supports("avx512f")) missing = "AVX-512";
 #endif
+#ifdef __AVX512BW__
+  if (!__builtin_cpu_supports("avx512bw")) missing = "AVX-512 BW";
+#endif
+#ifdef __AVX512DQ__
+  if (!__builtin_cpu_supports("avx512dq")) missing = "AVX-512 DQ";
+#endif
+#ifdef __AVX512VNNI__
+  if (!__builtin_cpu_supports("avx512vnni")) missing = "AVX-512 VNNI";
+#endif
+#ifdef __AVX512VBMI__
+  if (!__builtin_cpu_supports("avx512vbmi")) missing = "AVX-512 VBMI";
+#endif
 #ifdef __AVX512VL__
   if (!__builtin_cpu_supports("avx512vl")) missing = "AVX-512 VL";
 #endif
 #ifdef __AVX2__
   if (!__builtin_cpu_supports("avx2")) missing = "AVX2";
+#endif
+#ifdef __BMI2__
+  if (!__builtin_cpu_supports("bmi2")) missing = "BMI2";
 #endif
 #ifdef __FMA__
   if (!__builtin_cpu_supports("fma")) missing = "FMA";
@@ -141,15 +155,14 @@ mae::pooling pooling_of(int pool) {
   }
 }
 
-/// Those of a caller that may know fewer: what it does not know is 0.
+/// Those of a caller of this version, the first. A later one will know the sizes of those before
+/// it.
 mae_options options_of(mae_options const* given) {
-  mae_options options = MAE_OPTIONS_INIT;
-  if (given == nullptr) return options;
-  if (given->size < sizeof(options.size) || given->size > sizeof(options))
+  if (given == nullptr) return MAE_OPTIONS_INIT;
+  if (given->size != sizeof(mae_options))
     throw argument_error("options of " + std::to_string(given->size) +
                          " bytes: begin with MAE_OPTIONS_INIT, of this library's version");
-  std::memcpy(&options, given, given->size);
-  return options;
+  return *given;
 }
 
 }  // namespace

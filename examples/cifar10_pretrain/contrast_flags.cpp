@@ -59,7 +59,7 @@ std::vector<flag> contrast_flags(options& o) {
        with_default("of these the last N show small parts of the image, as large as the\n"
                     "others (multi-crop)",
                     static_cast<double>(o.local.views)),
-       whole(o.local.views, 0, static_cast<std::uint64_t>(mae::most_views))},
+       whole(o.local.views, 0, static_cast<std::uint64_t>(mae::most_views - 2))},
       {"local-crop",
        "MIN,MAX",
        with_default(

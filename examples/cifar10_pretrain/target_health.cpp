@@ -86,6 +86,9 @@ std::string collapse_in(std::span<health_record const> records) {
   };
   if (last.target_variance <= 0)
     return "the targets of all held-out patches are the same: there is nothing to learn";
+  if (last.target_variance < little * most(&health_record::target_variance))
+    return "targets have collapsed: their variance is " + text(last.target_variance) + ", it was " +
+           text(most(&health_record::target_variance));
   if (last.epoch >= 1 && last.prediction_variance < little * last.target_variance)
     return "predictions have collapsed: their variance is " + text(last.prediction_variance) +
            ", the targets' " + text(last.target_variance);

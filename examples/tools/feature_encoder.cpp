@@ -63,7 +63,7 @@ struct feature_encoder::parts {
       return visit(visited);
     } catch (mae::numeric_error const& error) {
       throw mae::config_error(std::string(error.what()) +
-                              "; --precision fp32 tells of which image");
+                              "; where it is an image's, --precision fp32 tells of which");
     }
   }
   mae::model_config const& sizes() const {

@@ -112,7 +112,9 @@ MAE_API mae_status
 mae_tokens(mae_model const* model, float const* images, size_t n, float* tokens, size_t room);
 
 /* What the decoder paints of images whose patches are hidden where `hidden` (n, N), row of patches
-   after row, is not 0: painted (n, H, W, C), every patch of it, in the units of `images`. */
+   after row, is not 0: painted (n, H, W, C), every patch of it, in the units of `images`. A model
+   of normalised pixels paints each patch by the mean and the deviation of the true one, which
+   `images` must hold, hidden or not: it cannot fill in what nobody knows. */
 MAE_API mae_status mae_reconstruct(mae_model const* model,
                                    float const* images,
                                    unsigned char const* hidden,

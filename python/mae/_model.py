@@ -20,6 +20,31 @@ Pooling = Literal["mean", "class", "both"]
 _POOLINGS = {"mean": 0, "class": 1, "both": 2}
 
 
+class _Handle:
+    """Owns a model of the C library, however many objects of Python share it."""
+
+    def __init__(self) -> None:
+        self.model = ctypes.c_void_p()
+
+    def __del__(self) -> None:
+        if self.model:
+            library.mae_free(self.model)
+
+
+def _whole(name: str, value: int) -> int:
+    if not 0 <= value < 2**31:
+        raise ArgumentError(f"{name} is a whole number from 0 to 2147483647, not {value!r}")
+    return value
+
+
+def _pair(name: str, sides: Optional[Tuple[int, int]]) -> Tuple[int, int]:
+    if sides is None:
+        return 0, 0
+    if len(sides) != 2:
+        raise ArgumentError(f"{name} is (height, width), not {sides!r}")
+    return _whole(name, sides[0]), _whole(name, sides[1])
+
+
 class Encoder:
     """The encoder of a checkpoint: a safetensors file of mae, of the official code or timm, an index of
     shards, or a folder of Hugging Face's or timm's. Several threads may use it at once.
@@ -36,24 +61,24 @@ class Encoder:
                  patch_size: Optional[Tuple[int, int]] = None, norm_epsilon: float = 0.0,
                  statistics: Optional[Literal["imagenet", "half", "none"]] = None,
                  objective: Optional[Literal["normalised", "pixels"]] = None) -> None:
-        self._model = ctypes.c_void_p()
+        self._handle = _Handle()
         options = Options(
-            ctypes.sizeof(Options), threads, self._for_reconstruction, heads, decoder_heads,
-            *(image_size or (0, 0)), *(patch_size or (0, 0)), norm_epsilon,
+            ctypes.sizeof(Options), _whole("threads", threads), self._for_reconstruction,
+            _whole("heads", heads), _whole("decoder_heads", decoder_heads),
+            *_pair("image_size", image_size), *_pair("patch_size", patch_size), norm_epsilon,
             None if statistics is None else statistics.encode(),
             None if objective is None else objective.encode())
         name = os.fsencode(path)
         if b"\0" in name:
             raise ArgumentError("a path has no NUL")
-        require(library.mae_load(name, ctypes.byref(options), ctypes.byref(self._model)))
+        require(library.mae_load(name, ctypes.byref(options), ctypes.byref(self._handle.model)))
         sizes = SizesOut()
         require(library.mae_get_sizes(self._model, ctypes.byref(sizes)))
         self._sizes = Sizes(*(getattr(sizes, name) for name in Sizes._fields))
 
-    def __del__(self) -> None:
-        model = getattr(self, "_model", None)
-        if model:
-            library.mae_free(model)
+    @property
+    def _model(self) -> ctypes.c_void_p:
+        return self._handle.model
 
     @property
     def sizes(self) -> Sizes:
@@ -100,7 +125,7 @@ class Encoder:
             wanted = ", ".join(str(side) for side in extent)
             raise ArgumentError(f"images are (n, {wanted}), height, width and channels, for this model, not "
                                 f"{images.shape}")
-        return numpy.ascontiguousarray(images)
+        return numpy.require(images, requirements=["C", "ALIGNED"])
 
 
 class Autoencoder(Encoder):
@@ -111,14 +136,16 @@ class Autoencoder(Encoder):
 
     def reconstruct(self, images: "Floats", hidden: "Bools") -> "Floats":
         """What the decoder paints of images (n, H, W, C), every patch of it, in their units. `hidden` (n, N)
-        is true where a patch, row after row of them, is hidden."""
+        is true where a patch, row after row of them, is hidden. A model of normalised pixels paints each patch
+        by the mean and the deviation of the true one, which `images` must hold, hidden or not: it cannot fill in
+        what nobody knows."""
         images = self._images(images)
         wanted = (len(images), self._sizes.patches)
         if not isinstance(hidden, numpy.ndarray) or hidden.dtype != numpy.bool_ or hidden.shape != wanted:
             found = (f"{hidden.dtype} {hidden.shape}" if isinstance(hidden, numpy.ndarray)
                      else type(hidden).__name__)
             raise ArgumentError(f"hidden is a numpy array of bool {wanted}, images and patches, not {found}")
-        hidden = numpy.ascontiguousarray(hidden)
+        hidden = numpy.require(hidden, requirements=["C", "ALIGNED"])
         painted = numpy.empty_like(images)
         require(library.mae_reconstruct(self._model, images.ctypes.data, hidden.ctypes.data, len(images),
                                         painted.ctypes.data, painted.size))

@@ -189,6 +189,10 @@ TEST_CASE("a collapse is said by what collapsed, in the record that shows it") {
   CHECK(with([](auto& last) { last.deviation = 0; }).starts_with("features have collapsed"));
   CHECK(with([](auto& last) { last.target_variance = 0; }).starts_with("the targets of all"));
   CHECK(with([](auto& last) {
+          last.target_variance = 0.00004;
+          last.prediction_variance = 0.00003;
+        }) == "targets have collapsed: their variance is 4e-05, it was 1");
+  CHECK(with([](auto& last) {
           last.prediction_variance = 0.00004;
           last.epoch = 0.5;  // it begins with the targets' mean
         }).empty());

@@ -75,6 +75,7 @@ static void check_painting(char const* path, struct sample const* of) {
   mae_sizes sizes;
   unsigned char hidden[images * patches];
   static float painted[images * image_values];
+  static float flat[images * image_values];
   int i;
   double changed = 0;
   options.for_reconstruction = 1;
@@ -86,6 +87,15 @@ static void check_painting(char const* path, struct sample const* of) {
         MAE_OK);
   for (i = 0; i < images * image_values; ++i) changed += fabs(painted[i] - of->pixels[i]);
   CHECK(changed > 1);
+  /* Patches of one colour each, whose deviation is 0.001 then, are painted in that colour: in the
+     units of the images, and not of the network. */
+  for (i = 0; i < images * image_values; ++i) {
+    size_t const row = (size_t)i % image_values / (sizes.image_width * sizes.image_channels);
+    size_t const column = (size_t)i / sizes.image_channels % sizes.image_width;
+    flat[i] = (float)(4 * (row / sizes.patch_height) + column / sizes.patch_width) / 16.0F;
+  }
+  CHECK(mae_reconstruct(model, flat, hidden, images, painted, images * image_values) == MAE_OK);
+  for (i = 0; i < images * image_values; ++i) CHECK(fabs(painted[i] - flat[i]) < 0.02);
   memset(hidden + patches, 1, patches);
   CHECK(mae_reconstruct(model, of->pixels, hidden, images, painted, images * image_values) ==
         MAE_ERROR_CONFIG);

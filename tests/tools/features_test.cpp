@@ -210,7 +210,7 @@ TEST_CASE_FIXTURE(features_of_pictures, "features that are not finite are refuse
   check_refused(in_int8,
                 1,
                 "a value of a layer's input is not finite, which int8 products cannot read; "
-                "--precision fp32 tells of which image");
+                "where it is an image's, --precision fp32 tells of which");
 }
 
 TEST_CASE_FIXTURE(

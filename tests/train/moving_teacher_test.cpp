@@ -25,6 +25,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -231,4 +232,43 @@ TEST_CASE("a moving teacher without an average, or that has seen nothing, is ref
         }).starts_with("a teacher that follows its student has not seen it"));
   CHECK(refusal_of([] { mae::moving_teacher(small_config, fp32(1), 3); }) ==
         "the mean of the last 3 blocks of a teacher that has 2");
+
+  for (bool const is_wider : {true, false}) {
+    auto other = small_config;
+    (is_wider ? other.encoder.width : other.encoder.depth) = is_wider ? 12 : 1;
+    student made({.seed = 1,
+                  .objective = {mae::moving_teacher(other, fp32(1)), statistics()},
+                  .backend = fp32(1)});
+    CHECK(refusal_of([&] {
+            mae::trainer(made, images(), options_of(2), rule());
+          }).starts_with("a teacher that follows its student was made for an encoder of other"));
+  }
+}
+
+TEST_CASE("two models that share a moving teacher are found out") {
+  mae::teacher_tokens const shared(mae::moving_teacher(small_config, fp32(1)), statistics());
+  student one({.seed = 1, .objective = shared, .backend = fp32(1)});
+  student two({.seed = 2, .objective = shared, .backend = fp32(1)});
+  mae::trainer first(one, images(), options_of(3), rule());
+  first.step();
+  mae::trainer second(two, images(), options_of(3), rule());
+  second.step();
+  CHECK(refusal_of([&] { first.step(); }).starts_with("a teacher follows one student"));
+  second.step();
+}
+
+TEST_CASE("a student of doubles may have a frozen teacher, and none that follows it") {
+  using exact = mae::eigen_backend<double>;
+  using model = mae::
+      autoencoder<small_config, mae::uniform_mask<mae::ratio{3, 4}>, exact, mae::teacher_tokens>;
+  mae::encoder<small_config> encoder(3, fp32(1));
+  encoder.set_statistics(statistics());
+  mae::teacher_tokens const frozen(mae::frozen_teacher<fp32>(std::move(encoder)), statistics());
+  model taught({.seed = 1, .objective = frozen, .backend = exact(1)});
+  mae::trainer training(taught, images(), options_of(2));
+  CHECK(std::isfinite(training.step().loss));
+  mae::teacher_tokens const moving(mae::moving_teacher(small_config, fp32(1)), statistics());
+  model follower({.seed = 1, .objective = moving, .backend = exact(1)});
+  CHECK(refusal_of([&] { mae::trainer(follower, images(), options_of(2), rule()); }) ==
+        "a teacher that follows its student reads floats, not doubles");
 }

@@ -37,6 +37,17 @@ class following_encoder {
         values_(static_cast<std::size_t>(asked_.encoder().layout().size())) {}
 
   void follow(followed_values const& student) {
+    auto const& own = asked_.encoder().sizes();
+    if (student.config.image != own.image || !(student.config.patch == own.patch) ||
+        !(student.config.encoder == own.encoder))
+      throw config_error(
+          "a teacher that follows its student was made for an encoder of other sizes: give "
+          "moving_teacher the model's configuration");
+    if (!student.begins && student_ != student.student)
+      throw config_error(
+          "a teacher follows one student, and another training has begun with it: make a "
+          "moving_teacher for each model");
+    student_ = student.student;
     for (auto const& tensor : asked_.encoder().layout().tensors()) {
       auto const seen = student.find(tensor.name);
       std::copy(seen.begin(), seen.end(), values_.begin() + tensor.offset);
@@ -56,6 +67,7 @@ class following_encoder {
  private:
   asked_encoder<B> asked_;
   std::vector<T> values_;  // as laid out
+  void const* student_ = nullptr;
   bool has_seen_ = false;
 };
 
@@ -66,7 +78,8 @@ class following_encoder {
 /// 2022, arXiv 2202.03555; Bootstrapped MAE, Dong et al. 2022, arXiv 2207.07116). The model's
 /// trainer keeps the average, by a rule that has one (with_average), and shows it before the first
 /// step and after each; it is saved and resumed with the rule's states. Copies share what they are
-/// shown. Images are encoded by `backend`'s lanes on the threads that load them. Throws
+/// shown: each model needs one of its own, and a trainer throws config_error where it is another's
+/// or of other sizes. Images are encoded by `backend`'s lanes on the threads that load them. Throws
 /// config_error for more blocks than it has.
 template <Backend B>
 teacher moving_teacher(model_config const& config, B backend, index_t blocks = 1) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mae/backend/concept.hpp>
 #include <mae/backend/eigen/quantised_backend.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/model/encoder.hpp>
@@ -18,14 +19,16 @@ using quantised_encoder = sized_encoder<quantised_backend>;
 
 namespace detail {
 
-struct quantised_copy : quantised_encoder {
+/// A template, so that units of several instruction sets have classes of their own.
+template <Backend B>
+struct quantised_copy : sized_encoder<B> {
   template <class E>
-  quantised_copy(E const& encoder, quantised_backend backend)
-      : quantised_encoder(encoder.sizes(), 0, std::move(backend), encoder.norm_epsilon()) {
+  quantised_copy(E const& encoder, B backend)
+      : sized_encoder<B>(encoder.sizes(), 0, std::move(backend), encoder.norm_epsilon()) {
     host_values const values(encoder.backend(), encoder.parameters().values());
-    set_final_norm(encoder.final_norm());
-    set_parameters(values.span());
-    set_statistics(encoder.statistics());
+    this->set_final_norm(encoder.final_norm());
+    this->set_parameters(values.span());
+    this->set_statistics(encoder.statistics());
   }
 };
 
@@ -35,7 +38,7 @@ struct quantised_copy : quantised_encoder {
 template <Encoder E>
 requires std::same_as<typename E::scalar, float> quantised_encoder
 quantised(E const& encoder, quantised_backend backend = quantised_backend()) {
-  return detail::quantised_copy(encoder, std::move(backend));
+  return detail::quantised_copy<quantised_backend>(encoder, std::move(backend));
 }
 
 }  // namespace mae

@@ -24,6 +24,9 @@ namespace mae {
 /// What a teacher that follows its student is shown of it: the moving average of its values, and
 /// all else that tokens depend on.
 struct followed_values {
+  void const* student;  // where its values lie, which tells it from others
+  bool begins;          // this is a trainer's beginning, and not one of its steps
+  model_config const& config;
   double norm_epsilon;
   pixel_statistics const& statistics;
   /// Of a tensor of the encoder, by its name.

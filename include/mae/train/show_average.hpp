@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace mae {
 
@@ -23,9 +24,11 @@ bool has_follower(Model const& model) {
     return false;
 }
 
-/// Throws config_error where such a teacher would have no average to follow.
-template <UpdateRule Rule>
+/// Throws config_error where such a teacher would have no average to follow, or not one of floats.
+template <class T, UpdateRule Rule>
 void require_average(Rule const& rule) {
+  if (!std::is_same_v<T, float>)
+    throw config_error("a teacher that follows its student reads floats, not doubles");
   auto const is_average = [](char const* name) { return std::string_view(name) == "average"; };
   if (std::none_of(std::begin(rule.state_names), std::end(rule.state_names), is_average))
     throw config_error("the update rule " + std::string(rule.name()) +
@@ -33,10 +36,11 @@ void require_average(Rule const& rule) {
                        "with_average");
 }
 
-/// Shows a teacher that follows the model how its average stands.
+/// Shows a teacher that follows the model how its average stands, when a trainer begins or later.
 template <Trainable Model, class Optimizer>
-void show_average(Model const& model, Optimizer const& optimizer) {
-  if constexpr (requires { model.objective().follows(); }) {
+void show_average(Model const& model, Optimizer const& optimizer, bool begins) {
+  if constexpr (std::is_same_v<typename Model::scalar, float> &&
+                requires { model.objective().follows(); }) {
     if (!has_follower(model)) return;
     using backend_type = typename Model::backend_type;
     host_values<backend_type> const average(model.backend(), optimizer.state("average"));
@@ -45,7 +49,10 @@ void show_average(Model const& model, Optimizer const& optimizer) {
       return average.span().subspan(static_cast<std::size_t>(tensor.offset),
                                     static_cast<std::size_t>(tensor.size()));
     };
-    model.objective().follow({.norm_epsilon = model.sizes().norm_epsilon,
+    model.objective().follow({.student = model.parameters().values().data(),
+                              .begins = begins,
+                              .config = model.sizes().config,
+                              .norm_epsilon = model.sizes().norm_epsilon,
                               .statistics = model.statistics(),
                               .find = find});
   }

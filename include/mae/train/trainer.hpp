@@ -71,7 +71,7 @@ class trainer {
         optimizer_(model.layout(), rule, model.backend(), options.groups),
         gradients_(model, dataset, options_, exchange_) {
     optimizer_.begin(model.parameters().values());
-    show_average(model_, optimizer_);
+    show_average(model_, optimizer_, true);
   }
   template <class... Rest>  // in one line, which compilers show
   trainer(Model&, D const&& must_outlive_the_trainer, training_options const&, Rest...) = delete;
@@ -124,7 +124,7 @@ class trainer {
   void resume(training_progress const& progress, std::span<std::span<T const> const> states) {
     optimizer_.resume(progress.optimizer_steps, states);
     progress_ = progress;
-    show_average(model_, optimizer_);
+    show_average(model_, optimizer_, true);
     gradients_.forget();
   }
 
@@ -134,7 +134,7 @@ class trainer {
                                          Model const& of) {
     require_valid(options);
     require_valid(rule);
-    if (has_follower(of)) require_average(rule);
+    if (has_follower(of)) require_average<T>(rule);
     return options;
   }
   index_t step_of_epoch() const { return progress_.step % sampler_.steps_per_epoch(); }
@@ -183,7 +183,7 @@ class trainer {
                     report.lr,
                     clip / divisor,
                     moment(report.step - 1, report.epoch).progress);
-    show_average(model_, optimizer_);
+    show_average(model_, optimizer_, false);
     progress_.optimizer_steps = optimizer_.steps();
     progress_.count(report);
   }
