@@ -1,6 +1,7 @@
 "use strict";
 const element = id => document.getElementById(id);
-const state = {file: null, token: "", model: null, hidden: [], tokens: null, drag: null, asked: 0};
+const state = {file: null, token: "", model: null, hidden: [], tokens: null, drag: null, asked: 0,
+  takes: 0, isTaking: false, isMissed: false};
 
 // ---- the server ----
 
@@ -14,8 +15,8 @@ async function ask(path, options = {}) {
   const said = await reply.json().catch(() => null);
   throw new Error(said?.error?.message ?? `the server answered ${reply.status}`);
 }
-const send = (path, accept) =>
-  ask(path, {method: "POST", body: state.file, headers: {"Content-Type": "application/octet-stream", Accept: accept}});
+const send = (path, accept, file = state.file) =>
+  ask(path, {method: "POST", body: file, headers: {"Content-Type": "application/octet-stream", Accept: accept}});
 
 function say(text, isBad = false) {
   element("status").textContent = text;
@@ -33,11 +34,18 @@ async function guarded(work) {
     if (turn === state.asked) document.body.classList.remove("busy");
   }
 }
-async function show(image, reply) {
-  const old = image.src;
-  image.src = URL.createObjectURL(await reply.blob());
+/// The address of a picture that can be shown at once.
+async function pictureOf(reply) {
+  const picture = new Image();
+  picture.src = URL.createObjectURL(await reply.blob());
+  await picture.decode();
+  return picture.src;
+}
+/// In images that all show the same.
+function show(picture, ...ids) {
+  const old = element(ids[0]).src;
+  for (const id of ids) element(id).src = picture;
   if (old.startsWith("blob:")) URL.revokeObjectURL(old);
-  await image.decode();
 }
 
 // ---- masks ----
@@ -110,7 +118,12 @@ function paintSoon() {
   clearTimeout(waiting);
   waiting = setTimeout(paint, 120);
 }
-async function paint() {
+/// Not while a picture is taken, which is painted after that. `isQuiet` leaves what was said.
+async function paint(isQuiet = false) {
+  if (state.isTaking) {
+    state.isMissed = true;
+    return;
+  }
   if (!state.file || !reconstructs()) return;
   const hidden = state.hidden.filter(Boolean).length;
   if (hidden === 0) return say("Nothing is hidden: hide a patch to have it painted.");
@@ -118,9 +131,11 @@ async function paint() {
   await guarded(async isLast => {
     const view = element("all").checked ? "painted" : "pasted";
     const reply = await send(`/v1/reconstruct?mask=${state.hidden.join("")}&view=${view}`, "image/png");
-    if (!isLast()) return;
-    await show(element("painted"), reply);
-    say(`Painted ${hidden} patches.`);
+    const picture = await pictureOf(reply);
+    if (!isLast()) return URL.revokeObjectURL(picture);
+    show(picture, "painted");
+    element("painted").style.visibility = "";
+    if (!isQuiet) say(`Painted ${hidden} patches.`);
   });
 }
 /// Turbo's colours, at five places.
@@ -147,32 +162,39 @@ function compareTo(chosen) {
     button.title = `cosine ${cosines[patch].toFixed(2)}`;
   });
 }
-async function readTokens() {
-  const reply = await send("/v1/tokens", "application/octet-stream");
-  const [, , width] = reply.headers.get("X-MAE-Shape").split(",").map(Number);
-  state.tokens = {values: new Float32Array(await reply.arrayBuffer()), width};
+async function tokensOf(file) {
+  const reply = await send("/v1/tokens", "application/octet-stream", file);
+  const [, count, width] = reply.headers.get("X-MAE-Shape").split(",").map(Number);
+  if (count !== state.rows * state.columns + 1) throw new Error("Another model is served now: load this page again.");
+  return {values: new Float32Array(await reply.arrayBuffer()), width};
 }
+/// Until all of it is here, the picture that is on the page goes on to be asked about.
 async function take(file) {
-  const before = state.file;
-  state.file = file;
+  if (!state.model) await begin();
+  if (!state.model) return;
+  const turn = ++state.takes;
+  state.isTaking = true;
+  let isTaken = false;
   say("Sending the picture…");
   await guarded(async isLast => {
-    try {
-      const original = await send("/v1/view", "image/png");
-      await readTokens();
-      if (!isLast()) return;
-      element("stage").hidden = false;
-      for (const id of ["original", "compared"]) await show(element(id), original.clone());
-    } catch (error) {
-      if (isLast()) state.file = before;  // what is on the page goes on to be asked about
-      throw error;
-    }
+    const picture = await pictureOf(await send("/v1/view", "image/png", file));
+    const tokens = await tokensOf(file);
+    if (!isLast()) return URL.revokeObjectURL(picture);
+    Object.assign(state, {file, tokens});
+    isTaken = true;
+    show(picture, "original", "compared", "held");
+    element("painted").style.visibility = "hidden";  // of another picture
+    element("stage").hidden = false;
     drawMask();
     showMask();
     compareTo(Math.floor(state.rows / 2) * state.columns + Math.floor(state.columns / 2));
     say("");
-    if (reconstructs()) paintSoon();
   });
+  if (turn !== state.takes) return;
+  const isMissed = state.isMissed;
+  state.isTaking = state.isMissed = false;
+  if (isTaken) paint();
+  else if (isMissed) paint(true);
 }
 
 // ---- what people do ----
@@ -198,10 +220,7 @@ function fillGrid(grid, name) {
     const patch = Number(event.target.dataset.patch);
     const row = Math.floor(patch / columns) + step[0], column = patch % columns + step[1];
     if (row < 0 || row >= rows || column < 0 || column >= columns) return;
-    event.target.tabIndex = -1;
-    const next = grid.children[row * columns + column];
-    next.tabIndex = 0;
-    next.focus();
+    grid.children[row * columns + column].focus();
   };
 }
 const patchAt = event => {
@@ -210,7 +229,12 @@ const patchAt = event => {
 };
 function watchGrid() {
   const grid = element("grid");
+  for (const one of [grid, element("tokens")])
+    one.addEventListener("focusin", event => {
+      for (const button of one.children) button.tabIndex = button === event.target ? 0 : -1;
+    });
   grid.onpointerdown = event => {
+    if (event.button !== 0 || !event.isPrimary) return;
     const patch = patchAt(event);
     if (patch === null) return;
     grid.setPointerCapture(event.pointerId);
@@ -218,10 +242,11 @@ function watchGrid() {
     setPatch(patch, state.drag);
   };
   grid.onpointermove = event => {
-    const patch = state.drag === null ? null : patchAt(event);
+    const patch = state.drag === null || !event.isPrimary ? null : patchAt(event);
     if (patch !== null) setPatch(patch, state.drag);
   };
-  grid.onpointerup = grid.onpointercancel = () => {
+  grid.onpointerup = grid.onpointercancel = event => {
+    if (!event.isPrimary) return;
     if (state.drag !== null) paintSoon();
     state.drag = null;
   };
@@ -249,17 +274,13 @@ function watchControls() {
     element("seed").value = (Number(element("seed").value) + 1) % 2 ** 32;
     again();
   };
-  element("all").onchange = paint;
-  const compare = element("compare"), painted = element("painted");
-  let kept = null;
+  element("all").onchange = () => paint();
+  const compare = element("compare");
   const hold = isHeld => {
-    if (isHeld === (kept !== null)) return;
     compare.setAttribute("aria-pressed", isHeld);
-    if (isHeld) kept = painted.src;
-    painted.src = isHeld ? element("original").src : kept;
-    if (!isHeld) kept = null;
+    element("held").hidden = !isHeld;
   };
-  compare.onpointerdown = () => hold(true);
+  compare.onpointerdown = event => { if (event.button === 0 && event.isPrimary) hold(true); };
   compare.onpointerup = compare.onpointerleave = compare.onpointercancel = compare.onblur = () => hold(false);
   compare.onkeydown = event => { if (event.key === " " || event.key === "Enter") hold(true); };
   compare.onkeyup = () => hold(false);
@@ -339,7 +360,13 @@ function drawSample(draw) {
 
 // ---- the beginning ----
 
-async function begin() {
+let beginning = null;
+/// Once at a time.
+function begin() {
+  beginning ??= askModel().finally(() => { beginning = null; });
+  return beginning;
+}
+async function askModel() {
   try {
     state.model = await (await ask("/v1/model")).json();
   } catch (error) {
@@ -358,6 +385,10 @@ async function begin() {
   element("painting").hidden = !reconstructs();
   fillGrid(element("grid"), "hide");
   fillGrid(element("tokens"), "compare");
+  if (state.hidden.length !== state.rows * state.columns) state.hidden = Array(state.rows * state.columns).fill(0);
+  if (!state.file) return;
+  showMask();
+  take(state.file);  // not waited for: it waits for this where there is no model
 }
 element("unlock").onsubmit = event => {
   event.preventDefault();
