@@ -44,6 +44,7 @@ bool batcher::reserve(index_t images) {
 void batcher::release(index_t images) {
   std::lock_guard const lock(mutex_);
   reserved_ -= images;
+  changed_.notify_one();  // what is here may be all
 }
 
 void batcher::push(batch_job job) {

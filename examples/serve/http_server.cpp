@@ -71,8 +71,8 @@ class http_server::parts {
     acceptor_.async_accept([this](error_code failure, tcp::socket socket) {
       if (context_.is_draining()) return;
       if (failure) return accept_later();
+      accept();  // first: taking this one may fail
       take(std::move(socket));
-      accept();
     });
   }
 
@@ -99,12 +99,12 @@ class http_server::parts {
 
   void wait_for_signal() {
     signals_.async_wait([this](error_code failure, int signal) {
-      if (failure) return;
+      if (failure || is_over_) return;
+      wait_for_signal();  // first: what follows may fail
       if (signal == SIGHUP)
         context_.answering.reload();
       else
         drain();
-      if (!is_over_) wait_for_signal();
     });
   }
 

@@ -21,6 +21,7 @@ namespace http = boost::beast::http;
 
 constexpr std::uint32_t most_head_bytes = 16 * 1024;
 constexpr auto time_to_linger = std::chrono::seconds(2);
+constexpr auto between_cancels = std::chrono::milliseconds(10);
 constexpr std::size_t most_rest_bytes = std::size_t{64} << 20U;  // read and thrown away
 
 std::string now_as_date() {
@@ -54,6 +55,16 @@ std::optional<reply> reply_of(boost::system::error_code const& failure, bool tim
   return std::nullopt;  // the connection broke
 }
 
+/// All lines of a header as one.
+template <class Fields>
+std::string joined_lines(Fields const& fields, http::field name) {
+  std::string all;
+  auto const [first, last] = fields.equal_range(name);
+  for (auto line = first; line != last; ++line)
+    (all += all.empty() ? "" : ", ") += text_of(line->value());
+  return all;
+}
+
 }  // namespace
 
 http_session::http_session(session_context& context, asio::ip::tcp::socket socket)
@@ -65,6 +76,7 @@ http_session::http_session(session_context& context, asio::ip::tcp::socket socke
 http_session::~http_session() {
   context_.sessions.erase(this);
   --context_.answering.connections().connections;
+  context_.answering.look_again();
 }
 
 // NOLINTBEGIN(misc-no-recursion): what a handler begins is no call of its own, the loop calls it.
@@ -113,15 +125,16 @@ void http_session::take_head(error_code failure) {
   head_ = {.method = text_of(message.method_string()),
            .target = text_of(message.target()),
            .content_type = text_of(message[http::field::content_type]),
-           .accept = text_of(message[http::field::accept]),
+           .accept = joined_lines(message, http::field::accept),
            .authorization = text_of(message[http::field::authorization]),
            .has_body = false};
   if (failure) return refuse_reading(failure);
   keeps_alive_ = message.keep_alive();
   head_.has_body = !parser_->is_done();
-  if (message.version() == 11 && message[http::field::host].empty() &&
-      message.count(http::field::host) == 0)
-    return write(error_reply(400, "bad_request", "an HTTP/1.1 request needs a Host"), true);
+  auto const hosts = message.count(http::field::host);
+  if (hosts > 1 || (hosts == 0 && message.version() == 11))
+    return write(error_reply(400, "bad_request", "an HTTP/1.1 request needs a Host, and one"),
+                 true);
   // What is not read of a body is in the way of the next request.
   if (auto refusal = context_.answering.refuse(head_))
     return write(std::move(*refusal), head_.has_body);
@@ -267,9 +280,11 @@ void http_session::out_of_time() {
   error_code ignored;
   switch (phase_) {
     case phase::reading:
+      // What is read ends, and is answered 408. A part of it may just have come, whose handler
+      // reads on: that one is not cancelled, the next is.
       timed_out_ = true;
-      socket_.cancel(ignored);  // what is read ends, and is answered 408
-      return;
+      socket_.cancel(ignored);
+      return enter(phase::reading, clock::now() + between_cancels);
     case phase::answering: {
       *abandoned_ = true;
       --context_.answering.connections().waiting;

@@ -66,7 +66,7 @@ media_range parse_range(std::string_view text) {
   take_part(text, ';');
   while (!text.empty()) {
     auto const parameter = trimmed(take_part(text, ';'));
-    if (!parameter.starts_with("q=")) continue;
+    if (parameter.size() < 2 || lower(parameter[0]) != 'q' || parameter[1] != '=') continue;
     range.quality = pretrain::parse_number<double>(std::string(parameter.substr(2))).value_or(0);
   }
   return range;
@@ -82,7 +82,12 @@ int exactness(std::string_view range, std::string_view type) {
 }  // namespace
 
 std::string_view request_head::path() const {
-  return std::string_view(target).substr(0, target.find('?'));
+  auto path = std::string_view(target).substr(0, target.find('?'));
+  auto const authority = path.find("://");
+  if (path.starts_with('/') || authority == std::string_view::npos) return path;
+  path.remove_prefix(authority + 3);
+  path.remove_prefix(std::min(path.find('/'), path.size()));
+  return path.empty() ? "/" : path;
 }
 
 reply error_reply(int status, std::string const& code, std::string_view message) {

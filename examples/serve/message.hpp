@@ -17,13 +17,13 @@ namespace serve {
 /// What a request says before its body.
 struct request_head {
   std::string method;
-  std::string target;  // as it was sent: path and query
+  std::string target;  // as it was sent: path and query, a proxy's with scheme and host before
   std::string content_type;
   std::string accept;
   std::string authorization;
   bool has_body = false;
 
-  /// The target's part before the question mark.
+  /// The target's part before the question mark, without scheme and host.
   std::string_view path() const;
 };
 

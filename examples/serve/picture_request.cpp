@@ -242,9 +242,10 @@ picture_request read_picture_request(route const& which,
 
 std::vector<std::uint8_t> decode_pictures(task what,
                                           std::vector<std::string_view> const& pictures,
-                                          served_model const& model) {
+                                          served_model const& model,
+                                          std::atomic<bool> const& abandoned) {
   std::vector<std::uint8_t> all;
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
+  for (std::size_t i = 0; i < pictures.size() && !abandoned; ++i) {
     auto const name = pictures.size() == 1 ? "the picture" : "picture " + std::to_string(i + 1);
     try {
       auto const pixels = model.decode(what, name, pictures[i]);

@@ -8,6 +8,7 @@
 #include <mae/core/types.hpp>
 #include <mae/model/encode_images.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -36,11 +37,13 @@ picture_request read_picture_request(route const& which,
                                      std::size_t most,
                                      std::vector<std::string_view>& pictures);
 
-/// Pictures as the model's images for a task, (n, H, W, C). Throws request_error, which names the
-/// picture by its number from 1 where there are several.
+/// Pictures as the model's images for a task, (n, H, W, C); fewer of them where the request is
+/// abandoned meanwhile. Throws request_error, which names the picture by its number from 1 where
+/// there are several.
 std::vector<std::uint8_t> decode_pictures(task what,
                                           std::vector<std::string_view> const& pictures,
-                                          served_model const& model);
+                                          served_model const& model,
+                                          std::atomic<bool> const& abandoned);
 
 /// A picture as the model takes it, from its pixels.
 reply view_of(served_model const& model, std::span<std::uint8_t const> pixels);

@@ -121,6 +121,8 @@ void check_combinations(serve_options const& o) {
                       std::to_string(o.max_batch) + ": a batch would never be full");
   if (o.request_timeout < 10ms) throw usage_error("--request-timeout must be 10ms or more");
   if (o.max_delay > 10s) throw usage_error("--max-delay must be 10s or less");
+  if (o.max_delay >= o.request_timeout)
+    throw usage_error("--max-delay must be less than --request-timeout: answers would be too late");
   if (o.max_body < 1) throw usage_error("--max-body must be a byte or more");
 }
 

@@ -155,8 +155,11 @@ void service::take_pictures(route const& which, request const& in, send_reply co
   auto const most = static_cast<std::size_t>(options_.max_batch);
   std::vector<std::string_view> pictures;
   work->asked = read_picture_request(which, in, *work->model, most, pictures);
-  if (what == task::view)
-    return send(view_of(*work->model, decode_pictures(what, pictures, *work->model)));
+  if (what == task::view) {
+    auto const pixels = decode_pictures(what, pictures, *work->model, *in.abandoned);
+    if (!*in.abandoned) send(view_of(*work->model, pixels));
+    return;
+  }
   auto const images = static_cast<index_t>(work->asked.images);
   if (!batcher_.reserve(images)) {
     auto refusal = error_reply(429, "queue_full", "too many pictures wait already (--queue)");
@@ -165,7 +168,8 @@ void service::take_pictures(route const& which, request const& in, send_reply co
     return send(std::move(refusal));
   }
   try {
-    work->pixels = decode_pictures(what, pictures, *work->model);
+    work->pixels = decode_pictures(what, pictures, *work->model, *in.abandoned);
+    if (*in.abandoned) return batcher_.release(images);
     enqueue(std::move(work));
   } catch (...) {
     batcher_.release(images);

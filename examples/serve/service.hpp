@@ -48,6 +48,8 @@ class service {
   void reload();
   /// No more requests will come than were taken: none waits for company.
   void drain();
+  /// Fewer requests may come: what waits for company need perhaps not.
+  void look_again() { batcher_.look_again(); }
   /// Answers all that was taken, and ends the threads.
   void stop();
 

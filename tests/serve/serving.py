@@ -105,8 +105,8 @@ class Server:
         return self.code
 
     def log(self):
-        self.errors.seek(0)
-        return self.errors.read().decode()
+        file = self.errors.fileno()  # whose position is the program's, too
+        return os.pread(file, os.fstat(file).st_size, 0).decode()
 
     def connect(self, timeout=10):
         return socket.create_connection(("127.0.0.1", self.port), timeout)
