@@ -72,8 +72,10 @@ async function drive(frame) {
   const mask = () => [...patches].map(one => one.getAttribute("aria-pressed")).join();
   const untouched = mask();
   for (const more of [{button: 2}, {isPrimary: false}])
-    for (const kind of ["pointerdown", "pointermove", "pointerup"]) pointer(kind, 7, more);
-  check(mask() === untouched, "another button or a second finger hides nothing");
+    for (const kind of ["pointerdown", "pointermove", "pointerup"]) {
+      pointer(kind, 7, more);
+      check(mask() === untouched, "another button or a second finger hides nothing");
+    }
   const touch = id => frame.contentWindow.getComputedStyle(at(id)).touchAction;
   check(touch("grid") === "none" && touch("tokens") === "auto", "a finger scrolls but on the grid");
   const goal = patches[4].getAttribute("aria-pressed") !== "true";
@@ -98,16 +100,16 @@ async function drive(frame) {
   const theirs = frame.contentWindow.fetch;
   const bodies = {};
   frame.contentWindow.fetch = async (path, options) => {
-    if (path === "/v1/view") await sleep(300);
     for (const kind of ["view", "tokens", "reconstruct"]) if (path.startsWith("/v1/" + kind)) bodies[kind] = options.body;
+    if (path === "/v1/view") await sleep(600);
     return theirs.call(frame.contentWindow, path, options);
   };
   const isSettled = () => !page.body.classList.contains("busy");
   const [first, firstPainted] = [at("original").src, painted()];
   sample("stripes");
-  await sleep(100);
+  await until(() => bodies.view, "it is sent");
   at("another").click();
-  await sleep(150);
+  await sleep(300);
   check(at("original").src === first && painted() === firstPainted, "nothing is shown until all is here");
   await until(() => at("original").src !== first, "the other picture shows");
   await until(() => painted() !== firstPainted, "and is painted");
@@ -129,14 +131,16 @@ async function drive(frame) {
     at("file").files = broken.files;
     at("file").dispatchEvent(new Event("change"));
   };
+  const isSent = name => until(() => bodies.view.name === name, name + " is sent");
   give("broken.png");
-  await sleep(100);
+  await isSent("broken.png");
   give("other.png");
+  await isSent("other.png");
   await until(isBad, "a broken upload is said");
   await paint(() => at("another").click(), "and the page goes on");
   check(bodies.reconstruct === good && !isBad(), "with the picture that it had");
-  give("broken.png");
-  await sleep(100);
+  give("last.png");
+  await isSent("last.png");
   await paint(() => at("another").click(), "what was changed meanwhile is painted");
   check(bodies.reconstruct === good && isBad(), "and the file is refused");
 
