@@ -395,6 +395,13 @@ class Limits(Case):
                     self.check_error(read_reply(stream), 408, "timeout")
             self.assertEqual(server.end(), 0)
 
+    def test_what_nobody_waits_for_is_not_decoded(self):
+        large = png(5000, 5000, colours=(7,))  # small as a file
+        with Server(PROGRAM, MODEL, "--request-timeout", "1s") as server:
+            self.check_error(server.ask("POST", "/v1/features", *multipart([large] * 64)), 503, "too_late")
+            until(lambda: server.metric("mae_serve_queue_images") == 0, 5)  # all would take more
+            self.assertEqual(server.metric("mae_serve_batch_images_count"), 0)
+
     def test_who_goes_is_not_waited_for(self):
         with Server(PROGRAM, MODEL, "--request-timeout", "60s", "--max-delay", "10s") as server:
             idle = server.connect()

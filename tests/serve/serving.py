@@ -16,7 +16,10 @@ from pathlib import Path
 def png(width, height, seed=0, text=b"", colours=range(256)):
     """A PNG of random colours; `text` stands in it as a note."""
     drawn = random.Random(seed)
-    rows = b"".join(b"\0" + bytes(drawn.choices(colours, k=3 * width)) for _ in range(height))
+    if len(colours) == 1:
+        rows = (b"\0" + bytes(colours) * 3 * width) * height
+    else:
+        rows = b"".join(b"\0" + bytes(drawn.choices(colours, k=3 * width)) for _ in range(height))
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
