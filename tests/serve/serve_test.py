@@ -146,7 +146,8 @@ class Answers(Case):
 
     def test_targets_as_a_proxy_has_them(self):
         for target, status in (("http://x/healthz", 200), ("HTTP://x:80/readyz?", 200), ("http://x", 200),
-                               ("http://x?a", 200), ("http://x/nowhere", 404), ("http:/healthz", 404), ("http://x//healthz", 404)):
+                               ("http://x?a", 200), ("http://x/nowhere", 404), ("http:/healthz", 404),
+                               ("http://x//healthz", 404)):
             self.assertEqual(self.server.raw(head("GET", target)).status, status, target)
         asked = head("POST", "http://x/v1/features?pool=both", Content_Length=len(PICTURES[0]), **OCTETS) + PICTURES[0]
         self.assertEqual(self.server.raw(asked).body, self.server.features(PICTURES[0], query="?pool=both"))
