@@ -25,6 +25,7 @@
 #include <mae/series/series_model.hpp>
 #include <mae/series/time_axis.hpp>
 #include <mae/series/time_stamp.hpp>
+#include <mae/series/value_runs.hpp>
 #include <mae/series/variable_parts.hpp>
 #include <mae/series/window_mask.hpp>
 #include <mae/series/windows.hpp>

@@ -10,8 +10,10 @@
 
 #include <doctest/doctest.h>
 
-#include <optional>
+#include <cstddef>
+#include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -48,6 +50,18 @@ TEST_CASE("what was learnt from is written and read") {
   CHECK(found->columns == s.names);
   CHECK(found->hashes == learnt.hashes);
   CHECK(found->values == 80);
+  REQUIRE(found->runs.size() == 10);  // five of 16 values of each
+  CHECK(found->runs[1].begin == 16);
+  CHECK(found->runs[1].count == 16);
+  CHECK(found->runs[9].hash == learnt.runs[9].hash);
+  for (auto const* const text :
+       {"0+16", "0+16=", "0+16=12;", "70+16=12", "-1+16=12", "0+0=12", "0+16=12,x"}) {
+    CAPTURE(text);
+    auto other = entries;
+    other["series_runs"] = text;
+    CHECK_THROWS_WITH_AS(
+        mae::learnt_in("m", other), doctest::Contains("series_runs"), mae::format_error);
+  }
   CHECK_FALSE(mae::learnt_in("m", {}).has_value());
   entries["series_values"] = "many";
   CHECK_THROWS_AS(mae::learnt_in("m", entries), mae::format_error);
@@ -75,21 +89,114 @@ TEST_CASE("other columns, orders and steps do not fit") {
   CHECK(mae::misfit(learnt, slower, false).empty());
 }
 
+/// "80", or in doubt "80: why".
+std::string seen(mae::learnt_series const& learnt, mae::series const& s) {
+  auto const found = mae::values_seen(learnt, s);
+  return std::to_string(found.count) + (found.doubt.empty() ? "" : ": ") + found.doubt;
+}
+mae::series counted(mae::series s) {
+  s.time = {};
+  return s;
+}
+
+constexpr double missing = std::numeric_limits<double>::quiet_NaN();
+std::string const others = ": its values at those times are not those that it has learnt";
+
 TEST_CASE("what a model has seen of a series is found by stamps and values") {
   auto const learnt = mae::learnt_from(hours({"x", "y"}, 100), 80);
-  using seen = std::optional<index_t>;
-  CHECK(mae::values_seen(learnt, hours({"y", "x"}, 120)) == seen(80));
-  CHECK(mae::values_seen(learnt, hours({"x", "y"}, 120, -20)) == seen(100));
-  CHECK(mae::values_seen(learnt, hours({"x", "y"}, 120, 10)) == seen());  // begins later
-  CHECK(mae::values_seen(learnt, hours({"x", "y"}, 120, 80)) == seen(0));
-  CHECK(mae::values_seen(learnt, hours({"x", "y"}, 60)) == seen());  // ends before
-  CHECK(mae::values_seen(learnt, hours({"x", "y"}, 60, -100)) == seen(0));
+  CHECK(seen(learnt, hours({"y", "x"}, 120)) == "80");
+  CHECK(seen(learnt, hours({"renamed"}, 120)) == "80");
+  CHECK(seen(learnt, hours({"x", "y"}, 120, -20)) == "100");
+  CHECK(seen(learnt, hours({"x", "y"}, 120, 10)) == "70");  // begins later
+  CHECK(seen(learnt, hours({"x", "y"}, 60)) == "60");       // ends before
+  CHECK(seen(learnt, hours({"x", "y"}, 120, 80)) == "0");
+  CHECK(seen(learnt, hours({"x", "y"}, 60, -100)) == "0");
+  CHECK(seen(learnt, hours({"x"}, 120, 70)) ==
+        "10: too few of the values that it has learnt are there to know them again");
   auto other = hours({"x"}, 120);
-  other.values[3] += 1;
-  CHECK(mae::values_seen(learnt, other) == seen(0));
-  auto counted = hours({"x"}, 120);
-  counted.time = {};
-  CHECK(mae::values_seen(learnt, counted) == seen(80));
+  for (auto& value : other.values) value += 1;
+  CHECK(seen(learnt, other) == "80" + others);
+  for (auto& stamp : other.time.stamps) stamp += 1800;
+  CHECK(seen(learnt, other) ==
+        "120: its time stamps lie between those of the values that it has learnt");
+  for (auto& stamp : other.time.stamps) stamp -= 3600;
+  CHECK(seen(learnt, other).starts_with("120: its time stamps lie between"));
+  other.time.step = {mae::step_unit::minute, 30};
+  CHECK(seen(learnt, other) ==
+        "120: its values are 30 minutes apart, and those that it has learnt 1 hour");
+}
+
+TEST_CASE("changed and filled values do not hide that a model has seen the others") {
+  auto const learnt = mae::learnt_from(hours({"x"}, 1000), 800);
+  auto changed = hours({"x"}, 1000);
+  changed.values[3] += 1;
+  CHECK(seen(learnt, changed) == "800");
+  for (std::size_t i = 0; i < 750; ++i) changed.values[i] += 1;
+  CHECK(seen(learnt, changed) == "800");
+  for (std::size_t i = 0; i < 800; ++i) changed.values[i] += 1;
+  CHECK(seen(learnt, changed) == "800" + others);
+  // Holes in every block.
+  auto holes = hours({"x"}, 1000);
+  for (std::size_t i = 0; i < 1000; i += 30) holes.values[i] = missing;
+  auto const from_holes = mae::learnt_from(holes, 800);
+  CHECK(from_holes.runs.size() == 16);
+  CHECK(seen(from_holes, holes) == "800");
+  CHECK(seen(from_holes, hours({"x"}, 1000)) == "800");
+  CHECK(seen(from_holes, hours({"x"}, 500, 200)) == "500");
+}
+
+TEST_CASE("without time stamps what a model has seen is looked for in every place") {
+  auto noise = hours({"x"}, 300);
+  for (std::size_t i = 0; i < 300; ++i) noise.values[i] = static_cast<double>(i * i % 9973);
+  auto const learnt = mae::learnt_from(counted(noise), 200);
+  CHECK(seen(learnt, counted(noise)) == "200");
+  CHECK(seen(learnt, noise) == "200");
+  auto later = counted(noise);
+  later.values.erase(later.values.begin());
+  CHECK(seen(learnt, later) == "199");
+  later.values.erase(later.values.begin(), later.values.begin() + 150);
+  CHECK(seen(learnt, later) == "49");
+  later.values.insert(later.values.begin(), 500, 4.0);
+  CHECK(seen(learnt, later) == "549");
+  auto newer = counted(noise);
+  newer.values.erase(newer.values.begin(), newer.values.begin() + 200);
+  CHECK(seen(learnt, newer) ==
+        "100: without time stamps of both its values are compared in every place, and no part "
+        "that it has learnt is there as a whole");
+}
+
+TEST_CASE("constant values do not tell what a model has seen") {
+  auto flat = hours({"x"}, 200);
+  for (auto& value : flat.values) value = 7;
+  auto const learnt = mae::learnt_from(flat, 100);
+  CHECK(learnt.runs.empty());
+  CHECK(seen(learnt, flat) ==
+        "100: its values at those times are constant, or not all those that it has learnt");
+  auto half = hours({"x"}, 200);  // of which what varies is another's
+  auto other = half;
+  for (std::size_t i = 0; i < 200; ++i)
+    if (i % 40 < 20) half.values[i] = other.values[i] = 0;
+  for (std::size_t i = 0; i < 200; ++i)
+    if (i % 40 >= 20) other.values[i] += 1;
+  CHECK(seen(mae::learnt_from(half, 160), other) == "160" + others);
+  CHECK(seen(mae::learnt_from(half, 160), half) == "160");
+}
+
+TEST_CASE("files of before have one hash for a column") {
+  auto learnt = mae::learnt_from(hours({"x"}, 100), 80);
+  auto entries = described(mae::describe(learnt));
+  entries.erase("series_runs");
+  auto const before = *mae::learnt_in("m", entries);
+  CHECK(before.runs.empty());
+  CHECK(seen(before, hours({"x"}, 120)) == "80");
+  CHECK(seen(before, counted(hours({"x"}, 120))) == "80");
+  CHECK(seen(before, hours({"x"}, 60)) ==
+        "60: what it has learnt is known again as a whole alone, and is not there as a whole");
+  auto changed = hours({"x"}, 120);
+  changed.values[3] += 1;
+  CHECK(seen(before, changed) ==
+        "80: its values at those times are constant, or not all those that it has learnt");
+  CHECK(seen(before, counted(changed)).starts_with("120: without time stamps of both"));
 }
 
 TEST_CASE("windows that several variables share are read again, and must fit the pictures") {
