@@ -221,6 +221,25 @@ TEST_CASE("where no truth is known there are no quantiles, and no grades") {
   CHECK(std::isnan(mae::grade_quantiles(s, plan, constant, quantiles).coverage));
 }
 
+TEST_CASE("several forecasts' quantiles are graded where all have some") {
+  mae::series s{.names = {"x"}};
+  for (int i = 0; i < 20; ++i) s.values.push_back(i);
+  mae::backtest_plan const plan{.context = 4, .horizon = 2, .period = 1, .windows = 2, .stride = 2};
+  std::vector<double> const levels{0.1, 0.9};  // truths are 16 to 19
+  std::vector<std::vector<double>> said{
+      {15, 15, missing, missing, 18, 18, missing, missing}, {16, 16, 0, 0, 16, 20, 0, 0}, {}};
+  CHECK(mae::grade_quantiles(s, plan, levels, said[1]).coverage == 0.5);
+  mae::keep_common(said);
+  CHECK(said[2].empty());
+  auto const first = mae::grade_quantiles(s, plan, levels, said[0]);
+  auto const second = mae::grade_quantiles(s, plan, levels, said[1]);
+  CHECK(first.values == 2);
+  CHECK(second.values == 2);
+  CHECK(first.coverage == 1);
+  CHECK(second.coverage == 1);
+  CHECK(second.wql == doctest::Approx(2 * (0.1 + 0.3) / 2 / 33));
+}
+
 TEST_CASE("quantiles are those of the errors of other windows") {
   mae::series s{.names = {"x"}};
   for (int i = 0; i < 4000; ++i) s.values.push_back(i * 7919 % 1000);  // all alike
@@ -235,6 +254,7 @@ TEST_CASE("quantiles are those of the errors of other windows") {
   CHECK(quantiles.offset(0, 0, 1) == doctest::Approx(400).epsilon(0.05));
   CHECK(quantiles.offset(0, 1, 0) == doctest::Approx(0).epsilon(0.05).scale(1000));
   auto const scores = mae::grade_quantiles(s, graded, constant, quantiles);
+  CHECK(scores.values == 800);
   CHECK(scores.coverage == doctest::Approx(0.8).epsilon(0.05));
   // Of a uniform distribution the mean of these three quantile losses is 2 * (45 + 125 + 45) / 3.
   CHECK(scores.wql == doctest::Approx(2 * 215.0 / 3 / 500).epsilon(0.05));

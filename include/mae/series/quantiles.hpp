@@ -112,7 +112,20 @@ class error_quantiles {
 struct quantile_scores {
   double wql = 0;       // twice the quantile loss by the sum of |truth|, the mean over levels
   double coverage = 0;  // the share of truths between the lowest and the highest quantile
+  index_t values = 0;   // that have both
 };
+
+/// Makes the quantiles of several ways to forecast, of the same windows, comparable: each (levels,
+/// variables, windows, horizon), or empty, which is left out. A value that one of them has none for
+/// (NaN) loses those of all.
+inline void keep_common(std::span<std::vector<double>> quantiles) {
+  for (auto const& own : quantiles)
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      if (!std::isnan(own[i])) continue;
+      for (auto& other : quantiles)
+        if (!other.empty()) other[i] = own[i];
+    }
+}
 
 /// Grades quantiles (levels, variables, windows, horizon) on the windows of a plan.
 inline quantile_scores grade_quantiles(series const& s,
@@ -123,7 +136,7 @@ inline quantile_scores grade_quantiles(series const& s,
   double loss = 0;
   double sizes = 0;
   double inside = 0;
-  double count = 0;
+  index_t count = 0;
   index_t const values = s.variables() * plan.windows * plan.horizon;
   auto const at = [&](std::size_t level, index_t value) {
     return quantiles[level * static_cast<std::size_t>(values) + static_cast<std::size_t>(value)];
@@ -144,7 +157,8 @@ inline quantile_scores grade_quantiles(series const& s,
   constexpr double none = std::numeric_limits<double>::quiet_NaN();
   if (count == 0) return {none, none};
   return {.wql = loss / (static_cast<double>(levels.size()) * std::max(sizes, 1e-300)),
-          .coverage = inside / count};
+          .coverage = inside / static_cast<double>(count),
+          .values = count};
 }
 /// Those that errors give.
 inline quantile_scores grade_quantiles(series const& s,
