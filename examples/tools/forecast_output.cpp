@@ -63,6 +63,10 @@ void print_scores(std::ostream& out, std::vector<graded_row> const& rows) {
     text << '\n';
   }
   out << text.str();
+  if (has_quantiles && rows.front().quantiles->values < rows.front().scores.values)
+    out << "WQL and coverage are of the " << rows.front().quantiles->values << " of "
+        << rows.front().scores.values
+        << " values for which all rows that have them know quantiles\n";
 }
 
 }  // namespace tools

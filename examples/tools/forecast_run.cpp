@@ -19,7 +19,6 @@
 #include <cmath>
 #include <cstddef>
 #include <iostream>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -33,8 +32,8 @@ using view = mae::matrix_view<double const>;
 
 constexpr char const* own_name = "the model";
 
-/// The period that was asked for, or that of the first column which has one, in what lies before
-/// the windows that are graded.
+/// The period that was asked for, or that of the first column which has one, in what may be learnt
+/// from: it lies before the windows that are graded.
 index_t choose_period(forecast_run const& run) {
   auto const& o = run.asked;
   auto const& data = run.data;
@@ -44,7 +43,7 @@ index_t choose_period(forecast_run const& run) {
     time.step = mae::parse_step(o.frequency);
     if (!time.has_stamps()) time.stamps.resize(1);
   }
-  auto const length = std::max<index_t>(1, run.before_graded());
+  auto const length = std::max<index_t>(1, run.limited(run.before_graded()));
   auto const before = [&](index_t v) {
     return data.variable(v).first(static_cast<std::size_t>(length));
   };
@@ -86,10 +85,7 @@ mae::window_options choose_windows(forecast_run const& run) {
   windows.period = run.period;
   windows.together = run.asked.together;
   windows.variables = run.data.variables();
-  if (windows.together == mae::variable_rule::each || windows.variables == 1) {
-    windows.together = mae::variable_rule::each;
-    windows.variables = 1;
-  }
+  if (windows.together == mae::variable_rule::each) windows.variables = 1;
   if (windows.patch.height == 0) windows.patch = mae::patch_for(run.period);
   index_t const unit = windows.period * windows.patch.width;
   windows.context = run.context / unit * unit;
@@ -99,6 +95,14 @@ mae::window_options choose_windows(forecast_run const& run) {
                             " values has no patch of " + std::to_string(unit) +
                             " values: a longer --context, or a --patch of fewer periods");
   return windows;
+}
+
+void require_several(forecast_run const& run) {
+  if (run.asked.together != mae::variable_rule::each && run.data.variables() < 2)
+    throw mae::config_error(
+        "--variables says how several columns share a picture, and the series "
+        "has one, " +
+        mae::in_quotes(run.data.names.front()) + ": --column names more");
 }
 
 void require_room_for(forecast_run const& run) {
@@ -128,6 +132,7 @@ bool forecast_run::has_learnt_quantiles() const {
 }
 
 void train_model(forecast_run& run) {
+  require_several(run);
   run.period = choose_period(run);
   run.context = choose_context(run);
   if (run.period == 1 && run.context >= 32) {
@@ -220,22 +225,23 @@ void require_unseen(forecast_run const& run) {
   char const* const which = run.has_errors() ? "whose errors give quantiles" : "that is graded";
   index_t const first =
       run.has_errors() ? run.calibration().first_origin(run.before_graded()) : run.before_graded();
-  auto const seen =
-      run.model.learnt ? mae::values_seen(*run.model.learnt, run.data) : std::optional<index_t>();
-  if (!seen)
+  std::string const assumption =
+      "the model has learnt from none of the windows that are graded, or that quantiles come "
+      "from, ";
+  std::string const way_out = "; --train keeps them apart";
+  if (!run.model.learnt)
+    return pretrain::say_assumed(std::cerr, assumption + "which its file does not say" + way_out);
+  auto const seen = mae::values_seen(*run.model.learnt, run.data);
+  if (seen.count <= first) return;
+  if (!seen.doubt.empty())
     return pretrain::say_assumed(
-        std::cerr,
-        std::string("the model has learnt from none of the windows that are graded, or that "
-                    "quantiles come from: ") +
-            (run.model.learnt ? "the series does not begin where it has learnt"
-                              : "its file does not say; --train keeps them apart"));
-  if (*seen > first)
-    throw mae::config_error(o.model + ": it has learnt from this series up to " +
-                            mae::stamp_of(run.data.time, *seen - 1) + ", and the first window " +
-                            which + " is forecast from " + mae::stamp_of(run.data.time, first) +
-                            " on: fewer windows, newer data, or --train with the same --backtest "
-                            "and --quantiles, which "
-                            "keeps them apart");
+        std::cerr, assumption + "though the series does not tell: " + seen.doubt + way_out);
+  throw mae::config_error(o.model + ": it has learnt from this series up to " +
+                          mae::stamp_of(run.data.time, seen.count - 1) + ", and the first window " +
+                          which + " is forecast from " + mae::stamp_of(run.data.time, first) +
+                          " on: fewer windows, newer data, or --train with the same --backtest "
+                          "and --quantiles, which "
+                          "keeps them apart");
 }
 
 void require_learnt_levels(forecast_run const& run) {
@@ -252,6 +258,11 @@ void require_learnt_levels(forecast_run const& run) {
 
 void settle_model(forecast_run& run) {
   if (!run.model.windows) {
+    if (run.asked.transfers)
+      throw mae::config_error(run.asked.model +
+                              ": --transfer is of models that --train has trained: one of pictures "
+                              "has learnt from no series, and takes any without it");
+    require_several(run);
     run.period = choose_period(run);
     run.context = choose_context(run);
   } else {
@@ -294,9 +305,26 @@ mae::forecast_values said_of(forecast_run const& run, view contexts) {
   return chosen;
 }
 
+/// Throws config_error for a variable that has no value in the context of a window.
+void require_values(mae::series const& s, mae::backtest_plan const& plan) {
+  for (index_t v = 0; v < s.variables(); ++v)
+    for (index_t i = 0; i < plan.windows; ++i) {
+      index_t const origin = plan.origin(s.length(), i);
+      auto const context = s.variable(v).subspan(static_cast<std::size_t>(origin - plan.context),
+                                                 static_cast<std::size_t>(plan.context));
+      if (std::all_of(context.begin(), context.end(), [](double x) { return std::isnan(x); }))
+        throw mae::config_error(
+            mae::in_quotes(s.names[static_cast<std::size_t>(v)]) + ": all " +
+            std::to_string(plan.context) + " values of its context" +
+            (s.time.has_stamps() ? " before " + mae::stamp_of(s.time, origin) : "") +
+            " are missing: there is nothing to forecast it from; --column names other columns");
+    }
+}
+
 mae::forecast_values said_of_plan(forecast_run const& run,
                                   mae::series const& s,
                                   mae::backtest_plan const& plan) {
+  require_values(s, plan);
   bool const is_joint = run.options().together != mae::variable_rule::each;
   std::vector<double> contexts;
   if (is_joint) contexts = mae::joint_contexts(s, plan);
@@ -441,12 +469,16 @@ void grade(forecast_run const& run, graded_forecast const& own) {
   auto methods = baselines(run);
   methods.insert(methods.begin(), own);
   std::vector<graded_row> rows;
+  std::vector<std::vector<double>> quantiles;
   for (auto const& method : methods) {
-    auto const said = method.say(data, plan);
+    auto said = method.say(data, plan);
     rows.push_back({method.name, mae::grade(data, plan, said.values)});
-    if (!said.quantiles.empty())
-      rows.back().quantiles = mae::grade_quantiles(data, plan, run.asked.quantiles, said.quantiles);
+    quantiles.push_back(std::move(said.quantiles));
   }
+  mae::keep_common(quantiles);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (!quantiles[i].empty())
+      rows[i].quantiles = mae::grade_quantiles(data, plan, run.asked.quantiles, quantiles[i]);
   print_scores(std::cout, rows);
 }
 

@@ -82,6 +82,7 @@ void write_forecast(tools::forecast_run const& run, tools::graded_forecast const
   if (data.length() < run.context)
     throw mae::config_error("the series has " + std::to_string(data.length()) +
                             " values, the context is to have " + std::to_string(run.context));
+  auto const said = tools::said_from(run, own, data.length());
   for (index_t v = 0; v < data.variables(); ++v) {
     auto const context = values_before(data.variable(v), data.length(), run.context);
     auto const range = mae::range_of(context, run.options());
@@ -89,7 +90,6 @@ void write_forecast(tools::forecast_run const& run, tools::graded_forecast const
       std::cerr << "constant: " << mae::in_quotes(data.names[static_cast<std::size_t>(v)]) << " is "
                 << range.mean << " in all of its context, and is forecast to stay\n";
   }
-  auto const said = tools::said_from(run, own, data.length());
   tools::stamped_table table{.time_name = data.time.name,
                              .stamps = mae::stamps_after(data.time, data.length(), o.horizon),
                              .names = {},

@@ -197,6 +197,132 @@ TEST_CASE("mae_forecast holds a model to what it has learnt from") {
   CHECK(says(both.out, "left out: 553 windows whose context is constant"));
 }
 
+/// The lines of a table, without their time stamps where wanted.
+words lines_of(std::string const& text, bool has_stamps = true) {
+  words lines;
+  for (std::size_t begin = 0; begin < text.size();) {
+    auto const end = text.find('\n', begin);
+    auto const from = has_stamps ? begin : text.find(',', begin) + 1;
+    lines.push_back(text.substr(from, end + 1 - from));
+    begin = end + 1;
+  }
+  return lines;
+}
+std::string joined(words const& lines, std::size_t first, std::size_t last) {
+  std::string text = lines[0];
+  for (std::size_t i = first + 1; i < last + 1; ++i) text += lines[i];
+  return text;
+}
+
+TEST_CASE("mae_forecast grades no model on what it has learnt, also where the file has changed") {
+  forecast_of_hours const it;
+  auto const whole = hours(month, 200, 212);
+  write_text(it.data, whole);
+  auto const model = it.folder.file("model.safetensors");
+  auto const trained = it.run({"--train",
+                               "--steps",
+                               "2",
+                               "--horizon",
+                               "24",
+                               "--context",
+                               "96",
+                               "--save",
+                               model,
+                               "--period",
+                               "24",
+                               "--batch-size",
+                               "8",
+                               "--column",
+                               "load"});
+  REQUIRE_MESSAGE(trained.exit_code == 0, trained.err);
+  auto const graded = [&] {
+    return it.run({"--model", model, "--horizon", "24", "--backtest", "3", "--column", "load"});
+  };
+  auto const is_refused = [&](std::string const& until) {
+    auto const result = graded();
+    CHECK(result.exit_code == 1);
+    CHECK(says(result.err, "it has learnt from this series up to " + until + ", and the first"));
+  };
+  std::string const end = "2021-01-28T23:00Z";
+  is_refused(end);
+  REQUIRE(it.run({"--model", model, "--impute", "--column", "load"}).exit_code == 0);
+  write_text(it.data, read_text(it.out));  // filled
+  is_refused(end);
+  auto changed = whole;
+  changed.replace(changed.find("Z,2") + 2, 1, "3");
+  REQUIRE(changed != whole);
+  write_text(it.data, changed);
+  is_refused(end);
+  auto const lines = lines_of(whole);
+  write_text(it.data, joined(lines, 0, 600));
+  is_refused("2021-01-25T23:00Z");
+  write_text(it.data, joined(lines, 100, month));
+  is_refused(end);
+  write_text(it.data, joined(lines_of(whole, false), 1, month));
+  is_refused("670");
+
+  auto others = lines;  // another series of the same times
+  for (std::size_t i = 1; i < others.size(); ++i) others[i].insert(others[i].find(',') + 1, "4");
+  write_text(it.data, joined(others, 0, month));
+  auto const doubted = graded();
+  CHECK(doubted.exit_code == 0);
+  CHECK(says(doubted.err,
+             "assumed: the model has learnt from none of the windows that are graded, or that "
+             "quantiles come from, though the series does not tell: its values at those times are "
+             "not those that it has learnt; --train keeps them apart"));
+  for (auto& line : others) line.replace(0, line.starts_with("2021") ? 4 : 0, "2022");
+  others[0] = lines[0];
+  write_text(it.data, joined(others, 0, month));
+  auto const newer = graded();
+  CHECK(newer.exit_code == 0);
+  CHECK_FALSE(says(newer.err, "assumed"));
+}
+
+TEST_CASE("mae_forecast grades the quantiles of all on the same values") {
+  forecast_of_hours const it;
+  write_text(it.data, hours(month));
+  auto const result = it.run({"--train",
+                              "--steps",
+                              "2",
+                              "--horizon",
+                              "24",
+                              "--context",
+                              "96",
+                              "--period",
+                              "24",
+                              "--batch-size",
+                              "8",
+                              "--backtest",
+                              "2",
+                              "--quantiles",
+                              "0.1,0.9",
+                              "--quantiles-by",
+                              "learnt"});
+  REQUIRE_MESSAGE(result.exit_code == 0, result.err);  // a model learns none of 'flat'
+  CHECK(says(result.out, "WQL and coverage are of the 48 of 96 values for which all rows"));
+}
+
+TEST_CASE("mae_forecast finds the period in the rows that it may learn from") {
+  forecast_of_hours const it;
+  auto lines = lines_of(hours(month));
+  unsigned noise = 1;
+  for (std::size_t i = 1; i < 300; ++i) {
+    noise = noise * 1'664'525U + 1'013'904'223U;
+    lines[i] = lines[i].substr(0, lines[i].find(',') + 1) + std::to_string(noise >> 16U) + ",7\n";
+  }
+  for (std::size_t i = 300; i < lines.size(); ++i)
+    lines[i] = lines[i].substr(0, lines[i].find(',') + 1) +
+               std::to_string(200'000 * std::sin(static_cast<double>(i) * 0.2617993878)) + ",7\n";
+  write_text(it.data, joined(lines, 0, month));
+  words const all{"--horizon", "24", "--backtest", "3", "--context", "96", "--column", "load"};
+  CHECK(says(it.run_pictures(all).out, "period 24 ('load')"));
+  auto part = all;
+  part.insert(part.end(), {"--training-rows", "299"});
+  auto const result = it.run_pictures(part);
+  CHECK(says(result.out, "period "));
+  CHECK_FALSE(says(result.out, "period 24 "));
+}
+
 TEST_CASE("mae_forecast shows variables together, and learns quantiles") {
   forecast_of_hours const it;
   std::string text = "when,load,more\n";
@@ -304,6 +430,24 @@ TEST_CASE("mae_forecast says in a line what it cannot do") {
   refused(it.run({"--model", MAE_TESTS_DIR "/interop/fixtures/rgb", "--horizon", "5"}),
           1,
           "a forecast needs one that predicts pixels as they are");
+  refused(it.run_pictures({"--horizon", "5", "--context", "240", "--transfer"}),
+          1,
+          "--transfer is of models that --train has trained");
+  words const alone{"--horizon", "5", "--column", "load", "--variables", "rows"};
+  auto trained = alone;
+  trained.insert(trained.end(), {"--train", "--steps", "1"});
+  std::string const one =
+      "--variables says how several columns share a picture, and the series has one, 'load'";
+  refused(it.run(trained), 1, one);
+  refused(it.run_pictures(alone), 1, one);
+  write_text(it.data, hours(month, 500, month));
+  refused(it.run_pictures({"--horizon", "5", "--context", "120", "--period", "24"}),
+          1,
+          "'load': all 120 values of its context are missing");
+  refused(
+      it.run_pictures({"--horizon", "5", "--context", "120", "--period", "24", "--backtest", "2"}),
+      1,
+      "'load': all 120 values of its context before 2021-01-28T14:00Z are missing");
   write_text(it.data, "when,load\n2021-01-01,1\n2021-01-02,2\n2021-01-02,3\n");
   refused(
       it.run_pictures({"--horizon", "5"}), 1, "line 4, column 'when': '2021-01-02' stands there");
