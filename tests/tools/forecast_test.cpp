@@ -278,28 +278,33 @@ TEST_CASE("mae_forecast grades no model on what it has learnt, also where the fi
   CHECK_FALSE(says(newer.err, "assumed"));
 }
 
+/// WQL and coverage, as the table of a backtest has them.
+std::string quantile_grades(std::string const& out, std::string const& row) {
+  constexpr std::size_t name_and_errors = 16 + 3 * 10;
+  constexpr std::size_t two = 2 * 10;
+  auto const begin = out.find("\n" + row);
+  REQUIRE(begin != std::string::npos);
+  return out.substr(begin + 1 + name_and_errors, two);
+}
+
 TEST_CASE("mae_forecast grades the quantiles of all on the same values") {
   forecast_of_hours const it;
   write_text(it.data, hours(month));
-  auto const result = it.run({"--train",
-                              "--steps",
-                              "2",
-                              "--horizon",
-                              "24",
-                              "--context",
-                              "96",
-                              "--period",
-                              "24",
-                              "--batch-size",
-                              "8",
-                              "--backtest",
-                              "2",
-                              "--quantiles",
-                              "0.1,0.9",
-                              "--quantiles-by",
-                              "learnt"});
-  REQUIRE_MESSAGE(result.exit_code == 0, result.err);  // a model learns none of 'flat'
-  CHECK(says(result.out, "WQL and coverage are of the 48 of 96 values for which all rows"));
+  words train{"--train", "--steps", "2", "--horizon", "24", "--context", "96", "--period", "24"};
+  train.insert(train.end(), {"--batch-size", "8", "--backtest", "2", "--quantiles", "0.1,0.9"});
+  train.insert(train.end(), {"--quantiles-by", "learnt", "--column", "load,flat"});
+  auto const both = it.run(train);
+  REQUIRE_MESSAGE(both.exit_code == 0, both.err);  // a model knows no quantiles of 'flat'
+  CHECK(says(both.out, "WQL and coverage are of the 48 of 96 values for which all rows"));
+  train.back() = "load";
+  auto const one = it.run(train);
+  REQUIRE_MESSAGE(one.exit_code == 0, one.err);
+  CHECK_FALSE(says(one.out, "WQL and coverage are of"));
+  for (std::string const row : {"last value", "last period", "linear"}) {
+    CAPTURE(row);
+    CHECK(quantile_grades(both.out, row) == quantile_grades(one.out, row));
+    CHECK(quantile_grades(one.out, row).find("0.") != std::string::npos);
+  }
 }
 
 TEST_CASE("mae_forecast finds the period in the rows that it may learn from") {

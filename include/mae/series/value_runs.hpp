@@ -66,9 +66,8 @@ inline value_run longest_known(std::span<double const> values, index_t begin, in
   return longest;
 }
 inline bool is_constant(std::span<double const> values) {
-  for (double const value : values)
-    if (value != values.front()) return false;
-  return true;
+  return std::all_of(
+      values.begin(), values.end(), [&](double value) { return value == values.front(); });
 }
 
 }  // namespace detail
