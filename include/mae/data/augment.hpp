@@ -55,6 +55,16 @@ inline void require_valid(augmentation const& settings) {
         std::to_string(settings.crop_min) + ", and 1, it is " + std::to_string(settings.crop_max));
 }
 
+/// Of views of images that vary by `of_others`: throws config_error unless some are not local, and
+/// for shares that cannot be.
+inline void require_valid(local_crops const& local, augmentation const& of_others, index_t views) {
+  if (local.views < 0 || local.views >= views)
+    throw config_error(
+        "the views that show small parts must be fewer than an image's views: one at least is of "
+        "the whole image's crops");
+  if (local.views > 0) require_valid(local.varied(of_others));
+}
+
 namespace detail {
 
 /// The widest and the narrowest crop, width / height.

@@ -80,12 +80,12 @@ struct quantile_pixels {
   }
   /// Which of the levels is 0.5. Throws config_error where none is.
   std::size_t median() const {
-    auto const end = levels.values.begin() + levels.count;
-    auto const found = std::find(levels.values.begin(), end, 0.5);
-    if (found == end)
+    auto const all = std::span(levels.values).first(static_cast<std::size_t>(levels.count));
+    auto const found = std::find(all.begin(), all.end(), 0.5);
+    if (found == all.end())
       throw config_error("quantiles " + levels.text() +
                          " are learnt without the median, 0.5, which is what is forecast");
-    return static_cast<std::size_t>(found - levels.values.begin());
+    return static_cast<std::size_t>(found - all.begin());
   }
 };
 static_assert(Objective<quantile_pixels>);

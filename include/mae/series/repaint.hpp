@@ -146,6 +146,30 @@ struct imputed_values {
   index_t left = 0;  // that stay missing: no patch of their window is whole
 };
 
+namespace detail {
+
+inline index_t num_missing(matrix_view<double const> values, index_t first, index_t last) {
+  index_t missing = 0;
+  for (index_t v = 0; v < values.rows; ++v)
+    for (index_t i = first; i < last; ++i) missing += std::isnan(values(v, i)) ? 1 : 0;
+  return missing;
+}
+
+/// Takes what is missing of `values` in the middle of a window from what was painted of it,
+/// `painted` (variables, length). A window of a shorter series ends where the series does.
+inline void fill_from(covering_window const& window,
+                      matrix_view<double const> painted,
+                      matrix_view<double const> values,
+                      std::vector<double>& filled) {
+  index_t const shift = std::max<index_t>(0, painted.cols - values.cols) - window.begin;
+  for (index_t v = 0; v < values.rows; ++v)
+    for (index_t i = window.first; i < window.last; ++i)
+      if (std::isnan(values(v, i)))
+        filled[static_cast<std::size_t>(v * values.cols + i)] = painted(v, i + shift);
+}
+
+}  // namespace detail
+
 /// Fills what is missing (NaN) of `values` (variables of a picture, time) with what a model paints
 /// there, from what lies before and after it, and from the picture's other variables. Other values
 /// stay as they are. Throws config_error for another number of variables than the options say.
@@ -162,24 +186,16 @@ inline imputed_values impute(pixel_painter const& painter,
   std::vector<detail::covering_window> asked;
   auto const paint = [&] {
     auto const painted = batch.paint();
-    for (std::size_t w = 0; w < asked.size(); ++w) {
-      // A window of a shorter series ends where the series does.
-      index_t const shift = std::max<index_t>(0, length - values.cols) - asked[w].begin;
-      for (index_t v = 0; v < values.rows; ++v)
-        for (index_t i = asked[w].first; i < asked[w].last; ++i)
-          if (std::isnan(values(v, i)))
-            found.values[static_cast<std::size_t>(v * values.cols + i)] =
-                painted[(w * static_cast<std::size_t>(values.rows) + static_cast<std::size_t>(v)) *
-                            static_cast<std::size_t>(length) +
-                        static_cast<std::size_t>(i + shift)];
+    double const* at = painted.data();
+    for (auto const& window : asked) {
+      detail::fill_from(window, {at, values.rows, length}, values, found.values);
+      at += values.rows * length;
     }
     asked.clear();
   };
   index_t missing = 0;
   for (auto const& window : detail::windows_over(values.cols, length)) {
-    index_t here = 0;
-    for (index_t v = 0; v < values.rows; ++v)
-      for (index_t i = window.first; i < window.last; ++i) here += std::isnan(values(v, i)) ? 1 : 0;
+    index_t const here = detail::num_missing(values, window.first, window.last);
     missing += here;
     if (here == 0) continue;
     auto const shown = detail::window_of(values, window.begin, length);

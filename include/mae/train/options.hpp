@@ -106,10 +106,7 @@ inline void require_valid(training_options const& options) {
           "the gradient's largest norm must be finite; 0 leaves gradients as they are");
   require_valid(options.groups);
   require_valid(options.augment);
-  require(options.local.views >= 0 && options.local.views < options.views,
-          "the views that show small parts must be fewer than an image's views: one at least is of "
-          "the whole image's crops");
-  if (options.local.views > 0) require_valid(options.local.varied(options.augment));
+  require_valid(options.local, options.augment, options.views);
   require_valid(options.colours);
   require_valid(options.changes);
   require(options.erasing >= 0 && options.erasing <= 1,
