@@ -50,9 +50,9 @@ std::vector<op_check> op_checks() {
   };
 }
 
-/// Functions that take a lane and have nothing to differentiate: a constant, a conversion, a sum of
-/// what was computed.
-std::set<std::string> const without_gradient{"set_zero", "as_operands", "add_losses"};
+/// Functions that take a lane and have nothing to differentiate: a constant, a conversion, another
+/// order in memory, a sum of what was computed.
+std::set<std::string> const without_gradient{"set_zero", "as_operands", "pack", "add_losses"};
 
 /// The names of all function templates in include/mae/op whose first parameter is a lane.
 std::set<std::string> functions_of_ops() {

@@ -250,7 +250,7 @@ inline seen_values seen_at(learnt_series const& learnt, series const& s, index_t
 /// Where nothing says when the values were: as if both began together, else wherever runs are found
 /// again.
 inline seen_values seen_anywhere(learnt_series const& learnt, series const& s) {
-  auto const together = seen_at(learnt, s, 0);
+  auto together = seen_at(learnt, s, 0);
   if (together.doubt.empty()) return together;
   std::map<index_t, std::unordered_map<std::uint64_t, index_t>> begins;  // by count and hash
   for (auto const& run : learnt.runs) {
