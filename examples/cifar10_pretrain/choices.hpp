@@ -2,7 +2,6 @@
 
 #include <mae/core/types.hpp>
 #include <mae/data/resize.hpp>
-#include <mae/mask/density.hpp>
 #include <mae/mask/learned.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/objective/hog.hpp>
@@ -30,6 +29,10 @@ enum class mask_choice {
   learned,
   sampling
 };
+/// By what a mask calls an image dense: mae::density_measure, or what a painter's losses say.
+enum class density_choice { variance, gradient, entropy, loss };
+/// Over what a mask's budget is met.
+enum class mask_budget_choice { training, batch };
 /// Over what a mask's shares move.
 enum class mask_period_choice { training, epoch };
 enum class objective_choice { normalised, pixels, hog, fourier, principal, teacher };
@@ -69,10 +72,13 @@ inline constexpr choice_words<mask_choice, 12> mask_words{{{"uniform", mask_choi
                                                            {"sampling", mask_choice::sampling}}};
 inline constexpr choice_words<mask_period_choice, 2> mask_period_words{
     {{"training", mask_period_choice::training}, {"epoch", mask_period_choice::epoch}}};
-inline constexpr choice_words<mae::density_measure, 3> density_words{
-    {{"variance", mae::density_measure::variance},
-     {"gradient", mae::density_measure::gradient},
-     {"entropy", mae::density_measure::entropy}}};
+inline constexpr choice_words<density_choice, 4> density_words{
+    {{"variance", density_choice::variance},
+     {"gradient", density_choice::gradient},
+     {"entropy", density_choice::entropy},
+     {"loss", density_choice::loss}}};
+inline constexpr choice_words<mask_budget_choice, 2> mask_budget_words{
+    {{"training", mask_budget_choice::training}, {"batch", mask_budget_choice::batch}}};
 inline constexpr choice_words<mae::hard_patches, 2> hard_words{
     {{"hidden", mae::hard_patches::hidden}, {"shown", mae::hard_patches::shown}}};
 inline constexpr choice_words<objective_choice, 6> objective_words{

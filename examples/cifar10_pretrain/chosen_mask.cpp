@@ -30,6 +30,8 @@ struct chosen_mask::any {
                mae::column_mask,
                mae::fixed_mask,
                mae::density_mask,
+               mae::batch_density_mask,
+               mae::loss_density_mask,
                mae::level_mask,
                mae::learned_mask,
                mae::sampling_mask>
@@ -111,21 +113,39 @@ std::span<float> chosen_mask::state(std::size_t k) {
   return of_learning(any_->policy, std::span<float>(), [k](auto& mask) { return mask.state(k); });
 }
 
+bool chosen_mask::counts_with_batch() const {
+  return std::holds_alternative<mae::batch_density_mask>(any_->policy);
+}
+double chosen_mask::wish(mae::mask_context const& image) const {
+  return std::get<mae::batch_density_mask>(any_->policy).wish(image);
+}
+void chosen_mask::counts_of_batch(std::span<double const> wishes,
+                                  mae::index_t patches,
+                                  std::span<mae::index_t> visible) const {
+  std::get<mae::batch_density_mask>(any_->policy).counts_of_batch(wishes, patches, visible);
+}
+
 bool chosen_mask::is_worth_showing() const {
   auto const& policy = any_->policy;
   return !std::holds_alternative<mae::uniform_mask<>>(policy) &&
          !std::holds_alternative<mae::ramped_mask>(policy) &&
          !std::holds_alternative<mae::random_ratio_mask>(policy) &&
-         !std::holds_alternative<mae::fixed_mask>(policy);
+         !std::holds_alternative<mae::fixed_mask>(policy) &&
+         !std::holds_alternative<mae::loss_density_mask>(policy);  // knows images by their numbers
 }
 bool chosen_mask::knows_hardness() const {
-  return num_sums() > 0;
+  return num_sums() > 0 && !std::holds_alternative<mae::loss_density_mask>(any_->policy);
 }
 void chosen_mask::hardness(mae::mask_context const& image, std::span<float> numbers) const {
   of_learning(any_->policy, false, [&](auto const& mask) {
-    mask.hardness(image, numbers);
+    if constexpr (requires { mask.hardness(image, numbers); }) mask.hardness(image, numbers);
     return true;
   });
+}
+std::optional<double> chosen_mask::number(std::string_view name) const {
+  for (std::size_t k = 0; k < state_names.size(); ++k)
+    if (name == state_names[k] && state(k).size() == 1) return state(k)[0];
+  return std::nullopt;
 }
 
 namespace {
@@ -164,19 +184,35 @@ mae::saliency_mask measured_saliency_mask(options const& settings,
                                                                threads)});
 }
 
-mae::density_mask measured_density_mask(options const& settings,
-                                        image_set const& images,
-                                        mae::patch_extent const& patch,
-                                        mae::thread_pool& threads) {
-  return mae::density_mask({.ratio = settings.mask_ratio,
-                            .swing = settings.mask_swing,
-                            .measure = settings.mask_measure,
-                            .training = mae::measure_density(settings.mask_measure,
-                                                             measured_images(images),
-                                                             images.extent(),
-                                                             patch,
-                                                             crop_reader(settings, images),
-                                                             threads)});
+/// Of pixels, where it is one.
+mae::density_measure measure_of(density_choice choice) {
+  if (choice == density_choice::gradient) return mae::density_measure::gradient;
+  if (choice == density_choice::entropy) return mae::density_measure::entropy;
+  return mae::density_measure::variance;
+}
+
+mae::density_mask_options measured_density(options const& settings,
+                                           image_set const& images,
+                                           mae::patch_extent const& patch,
+                                           mae::thread_pool& threads) {
+  auto const measure = measure_of(settings.mask_measure);
+  return {.ratio = settings.mask_ratio,
+          .swing = settings.mask_swing,
+          .measure = measure,
+          .training = mae::measure_density(measure,
+                                           measured_images(images),
+                                           images.extent(),
+                                           patch,
+                                           crop_reader(settings, images),
+                                           threads)};
+}
+
+mae::loss_density_mask density_by_losses(options const& settings, image_set const& images) {
+  return mae::loss_density_mask(
+      {.ratio = settings.mask_ratio,
+       .swing = settings.mask_swing,
+       .images = images.size(),
+       .samples = settings.batch_size * settings.accumulate * settings.views});
 }
 
 /// The steps of an epoch, or 0 for the whole training.
@@ -212,12 +248,15 @@ chosen_mask make_mask(options const& settings,
     case mask_choice::file:
       return of(read_masks(o.mask_file, config.num_patches(), images.size(), o.more_masks));
     case mask_choice::density:
-      return of(measured_density_mask(o, images, config.patch, threads));
+      if (o.mask_measure == density_choice::loss) return of(density_by_losses(o, images));
+      if (o.mask_budget == mask_budget_choice::batch)
+        return of(mae::batch_density_mask(measured_density(o, images, config.patch, threads)));
+      return of(mae::density_mask(measured_density(o, images, config.patch, threads)));
     case mask_choice::levels:
       return of(mae::level_mask({.from = o.levels_from,
                                  .to = o.levels_to,
                                  .period = period_of(o, images),
-                                 .measure = o.mask_measure}));
+                                 .measure = measure_of(o.mask_measure)}));
     case mask_choice::learned:
       return of(mae::learned_mask(config,
                                   {.ratio = o.mask_ratio,

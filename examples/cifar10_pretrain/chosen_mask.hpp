@@ -8,13 +8,16 @@
 #include <mae/core/random.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
+#include <mae/mask/batch_budget.hpp>
 #include <mae/mask/learning.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace pretrain {
@@ -48,16 +51,25 @@ class chosen_mask {
   std::span<float const> state(std::size_t k) const;
   std::span<float> state(std::size_t k);
 
+  // Of one that counts each image by itself: no counts_of_batch.
+  bool counts_with_batch() const;
+  double wish(mae::mask_context const& image) const;
+  void counts_of_batch(std::span<double const> wishes,
+                       mae::index_t patches,
+                       std::span<mae::index_t> visible) const;
+
   /// Whether its masks of other images say more than that patches are drawn blindly.
   bool is_worth_showing() const;
   /// Whether it thinks some patches harder than others to paint, and how hard (N).
   bool knows_hardness() const;
   void hardness(mae::mask_context const& image, std::span<float> numbers) const;
+  /// A single number that it keeps under a name, where it does.
+  std::optional<double> number(std::string_view name) const;
 
  private:
   std::unique_ptr<any> any_;
 };
-static_assert(mae::LearningMask<chosen_mask>);
+static_assert(mae::LearningMask<chosen_mask> && mae::BatchMask<chosen_mask>);
 
 /// Makes the mask for a training on these images, or for pictures of them. What depends on how
 /// images are distributed is measured on crops as the training makes them, before colours change.

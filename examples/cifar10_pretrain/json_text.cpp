@@ -47,6 +47,10 @@ struct parsed_record {
     return found == numbers.end() ? std::nan("") : found->second.value_or(std::nan(""));
   }
   std::optional<double> optional(char const* name) const { return numbers.at(name); }
+  std::optional<double> optional_or_none(char const* name) const {
+    auto const found = numbers.find(name);
+    return found == numbers.end() ? std::nullopt : found->second;
+  }
 };
 
 double number_or_null(mae::json_reader& reader) {
@@ -136,6 +140,11 @@ void add_to(training_history& history, parsed_record const& record) {
                               record.number_or_none("prediction_rank")});
   else if (record.kind == "gradients" && is_whole(record))
     history.gradients.push_back({record.step, value("epoch"), record.heads, record.pairs});
+  else if (record.kind == "mask")
+    history.masks.push_back({record.step,
+                             value("epoch"),
+                             record.optional_or_none("agreement"),
+                             record.optional_or_none("entropy")});
 }
 
 }  // namespace
@@ -203,6 +212,14 @@ std::string to_json(gradient_record const& record) {
       .add("gradient_norm", norms)
       .add("gradient_cosine", cosines)
       .line();
+}
+
+std::string to_json(mask_record const& record) {
+  json_object object;
+  object.add("kind", "mask").add("step", record.step).add("epoch", record.epoch);
+  if (record.agreement) object.add("agreement", *record.agreement);
+  if (record.entropy) object.add("entropy", *record.entropy);
+  return object.line();
 }
 
 std::string to_json(run_summary const& summary) {

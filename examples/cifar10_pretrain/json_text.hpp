@@ -16,6 +16,7 @@ std::string to_json(heldout_record const& record);
 std::string to_json(probe_record const& record);
 std::string to_json(health_record const& record);
 std::string to_json(gradient_record const& record);
+std::string to_json(mask_record const& record);
 
 /// The text of summary.json.
 std::string to_json(run_summary const& summary);

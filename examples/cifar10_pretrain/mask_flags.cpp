@@ -83,7 +83,9 @@ void add_adaptive_flags(options& o, std::vector<flag>& flags) {
                          density_words,
                          o.mask_measure,
                          "density, levels: by what a patch is dense: variance of its pixels,\n"
-                         "their differences from neighbours, or entropy of their brightness\n"));
+                         "their differences from neighbours, or entropy of their brightness;\n"
+                         "density in trainings: loss, the norm of its gradient in each image's\n"
+                         "patches, as a moving average over the epochs\n"));
   flags.push_back({"mask-swing",
                    "SHARE",
                    with_default("density: by how much less the densest image hides than the\n"
@@ -109,6 +111,12 @@ void add_adaptive_flags(options& o, std::vector<flag>& flags) {
 }
 
 void add_training_flags(options& o, std::vector<flag>& flags) {
+  flags.push_back(
+      choice("mask-budget",
+             mask_budget_words,
+             o.mask_budget,
+             "density: over what --mask-ratio is met: on average over the training\n"
+             "set, or exactly in every batch, whose images then depend on each other\n"));
   flags.push_back(choice(
       "mask-period", mask_period_words, o.mask_period, "levels: over what their shares move"));
   flags.push_back({"mask-over",
@@ -144,6 +152,7 @@ void check_belongings(given_flags const& given, mask_choice mask) {
                                              {"mask-file", {file}},
                                              {"mask-measure", {density, levels}},
                                              {"mask-swing", {density}},
+                                             {"mask-budget", {density}},
                                              {"mask-levels", {levels}},
                                              {"mask-period", {levels}},
                                              {"mask-decided", {learned}},
@@ -225,6 +234,14 @@ void check_mask(given_flags const& given, options const& o) {
   if (o.mask == density && !(o.mask_ratio - swing > 0 && o.mask_ratio + swing < 1))
     throw usage_error(
         "--mask density: --mask-ratio less and plus --mask-swing must lie between 0 and 1");
+  if (o.mask_measure == density_choice::loss && o.mask == levels)
+    throw usage_error(
+        "--mask-measure loss tells of images, not of their patches: it needs --mask "
+        "density");
+  if (o.mask_measure == density_choice::loss && o.mask_budget == mask_budget_choice::batch)
+    throw usage_error(
+        "--mask-budget batch needs a --mask-measure of pixels: what losses say comes "
+        "after the masks");
   if (o.mask == random && o.mask_from > o.mask_to)
     throw usage_error("--mask random needs a --mask-from that is not above --mask-to");
   if (o.mask == file && o.mask_file.empty())

@@ -102,4 +102,9 @@ void metrics_log::add(gradient_record const& record) {
   history_.gradients.push_back(record);
 }
 
+void metrics_log::add(mask_record const& record) {
+  append(to_json(record));
+  history_.masks.push_back(record);
+}
+
 }  // namespace pretrain

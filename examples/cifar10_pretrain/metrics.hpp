@@ -60,6 +60,16 @@ struct health_record {
   double prediction_rank = std::numeric_limits<double>::quiet_NaN();
 };
 
+/// What a mask that learns says of itself: the share of pairs of patches that it had in the right
+/// order, or its distribution's entropy as a share of the uniform one's. Of the last step that it
+/// has learned from; absent where it keeps none.
+struct mask_record {
+  std::int64_t step = 0;
+  double epoch = 0;
+  std::optional<double> agreement = {};
+  std::optional<double> entropy = {};
+};
+
 /// All records of a training, in the order of their steps.
 struct training_history {
   std::vector<training_record> training;
@@ -67,11 +77,13 @@ struct training_history {
   std::vector<probe_record> probes;
   std::vector<health_record> health;
   std::vector<gradient_record> gradients;
+  std::vector<mask_record> masks = {};
 };
 
 /// metrics.jsonl: one JSON object a line, told apart by "kind" (training, heldout, probe,
-/// health, gradients), flushed at once so that a running training can be watched. A value that is
-/// not finite is null. What cannot be written is kept, and tried again with the next record.
+/// health, gradients, mask), flushed at once so that a running training can be watched. A value
+/// that is not finite is null. What cannot be written is kept, and tried again with the next
+/// record.
 class metrics_log {
  public:
   /// Begins a file, or replaces it. Throws mae::io_error.
@@ -85,6 +97,7 @@ class metrics_log {
   void add(probe_record const& record);
   void add(health_record const& record);
   void add(gradient_record const& record);
+  void add(mask_record const& record);
 
   /// Why the last record is not in the file; nothing where it is.
   std::optional<mae::io_error> const& problem() const noexcept { return problem_; }

@@ -88,7 +88,8 @@ struct options {
   double saliency_strength = 0.5;  // beta; 0 masks uniformly, below 0 hides busy patches more often
   std::filesystem::path mask_file;
   bool more_masks = false;  // than images are allowed in it
-  mae::density_measure mask_measure = mae::density_measure::variance;
+  density_choice mask_measure = density_choice::variance;
+  mask_budget_choice mask_budget = mask_budget_choice::training;
   double mask_swing = 0.15;  // see density_mask
   std::vector<double> levels_from = {0.9, 0.75, 0.6};
   std::vector<double> levels_to = {0.6, 0.75, 0.9};

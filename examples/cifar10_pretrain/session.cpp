@@ -111,6 +111,7 @@ class session {
   void add_heldout();
   bool add_probe();
   void add_health();
+  void add_mask();
   std::vector<float> features_of(image_set const& images, mae::index_t count) const;
   void show_preview();
   void look();
@@ -434,6 +435,18 @@ void session::add_health() {
   said_collapse_ = std::move(what);
 }
 
+/// What a mask that learns says of itself, when it has learned; once a step, too.
+void session::add_mask() {
+  constexpr std::int64_t first = 2;  // a step late
+  auto const& said = metrics_.history().masks;
+  if (task_->step() < first || (!said.empty() && said.back().step == task_->step())) return;
+  mask_record const record{.step = task_->step(),
+                           .epoch = epochs_of(task_->step()),
+                           .agreement = task_->mask().number("agreement"),
+                           .entropy = task_->mask().number("entropy")};
+  if (record.agreement || record.entropy) add_record(record);
+}
+
 std::vector<float> session::features_of(image_set const& images, mae::index_t count) const {
   auto const encoder = task_->feature_encoder(images);
   std::vector<float> all;
@@ -448,6 +461,7 @@ std::vector<float> session::features_of(image_set const& images, mae::index_t co
 void session::look() {
   add_heldout();
   add_health();
+  add_mask();
   write_report(describe_run(false), true);
 }
 
@@ -494,6 +508,7 @@ void session::finish(bool done) {
   files.write([&] { task_->save_encoder(file(output::encoder)); });
   add_heldout();
   add_health();
+  add_mask();
   files.write([&] {
     auto const rows = reconstruct_rows(*task_, objective_, images_.test, sheet_images);
     report_.add(task_->step(), epochs_of(task_->step()), rows);

@@ -16,6 +16,7 @@ tensorboard_log::tensorboard_log(std::filesystem::path const& folder,
   for (auto const& record : history.probes) add(record);
   for (auto const& record : history.health) add(record);
   for (auto const& record : history.gradients) add(record);
+  for (auto const& record : history.masks) add(record);
 }
 
 void tensorboard_log::add(training_record const& record) {
@@ -57,6 +58,13 @@ void tensorboard_log::add(health_record const& record) {
                                      {"health/target_variance", record.target_variance},
                                      {"health/prediction_variance", record.prediction_variance},
                                      {"health/prediction_rank", record.prediction_rank}}});
+}
+
+void tensorboard_log::add(mask_record const& record) {
+  std::vector<scalar_summary> scalars;
+  if (record.agreement) scalars.push_back({"mask/agreement", *record.agreement});
+  if (record.entropy) scalars.push_back({"mask/entropy", *record.entropy});
+  file_.add(record.step, scalars);
 }
 
 /// Over all depths of the encoder.

@@ -18,6 +18,7 @@ class tensorboard_log {
   void add(probe_record const& record);
   void add(health_record const& record);
   void add(gradient_record const& record);
+  void add(mask_record const& record);
 
   /// Whether all records are in the file.
   bool is_whole() const { return file_.is_whole(); }

@@ -157,6 +157,20 @@ std::vector<chart> compared_charts(training_history const& history) {
   return charts;
 }
 
+/// What a mask that learns said of itself.
+chart mask_chart(std::vector<mask_record> const& masks) {
+  auto agreement = series_of("pairs of patches in the right order");
+  auto entropy = series_of("entropy of the distribution, of the uniform one's");
+  for (auto const& record : masks) {
+    if (record.agreement) agreement.points.push_back({record.epoch, *record.agreement});
+    if (record.entropy) entropy.points.push_back({record.epoch, *record.entropy});
+  }
+  chart drawn{"What the mask has learned", "epoch", "share", {}};
+  if (!agreement.points.empty()) drawn.series.push_back(std::move(agreement));
+  if (!entropy.points.empty()) drawn.series.push_back(std::move(entropy));
+  return drawn;
+}
+
 /// The entries of what is learned beside painting, and when.
 template <class Add>
 void add_heads(options const& o, Add const& add) {
@@ -201,6 +215,8 @@ page_section curves(training_history const& history) {
   if (auto probes = probe_chart(history.probes); !probes.series.empty())
     section.figures.push_back(std::move(probes));
   for (auto& chart : compared_charts(history)) section.figures.push_back(std::move(chart));
+  if (auto masks = mask_chart(history.masks); !masks.series.empty())
+    section.figures.push_back(std::move(masks));
   section.figures.push_back(
       step_chart(history, "Learning rate", "rate a step", "learning rate", &training_record::lr));
   section.figures.push_back(step_chart(history,

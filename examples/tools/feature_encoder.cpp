@@ -10,6 +10,7 @@
 #include <mae/core/views.hpp>
 #include <mae/data/subset.hpp>
 #include <mae/interop/open_pretrained.hpp>
+#include <mae/mask/plan.hpp>
 #include <mae/model/encoder.hpp>
 #include <mae/model/quantised_encoder.hpp>
 
@@ -134,10 +135,18 @@ std::vector<float> feature_encoder::encode(pretrain::image_set const& images,
                                            mae::pooling pool,
                                            mae::block_range blocks,
                                            image_name const& name_of,
-                                           pretrain::progress_line& progress) const {
+                                           pretrain::progress_line& progress,
+                                           mae::see_patches const* seen) const {
   auto const part = [&](mae::index_t first, mae::index_t size) {
+    mae::see_patches const of_part = [first, seen](mae::index_t image,
+                                                   mae::matrix_view<float const> patches,
+                                                   mae::mask_plan& plan,
+                                                   mae::index_t at) {
+      (*seen)(first + image, patches, plan, at);
+    };
     auto found = parts_->encode([&](auto const& encoder) {
-      return encoder.features(mae::subset(images, first, size), pool, blocks);
+      return encoder.features(
+          mae::subset(images, first, size), pool, blocks, seen == nullptr ? nullptr : &of_part);
     });
     require_finite(std::span<float const>(found),
                    blocks.count() * width(pool),

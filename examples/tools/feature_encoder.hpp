@@ -54,13 +54,15 @@ class feature_encoder {
                             mae::pooling pool,
                             image_name const& name_of,
                             pretrain::progress_line& progress) const;
-  /// The same after each of several blocks, in one pass: (count, blocks, width).
+  /// The same after each of several blocks, in one pass: (count, blocks, width). With `seen`, of
+  /// the patches that it chooses.
   std::vector<float> encode(pretrain::image_set const& images,
                             mae::index_t count,
                             mae::pooling pool,
                             mae::block_range blocks,
                             image_name const& name_of,
-                            pretrain::progress_line& progress) const;
+                            pretrain::progress_line& progress,
+                            mae::see_patches const* seen = nullptr) const;
   /// The patch tokens of the first `count` images after one block, likewise: (count, N, D), rounded
   /// to bfloat16, as they are many.
   std::vector<mae::bfloat16> encode_patches(pretrain::image_set const& images,

@@ -6,12 +6,15 @@
 #include "feature_flags.hpp"
 #include "grading.hpp"
 #include "images.hpp"
+#include "labelled_folder.hpp"
 #include "page.hpp"
 #include "probe_flags.hpp"
 #include "probe_report.hpp"
 #include "program.hpp"
 #include "save_file.hpp"
 #include "terminal.hpp"
+#include "visible_objects.hpp"
+#include "visible_patches.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/bfloat16.hpp>
@@ -30,6 +33,7 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -101,10 +105,11 @@ features_of_blocks encode(probe_task const& task,
                           pretrain::image_set const& images,
                           index_t count,
                           std::string const& name,
-                          mae::block_range blocks) {
+                          mae::block_range blocks,
+                          mae::see_patches const* seen = nullptr) {
   return encode_aloud(count, name, [&](auto const& name_of, auto& progress) {
     auto features =
-        task.encoder.encode(images, count, task.options.pool, blocks, name_of, progress);
+        task.encoder.encode(images, count, task.options.pool, blocks, name_of, progress, seen);
     return features_of_blocks{pretrain::with_labels(std::move(features), images, count), blocks};
   });
 }
@@ -135,6 +140,31 @@ void read_features(probe_task& task, std::vector<tools::layer_scores>& layers) {
     auto const test = encode(task, sets.test, size.test, sets.test_name, blocks);
     for (auto& scores : pass)
       read_features(task, train.after(scores.layer), test.after(scores.layer), scores);
+  }
+}
+
+/// Reads features of images of which some patches are seen, a number after the other.
+void read_visible(probe_task& task,
+                  mae::pretrained_model const& model,
+                  mae::block_range blocks,
+                  tools::probe_report& report) {
+  auto const& sets = task.sets;
+  report.patches = task.encoder.patches();
+  for (index_t const number : task.options.visible) {
+    auto const make = [&] {
+      return tools::choose_patches(task.options, model, sets.train, number, task.backend.threads());
+    };
+    auto const of_training = make();
+    auto const of_tests = make();
+    auto const see_training = of_training.of_set(0);
+    auto const see_tests = of_tests.of_set(1);
+    auto const train =
+        encode(task, sets.train, task.size.train, sets.train_name, blocks, &see_training);
+    auto const test = encode(task, sets.test, task.size.test, sets.test_name, blocks, &see_tests);
+    auto& scores =
+        report.layers.emplace_back(tools::layer_scores{.layer = blocks.last, .visible = number});
+    read_features(task, train.after(blocks.last), test.after(blocks.last), scores);
+    scores.seen = of_tests.mean_visible();
   }
 }
 
@@ -204,24 +234,61 @@ std::vector<pretrain::page_entry> settings_of(probe_task const& task) {
     all.push_back({"attentive",
                    std::to_string(o.queries) + " queries over " +
                        std::to_string(task.encoder.patches()) + " patch tokens"});
+  if (!o.visible.empty()) all.push_back({"mask", std::string(pretrain::name(o.settings.mask))});
   return all;
 }
 
 void save(probe_task const& task, tools::probe_report const& report) {
   std::filesystem::path const out(task.options.out);
-  auto const write = [&](char const* name, std::string const& text) {
+  auto const write = [&](std::string const& name, std::string const& text) {
     pretrain::save_text(out / name, text);
     std::cout << "wrote " << mae::printable((out / name).string()) << '\n';
   };
-  write("layers.csv", to_csv(report));
+  std::string const name = report.is_over_visible() ? "visible" : "layers";
+  write(name + ".csv", to_csv(report));
+  if (report.is_over_visible()) write("visible.json", to_json(report));
+  if (report.is_over_visible()) write("visible.svg", pretrain::render_svg(to_chart(report)));
   if (task.options.layers.all) write("layers.svg", pretrain::render_svg(to_chart(report)));
   auto const title = task.options.model + " on " + task.sets.name;
   write("report.html",
         pretrain::render_html(to_page(report, task.encoder.depth(), title, settings_of(task))));
 }
 
+/// Says how much of the objects in the test images is visible.
+void run_objects(tools::probe_options const& o) {
+  auto const model = tools::read_model(o, std::cerr);
+  mae::thread_pool threads(o.settings.threads);
+  auto const source = tools::find_source(o);
+  bool const is_painted = source.kind == pretrain::data_kind::synthetic;
+  tools::label_request const request{
+      .masks = true,
+      .instances = !is_painted && !std::filesystem::exists(source.folder / "masks") &&
+                   std::filesystem::exists(source.folder / "labels"),
+      .images = tools::request_for(o, model, source, false)};
+  auto const sets =
+      is_painted ? tools::load_labelled_synthetic(request, threads, std::cerr)
+                 : tools::load_labelled_folder(source.folder.string(), request, threads, std::cerr);
+  std::vector<tools::objects_seen> found;
+  auto const look = [&](std::optional<index_t> number) {
+    auto const chooser = tools::choose_patches(o, model, sets.train.images, number, threads);
+    found.push_back(tools::see_objects(sets.test, model.sizes, chooser, threads));
+  };
+  if (o.visible.empty()) look({});
+  for (index_t const number : o.visible) look(number);
+  std::cout << found.front().images << " test images of " << sets.name
+            << " with objects; patches that --mask " << pretrain::name(o.settings.mask)
+            << " shows, of " << model.sizes.num_patches()
+            << "; the objects' share, and times chance [95 %]\n"
+            << to_table(found);
+  if (o.out.empty()) return;
+  auto const file = std::filesystem::path(o.out) / "objects.csv";
+  pretrain::save_text(file, to_csv(found));
+  std::cout << "wrote " << mae::printable(file.string()) << '\n';
+}
+
 void run(tools::probe_options const& o) {
   if (!o.out.empty()) std::filesystem::create_directories(o.out);
+  if (o.visible_objects) return run_objects(o);
   auto const model = tools::read_model(o, std::cerr);
   auto const blocks = blocks_of(o.layers, model.sizes.encoder.depth);
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
@@ -234,9 +301,13 @@ void run(tools::probe_options const& o) {
   probe_task task{
       o, encoder, sets, size, neighbours_of(o, size.train), mae::eigen_backend<float>(threads)};
   tools::probe_report report{.neighbours = task.neighbours};
-  for (index_t block = blocks.first; block <= blocks.last; ++block)
-    report.layers.push_back({.layer = block});
-  if (o.has_linear() || o.has_knn()) read_features(task, report.layers);
+  if (o.visible.empty())
+    for (index_t block = blocks.first; block <= blocks.last; ++block)
+      report.layers.push_back({.layer = block});
+  if (!o.visible.empty())
+    read_visible(task, model, blocks, report);
+  else if (o.has_linear() || o.has_knn())
+    read_features(task, report.layers);
   if (o.has_attentive()) read_tokens(task, report.layers);
   if (o.has_linear() && pretrain::can_grade_pixels(sets))
     report.pixels = pretrain::grade_pixels(sets, size, threads).linear;

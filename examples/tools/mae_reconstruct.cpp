@@ -8,6 +8,7 @@
 #include "decoded_pictures.hpp"
 #include "images.hpp"
 #include "mask_flags.hpp"
+#include "model_mask.hpp"
 #include "picture.hpp"
 #include "png_file.hpp"
 #include "program.hpp"
@@ -23,9 +24,7 @@
 #include <mae/images/picture_list.hpp>
 #include <mae/interop.hpp>
 #include <mae/io/file.hpp>
-#include <mae/io/mask_file.hpp>
 #include <mae/io/principal_file.hpp>
-#include <mae/mask/learning.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/objective/pixels.hpp>
@@ -191,32 +190,13 @@ pretrain::chosen_objective objective_of(mae::pretrained_model const& model,
   return pretrain::chosen_objective(mae::normalised_pixels{model.target_epsilon()});
 }
 
-/// The mask that the flags choose; of one that learns, with what it learned with the model. Throws
-/// config_error where that is not in the model's file.
-pretrain::chosen_mask mask_of(reconstruct_options const& o,
-                              mae::pretrained_model const& model,
-                              pretrain::image_set const& images,
-                              mae::thread_pool& threads) {
-  auto mask = pretrain::make_mask(o.settings, images, model.sizes, threads);
-  std::string const name(pretrain::name(o.settings.mask));
-  if (mae::learns(mask) && (model.entry("mask") != name || !mae::load_mask(model.path, mask)))
-    throw mae::config_error(model.path + ": holds no mask that was learned by --mask " + name +
-                            "; a model.safetensors that was trained with it does");
-  if (mae::learns(mask))
-    for (auto const& [entry, value] : mask.settings())
-      if (auto const trained = model.entry(entry); trained && *trained != value)
-        pretrain::say_assumed(
-            std::cerr, entry + " " + value + ", as the flags say; the training had " + *trained);
-  return mask;
-}
-
 void run(reconstruct_options& o) {
   mae::atomic_file file(o.out);
   auto const found = tools::read_model(o, std::cerr);
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
   auto const images = load(o, found, *threads);
   index_t const count = std::min(o.images, images.size());
-  auto const mask = mask_of(o, found, images, *threads);
+  auto const mask = tools::mask_of(o, found, images, *threads);
   using backend = mae::eigen_backend<float>;
   auto const model = mae::open_pretrained(
       found,

@@ -2,6 +2,7 @@
 
 #include "feature_flags.hpp"
 #include "flag_values.hpp"
+#include "mask_flags.hpp"
 #include "options.hpp"
 
 #include <algorithm>
@@ -36,6 +37,23 @@ pretrain::reader numbers_of_neighbours(std::vector<mae::index_t>& numbers) {
   };
 }
 
+/// "4,8,16": whole numbers that rise.
+pretrain::reader rising_numbers(std::vector<mae::index_t>& numbers) {
+  return [&numbers](std::string const& text) {
+    numbers.clear();
+    for (std::size_t begin = 0; begin <= text.size();) {
+      std::size_t const end = std::min(text.find(',', begin), text.size());
+      auto const number = static_cast<mae::index_t>(
+          pretrain::checked_whole(text.substr(begin, end - begin), 1, pretrain::a_billion));
+      if (!numbers.empty() && number <= numbers.back())
+        throw pretrain::usage_error("must rise, and " + std::to_string(number) + " follows " +
+                                    std::to_string(numbers.back()));
+      numbers.push_back(number);
+      begin = end + 1;
+    }
+  };
+}
+
 pretrain::reader layer(layer_choice& layers) {
   return [&layers](std::string const& text) {
     layers.all = text == "all";
@@ -43,6 +61,40 @@ pretrain::reader layer(layer_choice& layers) {
       layers.block =
           static_cast<mae::index_t>(pretrain::checked_whole(text, 1, pretrain::a_billion));
   };
+}
+
+/// What --visible and --visible-objects can be given with.
+void check_visible(pretrain::given_flags const& given, probe_options const& o) {
+  using enum pretrain::mask_choice;
+  auto const refuse = [](std::string const& why) { throw pretrain::usage_error(why); };
+  bool const counts = !o.visible.empty();
+  if (!counts && !o.visible_objects) {
+    probe_options unused;
+    for (auto const& flag : pretrain::mask_flags(unused.settings, pretrain::mask_use::showing))
+      if (given.contains(flag.name.c_str()))
+        refuse("--" + std::string(flag.name) + " needs --visible or --visible-objects");
+    if (given.contains("seed")) refuse("--seed needs --visible or --visible-objects");
+    return;
+  }
+  pretrain::check_mask(given, o.settings);
+  auto const mask = o.settings.mask;
+  if (counts && given.contains("mask-ratio"))
+    refuse("--mask-ratio has no meaning beside --visible, which says how many patches are seen");
+  if (counts && (mask == ramped || mask == random || mask == file || mask == levels))
+    refuse("--mask " + std::string(pretrain::name(mask)) +
+           " says itself how many patches are seen, as --visible does");
+  if (counts && o.layers.all)
+    refuse("--visible draws a curve of one block: --layer all draws another");
+  if (counts && o.has_attentive() && !o.visible_objects)
+    refuse(
+        "--visible has no meaning with --probe attentive or all: give --probe knn, linear or both");
+  if (!o.visible_objects) return;
+  for (char const* const flag :
+       {"probe", "knn", "pool", "queries", "token-memory", "layer", "precision", "probe-images"})
+    if (given.contains(flag))
+      refuse("--" + std::string(flag) +
+             " has no meaning with --visible-objects, which reads "
+             "no features");
 }
 
 }  // namespace
@@ -83,6 +135,17 @@ std::vector<pretrain::flag_group> flags_for(probe_options& o) {
          "read the tokens after block N (from 1), through the final norm, or after\n"
          "each block [the last]",
          layer(o.layers)},
+        {"visible",
+         "N,N,...",
+         "encode N patches of each image, those that --mask shows: a line for each\n"
+         "number, which must rise [all]",
+         rising_numbers(o.visible)},
+        {"visible-objects",
+         "",
+         "read nothing: how much of the objects in test images is visible, against\n"
+         "chance, by the masks of DIR/masks or DIR/labels (docs/labels.md), or of\n"
+         "the synthetic images",
+         pretrain::set(o.visible_objects)},
         {"probe-images",
          "N",
          "grade on the first N training images and as many test images in\n"
@@ -92,9 +155,14 @@ std::vector<pretrain::flag_group> flags_for(probe_options& o) {
          "DIR",
          "also write layers.csv there: a line for each block that is read, a\n"
          "column for each way of reading, in percent of the test images; report.html,\n"
-         "a page that shows them; with --layer all also layers.svg, their curves",
+         "a page that shows them; with --layer all also layers.svg, their curves;\n"
+         "with --visible instead visible.csv, .json and .svg; with --visible-objects\n"
+         "objects.csv",
          pretrain::words(o.out)},
+        seed_flag(o),
         threads_flag(o)}},
+      {"Mask, with --visible or --visible-objects",
+       pretrain::mask_flags(o.settings, pretrain::mask_use::showing)},
       known_group(o)};
 }
 
@@ -109,6 +177,7 @@ void check_combinations(pretrain::given_flags const& given, probe_options const&
   need("pool", o.has_knn() || o.has_linear(), "all");
   need("queries", o.has_attentive(), "attentive or all");
   need("token-memory", o.has_attentive(), "attentive or all");
+  check_visible(given, o);
 }
 
 }  // namespace tools

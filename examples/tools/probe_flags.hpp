@@ -25,6 +25,8 @@ struct layer_choice {
 };
 
 struct probe_options : common_options {
+  probe_options() { settings.augment.crop_min = 1; }  // what masks measure images on
+
   mae::pooling pool = mae::pooling::mean;
   feature_precision precision = feature_precision::fp32;
   reader_choice readers = reader_choice::both;
@@ -33,6 +35,8 @@ struct probe_options : common_options {
   mae::index_t queries = 8;  // as mae::attentive_options has it
   double token_gigabytes = 4;
   std::string out;
+  std::vector<mae::index_t> visible;  // patches, ascending; empty: all, or what the mask shows
+  bool visible_objects = false;
 
   bool has_linear() const {
     return readers == reader_choice::linear || readers == reader_choice::both ||

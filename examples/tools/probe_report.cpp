@@ -1,5 +1,7 @@
 #include "probe_report.hpp"
 
+#include <mae/io/json_writer.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -42,6 +44,17 @@ std::string fixed(double value, int digits) {
   return std::move(text).str();
 }
 
+/// What a line of a report is of.
+double place_of(probe_report const& report, layer_scores const& scores) {
+  return static_cast<double>(report.is_over_visible() ? scores.visible : scores.layer);
+}
+
+std::string name_of_line(probe_report const& report, layer_scores const& scores, bool is_all) {
+  if (report.is_over_visible())
+    return std::to_string(scores.visible) + " of " + std::to_string(report.patches) + " patches";
+  return is_all ? "the encoder" : "block " + std::to_string(scores.layer);
+}
+
 }  // namespace
 
 std::string to_table(probe_report const& report, mae::index_t depth) {
@@ -64,9 +77,8 @@ std::string to_table(probe_report const& report, mae::index_t depth) {
     table << '\n';
   }
   for (std::size_t i = 0; i < report.layers.size(); ++i) {
-    auto const layer = report.layers[i].layer;
-    bool const is_all = report.layers.size() == 1 && layer == depth;
-    begin(is_all ? "the encoder" : "block " + std::to_string(layer));
+    bool const is_all = report.layers.size() == 1 && report.layers[i].layer == depth;
+    begin(name_of_line(report, report.layers[i], is_all));
     for (auto const& reader : columns) add(fixed(reader.percent[i], 1) + " %");
     table << '\n';
   }
@@ -76,6 +88,8 @@ std::string to_table(probe_report const& report, mae::index_t depth) {
 pretrain::chart to_chart(probe_report const& report) {
   constexpr std::array colours{"#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf"};
   pretrain::chart drawn{"What is read after each block", "block", "top-1, %", {}};
+  if (report.is_over_visible())
+    drawn = {"What is read off so many visible patches", "visible patches", "top-1, %", {}};
   auto const& layers = report.layers;
   for (auto const& reader : columns_of(report)) {
     pretrain::chart_series curve{reader.title,
@@ -83,15 +97,15 @@ pretrain::chart to_chart(probe_report const& report) {
                                  pretrain::series_style::line_with_points,
                                  {}};
     for (std::size_t i = 0; i < layers.size(); ++i)
-      curve.points.push_back({static_cast<double>(layers[i].layer), reader.percent[i]});
+      curve.points.push_back({place_of(report, layers[i]), reader.percent[i]});
     drawn.series.push_back(std::move(curve));
   }
   if (report.pixels)
     drawn.series.push_back({"linear, raw pixels",
                             "#555555",
                             pretrain::series_style::dashed,
-                            {{static_cast<double>(layers.front().layer), *report.pixels},
-                             {static_cast<double>(layers.back().layer), *report.pixels}}});
+                            {{place_of(report, layers.front()), *report.pixels},
+                             {place_of(report, layers.back()), *report.pixels}}});
   return drawn;
 }
 
@@ -102,27 +116,32 @@ pretrain::page to_page(probe_report const& report,
   auto const columns = columns_of(report);
   auto const& layers = report.layers;
   pretrain::page_section best{.title = "At a glance"};
-  pretrain::page_table table{"As numbers", {"block"}, {}};
+  bool const over_visible = report.is_over_visible();
+  pretrain::page_table table{"As numbers", {over_visible ? "visible patches" : "block"}, {}};
   for (auto const& reader : columns) {
     auto const highest = std::ranges::max_element(reader.percent);
-    auto const layer = layers[static_cast<std::size_t>(highest - reader.percent.begin())].layer;
-    best.numbers.push_back({reader.title,
-                            fixed(*highest, 1) + " %",
-                            (layers.size() > 1 ? "the best: after block " : "after block ") +
-                                std::to_string(layer) + " of " + std::to_string(depth)});
+    auto const& at = layers[static_cast<std::size_t>(highest - reader.percent.begin())];
+    std::string const where =
+        over_visible ? "of " + name_of_line(report, at, false)
+                     : "after block " + std::to_string(at.layer) + " of " + std::to_string(depth);
+    best.numbers.push_back(
+        {reader.title, fixed(*highest, 1) + " %", (layers.size() > 1 ? "the best: " : "") + where});
     table.columns.push_back(reader.title);
   }
   if (report.pixels)
     best.numbers.push_back({"raw pixels", fixed(*report.pixels, 1) + " %", "linear probe"});
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    table.rows.push_back({std::to_string(layers[i].layer)});
+    table.rows.push_back({std::to_string(over_visible ? layers[i].visible : layers[i].layer)});
     for (auto const& reader : columns) table.rows.back().push_back(fixed(reader.percent[i], 1));
   }
   pretrain::page_section read{
-      .title = "After each block",
+      .title = over_visible ? "Of so many visible patches" : "After each block",
       .text =
           "The share of test images whose class is read off the frozen encoder's tokens, in "
           "percent. A best figure is chosen by the test images, which flatters it."};
+  if (over_visible)
+    read.text +=
+        " So many patches of each image were encoded, of the training images as of the tests.";
   if (layers.size() > 1) read.figures.push_back(to_chart(report));
   read.tables.push_back(std::move(table));
   return {
@@ -135,15 +154,35 @@ pretrain::page to_page(probe_report const& report,
 
 std::string to_csv(probe_report const& report) {
   auto const columns = columns_of(report);
-  std::string table = "layer";
+  std::string table = report.is_over_visible() ? "visible,seen" : "layer";
   for (auto const& reader : columns) table += ',' + reader.name;
   table += "\r\n";
   for (std::size_t i = 0; i < report.layers.size(); ++i) {
-    table += std::to_string(report.layers[i].layer);
+    auto const& line = report.layers[i];
+    if (report.is_over_visible())
+      table += std::to_string(line.visible) + ',' + fixed(line.seen, 3);
+    else
+      table += std::to_string(line.layer);
     for (auto const& reader : columns) table += ',' + fixed(reader.percent[i], 4);
     table += "\r\n";
   }
   return table;
+}
+
+std::string to_json(probe_report const& report) {
+  auto const columns = columns_of(report);
+  std::string curve;
+  for (std::size_t i = 0; i < report.layers.size(); ++i) {
+    auto const& line = report.layers[i];
+    mae::json_object point;
+    point.add("visible", line.visible).add("seen", line.seen);
+    for (auto const& reader : columns) point.add(reader.name, reader.percent[i]);
+    curve += (i > 0 ? "," : "") + point.line();
+  }
+  mae::json_object all;
+  all.add("patches", report.patches);
+  if (report.pixels) all.add("pixels", *report.pixels);
+  return all.add_json("curve", "[" + curve + "]").line() + "\n";
 }
 
 }  // namespace tools

@@ -101,6 +101,20 @@ inline double image_density(density_measure measure, mask_context const& image) 
 /// the least to the greatest; of few images all of them.
 using density_quantiles = std::vector<float>;
 
+/// The share of a distribution that lies below a density, in [0, 1]; between quantiles by a
+/// straight line, in the middle of equal ones. Two quantiles or more, in ascending order.
+inline double place_among(std::span<float const> quantiles, float density) {
+  auto const [first, last] = std::equal_range(quantiles.begin(), quantiles.end(), density);
+  auto const steps = static_cast<double>(quantiles.size() - 1);
+  if (first != last)
+    return static_cast<double>((first - quantiles.begin()) + (last - quantiles.begin()) - 1) / 2 /
+           steps;
+  if (first == quantiles.begin()) return 0;
+  if (first == quantiles.end()) return 1;
+  double const past = (density - first[-1]) / static_cast<double>(*first - first[-1]);
+  return (static_cast<double>(first - quantiles.begin()) - 1 + past) / steps;
+}
+
 /// Measures the distribution over `images` images as `read(index, pixels (H, W, C))` gives them,
 /// from several threads at once; as measure_saliency. Throws config_error where there is no image.
 template <class Read>

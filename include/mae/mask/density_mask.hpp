@@ -76,10 +76,15 @@ class density_mask {
     return split_patches(patches, static_cast<index_t>(most) + 1).visible;
   }
   mask_counts counts(mask_context const& image, random_stream& random) const {
-    double const share = options_.ratio + options_.swing * (1 - 2 * place_of(image));
-    double const visible = static_cast<double>(image.patches.rows) * (1 - share);
     return split_patches(image.patches.rows,
-                         static_cast<index_t>(visible + random.uniform_double()));
+                         static_cast<index_t>(visible_of(image) + random.uniform_double()));
+  }
+  /// How many patches of an image stay visible, before that is a whole number.
+  double visible_of(mask_context const& image) const {
+    auto const density = static_cast<float>(image_density(options_.measure, image));
+    double const place = place_among(options_.training, density);
+    double const share = options_.ratio + options_.swing * (1 - 2 * place);
+    return static_cast<double>(image.patches.rows) * (1 - share);
   }
   void score(mask_context const& /*image*/, random_stream& random, std::span<float> scores) const {
     score_noise(random, scores);
@@ -98,22 +103,6 @@ class density_mask {
     xxh64 hash;
     hash.update(std::as_bytes(std::span(options_.training)));
     return std::to_string(hash.digest());
-  }
-
-  /// The share of the training set that is less dense; between quantiles by a straight line, in the
-  /// middle of equal ones.
-  double place_of(mask_context const& image) const {
-    auto const& quantiles = options_.training;
-    auto const density = static_cast<float>(image_density(options_.measure, image));
-    auto const [first, last] = std::equal_range(quantiles.begin(), quantiles.end(), density);
-    auto const steps = static_cast<double>(quantiles.size() - 1);
-    if (first != last)
-      return static_cast<double>((first - quantiles.begin()) + (last - quantiles.begin()) - 1) / 2 /
-             steps;
-    if (first == quantiles.begin()) return 0;
-    if (first == quantiles.end()) return 1;
-    double const past = (density - first[-1]) / static_cast<double>(*first - first[-1]);
-    return (static_cast<double>(first - quantiles.begin()) - 1 + past) / steps;
   }
 
   density_mask_options options_;

@@ -16,6 +16,7 @@ struct mask_feedback {
   std::span<patch_index const> visible;  // ascending
   std::span<patch_index const> targets;  // ascending
   std::span<float const> losses;         // of the targets, as the painter reports them
+  index_t sample = 0;                    // its place among the step's samples, of all processes
 };
 
 /// A policy that learns from the losses of what it hid: by a gradient of whatever it minimises,

@@ -3,6 +3,7 @@
 #include <mae/core/random.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
+#include <mae/mask/batch_budget.hpp>
 #include <mae/mask/learning.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
@@ -38,6 +39,8 @@ inline constexpr bool fits_heads = true;
 template <MaskPolicy... Masks>
 class per_head_mask {
   static_assert((!LearningMask<Masks> && ...), "mae: a mask that learns is that of all heads");
+  static_assert((!BatchMask<Masks> && ...),
+                "mae: a mask that counts with its batch is that of all heads");
   static_assert(sizeof...(Masks) > 0, "mae: a mask for each head");
 
  public:

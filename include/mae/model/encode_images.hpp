@@ -35,6 +35,19 @@ using read_image = std::function<void(index_t, std::span<float>)>;
 template <class T>
 using take_tokens = std::function<void(index_t image, index_t block, matrix_view<T const>)>;
 
+/// Plans which patches of an image are encoded, plan.assign(at, ...): its patches (N, P) are of
+/// pixels in scaled units. A plan without targets must show all; which are targets has no say.
+using see_patches = std::function<void(
+    index_t image, matrix_view<float const> patches, mask_plan& plan, index_t at)>;
+
+/// Of images (n, H, W, C), which must outlive the result.
+inline read_image reader_of(std::span<float const> images) {
+  return [images](index_t image, std::span<float> pixels) {
+    std::ranges::copy(
+        images.subspan(static_cast<std::size_t>(image) * pixels.size(), pixels.size()),
+        pixels.begin());
+  };
+}
 /// The images of a dataset, which must outlive the result.
 template <Dataset D>
 read_image reader_of(D const& dataset) {
@@ -43,10 +56,11 @@ read_image reader_of(D const& dataset) {
 template <Dataset D>
 read_image reader_of(D const&& must_outlive_the_reader) = delete;
 
-/// Which tokens are taken: after which blocks, and what the final norm is of.
+/// Which tokens are taken: after which blocks, what the final norm is of, and of which patches.
 struct taken_tokens {
   block_range blocks;
   norm_place norm = norm_place::tokens;
+  see_patches const* seen = nullptr;  // all
 };
 
 namespace detail {
@@ -55,7 +69,7 @@ namespace detail {
 template <class T>
 using visit_tokens = std::function<void(index_t block, matrix_view<T const>)>;
 
-/// What a lane needs to encode shards of unmasked images.
+/// What a lane needs to encode shards of images.
 template <Backend B>
 class image_encoder {
   using T = typename B::scalar;
@@ -64,11 +78,12 @@ class image_encoder {
   image_encoder(B const& backend,
                 typename B::lane lane,
                 network_parts<> const& parts,
-                norm_place norm,
+                taken_tokens const& taken,
                 index_t per_shard)
       : backend_(backend),
         config_(parts.config),
-        norm_(norm),
+        taken_(taken),
+        plan_(mask_plan::all_visible(per_shard, parts.config.num_patches())),
         pass_(std::move(lane), parts, pass_kind::inference),
         patches_(static_cast<std::size_t>(config_.image.values() * per_shard)),
         helpers_(static_cast<std::size_t>(backend.num_helpers())) {
@@ -77,22 +92,23 @@ class image_encoder {
     for (auto& helper : helpers_) helper.cut.resize(helper.pixels.size());
   }
 
-  /// Encodes images [first, last): one shard. After each of `blocks` their tokens are taken.
+  /// Encodes images [first, last): one shard. After each of the blocks their tokens are taken.
   void encode(encoder_operands<typename B::lane> const& weights,
-              mask_plan const& all_visible,
               pixel_statistics const& statistics,
               index_t first,
               index_t last,
-              block_range blocks,
               read_image const& read,
               take_tokens<T> const& take) {
     index_t const images = last - first;
     backend_.for_each_inside(images, [&](index_t i, int helper) {
       auto& mine = helpers_[static_cast<std::size_t>(helper)];
       read(first + i, mine.pixels);
-      cut(mine, statistics, i);
+      if (taken_.seen != nullptr) (*taken_.seen)(first + i, cut(mine), plan_, i);
+      normalise_pixels(mine.pixels, statistics);
+      cut(mine);
+      std::ranges::copy(mine.cut, patches_.begin() + i * std::ssize(mine.cut));
     });
-    auto const in = pass_.bring(all_visible, 0, images, patches(images));
+    auto const in = pass_.bring(plan_, 0, images, patches(images));
     visit_tokens<T> const visit = [&](index_t block, matrix_view<T const> encoded) {
       give(first, images, block, encoded, take);
     };
@@ -100,7 +116,7 @@ class image_encoder {
         weights,
         in.shard,
         in.patches,
-        block_visits<visit_tokens<T>>{blocks, norm_ == norm_place::tokens, visit});
+        block_visits<visit_tokens<T>>{taken_.blocks, taken_.norm == norm_place::tokens, visit});
   }
 
  private:
@@ -113,9 +129,9 @@ class image_encoder {
     host_values<B> const values(backend_,
                                 std::span(encoded.data, static_cast<std::size_t>(encoded.size())));
     matrix_view<T const> const tokens(values.span().data(), encoded.rows, encoded.cols);
-    index_t const each = config_.num_patches() + 1;
+    auto const* const begins = pass_.rows().encoder_offsets().values().data();
     backend_.for_each_inside(images, [&](index_t i, int /*helper*/) {
-      take(first + i, block, tokens.middle_rows(i * each, each));
+      take(first + i, block, tokens.middle_rows(begins[i], begins[i + 1] - begins[i]));
     });
   }
 
@@ -124,14 +140,11 @@ class image_encoder {
     std::vector<float> cut;     // (N, P)
   };
 
-  /// Cuts the pixels into the patches of the shard's image `number`.
-  void cut(scratch& mine, pixel_statistics const& statistics, index_t number) {
-    normalise_pixels(mine.pixels, statistics);
-    patchify(mine.pixels,
-             config_.image,
-             config_.patch,
-             matrix_view<float>(mine.cut.data(), config_.num_patches(), config_.patch_values()));
-    std::ranges::copy(mine.cut, patches_.begin() + number * std::ssize(mine.cut));
+  /// The patches (N, P) of the pixels as they are.
+  matrix_view<float const> cut(scratch& mine) const {
+    matrix_view<float> const rows(mine.cut.data(), config_.num_patches(), config_.patch_values());
+    patchify(mine.pixels, config_.image, config_.patch, rows);
+    return rows;
   }
   matrix_view<T const> patches(index_t images) const {
     return {patches_.data(), images * config_.num_patches(), config_.patch_values()};
@@ -139,7 +152,8 @@ class image_encoder {
 
   B const& backend_;
   model_config config_;
-  norm_place norm_;
+  taken_tokens taken_;
+  mask_plan plan_;
   worker_pass<network_pass<B>> pass_;
   std::vector<T> patches_;  // the shard's (images * N, P)
   std::vector<scratch> helpers_;
@@ -147,15 +161,16 @@ class image_encoder {
 
 }  // namespace detail
 
-/// Encodes `images` images, unmasked, and lets their tokens be taken after some blocks,
-/// through the final norm, or without one of what is pooled: shards in parallel, or, where that
-/// would leave half of the threads idle, one after the other on all threads. `read` and `take` are
-/// called from several threads at once, for different images. They are functions of any kind, not
-/// templates, so that the network is compiled once for all that is encoded with it.
+/// Encodes `images` images, all patches or those that are seen, and lets their tokens be taken
+/// after some blocks, through the final norm, or without one of what is pooled: shards in parallel,
+/// or, where that would leave half of the threads idle, one after the other on all threads. `read`,
+/// `taken.seen` and `take` are called from several threads at once, for different images. They are
+/// functions of any kind, not templates, so that the network is compiled once for all that is
+/// encoded with it.
 template <Backend B>
 void encode_images(B const& backend,
                    network_parts<> const& parts,
-                   taken_tokens taken,
+                   taken_tokens const& taken,
                    encoder_operands<typename B::lane> const& weights,
                    pixel_statistics const& statistics,
                    index_t images,
@@ -171,14 +186,12 @@ void encode_images(B const& backend,
         backend,
         as_team ? backend.make_team_lane() : backend.make_lane(),
         parts,
-        taken.norm,
+        taken,
         per_shard));
-  mask_plan const plan = mask_plan::all_visible(per_shard, parts.config.num_patches());
   auto const encode = [&](index_t shard, int worker) {
     index_t const first = shard * per_shard;
     index_t const last = std::min(first + per_shard, images);
-    workers[static_cast<std::size_t>(worker)]->encode(
-        weights, plan, statistics, first, last, taken.blocks, read, take);
+    workers[static_cast<std::size_t>(worker)]->encode(weights, statistics, first, last, read, take);
   };
   if (!as_team) return backend.for_each(shards, encode);
   for (index_t shard = 0; shard < shards; ++shard) encode(shard, 0);

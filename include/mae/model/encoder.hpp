@@ -96,13 +96,13 @@ class sized_encoder {
     auto const keep = [&](index_t image, index_t /*block*/, matrix_view<scalar const> rows) {
       std::copy_n(rows.data, rows.size(), all.data() + image * size);
     };
-    encode(count(images), last_block(), read_from(images), keep);
+    encode(count(images), last_block(), reader_of(images), keep);
     return all;
   }
 
   /// One feature for each of images (n, H, W, C) in scaled units: (n, feature_width(pool)).
   std::vector<scalar> features(std::span<float const> images, pooling pool) const {
-    return pooled_features(count(images), last_block(), read_from(images), pool);
+    return pooled_features(count(images), last_block(), reader_of(images), pool);
   }
 
   /// One feature for each image of a dataset.
@@ -114,11 +114,15 @@ class sized_encoder {
   /// The same after each of several blocks: (n, blocks, feature_width(pool)), from one forward
   /// pass, which ends with the last of them. The final norm is applied after each, as DINO's
   /// get_intermediate_layers does, so that the last block's are the features above. Throws
-  /// config_error for blocks that the encoder has not.
+  /// config_error for blocks that the encoder has not. With `seen` an image is encoded of the
+  /// patches that it chooses; all of them give the bits of none.
   template <Dataset D>
-  std::vector<scalar> features(D const& dataset, pooling pool, block_range blocks) const {
+  std::vector<scalar> features(D const& dataset,
+                               pooling pool,
+                               block_range blocks,
+                               see_patches const* seen = nullptr) const {
     require_fitting(dataset, blocks);
-    return pooled_features(dataset.size(), blocks, reader_of(dataset), pool);
+    return pooled_features(dataset.size(), blocks, reader_of(dataset), pool, seen);
   }
 
   /// Lets the tokens of every image of a dataset be taken after each of `blocks`, likewise; see
@@ -163,25 +167,18 @@ class sized_encoder {
                          std::to_string(depth));
   }
 
-  static read_image read_from(std::span<float const> images) {
-    return [images](index_t image, std::span<float> pixels) {
-      std::ranges::copy(
-          images.subspan(static_cast<std::size_t>(image) * pixels.size(), pixels.size()),
-          pixels.begin());
-    };
-  }
-
   std::vector<scalar> pooled_features(index_t images,
                                       block_range blocks,
                                       read_image const& read,
-                                      pooling pool) const {
+                                      pooling pool,
+                                      see_patches const* seen = nullptr) const {
     index_t const size = feature_width(pool);
     std::vector<scalar> all(static_cast<std::size_t>(images * blocks.count() * size));
     auto const pool_one = [&](index_t image, index_t block, matrix_view<scalar const> tokens) {
       index_t const row = image * blocks.count() + block - blocks.first;
       pool_tokens(tokens, pool, all.data() + row * size);
     };
-    encode(images, blocks, read, pool_one);
+    encode(images, blocks, read, pool_one, seen);
     return final_norm_ == norm_place::pooled ? normalised(all) : all;
   }
 
@@ -198,8 +195,9 @@ class sized_encoder {
   void encode(index_t images,
               block_range blocks,
               read_image const& read,
-              take_tokens<scalar> const& take) const {
-    taken_tokens const of{blocks, final_norm_};
+              take_tokens<scalar> const& take,
+              see_patches const* seen = nullptr) const {
+    taken_tokens const of{blocks, final_norm_, seen};
     encode_images<B>(backend_, parts_, of, current_operands(), statistics_, images, read, take);
   }
 

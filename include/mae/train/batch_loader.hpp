@@ -20,6 +20,7 @@
 #include <mae/network/network_parts.hpp>
 #include <mae/objective/sample.hpp>
 #include <mae/patch/patchify.hpp>
+#include <mae/train/batch_counts.hpp>
 #include <mae/train/batch_options.hpp>
 #include <mae/train/choose_targets.hpp>
 #include <mae/train/drop_path_scales.hpp>
@@ -40,13 +41,6 @@
 #include <vector>
 
 namespace mae {
-
-/// Where a training stands, for masks that change with it.
-struct training_moment {
-  std::int64_t step = 0;
-  index_t epoch = 0;
-  double progress = 0;  // in [0, 1]
-};
 
 /// Reads, varies, mixes, cuts, masks and normalises images, all cores at once. Every image's
 /// randomness depends on seed, epoch, its number in the dataset and the view alone, so that it is
@@ -104,6 +98,10 @@ class batch_loader {
     reserve(batch.patches, images * config_.image.values());
     if (learns(mask_)) seen_.resize(images, config_.image.values());
     views_.resize(static_cast<std::size_t>(images));
+    auto const see_one = [&](index_t i, batch_images const& all, int worker) {
+      return see(i, all, moment, workers_[static_cast<std::size_t>(worker)]);
+    };
+    counts_.decide(mask_, numbers, config_.num_patches(), threads_, see_one);
     threads_.for_each(images, [&](index_t i, int worker) {
       load_image(i, numbers, moment, workers_[static_cast<std::size_t>(worker)], batch);
     });
@@ -155,39 +153,48 @@ class batch_loader {
                                          .index = static_cast<std::uint64_t>(numbers.all[0])}));
   }
 
+  /// Makes a sample's patches, in `work`, for its mask.
+  mask_context see(index_t image,
+                   batch_images const& numbers,
+                   training_moment const& moment,
+                   scratch& work) const {
+    auto const at = [&](image_views<D>& views, image_index number) {
+      return views(number, static_cast<std::uint32_t>(moment.epoch), numbers.view(image));
+    };
+    auto const pixels = at(work.view, numbers[image]);
+    if (mixture_.own < 1)
+      mix_images(mixture_, config_.image, at(work.partner, numbers.partner(image)), pixels);
+    matrix_view<float> const patches(
+        work.patches.data(), config_.num_patches(), config_.patch_values());
+    patchify(pixels, config_.image, config_.patch, patches);
+    return {.patches = patches,
+            .channels = config_.image.channels,
+            .grid_rows = config_.grid_rows(),
+            .grid_columns = config_.grid_columns(),
+            .patch_width = config_.patch.width,
+            .step = moment.step,
+            .epoch = moment.epoch,
+            .progress = moment.progress,
+            .dataset_index = static_cast<std::uint64_t>(numbers[image]),
+            .head = first_head_};
+  }
+
   void load_image(index_t image,
                   batch_images const& numbers,
                   training_moment const& moment,
                   scratch& work,
                   batch_type& batch) {
-    auto const number = static_cast<std::uint64_t>(numbers[image]);
-    auto const epoch = static_cast<std::uint32_t>(moment.epoch);
-    auto const view = numbers.view(image);
-    auto const pixels = work.view(numbers[image], epoch, view);
+    mask_context const context = see(image, numbers, moment, work);
     views_[static_cast<std::size_t>(image)] = work.view.part();
-    if (mixture_.own < 1)
-      mix_images(
-          mixture_, config_.image, work.partner(numbers.partner(image), epoch, view), pixels);
-    matrix_view<float> const patches(
-        work.patches.data(), config_.num_patches(), config_.patch_values());
-    patchify(pixels, config_.image, config_.patch, patches);
-
     auto const key = [&](purpose use) {
-      return stream_key{
-          .seed = options_.seed, .use = use, .epoch = epoch, .index = number, .view = view};
+      return stream_key{.seed = options_.seed,
+                        .use = use,
+                        .epoch = static_cast<std::uint32_t>(moment.epoch),
+                        .index = context.dataset_index,
+                        .view = numbers.view(image)};
     };
     random_stream random(key(options_.mask_purpose));
-    mask_context const context{.patches = patches,
-                               .channels = config_.image.channels,
-                               .grid_rows = config_.grid_rows(),
-                               .grid_columns = config_.grid_columns(),
-                               .patch_width = config_.patch.width,
-                               .step = moment.step,
-                               .epoch = moment.epoch,
-                               .progress = moment.progress,
-                               .dataset_index = number,
-                               .head = first_head_};
-    plan_image(batch.plan, image, mask_, context, random, work.scores);
+    counts_.plan(batch.plan, image, mask_, context, random, work.scores);
     choose_targets(batch.plan, image, options_, key(purpose::predict));
     if (learns(mask_)) seen_.keep(image, context);
 
@@ -281,6 +288,7 @@ class batch_loader {
   batch_options options_;
   thread_pool& threads_;
   std::vector<scratch> workers_;
+  batch_counts<M> counts_;
   mixture mixture_;                                         // of the batch loaded last
   std::size_t first_head_ = 0;                              // of those it is for
   std::array<std::vector<double>, num_heads> zero_losses_;  // (B)

@@ -16,6 +16,13 @@
 
 namespace mae {
 
+/// Where a training stands, for masks that change with it.
+struct training_moment {
+  std::int64_t step = 0;
+  index_t epoch = 0;
+  double progress = 0;  // in [0, 1]
+};
+
 /// What a batch_loader makes its batches by.
 struct batch_options {
   std::uint64_t seed = 0;
@@ -62,6 +69,8 @@ struct batch_images {
   index_t views = 1;
 
   index_t size() const { return last - first; }
+  /// All samples of all images.
+  batch_images whole() const { return {all, 0, std::ssize(all) * views, views}; }
   /// The image of a sample, by its place among those that are loaded.
   image_index operator[](index_t place) const { return all[number_of(place)]; }
   /// Which of its image's views a sample is.

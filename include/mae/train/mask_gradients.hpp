@@ -65,7 +65,10 @@ class mask_gradients<M, T> {
         of_sums_(static_cast<std::size_t>(schedule.sums) * num_sums_) {}
 
   /// Begins a new step.
-  void clear() { std::ranges::fill(of_sums_, 0.0); }
+  void clear() {
+    std::ranges::fill(of_sums_, 0.0);
+    before_ = 0;
+  }
 
   /// Room for the losses of all targets of a batch.
   template <class Batch>
@@ -85,6 +88,7 @@ class mask_gradients<M, T> {
     std::ranges::transform(
         losses_, as_floats_.begin(), [](T loss) { return static_cast<float>(loss); });
     of_groups_.assign(groups_.size() * num_sums_, 0.0);
+    index_t const before = before_ + first_image(own_.first);
     threads.for_each(std::ssize(groups_), [&](index_t i, int /*worker*/) {
       auto const& group = groups_[static_cast<std::size_t>(i)];
       auto const sums = row(of_groups_, i);
@@ -97,12 +101,14 @@ class mask_gradients<M, T> {
         mask.add_gradient({.image = loader.context_of(image),
                            .visible = batch.plan.visible(image),
                            .targets = batch.plan.target(image),
-                           .losses = std::span<float const>(as_floats_).subspan(first, count)},
+                           .losses = std::span<float const>(as_floats_).subspan(first, count),
+                           .sample = before + image},
                           sums);
       }
     });
     for (std::size_t i = 0; i < groups_.size(); ++i)
       add_to(row(of_sums_, groups_[i].sum), row(of_groups_, static_cast<index_t>(i)));
+    before_ += schedule_.images;
   }
 
   /// Sums up those of all processes, for the `images` of a step.
@@ -177,6 +183,7 @@ class mask_gradients<M, T> {
   std::vector<float> as_floats_;
   std::vector<double> received_, sum_;
   index_t images_ = 0;
+  index_t before_ = 0;  // samples of the step's batches that were added
 };
 
 }  // namespace mae

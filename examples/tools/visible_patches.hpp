@@ -1,0 +1,65 @@
+#pragma once
+
+#include "checkpoint_flags.hpp"
+#include "chosen_mask.hpp"
+#include "images.hpp"
+
+#include <mae/core/config.hpp>
+#include <mae/core/parallel.hpp>
+#include <mae/core/types.hpp>
+#include <mae/interop/pretrained.hpp>
+#include <mae/mask/plan.hpp>
+#include <mae/model/encode_images.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+// Which patches of an image are seen where an encoder is used, not trained.
+
+namespace tools {
+
+/// Chooses images' visible patches by a mask, as a training of this seed that stands at this
+/// progress: an exact number of each image, or as many as the mask shows.
+class patch_chooser {
+ public:
+  /// `exactly` is from 1 to the model's patches, of which all need no mask.
+  patch_chooser(pretrain::chosen_mask mask,
+                mae::model_config const& config,
+                pretrain::options const& settings,
+                std::optional<mae::index_t> exactly);
+
+  /// Plans image `image` of a set, whose patches (N, P) are in scaled units. Of another `set` its
+  /// draws are others. May be called from several threads at once.
+  void plan(std::uint32_t set,
+            mae::index_t image,
+            mae::matrix_view<float const> patches,
+            mae::mask_plan& plan,
+            mae::index_t at) const;
+  /// The same for all images of a set; this object must outlive it.
+  mae::see_patches of_set(std::uint32_t set) const;
+
+  /// The mean number of visible patches of what was planned so far.
+  double mean_visible() const;
+
+ private:
+  pretrain::chosen_mask mask_;
+  mae::model_config config_;
+  std::uint64_t seed_;
+  double progress_;
+  std::optional<mae::index_t> exactly_;
+  mutable std::atomic<mae::index_t> images_{0};
+  mutable std::atomic<mae::index_t> visible_{0};
+};
+
+/// Chooses `number` patches by the mask of the flags: exactly, but that of dense images `density`
+/// shows more than of others, by --mask-swing or what so few patches leave of it, which is said;
+/// `number` is then the mean over `training`. Without a number: what the mask shows. Throws
+/// usage_error for a number beyond the model's patches, and as mask_of.
+patch_chooser choose_patches(common_options const& o,
+                             mae::pretrained_model const& model,
+                             pretrain::image_set const& training,
+                             std::optional<mae::index_t> number,
+                             mae::thread_pool& threads);
+
+}  // namespace tools
