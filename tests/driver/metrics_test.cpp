@@ -81,6 +81,24 @@ TEST_CASE("each record is a JSON line, there at once, null where nothing is know
   CHECK(resumed.history().health[0].prediction_rank == 2.5);
 }
 
+TEST_CASE("a record of a mask that learns has what it keeps, and comes back") {
+  mae_test::temporary_folder const scratch;
+  auto const path = scratch / "metrics.jsonl";
+  {
+    metrics_log log(path);
+    log.add(pretrain::mask_record{.step = 4, .epoch = 0.5, .agreement = 0.625});
+    log.add(pretrain::mask_record{.step = 8, .epoch = 1, .entropy = 0.75});
+  }
+  CHECK(lines_of(path).at(0) == R"({"kind":"mask","step":4,"epoch":0.5,"agreement":0.625})");
+  CHECK(lines_of(path).at(1) == R"({"kind":"mask","step":8,"epoch":1.0,"entropy":0.75})");
+  metrics_log const resumed(path, 8);
+  REQUIRE(resumed.history().masks.size() == 2);
+  CHECK(resumed.history().masks[0].agreement == 0.625);
+  CHECK(!resumed.history().masks[0].entropy);
+  CHECK(resumed.history().masks[1].entropy == 0.75);
+  CHECK(metrics_log(path, 5).history().masks.size() == 1);
+}
+
 TEST_CASE("a record of gradients has a list for each head and each pair, by depth") {
   mae_test::temporary_folder const scratch;
   auto const path = scratch / "metrics.jsonl";

@@ -20,6 +20,7 @@
 #include <mae/network/parameters.hpp>
 #include <mae/network/shard.hpp>
 #include <mae/network/weights.hpp>
+#include <mae/patch/patchify.hpp>
 
 #include <doctest/doctest.h>
 
@@ -329,4 +330,50 @@ TEST_CASE("images cut short and datasets of other images are refused") {
                        "the dataset's images have another extent than the encoder's",
                        mae::config_error);
   CHECK(encoder.tokens({}).empty());
+}
+
+TEST_CASE(
+    "features of chosen patches depend on these alone, and of all patches are the usual ones") {
+  encoder_type const encoder(3);
+  auto given = images();
+  mae::image_extent const extent = odd_config.image;
+  index_t const patches = odd_config.num_patches();
+  mae::block_range const last{odd_config.encoder.depth, odd_config.encoder.depth};
+  auto const set = [&](std::vector<float> const& pixels) {
+    return mae::memory_dataset<float>(pixels, {.extent = extent});
+  };
+  // Image i sees 1 + i % N patches: those whose brightest value is least, of pixels as they are.
+  mae::see_patches const some =
+      [&](index_t image, mae::matrix_view<float const> of, mae::mask_plan& plan, index_t at) {
+        std::vector<float> scores;
+        for (index_t i = 0; i < of.rows; ++i)
+          scores.push_back(*std::ranges::max_element(of.row(i)));
+        index_t const visible = 1 + image % patches;
+        plan.assign(at, {visible, patches - visible}, scores);
+      };
+  mae::see_patches const all =
+      [&](index_t, mae::matrix_view<float const>, mae::mask_plan& plan, index_t at) {
+        plan.assign(at, {patches, 0}, std::vector<float>(static_cast<std::size_t>(patches)));
+      };
+  auto const usual = encoder.features(set(given), pooling::both, last);
+  CHECK(encoder.features(set(given), pooling::both, last, &all) == usual);
+  auto const seen = encoder.features(set(given), pooling::both, last, &some);
+  CHECK(seen != usual);
+
+  // Hidden patches that grow brighter change nothing; a visible one that darkens does.
+  auto const values = static_cast<std::size_t>(extent.values());
+  std::vector<float> cut(values);
+  for (index_t image = 0; image < count; ++image) {
+    auto const own = std::span(given).subspan(static_cast<std::size_t>(image) * values, values);
+    mae::matrix_view<float> const rows(cut.data(), patches, odd_config.patch_values());
+    mae::patchify(std::span<float const>(own), extent, odd_config.patch, rows);
+    mae::mask_plan plan(1, patches);
+    some(image, rows, plan, 0);
+    for (auto const patch : plan.target(0))
+      for (float& value : rows.row(patch)) value += 3;
+    mae::unpatchify(mae::matrix_view<float const>(rows), extent, odd_config.patch, own);
+  }
+  CHECK(encoder.features(set(given), pooling::both, last, &some) == seen);
+  for (float& value : given) value -= 0.25F;
+  CHECK(encoder.features(set(given), pooling::both, last, &some) != seen);
 }

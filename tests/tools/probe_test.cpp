@@ -4,11 +4,15 @@
 #include "running_program.hpp"
 #include "temporary_folder.hpp"
 #include "text_file.hpp"
+#include "visible_objects.hpp"
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <filesystem>
+#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -165,4 +169,111 @@ TEST_CASE("fewer neighbours than usual are said; numbers that cannot be are refu
   check_usage({"--knn", "4,1,4"}, "has 4 twice");
   check_usage({"--knn", "4", "--probe", "linear"},
               "--knn has no meaning with --probe linear: give --probe knn, both or all");
+}
+
+TEST_CASE("all patches visible give the bits of no --visible, and fewer a curve") {
+  mae_test::temporary_folder const scratch;
+  auto const file = [&](char const* name) { return read_text(scratch.file(name)); };
+  probe({"--knn", "1,9", "--out", scratch.file("usual")});
+  std::string const usual = file("usual/layers.csv");
+  auto const text = probe({"--knn", "1,9", "--visible", "2,8,16", "--out", scratch.file("of")});
+  CHECK(holds(text, "2 of 16 patches "));
+  CHECK(holds(text, "raw pixels "));
+  std::string const table = file("of/visible.csv");
+  CHECK(table.starts_with("visible,seen,linear,knn_1,knn_9\r\n2,2.000,"));
+  CHECK(table.ends_with("\r\n16,16.000," + usual.substr(usual.find("3,") + 2)));
+  CHECK(holds(file("of/visible.json"), R"({"patches":16,"pixels":)"));
+  CHECK(holds(file("of/visible.json"), R"("curve":[{"visible":2,"seen":2.0,"linear":)"));
+  CHECK(holds(file("of/visible.svg"), "visible patches"));
+  CHECK(holds(file("of/report.html"), "What is read off so many visible patches"));
+  CHECK_FALSE(fs::exists(scratch.file("of/layers.csv")));
+
+  // The same images by another mask, and by another seed, are others; threads change nothing.
+  auto const of = [&](std::vector<std::string> more) {
+    more.insert(more.end(), {"--probe", "linear", "--visible", "4", "--out", scratch.file("x")});
+    probe(more);
+    return file("x/visible.csv");
+  };
+  auto const four = of({});
+  CHECK(of({"--threads", "1"}) == four);
+  CHECK(of({"--mask", "saliency"}).starts_with("visible,seen,linear\r\n4,4.000,"));
+  CHECK_FALSE(holds(of({"--mask", "density", "--mask-swing", "0.15"}), "\n4,4.000,"));
+}
+
+TEST_CASE("numbers of visible patches that cannot be are refused") {
+  check_usage({"--visible", "0"}, "must be a whole number from 1 to 1000000000, not 0");
+  check_usage({"--visible", "4,4"}, "must rise, and 4 follows 4");
+  check_usage({"--visible", "8,4"}, "must rise, and 4 follows 8");
+  check_usage({"--data", "synthetic", "--probe-images", "20", "--visible", "17"},
+              "--visible 17: the encoder has 16 patches");
+  check_usage({"--mask", "saliency"}, "--mask needs --visible or --visible-objects");
+  check_usage({"--visible", "4", "--mask-ratio", "0.5"}, "--mask-ratio has no meaning beside");
+  check_usage({"--visible", "4", "--mask", "levels"}, "says itself how many patches are seen");
+  check_usage({"--visible", "4", "--layer", "all"}, "--visible draws a curve of one block");
+  check_usage({"--visible", "4", "--probe", "all"}, "--visible has no meaning with --probe");
+  check_usage({"--visible",
+               "4",
+               "--mask",
+               "density",
+               "--mask-measure",
+               "loss",
+               "--data",
+               "synthetic",
+               "--probe-images",
+               "20"},
+              "--mask-measure loss is known of the images of a training alone");
+  auto const none = run_probe(
+      {"--data", "synthetic", "--probe-images", "20", "--visible", "4", "--mask", "learned"});
+  CHECK(none.exit_code == 1);
+  CHECK(holds(none.err, "holds no mask that was learned by --mask learned"));
+  check_usage({"--visible-objects", "--knn", "3"}, "--knn has no meaning with --visible-objects");
+}
+
+TEST_CASE("what is visible of objects is chance for blind masks, and more for busy patches") {
+  mae_test::temporary_folder const scratch;
+  auto const low_and_high = [&](std::string const& mask, std::string const& beta) {
+    std::vector<std::string> more{"--data",
+                                  "synthetic",
+                                  "--visible-objects",
+                                  "--visible",
+                                  "4",
+                                  "--mask",
+                                  mask,
+                                  "--out",
+                                  scratch.file("x")};
+    if (!beta.empty()) more.insert(more.end(), {"--saliency-strength", beta});
+    auto const result = run_probe(more);
+    CHECK_MESSAGE(result.exit_code == 0, result.err);
+    CHECK(holds(result.out, "2000 test images of synthetic with objects"));
+    std::string const table = read_text(scratch.file("x/objects.csv"));
+    std::vector<double> numbers;
+    std::istringstream line(table.substr(table.find('\n') + 1));
+    for (std::string field; std::getline(line, field, ',');) numbers.push_back(std::stod(field));
+    REQUIRE(numbers.size() == 11);
+    CHECK(numbers[0] == 4);
+    CHECK(numbers[2] == 0.25);
+    CHECK(numbers[3] / numbers[2] == doctest::Approx(numbers[4]).epsilon(1e-4));
+    return std::pair(numbers[5], numbers[6]);
+  };
+  auto const [low, high] = low_and_high("uniform", "");
+  CHECK(low < 1.02);
+  CHECK(high > 0.98);
+  CHECK(high - low < 0.1);
+  CHECK(low_and_high("saliency", "2").first > 1);
+  CHECK(low_and_high("saliency", "-2").second < 1);
+}
+
+TEST_CASE("a quotient of means has the interval of a ratio estimate") {
+  std::vector<double> const shares{0.2, 0.4, 0.3, 0.5};
+  std::vector<double> const chances{0.25, 0.25, 0.25, 0.25};
+  auto const found = tools::quotient_of_means(shares, chances);
+  CHECK(found.value == doctest::Approx(1.4));
+  // Of equal chances: the shares' standard error, sqrt(0.05 / 3 / 4), over a quarter.
+  double const error = std::sqrt(0.05 / 3 / 4) / 0.25;
+  CHECK(found.low == doctest::Approx(1.4 - 1.959964 * error));
+  CHECK(found.high == doctest::Approx(1.4 + 1.959964 * error));
+  std::vector<double> const twice{0.5, 0.8, 0.6, 1.0};
+  std::vector<double> const half{0.25, 0.4, 0.3, 0.5};
+  CHECK(tools::quotient_of_means(twice, half).high == doctest::Approx(2));  // no scatter
+  CHECK(std::isnan(tools::quotient_of_means(std::vector{0.5}, std::vector{0.5}).low));
 }

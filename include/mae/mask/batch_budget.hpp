@@ -51,7 +51,7 @@ inline void meet_budget(std::span<double const> wishes,
   if (total < images || total > images * (patches - 1))
     throw config_error("a budget of " + std::to_string(total) + " visible patches of " +
                        std::to_string(images) + " images of " + std::to_string(patches) +
-                       ": each must show one and hide one; take another ratio");
+                       " patches: each must show one and hide one; take another ratio");
   auto const most = static_cast<double>(patches - 1);
   auto const moved = [most](double wish, double by) { return std::clamp(wish + by, 1.0, most); };
   auto const goal = static_cast<double>(total);

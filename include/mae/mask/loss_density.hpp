@@ -149,7 +149,12 @@ class loss_density_mask {
       if (density >= 0) seen.push_back(density);
     if (seen.empty()) return;
     std::sort(seen.begin(), seen.end());
-    for (std::size_t i = 0; i <= steps; ++i) quantiles_[i] = seen[i * (seen.size() - 1) / steps];
+    for (std::size_t i = 0; i <= steps; ++i) {  // between two of few images, by a straight line
+      std::size_t const at = i * (seen.size() - 1);
+      auto const part = static_cast<float>(at % steps) / static_cast<float>(steps);
+      float const next = seen[std::min(at / steps + 1, seen.size() - 1)];
+      quantiles_[i] = seen[at / steps] + part * (next - seen[at / steps]);
+    }
     told_ = 0;
   }
 
