@@ -257,6 +257,7 @@ void save(probe_task const& task, tools::probe_report const& report) {
 /// Says how much of the objects in the test images is visible.
 void run_objects(tools::probe_options const& o) {
   auto const model = tools::read_model(o, std::cerr);
+  tools::require_patches(o.visible, model);
   mae::thread_pool threads(o.settings.threads);
   auto const source = tools::find_source(o);
   bool const is_painted = source.kind == pretrain::data_kind::synthetic;
@@ -290,6 +291,7 @@ void run(tools::probe_options const& o) {
   if (!o.out.empty()) std::filesystem::create_directories(o.out);
   if (o.visible_objects) return run_objects(o);
   auto const model = tools::read_model(o, std::cerr);
+  tools::require_patches(o.visible, model);
   auto const blocks = blocks_of(o.layers, model.sizes.encoder.depth);
   auto const threads = std::make_shared<mae::thread_pool>(o.settings.threads);
   tools::feature_encoder const encoder(model, threads, o.precision);

@@ -96,6 +96,14 @@ common_options showing(common_options o, index_t number, index_t all) {
 
 }  // namespace
 
+void require_patches(std::vector<index_t> const& numbers, mae::pretrained_model const& model) {
+  index_t const all = model.sizes.num_patches();
+  for (index_t const number : numbers)
+    if (number > all)
+      throw pretrain::usage_error("--visible " + std::to_string(number) + ": the encoder has " +
+                                  std::to_string(all) + " patches");
+}
+
 patch_chooser choose_patches(common_options const& o,
                              mae::pretrained_model const& model,
                              pretrain::image_set const& training,
@@ -106,9 +114,6 @@ patch_chooser choose_patches(common_options const& o,
     return patch_chooser(mask_of(with, model, training, threads), model.sizes, o.settings, exactly);
   };
   if (!number) return make(o, std::nullopt);
-  if (*number > all)
-    throw pretrain::usage_error("--visible " + std::to_string(*number) + ": the encoder has " +
-                                std::to_string(all) + " patches");
   if (*number == all) {
     common_options none = o;
     none.settings.mask = pretrain::mask_choice::uniform;

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 // Which patches of an image are seen where an encoder is used, not trained.
 
@@ -52,10 +53,13 @@ class patch_chooser {
   mutable std::atomic<mae::index_t> visible_{0};
 };
 
+/// Throws usage_error for a number of --visible beyond the model's patches.
+void require_patches(std::vector<mae::index_t> const& numbers, mae::pretrained_model const& model);
+
 /// Chooses `number` patches by the mask of the flags: exactly, but that of dense images `density`
 /// shows more than of others, by --mask-swing or what so few patches leave of it, which is said;
 /// `number` is then the mean over `training`. Without a number: what the mask shows. Throws
-/// usage_error for a number beyond the model's patches, and as mask_of.
+/// as mask_of.
 patch_chooser choose_patches(common_options const& o,
                              mae::pretrained_model const& model,
                              pretrain::image_set const& training,

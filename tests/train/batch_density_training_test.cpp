@@ -80,7 +80,7 @@ batch_model make(mae::training_options const& /*options*/, batch_model const* /*
 }
 loss_model make(mae::training_options const& options, loss_model const* /*of*/, int threads) {
   mae::loss_density_mask const mask(
-      {.swing = 0.2, .images = images().size(), .samples = options.samples() * options.accumulate});
+      {.swing = 0.15, .images = images().size(), .samples = options.samples() * options.accumulate});
   return loss_model({.seed = 1, .mask = mask, .backend = mae::eigen_backend<float>(threads)});
 }
 
@@ -160,7 +160,7 @@ TEST_CASE("a budget of the batch leaves the same bits for any threads and proces
 }
 
 TEST_CASE("a density by losses leaves the same bits for any threads and processes") {
-  check_threads_and_ranks<loss_model>(options_of(20, 2));
+  check_threads_and_ranks<loss_model>(options_of(40, 2));
 }
 
 TEST_CASE("both are resumed exactly") {
