@@ -38,7 +38,7 @@ class batch_density_mask {
   }
   settings_list settings() const {
     auto all = alone_.settings();
-    all.emplace_back("mask_budget", "batch");
+    all.push_back({"mask_budget", "batch"});
     return all;
   }
 
