@@ -151,20 +151,17 @@ void read_visible(probe_task& task,
   auto const& sets = task.sets;
   report.patches = task.encoder.patches();
   for (index_t const number : task.options.visible) {
-    auto const make = [&] {
-      return tools::choose_patches(task.options, model, sets.train, number, task.backend.threads());
-    };
-    auto const of_training = make();
-    auto const of_tests = make();
-    auto const see_training = of_training.of_set(0);
-    auto const see_tests = of_tests.of_set(1);
+    auto const chooser =
+        tools::choose_patches(task.options, model, sets.train, number, task.backend.threads());
+    auto const see_training = chooser.of_set(tools::seen_set::training);
+    auto const see_tests = chooser.of_set(tools::seen_set::tests);
     auto const train =
         encode(task, sets.train, task.size.train, sets.train_name, blocks, &see_training);
     auto const test = encode(task, sets.test, task.size.test, sets.test_name, blocks, &see_tests);
     auto& scores =
         report.layers.emplace_back(tools::layer_scores{.layer = blocks.last, .visible = number});
     read_features(task, train.after(blocks.last), test.after(blocks.last), scores);
-    scores.seen = of_tests.mean_visible();
+    scores.seen = chooser.mean_visible();
   }
 }
 

@@ -8,13 +8,15 @@
 
 #include <iostream>
 #include <string>
+#include <string_view>
 
 namespace tools {
 
 pretrain::chosen_mask mask_of(common_options const& o,
                               mae::pretrained_model const& model,
                               pretrain::image_set const& images,
-                              mae::thread_pool& threads) {
+                              mae::thread_pool& threads,
+                              std::string_view own_entry) {
   if (o.settings.mask_measure == pretrain::density_choice::loss)
     throw pretrain::usage_error("--mask-measure loss is known of the images of a training alone");
   auto mask = pretrain::make_mask(o.settings, images, model.sizes, threads);
@@ -24,7 +26,8 @@ pretrain::chosen_mask mask_of(common_options const& o,
                             "; a model.safetensors that was trained with it does");
   if (mae::learns(mask))
     for (auto const& [entry, value] : mask.settings())
-      if (auto const trained = model.entry(entry); trained && *trained != value)
+      if (auto const trained = model.entry(entry);
+          trained && *trained != value && entry != own_entry)
         pretrain::say_assumed(
             std::cerr, entry + " " + value + ", as the flags say; the training had " + *trained);
   return mask;

@@ -115,8 +115,7 @@ objects_seen see_objects(labelled_images const& images,
     images.images.read(i, pixels);
     mae::patchify(pixels, config.image, config.patch, patches);
     mae::mask_plan plan(1, config.num_patches());
-    constexpr std::uint32_t tests = 1;
-    chooser.plan(tests, i, patches, plan, 0);
+    chooser.plan(seen_set::tests, i, patches, plan, 0);
     of_images[static_cast<std::size_t>(i)] =
         shares_of(object_pixels(images.places, i, config), plan.visible(0));
   });

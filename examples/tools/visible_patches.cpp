@@ -30,7 +30,7 @@ patch_chooser::patch_chooser(pretrain::chosen_mask mask,
       progress_(settings.mask_at),
       exactly_(exactly) {}
 
-void patch_chooser::plan(std::uint32_t set,
+void patch_chooser::plan(seen_set set,
                          index_t image,
                          mae::matrix_view<float const> patches,
                          mae::mask_plan& plan,
@@ -41,8 +41,10 @@ void patch_chooser::plan(std::uint32_t set,
   if (exactly_ == all) {
     plan.assign(at, {all, 0}, scores);
   } else {
-    mae::random_stream random(
-        {.seed = seed_, .use = mae::purpose::mask, .epoch = set, .index = number});
+    mae::random_stream random({.seed = seed_,
+                               .use = mae::purpose::mask,
+                               .epoch = static_cast<std::uint32_t>(set),
+                               .index = number});
     mae::mask_context const context{.patches = patches,
                                     .channels = config_.image.channels,
                                     .grid_rows = config_.grid_rows(),
@@ -55,11 +57,12 @@ void patch_chooser::plan(std::uint32_t set,
     mask_.score(context, random, scores);
     plan.assign(at, counts, scores);
   }
+  if (set != seen_set::tests) return;
   images_ += 1;
   visible_ += plan.counts(at).visible;
 }
 
-mae::see_patches patch_chooser::of_set(std::uint32_t set) const {
+mae::see_patches patch_chooser::of_set(seen_set set) const {
   return [this, set](
              index_t image, mae::matrix_view<float const> patches, mae::mask_plan& to, index_t at) {
     plan(set, image, patches, to, at);
@@ -111,7 +114,9 @@ patch_chooser choose_patches(common_options const& o,
                              mae::thread_pool& threads) {
   index_t const all = model.sizes.num_patches();
   auto const make = [&](common_options const& with, std::optional<index_t> exactly) {
-    return patch_chooser(mask_of(with, model, training, threads), model.sizes, o.settings, exactly);
+    char const* const own = number ? "mask_ratio" : "";
+    return patch_chooser(
+        mask_of(with, model, training, threads, own), model.sizes, o.settings, exactly);
   };
   if (!number) return make(o, std::nullopt);
   if (*number == all) {

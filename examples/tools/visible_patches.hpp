@@ -20,6 +20,9 @@
 
 namespace tools {
 
+/// Whose images are seen: their draws differ.
+enum class seen_set : std::uint32_t { training, tests };
+
 /// Chooses images' visible patches by a mask, as a training of this seed that stands at this
 /// progress: an exact number of each image, or as many as the mask shows.
 class patch_chooser {
@@ -30,17 +33,17 @@ class patch_chooser {
                 pretrain::options const& settings,
                 std::optional<mae::index_t> exactly);
 
-  /// Plans image `image` of a set, whose patches (N, P) are in scaled units. Of another `set` its
-  /// draws are others. May be called from several threads at once.
-  void plan(std::uint32_t set,
+  /// Plans image `image` of a set, whose patches (N, P) are in scaled units. May be called from
+  /// several threads at once.
+  void plan(seen_set set,
             mae::index_t image,
             mae::matrix_view<float const> patches,
             mae::mask_plan& plan,
             mae::index_t at) const;
   /// The same for all images of a set; this object must outlive it.
-  mae::see_patches of_set(std::uint32_t set) const;
+  mae::see_patches of_set(seen_set set) const;
 
-  /// The mean number of visible patches of what was planned so far.
+  /// The mean number of visible patches of the tests that were planned so far.
   double mean_visible() const;
 
  private:
@@ -49,7 +52,7 @@ class patch_chooser {
   std::uint64_t seed_;
   double progress_;
   std::optional<mae::index_t> exactly_;
-  mutable std::atomic<mae::index_t> images_{0};
+  mutable std::atomic<mae::index_t> images_{0};  // tests
   mutable std::atomic<mae::index_t> visible_{0};
 };
 
