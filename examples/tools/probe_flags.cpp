@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tools {
@@ -61,6 +62,26 @@ pretrain::reader layer(layer_choice& layers) {
       layers.block =
           static_cast<mae::index_t>(pretrain::checked_whole(text, 1, pretrain::a_billion));
   };
+}
+
+/// --visible, --visible-objects, and what chooses the patches.
+std::vector<pretrain::flag> visible_flags(probe_options& o) {
+  std::vector<pretrain::flag> flags{
+      {"visible",
+       "N,N,...",
+       "encode N patches of each image, those that --mask shows: a line for each\n"
+       "number, which must rise [all]",
+       rising_numbers(o.visible)},
+      {"visible-objects",
+       "",
+       "read nothing: how much of the objects in test images is visible, against\n"
+       "chance, by the masks of DIR/masks or DIR/labels (docs/labels.md), or of\n"
+       "the synthetic images",
+       pretrain::set(o.visible_objects)},
+      seed_flag(o)};
+  for (auto& mask : pretrain::mask_flags(o.settings, pretrain::mask_use::showing))
+    flags.push_back(std::move(mask));
+  return flags;
 }
 
 /// What --visible and --visible-objects can be given with.
@@ -135,17 +156,6 @@ std::vector<pretrain::flag_group> flags_for(probe_options& o) {
          "read the tokens after block N (from 1), through the final norm, or after\n"
          "each block [the last]",
          layer(o.layers)},
-        {"visible",
-         "N,N,...",
-         "encode N patches of each image, those that --mask shows: a line for each\n"
-         "number, which must rise [all]",
-         rising_numbers(o.visible)},
-        {"visible-objects",
-         "",
-         "read nothing: how much of the objects in test images is visible, against\n"
-         "chance, by the masks of DIR/masks or DIR/labels (docs/labels.md), or of\n"
-         "the synthetic images",
-         pretrain::set(o.visible_objects)},
         {"probe-images",
          "N",
          "grade on the first N training images and as many test images in\n"
@@ -159,10 +169,8 @@ std::vector<pretrain::flag_group> flags_for(probe_options& o) {
          "with --visible instead visible.csv, .json and .svg; with --visible-objects\n"
          "objects.csv",
          pretrain::words(o.out)},
-        seed_flag(o),
         threads_flag(o)}},
-      {"Mask, with --visible or --visible-objects",
-       pretrain::mask_flags(o.settings, pretrain::mask_use::showing)},
+      {"Some patches of images", visible_flags(o)},
       known_group(o)};
 }
 
