@@ -99,6 +99,8 @@ void check_visible(pretrain::given_flags const& given, probe_options const& o) {
   }
   pretrain::check_mask(given, o.settings);
   auto const mask = o.settings.mask;
+  if (o.settings.mask_measure == pretrain::density_choice::loss)
+    refuse("--mask-measure loss is known of the images of a training alone");
   if (counts && given.contains("mask-ratio"))
     refuse("--mask-ratio has no meaning beside --visible, which says how many patches are seen");
   if (counts && (mask == ramped || mask == random || mask == file || mask == levels))
