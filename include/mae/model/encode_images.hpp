@@ -17,6 +17,7 @@
 #include <mae/patch/patchify.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -40,8 +41,10 @@ using take_tokens = std::function<void(index_t image, index_t block, matrix_view
 using see_patches = std::function<void(
     index_t image, matrix_view<float const> patches, mask_plan& plan, index_t at)>;
 
-/// Of images (n, H, W, C), which must outlive the result.
-inline read_image reader_of(std::span<float const> images) {
+/// Of images (n, H, W, C), which must outlive the result. A template, to be compiled where it is
+/// used.
+template <std::same_as<float> T>
+read_image reader_of(std::span<T const> images) {
   return [images](index_t image, std::span<float> pixels) {
     std::ranges::copy(
         images.subspan(static_cast<std::size_t>(image) * pixels.size(), pixels.size()),
