@@ -51,6 +51,28 @@ struct linear_case {
   added_gradient bias_grad;
 };
 
+/// The gradient of the input is added to what is there.
+inline void check_linear_added(std::size_t shape, std::uint64_t seed) {
+  auto const s = linear_shapes[shape];
+  auto random = stream_of(seed);
+  linear_case layer(s, random);
+  mae::eigen_lane<double> const lane;
+  auto const forward = [&] {
+    padded_matrix<double> y(s.rows, s.out, unset);
+    mae::linear_forward(lane, layer.x.view(), layer.weights().operands(), y.view());
+    return y;
+  };
+  added_gradient x_grad(s.rows, s.in, random);
+  mae::linear_backward_added(lane,
+                             layer.x.view(),
+                             layer.weights().operands(),
+                             layer.y_grad.view(),
+                             x_grad.view(),
+                             layer.weights_grad());
+  check_gradient("x", forward, layer.y_grad, layer.x.view(), x_grad.added());
+  layer.check_weights(forward);
+}
+
 inline void check_linear(std::size_t shape, std::uint64_t seed) {
   auto const s = linear_shapes[shape];
   auto random = stream_of(seed);

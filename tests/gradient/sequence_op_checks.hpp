@@ -10,6 +10,7 @@
 #include <mae/op/drop_path.hpp>
 #include <mae/op/pooling.hpp>
 #include <mae/op/query_pooling.hpp>
+#include <mae/op/query_tokens.hpp>
 #include <mae/op/token_maps.hpp>
 #include <mae/op/tokens.hpp>
 
@@ -65,6 +66,75 @@ inline void check_attention(std::size_t shape, std::uint64_t seed) {
   mae::attention_backward(
       lane, qkv.view(), offsets, s.heads, log_sums.view(), y_grad.view(), qkv_grad.view(), scratch);
   check_gradient("qkv", forward, y_grad, qkv.view(), qkv_grad);
+}
+
+/// Queries and keys of the same images in other numbers: an image without queries, and one with a
+/// single key, are in every ragged shape.
+inline void check_cross_attention(std::size_t shape, std::uint64_t seed) {
+  constexpr std::array<std::array<index_t, 5>, 3> query_ends{
+      {{0, 6, 6, 6, 6}, {0, 1, 1, 23, 24}, {0, 0, 4, 9, 11}}};
+  constexpr std::array<std::array<index_t, 5>, 3> key_ends{
+      {{0, 3, 3, 3, 3}, {0, 4, 7, 8, 30}, {0, 2, 3, 9, 16}}};
+  auto const s = shape_of_attention(shape);
+  auto const images = shape == 0 ? 1 : 4;
+  std::vector<index_t> const queries(query_ends[shape].begin(),
+                                     query_ends[shape].begin() + images + 1);
+  std::vector<index_t> const keys(key_ends[shape].begin(), key_ends[shape].begin() + images + 1);
+  index_t const width = s.heads * s.head_width;
+  auto random = stream_of(seed);
+  padded_matrix<double> q(queries.back(), width, random);
+  padded_matrix<double> kv(keys.back(), 2 * width, random);
+  padded_matrix<double> const y_grad(queries.back(), width, random);
+  padded_matrix<double> log_sums(queries.back(), s.heads, unset);
+  using lane_type = mae::eigen_lane<double>;
+  std::vector<double> scratch(static_cast<std::size_t>(mae::attention_scratch_size<lane_type>(
+      {queries.back(), std::max(queries.back(), keys.back()), s.heads, s.head_width})));
+  lane_type const lane;
+  mae::attention_rows const rows{queries, keys};
+  auto const forward = [&] {
+    padded_matrix<double> y(queries.back(), width, unset);
+    mae::cross_attention_forward(
+        lane, q.view(), kv.view(), rows, s.heads, y.view(), log_sums.view(), scratch);
+    return y;
+  };
+  forward();
+  padded_matrix<double> q_grad(queries.back(), width, unset);
+  padded_matrix<double> kv_grad(keys.back(), 2 * width, unset);
+  mae::cross_attention_backward(lane,
+                                q.view(),
+                                kv.view(),
+                                rows,
+                                s.heads,
+                                log_sums.view(),
+                                y_grad.view(),
+                                q_grad.view(),
+                                kv_grad.view(),
+                                scratch);
+  check_gradient("q", forward, y_grad, q.view(), q_grad);
+  check_gradient("kv", forward, y_grad, kv.view(), kv_grad);
+}
+
+/// Of three images of 6 places, of which the second asks nothing.
+inline void check_place_queries(std::size_t shape, std::uint64_t seed) {
+  std::vector<index_t> const patches{0, 3, 5, 12, 13, 15};
+  index_t const width = std::array<index_t, 3>{1, 17, 6}[shape];
+  auto random = stream_of(seed);
+  padded_matrix<double> token(1, width, random);
+  padded_matrix<double> positions(7, width, random);
+  padded_matrix<double> const y_grad(std::ssize(patches), width, random);
+  mae::eigen_lane<double> const lane;
+  auto const forward = [&] {
+    padded_matrix<double> y(std::ssize(patches), width, unset);
+    mae::place_queries_forward(
+        lane, std::as_const(token).vector(), positions.view(), patches, y.view());
+    return y;
+  };
+  added_gradient token_grad(1, width, random);
+  added_gradient positions_grad(7, width, random);
+  mae::place_queries_backward(
+      lane, y_grad.view(), patches, token_grad.vector(), positions_grad.view());
+  check_gradient("token", forward, y_grad, token.view(), token_grad.added());
+  check_gradient("positions", forward, y_grad, positions.view(), positions_grad.added());
 }
 
 /// A single row's values, in several.

@@ -150,14 +150,14 @@ struct decoder_gradients {
 };
 
 /// From the gradient of the prediction (M, target width) to that of the last block's targets (M,
-/// d), adding those of the weights between.
-template <Lane L>
+/// d), adding those of the weights between, of any kind of decoder.
+template <Lane L, class Operands, class Kept, class Gradients, class Weights>
 matrix_view<scalar_of<L>> prediction_backward(L const& lane,
-                                              decoder_operands<L> const& weights,
-                                              decoder_activations<L> const& kept,
-                                              decoder_gradients<L> const& grads,
+                                              Operands const& weights,
+                                              Kept const& kept,
+                                              Gradients const& grads,
                                               matrix_view<scalar_of<L> const> prediction_grad,
-                                              decoder_weights<scalar_of<L>> const& weights_grad) {
+                                              Weights const& weights_grad) {
   index_t const count = prediction_grad.rows;
   auto const targets_grad = grads.targets.middle_rows(0, count);
   auto const normalised_grad = grads.normalised.middle_rows(0, count);

@@ -40,6 +40,8 @@ struct painter {
   using pass = painter_pass<L>;
 
   static constexpr std::string_view name = decoder_segment;
+  /// What of an image is painted where all of it is to be seen.
+  static constexpr predicted_patches paints = predicted_patches::all_present;
 
   decoder_sizes sizes;
   patch_loss loss = {};

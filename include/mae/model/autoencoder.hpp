@@ -46,11 +46,11 @@ struct autoencoder_parts {
       network_parts<painter, Heads...>::equal_weights();
 };
 
-/// An autoencoder whose sizes are values of the object: what `autoencoder` of any configuration is
-/// underneath.
-template <MaskPolicy Mask, Backend B, Objective Target, class... Heads>
-class sized_autoencoder : public sized_model<Mask, B, painter, Heads...> {
-  using base = sized_model<Mask, B, painter, Heads...>;
+/// A model that paints by some painter, and has heads beside it, whose sizes are values of the
+/// object.
+template <class Painter, MaskPolicy Mask, Backend B, Objective Target, class... Heads>
+class sized_painting_model : public sized_model<Mask, B, Painter, Heads...> {
+  using base = sized_model<Mask, B, Painter, Heads...>;
 
  public:
   using objective_type = Target;
@@ -63,7 +63,7 @@ class sized_autoencoder : public sized_model<Mask, B, painter, Heads...> {
   /// For the painter the objective, for other heads themselves.
   auto label_makers() const {
     return std::apply(
-        [&](painter const& /*asks the objective*/, auto const&... heads) {
+        [&](Painter const& /*asks the objective*/, auto const&... heads) {
           return std::tuple(target_labels<Target>(objective_), heads...);
         },
         base::sizes().heads);
@@ -77,16 +77,16 @@ class sized_autoencoder : public sized_model<Mask, B, painter, Heads...> {
         base::backend(), painting_parts(), painting_weights(), objective_, images, plan);
   }
 
-  /// Paints whole images: every present patch as the decoder predicts it, in the units of `images`.
-  /// Returns (B, H, W, C); what is absent from the plan stays as it is. For objectives that have
-  /// `to_pixels`. Throws likewise.
+  /// Paints whole images: every present patch as the decoder predicts it, in the units of `images`;
+  /// of a cross-attention decoder every hidden one. Returns (B, H, W, C); other patches stay as
+  /// they are. For objectives that have `to_pixels`. Throws likewise.
   std::vector<float> reconstruct(std::span<float const> images, mask_plan const& plan) const {
     return reconstruct_images(
         base::backend(), painting_parts(), painting_weights(), objective_, images, plan);
   }
 
  protected:
-  sized_autoencoder(model_config const& checked, parts made_of)
+  sized_painting_model(model_config const& checked, parts made_of)
       : base(sizes_of(checked, made_of),
              made_of.seed,
              std::move(made_of.mask),
@@ -96,8 +96,9 @@ class sized_autoencoder : public sized_model<Mask, B, painter, Heads...> {
 
  private:
   static typename base::parts_type sizes_of(model_config const& config, parts const& made_of) {
-    painter const painting{decoder_sizes::of(config, made_of.objective.target_width(config)),
-                           made_of.loss};
+    Painter painting;
+    painting.sizes = decoder_sizes::of(config, made_of.objective.target_width(config));
+    painting.loss = made_of.loss;
     return {config,
             checked_norm_epsilon(made_of.norm_epsilon),
             std::tuple_cat(std::tuple(painting), made_of.heads),
@@ -106,17 +107,21 @@ class sized_autoencoder : public sized_model<Mask, B, painter, Heads...> {
   }
 
   // What paints, without the other heads: compiled once for all lists of heads.
-  network_parts<painter> painting_parts() const {
+  network_parts<Painter> painting_parts() const {
     auto const& sizes = base::sizes();
     if (!sizes.is_on(0)) throw config_error("the model paints nothing: its painter has weight 0");
     return {sizes.config, sizes.norm_epsilon, {std::get<0>(sizes.heads)}};
   }
-  network_weights<scalar const, painter> painting_weights() const {
+  network_weights<scalar const, Painter> painting_weights() const {
     return {base::weights().encoder, {std::get<0>(base::weights().heads)}};
   }
 
   Target objective_;
 };
+
+/// What `autoencoder` of any configuration is underneath.
+template <MaskPolicy Mask, Backend B, Objective Target, class... Heads>
+using sized_autoencoder = sized_painting_model<painter, Mask, B, Target, Heads...>;
 
 /// A masked autoencoder (He et al. 2021, arXiv 2111.06377), composed at compile time: sizes, how to
 /// mask, where to compute, what to predict, and heads beside the painter. Policies do not

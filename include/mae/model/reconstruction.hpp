@@ -5,8 +5,8 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
-#include <mae/head/painter.hpp>
 #include <mae/mask/plan.hpp>
+#include <mae/network/network_parts.hpp>
 #include <mae/network/network_pass.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/shard.hpp>
@@ -62,15 +62,16 @@ std::vector<T> patches_of(model_config const& config, std::span<float const> ima
   return {patches.begin(), patches.end()};
 }
 
-/// A batch's images on their way through the network, one after the other on each worker.
-template <Backend B>
+/// A batch's images on their way through the network of a painter, one after the other on each
+/// worker.
+template <Backend B, class Painter>
 class image_passes {
   using T = typename B::scalar;
-  using network = painter_network<B>;
+  using network = network_pass<B, Painter>;
 
  public:
   image_passes(B const& backend,
-               network_parts<painter> const& parts,
+               network_parts<Painter> const& parts,
                std::span<float const> images,
                mask_plan const& plan)
       : parts_(parts),
@@ -84,7 +85,7 @@ class image_passes {
   /// Sums over the targets of image `number`: the losses of the prediction and of predicting zero.
   /// `prediction` (targets, target width), written.
   template <Objective O>
-  image_losses predict(typename painter_network<B>::operands_type const& weights,
+  image_losses predict(typename network::operands_type const& weights,
                        O const& objective,
                        index_t number,
                        int worker,
@@ -107,7 +108,7 @@ class image_passes {
 
   /// Puts what is predicted for image `number` into `painting` (H, W, C).
   template <Objective O>
-  void paint(typename painter_network<B>::operands_type const& weights,
+  void paint(typename network::operands_type const& weights,
              O const& objective,
              index_t number,
              int worker,
@@ -115,8 +116,7 @@ class image_passes {
     auto const values = patches_of<T>(parts_.config, image(number));
     auto const patches = matrix_of(values);
     auto& pass = passes_[worker];
-    auto const in =
-        pass.bring(plan_, number, number + 1, patches, {}, {}, predicted_patches::all_present);
+    auto const in = pass.bring(plan_, number, number + 1, patches, {}, {}, Painter::paints);
     pass.network().encode(weights.encoder, in.shard, in.patches);
     auto const prediction = pass.network().template head<0>().predict(
         pass.network().input_of(in.shard), std::get<0>(weights.heads));
@@ -155,7 +155,7 @@ class image_passes {
     return {values.data(), parts_.config.num_patches(), parts_.config.patch_values()};
   }
 
-  network_parts<painter> const& parts_;
+  network_parts<Painter> const& parts_;
   std::span<float const> images_;
   mask_plan const& plan_;
   worker_passes<network> passes_;
@@ -166,10 +166,10 @@ class image_passes {
 /// Masks a batch as the plan says and predicts its targets. `images` (B, H, W, C), normalised.
 /// Throws config_error when plan and images do not agree, and where the plan has no targets: their
 /// mean loss is no number.
-template <Backend B, Objective O, class T = typename B::scalar>
+template <Backend B, Objective O, class Painter, class T = typename B::scalar>
 forward_result<T> forward_images(B const& backend,
-                                 network_parts<painter> const& parts,
-                                 network_weights<T const, painter> const& weights,
+                                 network_parts<Painter> const& parts,
+                                 network_weights<T const, Painter> const& weights,
                                  O const& objective,
                                  std::span<float const> images,
                                  mask_plan const& plan) {
@@ -182,10 +182,10 @@ forward_result<T> forward_images(B const& backend,
   forward_result<T> result{.targets = offsets.back(), .target_width = target_width};
   result.prediction.resize(static_cast<std::size_t>(result.targets * target_width));
 
-  prepared_weights<B, painter> prepared(pass_kind::inference);
+  prepared_weights<B, Painter> prepared(pass_kind::inference);
   auto const& operands = prepared.update(parts, weights, backend);
   std::vector<detail::image_losses> losses(static_cast<std::size_t>(plan.images()));
-  detail::image_passes<B> const passes(backend, parts, images, plan);
+  detail::image_passes<B, Painter> const passes(backend, parts, images, plan);
   backend.for_each(plan.images(), [&](index_t i, int worker) {
     auto const at = static_cast<std::size_t>(i);
     losses[at] = passes.predict(
@@ -198,21 +198,22 @@ forward_result<T> forward_images(B const& backend,
   return result;
 }
 
-/// Paints whole images: every present patch as predicted. Returns (B, H, W, C) in the units of
-/// `images` (B, H, W, C), normalised; absent patches stay as they are.
-template <Backend B, Objective O, class T = typename B::scalar>
+/// Paints whole images: what a painter paints, every present patch or the hidden ones, as
+/// predicted. Returns (B, H, W, C) in the units of `images` (B, H, W, C), normalised; other patches
+/// stay as they are.
+template <Backend B, Objective O, class Painter, class T = typename B::scalar>
 std::vector<float> reconstruct_images(B const& backend,
-                                      network_parts<painter> const& parts,
-                                      network_weights<T const, painter> const& weights,
+                                      network_parts<Painter> const& parts,
+                                      network_weights<T const, Painter> const& weights,
                                       O const& objective,
                                       std::span<float const> images,
                                       mask_plan const& plan) {
   detail::check_images(parts.config, images.size(), plan);
   auto const values = static_cast<std::size_t>(parts.config.image.values());
-  prepared_weights<B, painter> prepared(pass_kind::inference);
+  prepared_weights<B, Painter> prepared(pass_kind::inference);
   auto const& operands = prepared.update(parts, weights, backend);
   std::vector<float> painted(images.size());
-  detail::image_passes<B> const passes(backend, parts, images, plan);
+  detail::image_passes<B, Painter> const passes(backend, parts, images, plan);
   backend.for_each(plan.images(), [&](index_t i, int worker) {
     passes.paint(operands,
                  objective,

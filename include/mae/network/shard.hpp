@@ -27,6 +27,7 @@ struct shard_view {
   token_sources encoder_tokens;          // from embedded visible patches to encoder rows
   token_sources decoder_tokens;          // from encoder rows to decoder rows
   std::span<index_t const> target_rows;  // decoder rows, in the order of target_patches
+  row_offsets target_offsets;            // where each image's lie among target_patches
   /// What each image's residual branches in the encoder are multiplied by (images, 2 depth); none
   /// where paths are not dropped.
   matrix_view<float const> branch_scales = {};
@@ -52,7 +53,7 @@ class shard_rows {
     make_room(images * patches, target_patches_, target_rows_);
     make_room(images * (max_visible + 1), encoder_source_, encoder_position_);
     make_room(images * (patches + 1), decoder_source_, decoder_position_);
-    make_room(images + 1, encoder_offsets_, decoder_offsets_);
+    make_room(images + 1, encoder_offsets_, decoder_offsets_, target_offsets_);
   }
 
   /// Lays out images [first, last) of the plan. Allocates only beyond the largest shard seen.
@@ -65,6 +66,7 @@ class shard_rows {
       index_t const base = (image - first) * plan.patches();
       add_encoder_rows(plan.visible(image), base);
       add_decoder_rows(plan.visible(image), plan.target(image), base, predicted);
+      target_offsets_.push_back(num_targets());
     }
     images_ = last - first;
   }
@@ -84,7 +86,8 @@ class shard_rows {
             .decoder_offsets = decoder_offsets(),
             .encoder_tokens = encoder_tokens(),
             .decoder_tokens = decoder_tokens(),
-            .target_rows = target_rows_};
+            .target_rows = target_rows_,
+            .target_offsets = {target_offsets_}};
   }
   operator shard_view() const { return view(); }  // NOLINT(google-explicit-constructor)
 
@@ -112,6 +115,7 @@ class shard_rows {
       rows->clear();
     encoder_offsets_.assign(1, 0);
     decoder_offsets_.assign(1, 0);
+    target_offsets_.assign(1, 0);
   }
 
   void add_encoder_rows(std::span<patch_index const> visible, index_t base) {
@@ -151,7 +155,7 @@ class shard_rows {
 
   index_t images_ = 0;
   std::vector<index_t> visible_patches_, target_patches_;
-  std::vector<index_t> encoder_offsets_{0}, decoder_offsets_{0};
+  std::vector<index_t> encoder_offsets_{0}, decoder_offsets_{0}, target_offsets_{0};
   std::vector<index_t> encoder_source_, encoder_position_;
   std::vector<index_t> decoder_source_, decoder_position_;
   std::vector<index_t> target_rows_;

@@ -55,7 +55,7 @@ class staged_shard {
     branch_scales_.reserve(room.images * branches);
     visible_patches_.reserve(room.visible);
     for (list* const staged : {&target_patches_, &target_rows_}) staged->reserve(room.targets);
-    for (list* const staged : {&encoder_offsets_, &decoder_offsets_})
+    for (list* const staged : {&encoder_offsets_, &decoder_offsets_, &target_offsets_})
       staged->reserve(room.images + 1);
     for (list* const staged : {&encoder_source_, &encoder_position_})
       staged->reserve(room.encoder_rows);
@@ -77,12 +77,13 @@ class staged_shard {
             .decoder_tokens = {decoder_source_.stage(lane, host.decoder_tokens.source),
                                decoder_position_.stage(lane, host.decoder_tokens.position)},
             .target_rows = target_rows_.stage(lane, host.target_rows),
+            .target_offsets = offsets(target_offsets_, host.target_offsets),
             .branch_scales = branch_scales_.stage(lane, host.branch_scales)};
   }
 
  private:
   list visible_patches_, target_patches_, encoder_offsets_, decoder_offsets_, encoder_source_,
-      encoder_position_, decoder_source_, decoder_position_, target_rows_;
+      encoder_position_, decoder_source_, decoder_position_, target_rows_, target_offsets_;
   staged_array<B, float> branch_scales_;
 };
 

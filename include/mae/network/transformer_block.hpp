@@ -27,7 +27,7 @@ struct block_activations {
   matrix_view<T> input;             // (R, D)
   matrix_view<T> norm1_statistics;  // (R, 2)
   matrix_view<O> norm1;             // (R, D)
-  matrix_view<O> qkv;               // (R, 3 D)
+  matrix_view<O> qkv;               // (R, 3 D), or queries alone (R, D)
   matrix_view<T> log_sums;          // (R, H)
   matrix_view<O> attended;          // (R, D)
   matrix_view<T> middle;            // (R, D), after the first residual
@@ -37,11 +37,17 @@ struct block_activations {
   matrix_view<O> slope;             // (R, hidden), the derivative of GELU
 
   static block_activations carve(carver<T>& memory, stack_config const& stack, index_t rows) {
+    return carve(memory, stack, rows, 3 * stack.width);
+  }
+  static block_activations carve(carver<T>& memory,
+                                 stack_config const& stack,
+                                 index_t rows,
+                                 index_t qkv_width) {
     index_t const width = stack.width;
     return {.input = memory.matrix(rows, width),
             .norm1_statistics = memory.matrix(rows, 2),
             .norm1 = memory.template matrix_of<O>(rows, width),
-            .qkv = memory.template matrix_of<O>(rows, 3 * width),
+            .qkv = memory.template matrix_of<O>(rows, qkv_width),
             .log_sums = memory.matrix(rows, stack.heads),
             .attended = memory.template matrix_of<O>(rows, width),
             .middle = memory.matrix(rows, width),
@@ -81,9 +87,15 @@ struct block_gradients {
   matrix_view<T> norm;      // (R, D)
 
   static block_gradients carve(carver<T>& memory, stack_config const& stack, index_t rows) {
+    return carve(memory, stack, rows, 3 * stack.width);
+  }
+  static block_gradients carve(carver<T>& memory,
+                               stack_config const& stack,
+                               index_t rows,
+                               index_t qkv_width) {
     return {.output = memory.template matrix_of<O>(rows, stack.width),
             .hidden = memory.template matrix_of<O>(rows, stack.hidden()),
-            .qkv = memory.template matrix_of<O>(rows, 3 * stack.width),
+            .qkv = memory.template matrix_of<O>(rows, qkv_width),
             .attended = memory.template matrix_of<O>(rows, stack.width),
             .norm = memory.matrix(rows, stack.width)};
   }

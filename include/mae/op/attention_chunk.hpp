@@ -4,6 +4,7 @@
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/op/head_slices.hpp>
 
 namespace mae {
 inline namespace MAE_ISA {
@@ -11,8 +12,8 @@ inline namespace MAE_ISA {
 namespace kernel {
 
 /// Attention by blocks: each takes a chunk of one image's rows for one head, and holds the scores
-/// of these rows with all rows of the image in shared memory. In every shared array a chunk's rows
-/// stand side by side, so that a thread works on four of them at once.
+/// of these rows with all that they attend to, or are attended by, in shared memory. In every
+/// shared array a chunk's rows stand side by side, so that a thread works on four of them at once.
 struct attention_chunk {
   static constexpr index_t rows = 20;
   static constexpr index_t group = 4;  // rows that one thread of a GPU multiplies
@@ -27,23 +28,25 @@ struct attention_chunk {
   MAE_HOST_DEVICE static constexpr index_t scores(index_t tokens) { return tokens * rows; }
 };
 
-/// Which chunk of which image and head a block works on.
+/// Which chunk of which image and head a block works on: rows of one side, queries or keys, and all
+/// rows of the other.
 struct attention_item {
-  index_t first;   // the image's first row
-  index_t tokens;  // its rows
+  image_rows own;     // the image's rows of the chunk's side
+  image_rows others;  // and of the other side
   index_t head;
   index_t begin;  // of the chunk, within the image
   index_t count;  // rows of the chunk, none where the image has fewer chunks than the longest
 
-  MAE_HOST_DEVICE attention_item(index_t const* offsets,
+  MAE_HOST_DEVICE attention_item(index_t const* own_offsets,
+                                 index_t const* other_offsets,
                                  index_t heads,
                                  index_t chunks,
                                  index_t number)
       : head(number / chunks % heads), begin(number % chunks * attention_chunk::rows) {
     index_t const image = number / chunks / heads;
-    first = offsets[image];
-    tokens = offsets[image + 1] - first;
-    index_t const left = tokens - begin;
+    own = {own_offsets[image], own_offsets[image + 1] - own_offsets[image]};
+    others = {other_offsets[image], other_offsets[image + 1] - other_offsets[image]};
+    index_t const left = own.count - begin;
     count = left < attention_chunk::rows ? left : attention_chunk::rows;
   }
 };

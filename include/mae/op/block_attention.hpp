@@ -18,34 +18,36 @@ namespace kernel {
 /// The forward pass of a chunk of queries.
 template <class T, class O>
 struct attend_chunk {
-  matrix_view<O const> qkv;  // (rows, 3 D)
-  index_t const* offsets;
+  attention_operands<O const> in;
+  index_t const* query_offsets;
+  index_t const* key_offsets;
   index_t heads;
-  index_t chunks;  // of the longest image
+  index_t chunks;  // of the most queries
   T scale;
-  matrix_view<O> y;         // (rows, D)
-  matrix_view<T> log_sums;  // (rows, H)
+  matrix_view<O> y;         // (query rows, D)
+  matrix_view<T> log_sums;  // (query rows, H)
 
-  static constexpr index_t shared_values(index_t tokens, index_t width) {
+  static constexpr index_t shared_values(index_t keys, index_t width) {
     using shape = attention_chunk;
-    return shape::staged_chunk(width) + shape::staged_tile(width) + shape::scores(tokens);
+    return shape::staged_chunk(width) + shape::staged_tile(width) + shape::scores(keys);
   }
 
   template <class Block>
   MAE_HOST_DEVICE void operator()(Block const& block, index_t number, T* shared) const {
     using shape = attention_chunk;
-    attention_item const at(offsets, heads, chunks, number);
+    attention_item const at(query_offsets, key_offsets, heads, chunks, number);
     if (at.count <= 0) return;
     index_t const width = y.cols / heads;
-    auto const head = slice_head(qkv, at.first, at.tokens, at.head, width);
+    index_t const tokens = at.others.count;
+    auto const head = slice_head(in, at.own, at.others, at.head, width);
     T* const queries = shared;
     T* const keys = queries + shape::staged_chunk(width);
     T* const scores = keys + shape::staged_tile(width);
 
     stage_transposed(
         block, head.query.middle_rows(at.begin, at.count), shape::rows, queries, shape::rows);
-    for (index_t j = 0; j < at.tokens; j += shape::tile) {
-      index_t const count = at.tokens - j < shape::tile ? at.tokens - j : shape::tile;
+    for (index_t j = 0; j < tokens; j += shape::tile) {
+      index_t const count = tokens - j < shape::tile ? tokens - j : shape::tile;
       stage_transposed(block, head.key.middle_rows(j, count), count, keys, shape::tile + 1);
       block.barrier();
       multiply_staged(block, width, queries, keys, count, scores + j * shape::rows);
@@ -53,23 +55,24 @@ struct attend_chunk {
     }
     block.for_rows(at.count, [&](auto const& team, index_t r) {
       auto const score = [&](index_t j) -> T& { return scores[j * shape::rows + r]; };
-      T const top = team.template max<T>(at.tokens, [&](index_t j) { return score(j); });
-      T const sum = team.template sum<T>(at.tokens, [&](index_t j) {
+      T const top = team.template max<T>(tokens, [&](index_t j) { return score(j); });
+      T const sum = team.template sum<T>(tokens, [&](index_t j) {
         score(j) = branchless_exp((score(j) - top) * scale);
         return score(j);
       });
       T const inverse = T{1} / sum;
       team.barrier();
-      team.for_each(at.tokens, [&](index_t j) { score(j) *= inverse; });
-      index_t const row = at.first + at.begin + r;
+      team.for_each(tokens, [&](index_t j) { score(j) *= inverse; });
+      index_t const row = at.own.first + at.begin + r;
       team.single(
           [&] { log_sums.data[row * log_sums.stride + at.head] = top * scale + std::log(sum); });
     });
     block.barrier();
-    weigh_rows(block,
-               scores,
-               head.value,
-               y.middle_rows(at.first + at.begin, at.count).middle_cols(at.head * width, width));
+    weigh_rows(
+        block,
+        scores,
+        head.value,
+        y.middle_rows(at.own.first + at.begin, at.count).middle_cols(at.head * width, width));
   }
 };
 
@@ -77,25 +80,26 @@ struct attend_chunk {
 /// sums: p = exp(s scale - log_sum), ds = scale p (dp - delta), delta = the sum over keys of p dp.
 template <class T, class O>
 struct attention_gradient {
-  matrix_view<O const> qkv;     // (rows, 3 D)
-  matrix_view<O const> y_grad;  // (rows, D)
-  index_t const* offsets;
+  attention_operands<O const> in;
+  matrix_view<O const> y_grad;  // (query rows, D)
+  index_t const* query_offsets;
+  index_t const* key_offsets;
   index_t heads;
-  index_t chunks;
   T scale;
-  matrix_view<T const> log_sums;  // (rows, H)
-  matrix_view<T> deltas;          // (rows, H)
-  matrix_view<O> qkv_grad;        // (rows, 3 D)
+  matrix_view<T const> log_sums;  // (query rows, H)
+  matrix_view<T> deltas;          // (query rows, H)
+  attention_operands<O> grad;
 
-  static constexpr index_t shared_values(index_t tokens, index_t width) {
+  /// For chunks that meet at most so many rows of the other side.
+  static constexpr index_t shared_values(index_t others, index_t width) {
     using shape = attention_chunk;
-    return 2 * (shape::staged_chunk(width) + shape::staged_tile(width) + shape::scores(tokens));
+    return 2 * (shape::staged_chunk(width) + shape::staged_tile(width) + shape::scores(others));
   }
 
   /// What a block reads and writes: its head's slices of one image, and its shared arrays.
   struct block_slices {
-    head_slices<O const> head;
-    head_slices<O> grad;
+    attention_operands<O const> head;
+    attention_operands<O> grad;
     matrix_view<O const> out_grad;
   };
   struct block_views {
@@ -104,16 +108,19 @@ struct attention_gradient {
     T* scores;
     T* grads;
   };
-  MAE_HOST_DEVICE block_views of_block(attention_item const& at, T* shared) const {
+  MAE_HOST_DEVICE block_views of_block(attention_item const& at,
+                                       image_rows queries,
+                                       image_rows keys,
+                                       T* shared) const {
     using shape = attention_chunk;
     index_t const width = y_grad.cols / heads;
     T* const scores = shared + 2 * (shape::staged_chunk(width) + shape::staged_tile(width));
-    return {{slice_head(qkv, at.first, at.tokens, at.head, width),
-             slice_head(qkv_grad, at.first, at.tokens, at.head, width),
-             y_grad.middle_rows(at.first, at.tokens).middle_cols(at.head * width, width)},
+    return {{slice_head(in, queries, keys, at.head, width),
+             slice_head(grad, queries, keys, at.head, width),
+             y_grad.middle_rows(queries.first, queries.count).middle_cols(at.head * width, width)},
             shared,
             scores,
-            scores + shape::scores(at.tokens)};
+            scores + shape::scores(at.others.count)};
   }
 
   /// The products of a chunk's rows of `a` and `b` with all rows of `x` and `y`: scores(j, r) and
@@ -134,8 +141,8 @@ struct attention_gradient {
     T* const y_tile = x_tile + shape::staged_tile(width);
     stage_transposed(block, a.middle_rows(at.begin, at.count), shape::rows, a_chunk, shape::rows);
     stage_transposed(block, b.middle_rows(at.begin, at.count), shape::rows, b_chunk, shape::rows);
-    for (index_t j = 0; j < at.tokens; j += shape::tile) {
-      index_t const count = at.tokens - j < shape::tile ? at.tokens - j : shape::tile;
+    for (index_t j = 0; j < at.others.count; j += shape::tile) {
+      index_t const count = at.others.count - j < shape::tile ? at.others.count - j : shape::tile;
       stage_transposed(block, x.middle_rows(j, count), count, x_tile, shape::tile + 1);
       stage_transposed(block, y.middle_rows(j, count), count, y_tile, shape::tile + 1);
       block.barrier();
@@ -150,28 +157,30 @@ struct attention_gradient {
 template <class T, class O>
 struct attend_chunk_query_grad {
   attention_gradient<T, O> of;
+  index_t chunks;  // of the most queries
 
   template <class Block>
   MAE_HOST_DEVICE void operator()(Block const& block, index_t number, T* shared) const {
     using shape = attention_chunk;
-    attention_item const at(of.offsets, of.heads, of.chunks, number);
+    attention_item const at(of.query_offsets, of.key_offsets, of.heads, chunks, number);
     if (at.count <= 0) return;
-    auto const mine = of.of_block(at, shared);
+    index_t const tokens = at.others.count;
+    auto const mine = of.of_block(at, at.own, at.others, shared);
     auto const& [head, grad, out_grad] = mine.slices;
     T* const scores = mine.scores;
     T* const grads = mine.grads;
     of.multiply(block, at, head.query, out_grad, head.key, head.value, mine);
     block.for_rows(at.count, [&](auto const& team, index_t r) {
-      index_t const row = at.first + at.begin + r;
+      index_t const row = at.own.first + at.begin + r;
       T const log_sum = of.log_sums.data[row * of.log_sums.stride + at.head];
       auto const place = [&](index_t j) { return j * shape::rows + r; };
-      T const delta = team.template sum<T>(at.tokens, [&](index_t j) {
+      T const delta = team.template sum<T>(tokens, [&](index_t j) {
         T const p = branchless_exp(scores[place(j)] * of.scale - log_sum);
         scores[place(j)] = p;
         return p * grads[place(j)];
       });
       team.barrier();
-      team.for_each(at.tokens,
+      team.for_each(tokens,
                     [&](index_t j) { scores[place(j)] *= of.scale * (grads[place(j)] - delta); });
       team.single([&] { of.deltas.data[row * of.deltas.stride + at.head] = delta; });
     });
@@ -184,19 +193,20 @@ struct attend_chunk_query_grad {
 template <class T, class O>
 struct attend_chunk_key_grad {
   attention_gradient<T, O> of;
+  index_t chunks;  // of the most keys
 
   template <class Block>
   MAE_HOST_DEVICE void operator()(Block const& block, index_t number, T* shared) const {
     using shape = attention_chunk;
-    attention_item const at(of.offsets, of.heads, of.chunks, number);
+    attention_item const at(of.key_offsets, of.query_offsets, of.heads, chunks, number);
     if (at.count <= 0) return;
-    auto const mine = of.of_block(at, shared);
+    auto const mine = of.of_block(at, at.others, at.own, shared);
     auto const& [head, grad, out_grad] = mine.slices;
     T* const scores = mine.scores;
     T* const grads = mine.grads;
     of.multiply(block, at, head.key, head.value, head.query, out_grad, mine);
-    block.for_each(at.tokens * shape::rows, [&](index_t i) {
-      index_t const row = at.first + i / shape::rows;
+    block.for_each(at.others.count * shape::rows, [&](index_t i) {
+      index_t const row = at.others.first + i / shape::rows;
       T const log_sum = of.log_sums.data[row * of.log_sums.stride + at.head];
       T const delta = of.deltas.data[row * of.deltas.stride + at.head];
       T const p = branchless_exp(scores[i] * of.scale - log_sum);

@@ -224,6 +224,18 @@ void linear_backward(L const& lane,
   linear_backward_weights(lane, x, y_grad, weights_grad);
 }
 
+/// The same where others' gradients of x are in x_grad already: it is added to.
+template <Lane L>
+void linear_backward_added(L const& lane,
+                           matrix_view<operand_of<L> const> x,
+                           linear_operands<L> const& weights,
+                           matrix_view<operand_of<L> const> y_grad,
+                           matrix_view<scalar_of<L>> x_grad,
+                           linear_weights<scalar_of<L>> weights_grad) {
+  lane.multiply(y_grad, weights.backward, kernel::add_to_product<scalar_of<L>>{x_grad});
+  linear_backward_weights(lane, x, y_grad, weights_grad);
+}
+
 /// x as operands of a product: x itself where the lane multiplies scalars, else a copy in `room`
 /// (at least the rows of x).
 template <Lane L>

@@ -45,8 +45,8 @@ MAE_HOST_DEVICE void exclude_beyond(Block const& block, index_t tokens, T* row, 
 template <class T, class O>
 struct softmax_row {
   index_t tokens;
-  matrix_view<T> scores;         // (tokens, whole lines)
-  matrix_view<O> probabilities;  // (tokens, whole steps of depth): zero beyond
+  matrix_view<T> scores;         // (queries, whole lines)
+  matrix_view<O> probabilities;  // (queries, whole steps of depth): zero beyond
   T scale;
   T* log_sums;
   index_t log_sum_stride;
@@ -73,9 +73,9 @@ struct softmax_row {
 template <class T, class O>
 struct softmax_row_grad {
   index_t tokens;
-  matrix_view<T> scores;                    // (tokens, whole lines)
+  matrix_view<T> scores;                    // (queries, whole lines)
   matrix_view<T const> probabilities_grad;  // likewise
-  matrix_view<O> probabilities;             // (tokens, whole steps of depth): zero beyond
+  matrix_view<O> probabilities;             // (queries, whole steps of depth): zero beyond
   matrix_view<O> scores_grad;               // likewise
   T scale;
   T const* log_sums;
@@ -107,17 +107,17 @@ class attention_scratch {
   using cell = typename L::cell;
 
  public:
-  static constexpr index_t size(index_t tokens, index_t head_width) {
-    return 4 * square(tokens) + 2 * packed_size(tokens, head_width);
+  static constexpr index_t size(index_t queries, index_t keys, index_t head_width) {
+    return 4 * queries * lines(keys) + 2 * packed_size(keys, head_width);
   }
 
-  attention_scratch(std::span<T> memory, index_t tokens, index_t head_width)
-      : memory_(memory.data()), tokens_(tokens), head_width_(head_width) {
-    assert(static_cast<index_t>(memory.size()) >= size(tokens, head_width));
+  attention_scratch(std::span<T> memory, index_t queries, index_t keys, index_t head_width)
+      : memory_(memory.data()), queries_(queries), keys_(keys), head_width_(head_width) {
+    assert(static_cast<index_t>(memory.size()) >= size(queries, keys, head_width));
   }
 
-  matrix_view<T> scores() const { return {at(0), tokens_, lines(tokens_)}; }
-  matrix_view<T> probabilities_grad() const { return {at(1), tokens_, lines(tokens_)}; }
+  matrix_view<T> scores() const { return {at(0), queries_, lines(keys_)}; }
+  matrix_view<T> probabilities_grad() const { return {at(1), queries_, lines(keys_)}; }
   matrix_view<O> probabilities() const { return operands(2); }
   matrix_view<O> scores_grad() const { return operands(3); }
 
@@ -131,64 +131,76 @@ class attention_scratch {
   }
   /// Memory for right operands whose depth is the tokens.
   cell* first() const { return memory_as<cell>(at(4)); }
-  cell* second() const { return memory_as<cell>(at(4) + packed_size(tokens_, head_width_)); }
+  cell* second() const { return memory_as<cell>(at(4) + packed_size(keys_, head_width_)); }
 
  private:
   static_assert(sizeof(cell) == sizeof(T) && sizeof(O) <= sizeof(T));
 
   auto pack_columns(matrix_view<O const> columns, cell* cells, L const& lane) const {
     lane.pack_transposed(columns, cells);
-    std::fill(cells + L::packed_cells(head_width_, tokens_),
-              cells + L::packed_cells(head_width_, lines(tokens_)),
+    std::fill(cells + L::packed_cells(head_width_, keys_),
+              cells + L::packed_cells(head_width_, lines(keys_)),
               cell{});  // panels narrower than a line
-    return lane.packed_at(cells, head_width_, lines(tokens_));
+    return lane.packed_at(cells, head_width_, lines(keys_));
   }
 
   static constexpr index_t lines(index_t tokens) { return round_up(tokens, line_values<T>); }
-  static constexpr index_t square(index_t tokens) { return tokens * lines(tokens); }
-  static constexpr index_t packed_size(index_t tokens, index_t head_width) {
-    return std::max(L::packed_cells(tokens, head_width),
-                    L::packed_cells(head_width, lines(tokens)));
+  static constexpr index_t packed_size(index_t keys, index_t head_width) {
+    return std::max(L::packed_cells(keys, head_width), L::packed_cells(head_width, lines(keys)));
   }
-  T* at(index_t part) const { return memory_ + part * square(tokens_); }
-  /// Tokens in whole steps of a product's depth, so that a row is read without a copy.
+  T* at(index_t part) const { return memory_ + part * queries_ * lines(keys_); }
+  /// Keys in whole steps of a product's depth, so that a row is read without a copy.
   matrix_view<O> operands(index_t part) const {
-    index_t const depth = round_up(tokens_, L::depth_step);
-    return {memory_as<O>(at(part)), tokens_, depth, std::max(depth, lines(tokens_))};
+    index_t const depth = round_up(keys_, L::depth_step);
+    return {memory_as<O>(at(part)), queries_, depth, std::max(depth, lines(keys_))};
   }
 
   T* memory_;
-  index_t tokens_;
+  index_t queries_;
+  index_t keys_;
   index_t head_width_;
 };
 
-/// body(lane, first row, tokens, head, memory) for every head of every image; each by one member of
-/// the lane, in memory of its own.
+/// A head of an image.
+struct attention_part {
+  image_rows queries;
+  image_rows keys;
+  index_t head;
+};
+
+/// body(lane, part, memory) for every head of every image; each by one member of the lane, in
+/// memory of its own.
 template <Lane L, class Body>
-void for_heads(row_offsets offsets,
+void for_heads(attention_rows const& rows,
                index_t heads,
                index_t head_width,
                L const& lane,
                std::span<scalar_of<L>> scratch,
                Body const& body) {
-  auto const begins = offsets.values();
-  auto const size =
-      static_cast<std::size_t>(attention_scratch<L>::size(offsets.longest(), head_width));
-  lane.for_parts(offsets.images() * heads, [&](L const& mine, index_t part, int member) {
-    auto const image = static_cast<std::size_t>(part / heads);
-    index_t const first = begins[image];
-    index_t const tokens = begins[image + 1] - first;
+  auto const size = static_cast<std::size_t>(
+      attention_scratch<L>::size(rows.queries.longest(), rows.keys.longest(), head_width));
+  auto const of_image = [](row_offsets const& offsets, std::size_t image) {
+    auto const begins = offsets.values();
+    return image_rows{begins[image], begins[image + 1] - begins[image]};
+  };
+  lane.for_parts(rows.queries.images() * heads, [&](L const& mine, index_t number, int member) {
+    auto const image = static_cast<std::size_t>(number / heads);
+    attention_part const part{
+        of_image(rows.queries, image), of_image(rows.keys, image), number % heads};
     attention_scratch<L> const memory(
-        scratch.subspan(static_cast<std::size_t>(member) * size, size), tokens, head_width);
-    body(mine, first, tokens, part % heads, memory);
+        scratch.subspan(static_cast<std::size_t>(member) * size, size),
+        part.queries.count,
+        part.keys.count,
+        head_width);
+    body(mine, part, memory);
   });
 }
 
 /// Attention as products of each image and head.
 template <Lane L, class T = scalar_of<L>, class O = operand_of<L>>
 void attend_by_products(L const& lane,
-                        matrix_view<operand_of<L> const> qkv,
-                        row_offsets offsets,
+                        attention_operands<operand_of<L> const> const& in,
+                        attention_rows const& rows,
                         index_t heads,
                         matrix_view<operand_of<L>> y,
                         matrix_view<scalar_of<L>> log_sums,
@@ -196,73 +208,79 @@ void attend_by_products(L const& lane,
   index_t const head_width = y.cols / heads;
   T const scale = attention_scale<T>(head_width);
   for_heads(
-      offsets,
-      heads,
-      head_width,
-      lane,
-      scratch,
-      [&](L const& mine, index_t first, index_t tokens, index_t h, auto const& memory) {
-        auto const head = slice_head<O const>(qkv, first, tokens, h, head_width);
+      rows, heads, head_width, lane, scratch, [&](L const& mine, auto of, auto const& memory) {
+        auto const [first, queries] = of.queries;
+        if (queries == 0) return;
+        auto const head = slice_head<O const>(in, of.queries, of.keys, of.head, head_width);
         mine.multiply(
             head.query, memory.pack_keys(head.key, mine), store_product<T, T>{memory.scores()});
-        mine.for_rows(tokens,
-                      softmax_row<T, O>{tokens,
+        mine.for_rows(queries,
+                      softmax_row<T, O>{of.keys.count,
                                         memory.scores(),
                                         memory.probabilities(),
                                         scale,
-                                        &log_sums(first, h),
+                                        &log_sums(first, of.head),
                                         log_sums.stride});
-        mine.multiply(memory.probabilities(),
-                      mine.pack(head.value, memory.second()),
-                      store_product<T, O>{
-                          y.middle_rows(first, tokens).middle_cols(h * head_width, head_width)});
+        mine.multiply(
+            memory.probabilities(),
+            mine.pack(head.value, memory.second()),
+            store_product<T, O>{
+                y.middle_rows(first, queries).middle_cols(of.head * head_width, head_width)});
       });
+}
+
+/// Keys that nobody asks have no gradient.
+template <class O>
+void clear_rows(matrix_view<O> rows) {
+  for (index_t row = 0; row < rows.rows; ++row)
+    std::fill_n(rows.data + row * rows.stride, rows.cols, O{});
 }
 
 template <Lane L, class T = scalar_of<L>, class O = operand_of<L>>
 void attend_by_products_backward(L const& lane,
-                                 matrix_view<operand_of<L> const> qkv,
-                                 row_offsets offsets,
+                                 attention_operands<operand_of<L> const> const& in,
+                                 attention_rows const& rows,
                                  index_t heads,
                                  matrix_view<scalar_of<L> const> log_sums,
                                  matrix_view<operand_of<L> const> y_grad,
-                                 matrix_view<operand_of<L>> qkv_grad,
+                                 attention_operands<operand_of<L>> const& in_grad,
                                  std::span<scalar_of<L>> scratch) {
   index_t const head_width = y_grad.cols / heads;
   T const scale = attention_scale<T>(head_width);
-  for_heads(offsets,
-            heads,
-            head_width,
-            lane,
-            scratch,
-            [&](L const& mine, index_t first, index_t tokens, index_t h, auto const& memory) {
-              auto const head = slice_head<O const>(qkv, first, tokens, h, head_width);
-              auto const grad = slice_head<O>(qkv_grad, first, tokens, h, head_width);
-              matrix_view<O const> const out_grad =
-                  y_grad.middle_rows(first, tokens).middle_cols(h * head_width, head_width);
-              mine.multiply(head.query,
-                            memory.pack_keys(head.key, mine),
-                            store_product<T, T>{memory.scores()});
-              mine.multiply(out_grad,
-                            memory.pack_values(head.value, mine),
-                            store_product<T, T>{memory.probabilities_grad()});
-              mine.for_rows(tokens,
-                            softmax_row_grad<T, O>{tokens,
-                                                   memory.scores(),
-                                                   memory.probabilities_grad(),
-                                                   memory.probabilities(),
-                                                   memory.scores_grad(),
-                                                   scale,
-                                                   &log_sums(first, h),
-                                                   log_sums.stride});
-              auto const probabilities = memory.probabilities().middle_cols(0, tokens);
-              auto const scores_grad = memory.scores_grad().middle_cols(0, tokens);
-              mine.multiply_transposed(probabilities, out_grad, store_product<T, O>{grad.value});
-              mine.multiply(memory.scores_grad(),
-                            mine.pack(head.key, memory.first()),
-                            store_product<T, O>{grad.query});
-              mine.multiply_transposed(scores_grad, head.query, store_product<T, O>{grad.key});
-            });
+  for_heads(
+      rows, heads, head_width, lane, scratch, [&](L const& mine, auto of, auto const& memory) {
+        auto const [first, queries] = of.queries;
+        auto const head = slice_head<O const>(in, of.queries, of.keys, of.head, head_width);
+        auto const grad = slice_head<O>(in_grad, of.queries, of.keys, of.head, head_width);
+        if (queries == 0) {
+          clear_rows(grad.key);
+          clear_rows(grad.value);
+          return;
+        }
+        matrix_view<O const> const out_grad =
+            y_grad.middle_rows(first, queries).middle_cols(of.head * head_width, head_width);
+        mine.multiply(
+            head.query, memory.pack_keys(head.key, mine), store_product<T, T>{memory.scores()});
+        mine.multiply(out_grad,
+                      memory.pack_values(head.value, mine),
+                      store_product<T, T>{memory.probabilities_grad()});
+        mine.for_rows(queries,
+                      softmax_row_grad<T, O>{of.keys.count,
+                                             memory.scores(),
+                                             memory.probabilities_grad(),
+                                             memory.probabilities(),
+                                             memory.scores_grad(),
+                                             scale,
+                                             &log_sums(first, of.head),
+                                             log_sums.stride});
+        auto const probabilities = memory.probabilities().middle_cols(0, of.keys.count);
+        auto const scores_grad = memory.scores_grad().middle_cols(0, of.keys.count);
+        mine.multiply_transposed(probabilities, out_grad, store_product<T, O>{grad.value});
+        mine.multiply(memory.scores_grad(),
+                      mine.pack(head.key, memory.first()),
+                      store_product<T, O>{grad.query});
+        mine.multiply_transposed(scores_grad, head.query, store_product<T, O>{grad.key});
+      });
 }
 
 }  // namespace kernel

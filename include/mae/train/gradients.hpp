@@ -257,7 +257,7 @@ class gradient_sum {
 
   /// What decides a recording: what is done, by which heads, whose pass and partial sum it is,
   /// where it is kept, and its numbers of rows: with them the addresses are the same.
-  static std::array<index_t, 13> key_of(phase of,
+  static std::array<index_t, 14> key_of(phase of,
                                         std::bitset<num_heads> const& active,
                                         worker_pass<Network> const& pass,
                                         typename Network::kept_type const* kept,
@@ -276,7 +276,8 @@ class gradient_sum {
             rows.decoder_rows,
             rows.longest_encoder_sequence,
             rows.longest_decoder_sequence,
-            in.shard.decoder_offsets.images()};
+            in.shard.decoder_offsets.images(),
+            in.shard.target_offsets.longest()};
   }
 
   parts_type parts_;
