@@ -7,6 +7,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/head/decoder.hpp>
 #include <mae/head/painter.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/network/layout.hpp>
@@ -29,28 +30,36 @@ namespace mae_test {
 
 using mae::matrix_view;
 
-inline mae::parameter_layout layout_of(mae::model_config const& config) {
-  return mae::layout_of(mae::painter_parts(config, config.patch_values()));
+/// Of an encoder and a painter of pixels.
+template <class Painter = mae::painter>
+mae::network_parts<Painter> parts_of(mae::model_config const& config, double norm_epsilon = 1e-6) {
+  Painter painting;
+  painting.sizes = mae::decoder_sizes::of(config, config.patch_values());
+  return {config, norm_epsilon, {painting}};
+}
+template <class Painter = mae::painter>
+mae::parameter_layout layout_of(mae::model_config const& config) {
+  return mae::layout_of(parts_of<Painter>(config));
 }
 
 /// A fixture's model with its parameters and its batch, computed in T: all models, whatever their
 /// sizes, through one instantiation of the network. The passes run over the images in use, all of
 /// them at first.
-template <class T>
+template <class T, class Painter = mae::painter>
 class loaded_model {
   using backend = mae::eigen_backend<T>;
-  using pass_type = mae::painter_network<backend>;
+  using pass_type = mae::network_pass<backend, Painter>;
 
  public:
   explicit loaded_model(model_fixture const& file)
-      : loaded_model(file, file.config(), file.block<T>(layout_of(file.config()))) {}
+      : loaded_model(file, file.config(), file.block<T>(layout_of<Painter>(file.config()))) {}
   /// With sizes and values that come from elsewhere.
   loaded_model(model_fixture const& file,
                mae::model_config const& config,
                mae::host_buffer<T> values)
       : file_(file),
-        sizes_(mae::painter_parts(config, config.patch_values(), file.number("norm_epsilon"))),
-        layout_(layout_of(config)),
+        sizes_(parts_of<Painter>(config, file.number("norm_epsilon"))),
+        layout_(mae::layout_of(sizes_)),
         values_(std::move(values)),
         gradient_(layout_.size()),
         pass_(backend_.make_lane(), sizes_, mae::pass_kind::training) {

@@ -54,8 +54,12 @@ mae::training_options steps_of(index_t batch, index_t accumulate = 1) {
 
 /// What a training leaves after six steps.
 template <class Operand, class E>
-mae_test::training_state train(
-    labelled_images const& images, int threads, index_t batch, index_t accumulate, E exchange) {
+mae_test::training_state train(labelled_images const& images,
+                               int threads,
+                               index_t batch,
+                               index_t accumulate,
+                               double share,
+                               E exchange) {
   using backend = mae::eigen_backend<Operand>;
   ragged<backend> model(ragged_parts(backend(threads)));
   auto options = steps_of(batch, accumulate);
