@@ -37,12 +37,20 @@
 
 namespace pretrain {
 
+/// Models whose decoder attends to all that is present.
+struct self_decoding {
+  template <mae::model_config config, class Backend, class... Heads>
+  using model = mae::autoencoder<config, chosen_mask, Backend, chosen_objective, Heads...>;
+  template <class Backend, class... Heads>
+  using sized_model = mae::sized_autoencoder<chosen_mask, Backend, chosen_objective, Heads...>;
+};
+
 /// A task on one backend: compiled once for all configurations, and for a painter alone apart from
-/// one beside heads that compare images, which costs more to compile.
-template <class Backend, bool compares = true>
+/// one beside heads that compare images, which costs more to compile; and for each kind of decoder.
+template <class Backend, bool compares = true, class Decoding = self_decoding>
 class backend_task final : public training_task {
   template <class... Heads>
-  using sized_model = mae::sized_autoencoder<chosen_mask, Backend, chosen_objective, Heads...>;
+  using sized_model = typename Decoding::template sized_model<Backend, Heads...>;
   using model_type = std::conditional_t<compares,
                                         sized_model<mae::contrast, mae::sigreg, mae::uniformity>,
                                         sized_model<>>;
@@ -128,31 +136,25 @@ class backend_task final : public training_task {
   static model_type make_with(task_parts const& parts, Backend backend) {
     auto const& o = parts.settings;
     if constexpr (compares)
-      return mae::autoencoder<config,
-                              chosen_mask,
-                              Backend,
-                              chosen_objective,
-                              mae::contrast,
-                              mae::sigreg,
-                              mae::uniformity>(
-          {.seed = o.seed,
-           .mask = parts.mask,
-           .objective = parts.objective,
-           .backend = std::move(backend),
-           .linears = o.linears,
-           .positions = o.positions,
-           .heads = {mae::contrast{.views = o.views, .temperature = o.temperature},
-                     mae::sigreg{.views = o.views},
-                     mae::uniformity{}},
-           .head_weights = {1, o.contrast, o.sigreg, o.uniformity}});
+      return typename Decoding::
+          template model<config, Backend, mae::contrast, mae::sigreg, mae::uniformity>(
+              {.seed = o.seed,
+               .mask = parts.mask,
+               .objective = parts.objective,
+               .backend = std::move(backend),
+               .linears = o.linears,
+               .positions = o.positions,
+               .heads = {mae::contrast{.views = o.views, .temperature = o.temperature},
+                         mae::sigreg{.views = o.views},
+                         mae::uniformity{}},
+               .head_weights = {1, o.contrast, o.sigreg, o.uniformity}});
     else
-      return mae::autoencoder<config, chosen_mask, Backend, chosen_objective>(
-          {.seed = o.seed,
-           .mask = parts.mask,
-           .objective = parts.objective,
-           .backend = std::move(backend),
-           .linears = o.linears,
-           .positions = o.positions});
+      return typename Decoding::template model<config, Backend>({.seed = o.seed,
+                                                                 .mask = parts.mask,
+                                                                 .objective = parts.objective,
+                                                                 .backend = std::move(backend),
+                                                                 .linears = o.linears,
+                                                                 .positions = o.positions});
   }
   /// Statistics and epsilon are those of what the training begins or goes on with, where it has
   /// some.

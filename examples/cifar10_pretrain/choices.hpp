@@ -35,6 +35,8 @@ enum class density_choice { variance, gradient, entropy, loss };
 enum class mask_budget_choice { training, batch };
 /// Over what a mask's shares move.
 enum class mask_period_choice { training, epoch };
+/// What a decoder attends to: all that is present, or from hidden patches what is visible.
+enum class decoder_choice { self, cross };
 enum class objective_choice { normalised, pixels, hog, fourier, principal, teacher };
 enum class backend_choice { eigen, thrust_cpp, thrust_omp, thrust_tbb, cuda };
 enum class precision_choice { fp32, tf32, bf16 };
@@ -81,6 +83,8 @@ inline constexpr choice_words<mask_budget_choice, 2> mask_budget_words{
     {{"training", mask_budget_choice::training}, {"batch", mask_budget_choice::batch}}};
 inline constexpr choice_words<mae::hard_patches, 2> hard_words{
     {{"hidden", mae::hard_patches::hidden}, {"shown", mae::hard_patches::shown}}};
+inline constexpr choice_words<decoder_choice, 2> decoder_words{
+    {{"self", decoder_choice::self}, {"cross", decoder_choice::cross}}};
 inline constexpr choice_words<objective_choice, 6> objective_words{
     {{"normalised", objective_choice::normalised},
      {"pixels", objective_choice::pixels},

@@ -3,6 +3,9 @@
 #include "options.hpp"
 
 #include <mae/core/config.hpp>
+#include <mae/core/types.hpp>
+#include <mae/head/cross_decoder.hpp>
+#include <mae/head/decoder.hpp>
 #include <mae/model/configs.hpp>
 
 namespace pretrain {
@@ -31,6 +34,15 @@ auto with_config(options const& settings, Visit const& visit) {
       break;
   }
   return visit(config_constant<mae::configs::quick4>{});
+}
+
+/// The values of an encoder and of the chosen decoder, which predicts so many for a patch.
+inline mae::index_t parameters_of(options const& settings,
+                                  mae::model_config const& config,
+                                  mae::index_t target_width) {
+  return settings.decoder == decoder_choice::cross
+             ? mae::cross_parameter_count(config, target_width)
+             : mae::parameter_count(config, target_width);
 }
 
 /// The sizes of the chosen configuration.

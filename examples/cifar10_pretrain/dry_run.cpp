@@ -12,7 +12,6 @@
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
 #include <mae/head/contrast.hpp>
-#include <mae/head/decoder.hpp>
 #include <mae/head/projector.hpp>
 #include <mae/head/sigreg.hpp>
 
@@ -75,7 +74,10 @@ double image_flops(options const& settings,
   double const hidden = patches * hidden_share(settings, mask, config.num_patches());
   double const visible = patches - hidden;
   index_t const painted = settings.painted_views > 0 ? settings.painted_views : settings.views;
-  double const painting = training_flops(config, visible, settings.predicted_share * hidden);
+  bool const crosses = settings.decoder == decoder_choice::cross;
+  double const predicted = settings.predicted_share * hidden;
+  double const painting = crosses ? cross_training_flops(config, visible, predicted)
+                                  : training_flops(config, visible, predicted);
   double const encoding = training_flops(config, visible, 0);
   double const comparing = comparing_flops(settings, config, visible);
   return static_cast<double>(painted) * painting +
@@ -119,7 +121,7 @@ void say_plan(options const& settings,
       {.title = model_name(settings) + " on " + images.name + ", " + compute.backend + ", " +
                 compute.precision + ", " + compute.device + ", " + std::to_string(threads->size()) +
                 " threads",
-       .parameters = mae::parameter_count(config, objective.target_width(config)) + projected,
+       .parameters = parameters_of(settings, config, objective.target_width(config)) + projected,
        .step_images = of_step,
        .step_flops = static_cast<double>(of_step) * image_flops(settings, mask, config),
        .counted = std::string("products alone, backward as twice forward") +

@@ -144,6 +144,12 @@ flag_group model_flags(options& o) {
        "2|6",
        "blocks of tiny4's decoder [2]",
        number(o.decoder_depth, "2 or 6", [](double value) { return value == 2 || value == 6; })},
+      choice("decoder",
+             decoder_words,
+             o.decoder,
+             "self: its tokens are all patches, and attend to each other; cross: to\n"
+             "what the encoder made of the visible ones, from hidden ones alone, in\n"
+             "less time (CrossMAE; docs/objectives.md)"),
       choice("initialiser",
              linear_start_words,
              o.linears,
@@ -318,6 +324,10 @@ void check_combinations(given_flags const& given, options const& o) {
     throw usage_error("--decoder-depth belongs to --config tiny4; " + std::string(name(o.config)) +
                       " has a decoder of " + std::to_string(preset_of(o.config).decoder_depth) +
                       " blocks");
+  if (o.decoder == decoder_choice::cross && o.backend != backend_choice::eigen)
+    throw usage_error("--decoder cross is trained on the processor: leave --backend " +
+                      std::string(name(o.backend)) +
+                      " (programs of one's own have mae::cross_autoencoder on every backend)");
   if (given.contains("lr") && given.contains("base-lr"))
     throw usage_error("give either --lr (absolute) or --base-lr (for 256 images a step), not both");
   if (given.contains("probe-every") && o.probe == probe_choice::none)
@@ -343,6 +353,7 @@ void fill_gaps(given_flags const& given, options& o) {
   if (!given.contains("lr")) o.lr = defaults.lr;
   if (!given.contains("objective")) o.objective = defaults.objective;
   fill_contrast(given, o);
+  fill_schedules(o);
   o.statistics_asked = given.contains("statistics");
   if (!o.statistics_asked) o.statistics = defaults.statistics;
   o.augment.flip = defaults.flip;
@@ -473,6 +484,7 @@ std::string model_name(options const& settings) {
   std::string result(name(settings.config));
   if (settings.decoder_depth != preset_of(settings.config).decoder_depth)
     result += "-decoder" + std::to_string(settings.decoder_depth);
+  if (settings.decoder == decoder_choice::cross) result += "-cross";
   return result;
 }
 

@@ -41,7 +41,8 @@ struct options {
   save_interval save_every;
 
   model_choice config = model_choice::quick4;
-  int decoder_depth = 0;       // blocks
+  int decoder_depth = 0;  // blocks
+  decoder_choice decoder = decoder_choice::self;
   std::filesystem::path init;  // a checkpoint to begin with, or empty
   std::string fit;             // how pictures become images, and are resampled; both are empty
   std::string resample;        // where the command line does not say

@@ -6,6 +6,7 @@
 
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
+#include <mae/head/cross_decoder.hpp>
 #include <mae/head/decoder.hpp>
 #include <mae/train/conflicts.hpp>
 #include <mae/train/head_schedule.hpp>
@@ -116,6 +117,12 @@ void check_schedules(given_flags const& given, options const& o) {
   if (o.frozen > blocks + 1)
     throw usage_error("--freeze-below " + std::to_string(o.frozen - 1) + ": the encoder has " +
                       std::to_string(blocks) + " blocks");
+}
+
+void fill_schedules(options& o) {
+  if (o.decoder == decoder_choice::self) return;
+  for (auto& schedule : o.head_schedules)
+    if (schedule.head == mae::decoder_segment) schedule.head = mae::cross_decoder_segment;
 }
 
 }  // namespace pretrain

@@ -11,5 +11,7 @@ namespace pretrain {
 /// usage_error).
 std::vector<flag> schedule_flags(options& o);
 void check_schedules(given_flags const& given, options const& o);
+/// The painter's schedule, under the name of the decoder that was chosen.
+void fill_schedules(options& o);
 
 }  // namespace pretrain

@@ -586,7 +586,7 @@ mae::settings_list session::flags_to_repeat() const {
 }
 
 mae::index_t session::num_parameters() const {
-  return mae::parameter_count(task_->config(), objective_.target_width(task_->config()));
+  return parameters_of(settings_, task_->config(), objective_.target_width(task_->config()));
 }
 
 double session::epochs_of(std::int64_t steps) const {

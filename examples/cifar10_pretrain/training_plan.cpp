@@ -57,6 +57,21 @@ double training_flops(mae::model_config const& config, double visible, double pr
   return 3 * forward - embedding;  // pixels have no gradient
 }
 
+double cross_training_flops(mae::model_config const& config, double visible, double predicted) {
+  auto const values = static_cast<double>(config.patch_values());
+  auto const width = static_cast<double>(config.encoder.width);
+  auto const narrow = static_cast<double>(config.decoder.width);
+  auto const hidden = static_cast<double>(config.decoder.hidden());
+  double const tokens = visible + 1;
+  double const of_queries = predicted * narrow * (4 * narrow + 4 * hidden);
+  double const of_keys = 4 * tokens * width * narrow;
+  double const blocks = static_cast<double>(config.decoder.depth) *
+                        (of_queries + of_keys + 4 * predicted * tokens * narrow);
+  double const painting = 2 * predicted * narrow * values;
+  double const forward = encoder_flops(config, visible) + blocks + painting;
+  return 3 * forward - 2 * visible * values * width;  // pixels have no gradient
+}
+
 std::string to_text(training_plan const& plan) {
   constexpr double giga = 1e9;
   constexpr double million = 1e6;

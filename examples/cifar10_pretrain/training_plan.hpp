@@ -39,5 +39,7 @@ double encoder_flops(mae::model_config const& config, double visible);
 /// `predicted` ones painted, none of a view that is encoded alone: likewise, backward as twice
 /// forward.
 double training_flops(mae::model_config const& config, double visible, double predicted);
+/// Likewise of a cross-attention decoder.
+double cross_training_flops(mae::model_config const& config, double visible, double predicted);
 
 }  // namespace pretrain

@@ -99,6 +99,7 @@ std::unique_ptr<training_task> make_task(task_parts const& parts);
 // The same for each family of backends, in a file of its own.
 std::unique_ptr<training_task> make_eigen_task(task_parts const& parts);  // a painter alone
 std::unique_ptr<training_task> make_comparing_task(task_parts const& parts);
+std::unique_ptr<training_task> make_cross_task(task_parts const& parts);
 std::unique_ptr<training_task> make_thrust_task(task_parts const& parts);
 std::unique_ptr<training_task> make_cuda_task(task_parts const& parts);
 

@@ -66,4 +66,12 @@ constexpr void walk_cross_decoder(Walk& at, decoder_sizes const& sizes, Decoders
   at.linear("decoder_pred", sizes.target_width, stack.width, of.head...);
 }
 
+/// The values in encoder and decoder, as parameter_count.
+constexpr index_t cross_parameter_count(model_config const& config, index_t target_width) {
+  detail::value_count count;
+  walk_encoder(count, config);
+  walk_cross_decoder(count, decoder_sizes::of(config, target_width));
+  return count.values;
+}
+
 }  // namespace mae
