@@ -144,6 +144,7 @@ class backend_task final : public training_task {
                .backend = std::move(backend),
                .linears = o.linears,
                .positions = o.positions,
+               .visible_weight = o.visible_loss,
                .heads = {mae::contrast{.views = o.views, .temperature = o.temperature},
                          mae::sigreg{.views = o.views},
                          mae::uniformity{}},
@@ -154,7 +155,8 @@ class backend_task final : public training_task {
                                                                  .objective = parts.objective,
                                                                  .backend = std::move(backend),
                                                                  .linears = o.linears,
-                                                                 .positions = o.positions});
+                                                                 .positions = o.positions,
+                                                                 .visible_weight = o.visible_loss});
   }
   /// Statistics and epsilon are those of what the training begins or goes on with, where it has
   /// some.

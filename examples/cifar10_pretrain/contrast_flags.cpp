@@ -76,7 +76,13 @@ std::vector<flag> contrast_flags(options& o) {
        with_default("predict this share of the hidden patches, drawn anew for each\n"
                     "image; the decoder does not see the others",
                     o.predicted_share),
-       positive(o.predicted_share)}};
+       positive(o.predicted_share)},
+      {"visible-loss",
+       "W",
+       with_default("visible patches are predicted too, and count W of a hidden one in the\n"
+                    "gradient; the loss that is shown is that of hidden ones",
+                    o.visible_loss),
+       not_negative(o.visible_loss)}};
 }
 
 void check_contrast(given_flags const& given, options const& o) {
@@ -93,6 +99,15 @@ void check_contrast(given_flags const& given, options const& o) {
     throw usage_error("--local-views needs --contrast or --sigreg, which compare views");
   if (o.predicted_share > 1)
     throw usage_error("--predict-share is a share of the hidden patches: at most 1");
+  if (o.visible_loss > 0 && o.decoder == decoder_choice::cross)
+    throw usage_error(
+        "--visible-loss needs predictions of visible patches, and --decoder cross makes none: "
+        "leave "
+        "one of the two");
+  if (o.visible_loss > 0 && given.contains("paint-views"))
+    throw usage_error(
+        "--paint-views saves the decoder's work on views, and --visible-loss predicts all of "
+        "them: leave one of the two");
   if (given.contains("views") && o.compares_views() && o.views < 2)
     throw usage_error(std::string(o.contrast > 0 ? "--contrast" : "--sigreg") +
                       " compares views of an image: give --views 2 or more, or leave it");

@@ -324,6 +324,8 @@ void check_combinations(given_flags const& given, options const& o) {
     throw usage_error("--decoder-depth belongs to --config tiny4; " + std::string(name(o.config)) +
                       " has a decoder of " + std::to_string(preset_of(o.config).decoder_depth) +
                       " blocks");
+  if (o.decoder == decoder_choice::cross && o.precision == precision_choice::bf16)
+    throw usage_error("--decoder cross is trained in fp32: leave --precision bf16");
   if (o.decoder == decoder_choice::cross && o.backend != backend_choice::eigen)
     throw usage_error("--decoder cross is trained on the processor: leave --backend " +
                       std::string(name(o.backend)) +

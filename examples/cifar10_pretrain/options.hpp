@@ -67,6 +67,7 @@ struct options {
   mae::local_crops local = {};     // of those, the last so many
   mae::index_t painted_views = 0;  // of those, the first so many; 0: all
   double predicted_share = 1;      // of the hidden patches
+  double visible_loss = 0;         // weight of a visible patch's loss
   std::vector<mae::head_schedule> head_schedules;
   mae::conflict_rule conflicts = mae::conflict_rule::sum;
   mae::index_t alternate = 0;         // steps of a head's turn

@@ -175,6 +175,9 @@ chart mask_chart(std::vector<mask_record> const& masks) {
 template <class Add>
 void add_heads(options const& o, Add const& add) {
   if (o.predicted_share < 1) add("predicted of the hidden", mae::decimal_text(o.predicted_share));
+  if (o.visible_loss > 0)
+    add("visible patches' loss", "weight " + mae::decimal_text(o.visible_loss));
+  if (o.decoder == decoder_choice::cross) add("decoder", "cross-attention");
   if (o.views > 1) add("views of an image", std::to_string(o.views));
   if (o.local.views > 0)
     add("of those small parts",

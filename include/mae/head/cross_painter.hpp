@@ -1,6 +1,8 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
+#include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/head/cross_decoder.hpp>
@@ -36,6 +38,16 @@ struct cross_painter : painter {
   static constexpr std::string_view name = cross_decoder_segment;
   static constexpr predicted_patches paints = predicted_patches::targets;
 
+  /// Throws config_error as a painter, and for a weight of visible patches.
+  void require_valid() const {
+    painter::require_valid();
+    if (visible_weight > 0)
+      throw config_error(
+          "a cross-attention decoder predicts hidden patches alone: the weight of visible ones "
+          "must "
+          "be 0, it is " +
+          decimal_text(visible_weight));
+  }
   template <class Walk, class... Decoders>
   void walk(Walk& at, Decoders&... of) const {
     walk_cross_decoder(at, sizes, of...);

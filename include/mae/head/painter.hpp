@@ -19,6 +19,7 @@
 #include <mae/objective/objective.hpp>
 #include <mae/op/attention.hpp>
 #include <mae/op/patch_loss.hpp>
+#include <mae/op/row_marks.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -45,9 +46,16 @@ struct painter {
 
   decoder_sizes sizes;
   patch_loss loss = {};
+  /// By how much, beside a hidden patch, a visible one counts in the gradient; 0: it is not
+  /// predicted. The loss that is reported is that of hidden patches.
+  double visible_weight = 0;
 
-  /// Throws config_error for a smooth_l1 whose beta is not positive and finite.
+  /// Throws config_error for a smooth_l1 whose beta is not positive and finite, and for a weight
+  /// that is not finite or below 0.
   void require_valid() const {
+    if (!(visible_weight >= 0) || !std::isfinite(visible_weight))
+      throw config_error("the weight of visible patches must be finite and not below 0, it is " +
+                         decimal_text(visible_weight));
     if (loss.of == patch_loss::kind::smooth_l1 && (!(loss.beta > 0) || !std::isfinite(loss.beta)))
       throw config_error("smooth_l1's beta must be positive and finite, it is " +
                          decimal_text(loss.beta));
@@ -57,15 +65,36 @@ struct painter {
   void walk(Walk& at, Decoders&... of) const {
     walk_decoder(at, sizes, of...);
   }
-  index_t label_rows(shard_capacity const& room) const { return room.targets; }
-  index_t label_width() const { return sizes.target_width; }
+  predicted_patches predicts() const {
+    return visible_weight > 0 ? predicted_patches::all_present : predicted_patches::targets;
+  }
+  /// Targets, and their marks behind them where visible patches count (target_labels).
+  index_t label_rows(shard_capacity const& room) const {
+    return visible_weight > 0 ? room.decoder_rows - room.images : room.targets;
+  }
+  index_t label_width() const { return sizes.target_width + (visible_weight > 0 ? 1 : 0); }
   template <class T>
   index_t num_counted(matrix_view<T const> labels) const {
-    return labels.rows;
+    if (visible_weight == 0) return labels.rows;
+    index_t count = 0;
+    for (index_t row = 0; row < labels.rows; ++row)
+      count += labels(row, sizes.target_width) > T{0} ? 1 : 0;
+    return count;
   }
   template <class T>
   double loss_of_zero(matrix_view<T const> labels) const {
-    return mae::loss_of_zero(loss, labels);
+    if (visible_weight == 0) return mae::loss_of_zero(loss, labels);
+    double sum = 0;
+    for (index_t row = 0; row < labels.rows; ++row)
+      if (labels(row, sizes.target_width) > T{0})
+        sum += mae::loss_of_zero(
+            loss, matrix_view<T const>(labels.row(row).data(), 1, sizes.target_width));
+    return sum;
+  }
+  /// Nothing where visible patches do not count.
+  settings_list training_settings() const {
+    if (visible_weight == 0) return {};
+    return {{"visible_loss", decimal_text(visible_weight)}};
   }
   product_extents extents(shard_capacity const& room) const {
     auto const& stack = sizes.stack;
@@ -113,11 +142,13 @@ class painter_pass {
     return keep_.prediction.middle_rows(0, shard.num_targets());
   }
 
-  /// losses (M), of each of the shard's targets. in.labels (M, target width).
+  /// losses (M), of each of the shard's targets, 0 of what is visible. in.labels (M, target width),
+  /// or (M, target width + 1) with marks.
   void forward(head_input<L> const& in,
                decoder_operands<L> const& weights,
                std::span<T> losses) const {
-    patch_loss_forward(in.lane, head_.loss, predict(in, weights), in.labels, losses);
+    patch_loss_forward(in.lane, head_.loss, predict(in, weights), targets(in), losses);
+    if (head_.visible_weight > 0) keep_counted_losses(in.lane, marks(in), losses);
   }
 
   /// Writes the tokens' gradient, and adds those of all the decoder's weights.
@@ -126,11 +157,18 @@ class painter_pass {
                 matrix_view<T> tokens_grad,
                 decoder_weights<T> const& weights_grad) const {
     auto const predicted = prediction(in.shard);
-    patch_loss_backward(in.lane, head_.loss, predicted, in.labels, predicted);
+    patch_loss_backward(in.lane, head_.loss, predicted, targets(in), predicted);
+    if (head_.visible_weight > 0) weigh_rows(in.lane, marks(in), predicted);
     decoder_backward(in, context(in), weights, keep_, grads_, predicted, tokens_grad, weights_grad);
   }
 
  private:
+  matrix_view<T const> targets(head_input<L> const& in) const {
+    return in.labels.middle_cols(0, head_.sizes.target_width);
+  }
+  matrix_view<T const> marks(head_input<L> const& in) const {
+    return in.labels.middle_cols(head_.sizes.target_width, 1);
+  }
   block_context<T> context(head_input<L> const& in) const {
     return {in.shard.decoder_offsets, head_.sizes.stack.heads, in.norm_epsilon, in.scratch};
   }

@@ -41,6 +41,7 @@ struct autoencoder_parts {
   linear_start linears = linear_start::xavier;
   position_table positions = position_table::sincos;
   patch_loss loss = {};
+  double visible_weight = 0;  // of visible patches in the painter's gradient
   std::tuple<Heads...> heads = {};
   typename network_parts<painter, Heads...>::of_each_head head_weights =
       network_parts<painter, Heads...>::equal_weights();
@@ -63,8 +64,8 @@ class sized_painting_model : public sized_model<Mask, B, Painter, Heads...> {
   /// For the painter the objective, for other heads themselves.
   auto label_makers() const {
     return std::apply(
-        [&](Painter const& /*asks the objective*/, auto const&... heads) {
-          return std::tuple(target_labels<Target>(objective_), heads...);
+        [&](Painter const& painting, auto const&... heads) {  // which asks the objective
+          return std::tuple(target_labels<Target>(objective_, painting.visible_weight), heads...);
         },
         base::sizes().heads);
   }
@@ -99,6 +100,7 @@ class sized_painting_model : public sized_model<Mask, B, Painter, Heads...> {
     Painter painting;
     painting.sizes = decoder_sizes::of(config, made_of.objective.target_width(config));
     painting.loss = made_of.loss;
+    painting.visible_weight = made_of.visible_weight;
     return {config,
             checked_norm_epsilon(made_of.norm_epsilon),
             std::tuple_cat(std::tuple(painting), made_of.heads),
@@ -106,11 +108,14 @@ class sized_painting_model : public sized_model<Mask, B, Painter, Heads...> {
             made_of.positions};
   }
 
-  // What paints, without the other heads: compiled once for all lists of heads.
+  // What paints, without the other heads: compiled once for all lists of heads. It predicts what is
+  // asked of it, and no visible patches for their loss.
   network_parts<Painter> painting_parts() const {
     auto const& sizes = base::sizes();
     if (!sizes.is_on(0)) throw config_error("the model paints nothing: its painter has weight 0");
-    return {sizes.config, sizes.norm_epsilon, {std::get<0>(sizes.heads)}};
+    auto painting = std::get<0>(sizes.heads);
+    painting.visible_weight = 0;
+    return {sizes.config, sizes.norm_epsilon, {painting}};
   }
   network_weights<scalar const, Painter> painting_weights() const {
     return {base::weights().encoder, {std::get<0>(base::weights().heads)}};

@@ -56,6 +56,7 @@ class network_pass {
       : parts_(std::move(parts)), kind_(kind), lane_(std::move(lane)) {}
 
   lane_type const& lane() const { return lane_; }
+  parts_type const& parts() const { return parts_; }
   /// The head number I, with what it kept of the last forward pass.
   template <std::size_t I>
   auto const& head() const {

@@ -5,6 +5,7 @@
 #include <mae/core/views.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/network/capacity.hpp>
+#include <mae/network/network_parts.hpp>
 #include <mae/network/network_pass.hpp>
 #include <mae/network/shard.hpp>
 #include <mae/network/staging.hpp>
@@ -21,6 +22,24 @@
 #include <vector>
 
 namespace mae {
+
+namespace detail {
+
+/// What heads learn to predict: targets, unless one that is on says that it is all that is present.
+template <class... Heads>
+predicted_patches predicted_by(network_parts<Heads...> const& parts) {
+  auto predicted = predicted_patches::targets;
+  std::size_t number = 0;
+  auto const ask = [&](auto const& head) {
+    bool const is_on = parts.is_on(number++);
+    if constexpr (requires { head.predicts(); })
+      if (is_on && head.predicts() == predicted_patches::all_present) predicted = head.predicts();
+  };
+  std::apply([&](auto const&... head) { (ask(head), ...); }, parts.heads);
+  return predicted;
+}
+
+}  // namespace detail
 
 /// What one worker works on, shard after shard: a network's pass, the rows of its shard, and the
 /// room into which the host's arrays are brought.
@@ -61,7 +80,8 @@ class worker_pass {
   }
 
   /// Lays out images [first, last) of a plan, and brings them and their patches, labels and scales
-  /// of residual branches to the backend: valid until the next call.
+  /// of residual branches to the backend: valid until the next call. Predicted is what is asked
+  /// for, or all where a head learns from that.
   input_type bring(mask_plan const& plan,
                    index_t first,
                    index_t last,
@@ -69,6 +89,7 @@ class worker_pass {
                    labels_type const& labels = {},
                    matrix_view<float const> branch_scales = {},
                    predicted_patches predicted = predicted_patches::targets) {
+    if (predicted == predicted_patches::targets) predicted = detail::predicted_by(network_.parts());
     rows_.assign(plan, first, last, predicted);
     auto [shard, visible] = seen_of(patches);
     shard.branch_scales = branch_scales;

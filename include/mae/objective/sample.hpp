@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <concepts>
+#include <cstddef>
 #include <span>
+#include <vector>
 
 namespace mae {
 
@@ -42,19 +44,40 @@ concept LabelMaker = requires(M const& maker, image_sample<T> const& image, matr
   { maker.label(image, rows) } -> std::same_as<void>;
 };
 
-/// An objective's targets as labels.
+/// An objective's targets as labels: those of an image's hidden patches; with a weight of visible
+/// patches those of all present ones in their order, and behind each row its mark: with h hidden
+/// and v visible patches h / (h + v weight) of a hidden one, -weight times that of a visible one.
 template <class Objective>
 class target_labels {
  public:
-  explicit target_labels(Objective const& objective) : objective_(&objective) {}
+  explicit target_labels(Objective const& objective, double visible_weight = 0)
+      : objective_(&objective), visible_weight_(visible_weight) {}
 
   template <class T>
   void label(image_sample<T> const& image, matrix_view<T> rows) const {
-    objective_->target(image.config, image.patches, image.targets, rows);
+    if (visible_weight_ == 0)
+      return objective_->target(image.config, image.patches, image.targets, rows);
+    std::vector<patch_index> present(image.visible.begin(), image.visible.end());
+    present.insert(present.end(), image.targets.begin(), image.targets.end());
+    std::sort(present.begin(), present.end());
+    index_t const width = rows.cols - 1;
+    objective_->target(image.config,
+                       image.patches,
+                       std::span<patch_index const>(present),
+                       rows.middle_cols(0, width));
+    auto const hidden = static_cast<double>(image.targets.size());
+    auto const seen = static_cast<double>(image.visible.size());
+    double const share = hidden / (hidden + seen * visible_weight_);
+    for (index_t i = 0; i < rows.rows; ++i) {
+      bool const is_seen = std::binary_search(
+          image.visible.begin(), image.visible.end(), present[static_cast<std::size_t>(i)]);
+      rows(i, width) = static_cast<T>(is_seen ? -visible_weight_ * share : share);
+    }
   }
 
  private:
   Objective const* objective_;
+  double visible_weight_;
 };
 
 }  // namespace mae

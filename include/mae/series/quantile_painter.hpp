@@ -127,6 +127,15 @@ struct quantile_painter : painter {
     return {{.sizes = decoder_sizes::of(config, values * levels.count)}, levels};
   }
 
+  /// Throws config_error as a painter, and for a weight of visible patches.
+  void require_valid() const {
+    painter::require_valid();
+    if (visible_weight > 0)
+      throw config_error(
+          "quantiles are learnt of hidden patches alone: the weight of visible ones "
+          "must be 0, it is " +
+          decimal_text(visible_weight));
+  }
   index_t label_width() const { return sizes.target_width / levels.count; }
   template <class T>
   void label(image_sample<T> const& image, matrix_view<T> rows) const {
