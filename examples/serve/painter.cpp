@@ -93,7 +93,7 @@ std::vector<float> painter::paint(std::span<std::uint8_t const> images,
 
 bool can_paint(mae::pretrained_model const& model) {
   auto const others = model.other_targets();
-  return model.has_decoder && (others.empty() || others == "principal");
+  return model.has_decoder && !model.crosses && (others.empty() || others == "principal");
 }
 
 hidden_patches draw_hidden(mae::model_config const& sizes, double ratio, std::uint64_t seed) {

@@ -108,7 +108,11 @@ void describe(std::string const& path, mae::pretrained_model const& model) {
     if (name != mae::detail::kept_preprocessor)  // a file's text, of which the others are the sense
       std::cout << "  " << std::left << std::setw(20) << printable(name)
                 << (name.size() < 20 ? "" : " ") << printable(value) << '\n';
-  std::cout << "  " << std::setw(20) << "decoder" << (model.has_decoder ? "yes" : "no") << '\n';
+  std::cout << "  " << std::setw(20) << "decoder"
+            << (model.crosses       ? "by cross-attention"
+                : model.has_decoder ? "yes"
+                                    : "no")
+            << '\n';
 
   auto const files = mae::tensor_files::open(path);
   std::size_t widest = 0;

@@ -23,6 +23,7 @@
 #include <mae/data/normalise.hpp>
 #include <mae/images/picture_list.hpp>
 #include <mae/interop.hpp>
+#include <mae/interop/open_cross.hpp>
 #include <mae/io/file.hpp>
 #include <mae/io/principal_file.hpp>
 #include <mae/mask/plan.hpp>
@@ -190,6 +191,18 @@ pretrain::chosen_objective objective_of(mae::pretrained_model const& model,
   return pretrain::chosen_objective(mae::normalised_pixels{model.target_epsilon()});
 }
 
+/// Images as they are stored, as the model paints them.
+template <class Model>
+std::vector<float> paint(Model const& model,
+                         std::vector<float> images,
+                         mae::mask_plan const& plan) {
+  bool const normalises = !model.statistics().mean.empty();
+  if (normalises) mae::normalise_pixels(images, model.statistics());
+  auto painted = model.reconstruct(images, plan);
+  if (normalises) mae::denormalise_pixels(painted, model.statistics());
+  return painted;
+}
+
 void run(reconstruct_options& o) {
   mae::atomic_file file(o.out);
   auto const found = tools::read_model(o, std::cerr);
@@ -198,17 +211,12 @@ void run(reconstruct_options& o) {
   index_t const count = std::min(o.images, images.size());
   auto const mask = tools::mask_of(o, found, images, *threads);
   using backend = mae::eigen_backend<float>;
-  auto const model = mae::open_pretrained(
-      found,
-      mae::autoencoder_parts<pretrain::chosen_mask, backend, pretrain::chosen_objective>{
-          .mask = mask, .objective = objective_of(found, o), .backend = backend(threads)});
+  mae::autoencoder_parts<pretrain::chosen_mask, backend, pretrain::chosen_objective> const parts{
+      .mask = mask, .objective = objective_of(found, o), .backend = backend(threads)};
   auto const stored = pretrain::read_images(images, count);
   auto const plan = plan_for(mask, found.sizes, stored, count, o.settings.seed, o.settings.mask_at);
-  auto input = stored;
-  bool const normalises = !model.statistics().mean.empty();
-  if (normalises) mae::normalise_pixels(input, model.statistics());
-  auto painted = model.reconstruct(input, plan);
-  if (normalises) mae::denormalise_pixels(painted, model.statistics());
+  auto const painted = found.crosses ? paint(mae::open_pretrained_cross(found, parts), stored, plan)
+                                     : paint(mae::open_pretrained(found, parts), stored, plan);
   auto const rows = pretrain::compose_rows(found.sizes, stored, painted, plan);
   file.write(pretrain::png_of(
       pretrain::draw_sheet(rows, pretrain::layout_for(found.sizes.image, rows.size()))));

@@ -4,6 +4,7 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/head/decoder.hpp>
+#include <mae/network/layout.hpp>
 #include <mae/network/part.hpp>
 #include <mae/network/weights.hpp>
 #include <mae/op/layer_norm.hpp>
@@ -18,6 +19,9 @@ namespace mae {
 
 /// The segment of a table of tensors that is a cross-attention decoder's.
 inline constexpr std::string_view cross_decoder_segment = "cross_decoder";
+
+/// A tensor that only such a decoder has.
+inline constexpr char const* first_cross_query = "decoder_blocks.0.cross_attn.q.weight";
 
 /// A block whose rows ask the encoder's tokens, and not each other.
 template <class T, class Linear = linear_weights<T>>
@@ -64,6 +68,15 @@ constexpr void walk_cross_decoder(Walk& at, decoder_sizes const& sizes, Decoders
   }
   at.norm("decoder_norm", stack.width, of.norm...);
   at.linear("decoder_pred", sizes.target_width, stack.width, of.head...);
+}
+
+/// Adds the decoder's segment, as add_decoder.
+inline void add_cross_decoder(parameter_layout& layout,
+                              model_config const& config,
+                              index_t target_width) {
+  layout.begin(cross_decoder_segment);
+  detail::table_walk at(layout);
+  walk_cross_decoder(at, decoder_sizes::of(config, target_width));
 }
 
 /// The values in encoder and decoder, as parameter_count.

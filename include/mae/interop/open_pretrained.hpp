@@ -3,6 +3,8 @@
 #include <mae/backend/concept.hpp>
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
+#include <mae/head/cross_decoder.hpp>
+#include <mae/head/painter.hpp>
 #include <mae/interop/load_pretrained.hpp>
 #include <mae/interop/pretrained.hpp>
 #include <mae/mask/policy.hpp>
@@ -19,10 +21,10 @@ namespace mae {
 namespace detail {
 
 /// A model or an encoder of a checkpoint's sizes, which were checked when it was read.
-template <MaskPolicy Mask, Backend B, Objective Target>
-struct opened_autoencoder : sized_autoencoder<Mask, B, Target> {
+template <class Painter, MaskPolicy Mask, Backend B, Objective Target>
+struct opened_autoencoder : sized_painting_model<Painter, Mask, B, Target> {
   opened_autoencoder(model_config const& config, autoencoder_parts<Mask, B, Target> made_of)
-      : sized_autoencoder<Mask, B, Target>(config, std::move(made_of)) {}
+      : sized_painting_model<Painter, Mask, B, Target>(config, std::move(made_of)) {}
 };
 template <MaskPolicy Mask, Backend B, class... Heads>
 struct opened_headed_encoder : sized_headed_encoder<Mask, B, Heads...> {
@@ -35,19 +37,26 @@ struct opened_encoder : sized_encoder<B> {
       : sized_encoder<B>(found.sizes, 0, std::move(backend), found.norm_epsilon()) {}
 };
 
+template <class Painter, MaskPolicy Mask, Backend B, Objective Target>
+sized_painting_model<Painter, Mask, B, Target> open_painter(
+    pretrained_model const& found, autoencoder_parts<Mask, B, Target> parts) {
+  require_decoder(found, Painter::name == cross_decoder_segment);
+  require_heads(found, found.sizes.encoder, "--heads");
+  require_heads(found, found.sizes.decoder, "--decoder-heads");
+  opened_autoencoder<Painter, Mask, B, Target> model(found.sizes, std::move(parts));
+  put_values(model, found, pretrained_parts::encoder_and_decoder);
+  return model;
+}
+
 }  // namespace detail
 
 /// The model of a checkpoint, of whatever sizes it has: they are values, nothing is compiled for
-/// them. Throws config_error where there is no decoder, or where its heads are not known.
+/// them. Throws config_error where there is no decoder or one by cross-attention, or where its
+/// heads are not known.
 template <MaskPolicy Mask, Backend B, Objective Target>
 sized_autoencoder<Mask, B, Target> open_pretrained(pretrained_model const& found,
                                                    autoencoder_parts<Mask, B, Target> parts) {
-  detail::require_decoder(found);
-  detail::require_heads(found, found.sizes.encoder, "--heads");
-  detail::require_heads(found, found.sizes.decoder, "--decoder-heads");
-  detail::opened_autoencoder<Mask, B, Target> model(found.sizes, std::move(parts));
-  detail::put_values(model, found, pretrained_parts::encoder_and_decoder);
-  return model;
+  return detail::open_painter<painter>(found, std::move(parts));
 }
 
 /// The encoder of a checkpoint likewise.

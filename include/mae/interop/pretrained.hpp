@@ -4,6 +4,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
+#include <mae/head/cross_decoder.hpp>
 #include <mae/head/decoder.hpp>
 #include <mae/interop/checkpoint_description.hpp>
 #include <mae/interop/file_sizes.hpp>
@@ -104,14 +105,15 @@ inline pretrained_model read_pretrained(std::string const& path, read_options co
   detail::require_known_architecture(files);
   auto const names = detail::known_naming(files);
   pretrained_model model{.path = files.path(), .names = names, .notes = files.notes()};
-  model.has_decoder = files.contains(names_in(names, "decoder_embed.weight").front());
+  model.crosses = names.is_official() && files.contains(first_cross_query);
+  model.has_decoder =
+      model.crosses || files.contains(names_in(names, "decoder_embed.weight").front());
   detail::checkpoint_description const found(files, names, model.has_decoder, options);
   model.sizes = found.sizes();
   model.description = found.entries();
   model.assumed = found.assumed();
   model.notes.insert(model.notes.end(), found.notes().begin(), found.notes().end());
-  model.layout =
-      detail::layout_of(model.sizes, model.has_decoder, detail::target_width_of(files, model));
+  model.layout = detail::layout_of(model, model.sizes, detail::target_width_of(files, model));
   detail::read_values(files, model);
   detail::put(model.description, describe(model.sizes));
   for (std::string const stack : {"encoder", "decoder"})

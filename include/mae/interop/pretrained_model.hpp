@@ -6,6 +6,7 @@
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/head/cross_decoder.hpp>
 #include <mae/head/decoder.hpp>
 #include <mae/interop/naming.hpp>
 #include <mae/interop/preprocessing.hpp>
@@ -31,6 +32,7 @@ struct pretrained_model {
   naming names = {};        // those of the file that it was read from
   model_config sizes = {};  // heads are 0 where neither the file nor configs.hpp says how many
   bool has_decoder = false;
+  bool crosses = false;  // it is a cross-attention decoder
   safetensors_metadata description = {};
   parameter_layout layout = {};  // the encoder's, then the decoder's where there is one
   host_buffer<float> values = {};
@@ -104,11 +106,16 @@ inline void require_heads(pretrained_model const& found,
                      " says it (read_options in a program)");
 }
 
-/// The table of a checkpoint's tensors.
-inline parameter_layout layout_of(model_config const& sizes, bool has_decoder, index_t width) {
+/// The table of a checkpoint's tensors, of models of these sizes.
+inline parameter_layout layout_of(pretrained_model const& model,
+                                  model_config const& sizes,
+                                  index_t width) {
   parameter_layout layout;
   add_encoder(layout, sizes);
-  if (has_decoder) add_decoder(layout, sizes, width);
+  if (model.crosses)
+    add_cross_decoder(layout, sizes, width);
+  else if (model.has_decoder)
+    add_decoder(layout, sizes, width);
   return layout;
 }
 

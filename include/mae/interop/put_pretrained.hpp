@@ -3,6 +3,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
+#include <mae/head/cross_decoder.hpp>
 #include <mae/interop/pretrained_model.hpp>
 #include <mae/interop/resize_images.hpp>
 #include <mae/io/description.hpp>
@@ -44,11 +45,18 @@ inline void require_same_model(pretrained_model const& found,
   require_equal(found.path, found.description, compared);
 }
 
-inline void require_decoder(pretrained_model const& found) {
+/// Of the kind that a model has.
+inline void require_decoder(pretrained_model const& found, bool crosses) {
   if (!found.has_decoder)
     throw config_error(found.path +
                        ": an encoder without a decoder, which gives features, but paints nothing: "
                        "load it into an encoder, or as a model's encoder alone");
+  if (found.crosses == crosses) return;
+  throw config_error(found.path + ": its decoder is " +
+                     (found.crosses ? "one by cross-attention, and the model's is not"
+                                    : "none by cross-attention, as the model's is") +
+                     ": take its encoder alone (encoder.safetensors), or a model with its decoder "
+                     "(--decoder, mae::cross_autoencoder)");
 }
 
 /// Throws format_error where a tensor of the checkpoint has another shape than a model's.
@@ -131,7 +139,7 @@ void load_pretrained(pretrained_model const& found,
                      pretrained_parts parts = pretrained_parts::encoder_and_decoder) {
   detail::require_same_model(found, model.sizes().config, parts);
   if (parts == pretrained_parts::encoder_and_decoder) {
-    detail::require_decoder(found);
+    detail::require_decoder(found, model.layout().contains(first_cross_query));
     detail::require_same_targets(found, model);
   }
   detail::put_resized(model, found, model.sizes().config.image, parts);

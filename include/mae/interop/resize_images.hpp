@@ -51,6 +51,7 @@ inline pretrained_model resize_images(pretrained_model const& model, image_exten
                            .names = model.names,
                            .sizes = model.sizes,
                            .has_decoder = model.has_decoder,
+                           .crosses = model.crosses,
                            .description = model.description,
                            .assumed = model.assumed,
                            .notes = model.notes};
@@ -64,7 +65,7 @@ inline pretrained_model resize_images(pretrained_model const& model, image_exten
                        std::to_string(sizes.patch.width) + " cannot take images of " +
                        to_string(image));
   index_t const head = model.has_decoder ? model.layout.find("decoder_pred.bias").size() : 0;
-  resized.layout = detail::layout_of(sizes, model.has_decoder, head);
+  resized.layout = detail::layout_of(model, sizes, head);
   resized.values = host_buffer<float>(resized.layout.size());
   for (auto const& tensor : resized.layout.tensors()) {
     auto const from = model.tensor(tensor.name);

@@ -4,6 +4,7 @@
 #include <mae/core/file_reading.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
+#include <mae/head/cross_decoder.hpp>
 #include <mae/interop/huggingface_config.hpp>
 #include <mae/interop/huggingface_preprocessor.hpp>
 #include <mae/interop/int8_collector.hpp>
@@ -15,6 +16,7 @@
 #include <mae/io/dtype.hpp>
 #include <mae/io/file.hpp>
 #include <mae/io/folder_change.hpp>
+#include <mae/io/head_list.hpp>
 #include <mae/io/model_file.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/safetensors_writer.hpp>
@@ -53,6 +55,8 @@ void write_tensors(File& file,
       tensors.add(part, model.values.span());
   auto description = model.description;
   description["contents"] = held;
+  if (model.crosses && held == std::string_view(contents::model))
+    description[heads_entry] = cross_decoder_segment;
   description["format"] = "pt";  // without it, transformers refuses a file
   safetensors::write(file, tensors.entries(), description, model.path);
 }
@@ -76,6 +80,10 @@ inline huggingface_config huggingface_config_of(pretrained_model const& model) {
     throw config_error(model.path +
                        ": the file does not say how many heads its layers have, which config.json "
                        "must: --heads and --decoder-heads say it (read_options in a program)");
+  if (model.crosses)
+    throw config_error(model.path +
+                       ": ViTMAE's decoder attends to all patches, this one to the visible ones: "
+                       "--to official writes it as it is, and --to timm the encoder alone");
   if (model.has_decoder &&
       (!model.other_targets().empty() ||
        model.layout.find("decoder_pred.bias").size() != model.sizes.patch_values()))
@@ -179,6 +187,7 @@ pretrained_model pretrained_of(Model const& model) {
   pretrained_model copy{.path = "the model", .sizes = model.sizes().config, .has_decoder = true};
   detail::put(copy.description, detail::model_entries(describe_model(model, contents::model)));
   copy.layout = model.layout();
+  copy.crosses = copy.layout.contains(first_cross_query);
   copy.values = host_buffer<float>(copy.layout.size());
   host_values<typename Model::backend_type> const values(model.backend(),
                                                          model.parameters().values());
