@@ -14,6 +14,16 @@ constexpr mae::model_config small{.image = {.height = 16, .width = 16, .channels
                                   .encoder = {.depth = 2, .width = 32, .heads = 4},
                                   .decoder = {.depth = 1, .width = 32, .heads = 4}};
 
+// [cross]
+// The same encoder, whose decoder asks what is visible; beside it heads as above.
+using asking_model = mae::cross_autoencoder<small,
+                                            mae::uniform_mask<mae::ratio{3, 4}>,
+                                            mae::eigen_backend<float>,
+                                            mae::normalised_pixels,
+                                            mae::contrast>;
+static_assert(mae::Trainable<asking_model>);
+// [/cross]
+
 int main() {
   // [views]
   using model = mae::autoencoder<small,

@@ -1,6 +1,6 @@
 #pragma once
 
-/// The heads that mae.hpp does not have.
+/// The heads that mae.hpp does not have, and models of another painter.
 
 #include <mae/head/attentive_classifier.hpp>
 #include <mae/head/contrast.hpp>
@@ -8,3 +8,4 @@
 #include <mae/head/segmenter.hpp>
 #include <mae/head/sigreg.hpp>
 #include <mae/head/uniformity.hpp>
+#include <mae/model/cross_autoencoder.hpp>

@@ -5,7 +5,8 @@ cmake_minimum_required(VERSION 3.25)
 set(snippets_of_README.md worked_example:compose worked_example:train encode:encode)
 set(snippets_of_docs/extending.md
   custom_mask:policy custom_learning_mask:mask own_arrays:arrays custom_parts:dataset custom_parts:objective
-  custom_rule:rule custom_rule:average custom_head:head custom_head:use two_views:views two_views:meeting)
+  custom_rule:rule custom_rule:average custom_head:head custom_head:use two_views:cross
+  two_views:views two_views:meeting)
 set(snippets_of_docs/series.md forecast:train forecast:use)
 
 # The text of a snippet, example:name, as a document shows it; empty where there is none.

@@ -451,6 +451,14 @@ TEST_CASE("contrast needs two views and a temperature that is positive") {
   CHECK(complaint("--contrast 1 --paint-views 0").starts_with("--paint-views: must be"));
   CHECK(complaint("--contrast 1 --paint-views 3") ==
         "--paint-views is more than the views of an image: give --views 3, or fewer to paint");
+  CHECK(parsed("--visible-loss 0.1").visible_loss == 0.1);
+  CHECK(complaint("--visible-loss -1").starts_with("--visible-loss: must be"));
+  CHECK(
+      complaint("--visible-loss 0.1 --decoder cross") ==
+      "--visible-loss needs predictions of visible patches, and --decoder cross makes none: leave "
+      "one of the two");
+  CHECK(complaint("--visible-loss 0.1 --contrast 1 --paint-views 1")
+            .starts_with("--paint-views saves"));
   CHECK(complaint("--predict-share 0").starts_with("--predict-share: must be"));
   CHECK(complaint("--predict-share 1.1") ==
         "--predict-share is a share of the hidden patches: at most 1");
@@ -468,6 +476,15 @@ TEST_CASE("what changes during a training is checked before it") {
       "--contrast 0.3 --head-schedule contrast=0@0,1@0.3;painter=1@0.8,0@0.9 --freeze-below "
       "6@0.85");
   CHECK(mae::to_text(scheduled.head_schedules) == "contrast=0@0,1@0.3;decoder=1@0.8,0@0.9");
+  options const asking = parsed("--decoder cross --contrast 1 --head-schedule painter=1@0.8,0@0.9");
+  CHECK(asking.decoder == pretrain::decoder_choice::cross);
+  CHECK(mae::to_text(asking.head_schedules) == "cross_decoder=1@0.8,0@0.9");
+  CHECK(pretrain::model_name(parsed("--config tiny4 --decoder cross")) == "tiny4-cross");
+  CHECK(complaint("--decoder cross --precision bf16") ==
+        "--decoder cross is trained in fp32: leave --precision bf16");
+  CHECK(
+      complaint("--decoder cross --backend thrust-cpp")
+          .starts_with("--decoder cross is trained on the processor: leave --backend thrust-cpp"));
   CHECK(scheduled.frozen == 7);
   CHECK(scheduled.frozen_from == 0.85);
   CHECK(parsed("--freeze-below 0").frozen == 1);
@@ -546,6 +563,7 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
   for (char const* flag : {"--data",
                            "--config",
                            "--decoder-depth",
+                           "--decoder",
                            "--mask",
                            "--mask-ratio",
                            "--mask-from",
@@ -604,6 +622,7 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
                            "--local-crop",
                            "--paint-views",
                            "--predict-share",
+                           "--visible-loss",
                            "--head-schedule",
                            "--alternate",
                            "--record-gradients",

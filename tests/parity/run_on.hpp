@@ -29,6 +29,7 @@
 #include <mae/op/patch_loss.hpp>
 #include <mae/op/pooling.hpp>
 #include <mae/op/query_pooling.hpp>
+#include <mae/op/query_tokens.hpp>
 #include <mae/op/rectify.hpp>
 #include <mae/op/set_zero.hpp>
 #include <mae/op/token_maps.hpp>
@@ -87,6 +88,7 @@ class backend_runner {
     run_linear();
     run_layer_norm();
     run_attention();
+    run_cross_attention();
     run_tokens();
     run_loss();
     run_classes();
@@ -252,6 +254,58 @@ class backend_runner {
                               scratch.values());
       keep(name + "qkv_grad", qkv_grad);
     }
+  }
+
+  /// Of images one asks nothing, and one has a single key.
+  void run_cross_attention() {
+    constexpr index_t heads = 3;
+    constexpr index_t head_width = 32;
+    constexpr index_t width = heads * head_width;
+    auto asking = indices({0, 48, 48, 50, 115});
+    auto asked = indices({0, 17, 30, 31, 52});
+    mae::attention_rows const rows{{asking.values(), 65}, {asked.values(), 21}};
+    auto q = random<O>(115, width);
+    auto kv = random<O>(52, 2 * width);
+    auto y = unset<O>(115, width);
+    auto log_sums = unset(115, heads);
+    array<T> scratch(1, mae::attention_scratch_size<lane_type>({115, 65, heads, head_width}));
+    mae::cross_attention_forward(
+        lane_, q.view(), kv.view(), rows, heads, y.view(), log_sums.view(), scratch.values());
+    keep("cross-attention y", y);
+    keep("cross-attention log_sums", log_sums);
+    auto y_grad = random<O>(115, width);
+    auto q_grad = unset<O>(115, width);
+    auto kv_grad = unset<O>(52, 2 * width);
+    mae::cross_attention_backward(lane_,
+                                  q.view(),
+                                  kv.view(),
+                                  rows,
+                                  heads,
+                                  log_sums.view(),
+                                  y_grad.view(),
+                                  q_grad.view(),
+                                  kv_grad.view(),
+                                  scratch.values());
+    keep("cross-attention q_grad", q_grad);
+    keep("cross-attention kv_grad", kv_grad);
+    run_queries_of_patches();
+  }
+
+  void run_queries_of_patches() {
+    index_t const width = 36;
+    auto patches = indices({0, 3, 5, 12, 13, 15});
+    auto token = random(1, width);
+    auto positions = random(7, width);
+    auto y = unset(6, width);
+    mae::place_queries_forward(lane_, token.values(), positions.view(), patches.values(), y.view());
+    keep("queries placed", y);
+    auto y_grad = random(6, width);
+    auto token_grad = random(1, width);
+    auto positions_grad = random(7, width);
+    mae::place_queries_backward(
+        lane_, y_grad.view(), patches.values(), token_grad.values(), positions_grad.view());
+    keep("queries token_grad", token_grad);
+    keep("queries positions_grad", positions_grad);
   }
 
   void run_tokens() {
