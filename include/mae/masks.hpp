@@ -7,6 +7,7 @@
 #include <mae/mask/column.hpp>
 #include <mae/mask/density_mask.hpp>
 #include <mae/mask/fixed.hpp>
+#include <mae/mask/gate.hpp>
 #include <mae/mask/grid.hpp>
 #include <mae/mask/learned.hpp>
 #include <mae/mask/levels.hpp>

@@ -2,6 +2,7 @@
 
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
+#include <mae/mask/hidden_share.hpp>
 #include <mae/mask/learning.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>

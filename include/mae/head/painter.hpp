@@ -43,6 +43,7 @@ struct painter {
   static constexpr std::string_view name = decoder_segment;
   /// What of an image is painted where all of it is to be seen.
   static constexpr predicted_patches paints = predicted_patches::all_present;
+  static constexpr bool weighs_rows = true;
 
   decoder_sizes sizes;
   patch_loss loss = {};
@@ -157,7 +158,7 @@ class painter_pass {
                 matrix_view<T> tokens_grad,
                 decoder_weights<T> const& weights_grad) const {
     auto const predicted = prediction(in.shard);
-    patch_loss_backward(in.lane, head_.loss, predicted, targets(in), predicted);
+    patch_loss_backward(in.lane, head_.loss, predicted, targets(in), predicted, in.row_weights);
     if (head_.visible_weight > 0) weigh_rows(in.lane, marks(in), predicted);
     decoder_backward(in, context(in), weights, keep_, grads_, predicted, tokens_grad, weights_grad);
   }

@@ -17,7 +17,29 @@ struct mask_feedback {
   std::span<patch_index const> targets;  // ascending
   std::span<float const> losses;         // of the targets, as the painter reports them
   index_t sample = 0;                    // its place among the step's samples, of all processes
+  /// Where the policy asks for them: of each visible patch the slope of the image's summed loss by
+  /// a factor on its embedded values (before its position is added), at 1.
+  std::span<float const> slopes = {};
 };
+
+/// Optional, of a policy that learns: `asks_slopes()`, whether mask_feedback is to have slopes;
+/// `weighs_targets()`, whether each target's loss counts by a weight, and then `weigh(image,
+/// targets, weights)`, which writes an image's: finite and not below 0. The loss is the sum of the
+/// weighed losses over the sum of weights; what a policy is told stays as it is.
+template <class M>
+constexpr bool asks_slopes(M const& mask) {
+  if constexpr (requires { mask.asks_slopes(); })
+    return mask.asks_slopes();
+  else
+    return false;
+}
+template <class M>
+constexpr bool weighs_targets(M const& mask) {
+  if constexpr (requires { mask.weighs_targets(); })
+    return mask.weighs_targets();
+  else
+    return false;
+}
 
 /// A policy that learns from the losses of what it hid: by a gradient of whatever it minimises,
 /// which the library sums over the images of a step as it sums the network's, so that threads and

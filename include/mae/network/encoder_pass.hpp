@@ -227,7 +227,8 @@ matrix_view<scalar_of<L>> final_norm_backward(L const& lane,
 }
 
 /// Adds the gradients of all the encoder's weights, given that of its tokens (R, D). It may be
-/// overwritten, and so is keep.embedded, whose values the backward pass does not need.
+/// overwritten, and so is keep.embedded, whose values the backward pass does not need but for
+/// `slopes`: none, or those of a factor on each embedded patch (V), see place_tokens_slopes.
 template <Lane L>
 void encoder_backward(L const& lane,
                       block_context<scalar_of<L>> const& context,
@@ -236,7 +237,8 @@ void encoder_backward(L const& lane,
                       encoder_activations<L> const& kept,
                       encoder_gradients<L> const& grads,
                       matrix_view<scalar_of<L>> tokens_grad,
-                      encoder_weights<scalar_of<L>> const& weights_grad) {
+                      encoder_weights<scalar_of<L>> const& weights_grad,
+                      std::span<scalar_of<L>> slopes = {}) {
   auto const grad = final_norm_backward(lane, weights, kept, grads, tokens_grad, weights_grad);
   stack_backward<L>(
       lane, context, weights.blocks, kept.blocks, grads.blocks, grad, weights_grad.blocks);
@@ -245,6 +247,7 @@ void encoder_backward(L const& lane,
     positions_backward(
         lane, grad, shard.encoder_tokens, shard.encoder_offsets, weights_grad.positions);
   auto const embedded_grad = kept.embedded.middle_rows(0, shard.num_visible());
+  if (!slopes.empty()) place_tokens_slopes(lane, embedded_grad, grad, shard.encoder_tokens, slopes);
   place_tokens_backward(lane, grad, shard.encoder_tokens, embedded_grad, weights_grad.class_token);
   linear_backward_weights(lane,
                           kept.patches.middle_rows(0, shard.num_visible()),

@@ -28,6 +28,7 @@ struct head_input {
   matrix_view<T const> labels;  // (label rows of the shard, label width)
   std::span<T> scratch;         // scratch_size values at least, of no meaning between calls
   T norm_epsilon;
+  T const* row_weights = nullptr;  // of the labels' rows, of one that weighs_rows; null: all are 1
 };
 
 namespace archetype {
@@ -57,6 +58,13 @@ inline constexpr bool couples_samples = requires {
 template <class H>
 inline constexpr bool learns_mixtures = requires {
   requires H::learns_mixtures;
+};
+
+/// Whether a head's backward pass multiplies each row's gradient by head_input's row_weights; its
+/// losses stay as they are, and are weighed where they are summed.
+template <class H>
+inline constexpr bool weighs_rows = requires {
+  requires H::weighs_rows;
 };
 
 namespace detail {

@@ -210,6 +210,7 @@ struct active_heads {
   T const* factors = nullptr;  // (NumHeads); read where two or more are active
   bool is_part = false;        // of a step's: the first has a factor too
   bool is_encoded = false;     // what couples images has been said, and is kept: see kept_shard
+  bool tells_slopes = false;   // those of a factor on each visible patch are asked for
 
   bool is_first(std::size_t head) const { return (set << (NumHeads - head)).none(); }
 };

@@ -91,9 +91,12 @@ class network_pass {
   }
 
   /// What a head's pass reads of the shard that was encoded last.
-  head_input<lane_type> input_of(shard_view const& shard, matrix_view<T const> labels = {}) const {
+  head_input<lane_type> input_of(shard_view const& shard,
+                                 matrix_view<T const> labels = {},
+                                 T const* row_weights = nullptr) const {
     auto const tokens = kept().encoder.tokens.middle_rows(0, shard.encoder_rows());
-    return {lane_, shard, tokens, labels, scratch_, static_cast<T>(parts_.norm_epsilon)};
+    return {
+        lane_, shard, tokens, labels, scratch_, static_cast<T>(parts_.norm_epsilon), row_weights};
   }
 
   /// Where encoder and coupling heads keep what they make; null: in the pass's own memory.
@@ -114,6 +117,11 @@ class network_pass {
   /// Of the forward pass just done: a head's first `rows` losses.
   std::span<T const> losses(std::size_t head, index_t rows) const {
     return losses_[head].first(static_cast<std::size_t>(rows));
+  }
+  /// Of the backward pass just done, which told them: the slope of the heads' summed loss by a
+  /// factor on each of the shard's embedded patches, at 1 (V).
+  std::span<T const> slopes(shard_view const& shard) const {
+    return slopes_.first(static_cast<std::size_t>(shard.num_visible()));
   }
   /// What a coupling head says of the images of the forward pass just done: (images, label width).
   matrix_view<T const> embedded(std::size_t head, shard_view const& shard) const {
@@ -138,7 +146,10 @@ class network_pass {
                      kept().encoder,
                      encoder_grads_,
                      tokens_grad,
-                     weights_grad.encoder);
+                     weights_grad.encoder,
+                     active.tells_slopes
+                         ? slopes_.first(static_cast<std::size_t>(in.shard.num_visible()))
+                         : std::span<T>());
   }
 
  private:
@@ -164,7 +175,7 @@ class network_pass {
                     input_type const& in,
                     active_type const& active,
                     double* total) {
-    auto const input = input_of(in.shard, in.labels[I]);
+    auto const input = input_of(in.shard, in.labels[I], in.template row_weights<I>());
     if constexpr (coupling[I]) {
       if (active.is_encoded) return;
       std::get<I>(kept().heads)
@@ -173,7 +184,7 @@ class network_pass {
       auto const losses = losses_[I].first(checked_label_rows<I>(in));
       if (losses.empty()) return;  // none of the shard's images tells the head anything
       std::get<I>(own_.heads).forward(input, std::get<I>(weights.heads), losses);
-      add_losses(lane_, std::span<T const>(losses), total);
+      add_losses(lane_, std::span<T const>(losses), total, input.row_weights);
     }
   }
 
@@ -209,7 +220,7 @@ class network_pass {
     bool const learns = coupling[I] || in.labels[I].rows > 0;
     if (learns)
       std::get<I>(coupling[I] ? kept().heads : own_.heads)
-          .backward(input_of(in.shard, in.labels[I]),
+          .backward(input_of(in.shard, in.labels[I], in.template row_weights<I>()),
                     std::get<I>(weights.heads),
                     written,
                     std::get<I>(weights_grad.heads));
@@ -235,6 +246,7 @@ class network_pass {
     tokens_grad_ = memory.matrix(room.encoder_rows, stack.width);
     if (heads_on(parts_).count() > 1)
       head_tokens_grad_ = memory.matrix(room.encoder_rows, stack.width);
+    slopes_ = memory.vector(room.visible);
   }
 
   template <std::size_t... I>
@@ -295,6 +307,7 @@ class network_pass {
   encoder_gradients<lane_type> encoder_grads_;
   matrix_view<T> tokens_grad_;
   matrix_view<T> head_tokens_grad_;  // of a head after the first
+  std::span<T> slopes_;              // of visible patches
 };
 
 }  // namespace mae

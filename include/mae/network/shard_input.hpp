@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,13 @@ struct shard_input {
   shard_view shard;
   matrix_view<T const> patches;                       // (images * N, P), normalised
   std::array<matrix_view<T const>, NumHeads> labels;  // (label rows, label width)
+  std::span<T const> weights = {};  // of the first head's rows; empty: each counts once
+
+  /// Those of a head's rows; null where each counts once.
+  template <std::size_t Head>
+  T const* row_weights() const {
+    return Head == 0 && !weights.empty() ? weights.data() : nullptr;
+  }
 };
 
 namespace detail {

@@ -62,6 +62,7 @@ class worker_pass {
       : network_(std::move(lane), network...) {}
 
   Network& network() { return network_; }
+  Network const& network() const { return network_; }
   lane_type const& lane() const { return network_.lane(); }
   /// Of the shard that was brought last, in the host's memory.
   shard_rows const& rows() const { return rows_; }
@@ -77,18 +78,21 @@ class worker_pass {
       in_order_.reserve(static_cast<std::size_t>(room.visible));
     }
     reserve_labels(each_head{}, parts, room);
+    row_weights_.reserve(room.targets);
   }
 
   /// Lays out images [first, last) of a plan, and brings them and their patches, labels and scales
-  /// of residual branches to the backend: valid until the next call. Predicted is what is asked
-  /// for, or all where a head learns from that.
+  /// of residual branches to the backend, and the weights of the first head's rows (none: each
+  /// counts once): valid until the next call. Predicted is what is asked for, or all where a head
+  /// learns from that.
   input_type bring(mask_plan const& plan,
                    index_t first,
                    index_t last,
                    matrix_view<T const> patches,
                    labels_type const& labels = {},
                    matrix_view<float const> branch_scales = {},
-                   predicted_patches predicted = predicted_patches::targets) {
+                   predicted_patches predicted = predicted_patches::targets,
+                   std::span<T const> row_weights = {}) {
     if (predicted == predicted_patches::targets) predicted = detail::predicted_by(network_.parts());
     rows_.assign(plan, first, last, predicted);
     auto [shard, visible] = seen_of(patches);
@@ -96,6 +100,7 @@ class worker_pass {
     input_type in{shard_.stage(lane(), shard), patches_.stage(lane(), visible), {}};
     for (std::size_t head = 0; head < labels.size(); ++head)
       in.labels[head] = labels_[head].stage(lane(), labels[head]);
+    in.weights = row_weights_.stage(lane(), row_weights);
     return in;
   }
 
@@ -152,6 +157,7 @@ class worker_pass {
   std::vector<T> visible_;         // of the shard, (V, P)
   std::vector<index_t> in_order_;  // 0, 1, ..., V - 1
   std::array<staged_array<B, T>, Network::num_heads> labels_;
+  staged_array<B, T> row_weights_;
   typename B::template buffer_of<double> totals_;
 };
 

@@ -75,7 +75,12 @@ struct patch_loss_row {
 template <class T>
 struct loss_element {
   T const* losses;
-  MAE_HOST_DEVICE double operator()(index_t i) const { return static_cast<double>(losses[i]); }
+  T const* weights;
+
+  MAE_HOST_DEVICE double operator()(index_t i) const {
+    auto const loss = static_cast<double>(losses[i]);
+    return weights == nullptr ? loss : static_cast<double>(weights[i]) * loss;
+  }
 };
 
 template <class T, class Cost>
@@ -84,6 +89,7 @@ struct patch_loss_row_grad {
   matrix_view<T const> target;
   matrix_view<T> grad;
   Cost cost;
+  T const* weights;
 
   template <class Block>
   MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
@@ -91,7 +97,8 @@ struct patch_loss_row_grad {
     T const* const t = target.data + row * target.stride;
     T* const d = grad.data + row * grad.stride;
     Cost const of = cost;
-    T const scale = T{Cost::factor} / static_cast<T>(prediction.cols);
+    T const mean = T{Cost::factor} / static_cast<T>(prediction.cols);
+    T const scale = weights == nullptr ? mean : weights[row] * mean;
     block.for_each(prediction.cols, [&](index_t i) { d[i] = scale * of.slope(p[i] - t[i]); });
   }
 };
@@ -124,23 +131,29 @@ void patch_loss_forward(L const& lane,
   });
 }
 
-/// *total += the sum of the losses.
+/// *total += the sum of the losses, each times its weight: without weights, 1.
 template <Lane L, class T = scalar_of<L>>
-void add_losses(L const& lane, std::span<scalar_of<L> const> losses, double* total) {
-  lane.add_sum(std::ssize(losses), kernel::loss_element<T>{losses.data()}, total);
+void add_losses(L const& lane,
+                std::span<scalar_of<L> const> losses,
+                double* total,
+                scalar_of<L> const* weights = nullptr) {
+  lane.add_sum(std::ssize(losses), kernel::loss_element<T>{losses.data(), weights}, total);
 }
 
-/// The gradient of the *sum* of all losses; the optimizer divides by the number of rows once a
-/// step. `grad` may be `prediction`. A value without an error has none.
+/// The gradient of the *sum* of all losses, each times its weight (without weights, 1); the
+/// optimizer divides by the number of rows, or the sum of weights, once a step. `grad` may be
+/// `prediction`. A value without an error has none.
 template <Lane L, class T = scalar_of<L>>
 void patch_loss_backward(L const& lane,
                          patch_loss const& loss,
                          matrix_view<scalar_of<L> const> prediction,
                          matrix_view<scalar_of<L> const> target,
-                         matrix_view<scalar_of<L>> grad) {
+                         matrix_view<scalar_of<L>> grad,
+                         scalar_of<L> const* weights = nullptr) {
   with_cost<T>(loss, [&](auto cost) {
-    lane.for_rows(prediction.rows,
-                  kernel::patch_loss_row_grad<T, decltype(cost)>{prediction, target, grad, cost});
+    lane.for_rows(
+        prediction.rows,
+        kernel::patch_loss_row_grad<T, decltype(cost)>{prediction, target, grad, cost, weights});
   });
 }
 

@@ -63,6 +63,24 @@ struct return_token_row_grad {
 };
 
 template <class T>
+struct token_slope_row {
+  matrix_view<T const> x;
+  matrix_view<T const> y_grad;
+  std::span<index_t const> source;
+  T* slopes;
+
+  template <class Block>
+  MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
+    index_t const from = source[static_cast<std::size_t>(row)];
+    if (from < 0) return;
+    T const* const value = x.data + from * x.stride;
+    T const* const grad = y_grad.data + row * y_grad.stride;
+    T const sum = block.template sum<T>(x.cols, [&](index_t i) { return value[i] * grad[i]; });
+    block.single([&] { slopes[from] = sum; });
+  }
+};
+
+template <class T>
 struct shared_token_grad {
   matrix_view<T const> y_grad;
   std::span<index_t const> source;
@@ -148,6 +166,19 @@ void place_tokens_backward(L const& lane,
                            std::span<scalar_of<L>> shared_grad) {
   lane.for_rows(y_grad.rows, kernel::return_token_row_grad<T>{y_grad, from.source, x_grad});
   lane.add_column_sums(y_grad.rows, kernel::shared_token_grad<T>{y_grad, from.source}, shared_grad);
+}
+
+/// The slope of a factor on each row of x, before its position is added: what a gate there would
+/// learn, at 1. slopes (inputs); where a row of x is the source of none, its slope stays what it
+/// is.
+template <Lane L, class T = scalar_of<L>>
+void place_tokens_slopes(L const& lane,
+                         matrix_view<scalar_of<L> const> x,
+                         matrix_view<scalar_of<L> const> y_grad,
+                         token_sources from,
+                         std::span<scalar_of<L>> slopes) {
+  assert(std::ssize(slopes) == x.rows && x.cols == y_grad.cols);
+  lane.for_rows(y_grad.rows, kernel::token_slope_row<T>{x, y_grad, from.source, slopes.data()});
 }
 
 /// Adds to the gradient of the table of positions (N + 1, D): that of each row, in the order of the

@@ -26,6 +26,7 @@
 #include <mae/train/drop_path_scales.hpp>
 #include <mae/train/image_views.hpp>
 #include <mae/train/mixing.hpp>
+#include <mae/train/row_weights.hpp>
 #include <mae/train/seen_images.hpp>
 #include <mae/train/training_batch.hpp>
 
@@ -229,6 +230,8 @@ class batch_loader {
       auto& zero_losses = zero_losses_[I];
       zero_losses.assign(static_cast<std::size_t>(numbers.size()), 0.0);
       counted_.assign(zero_losses.size(), 0);
+      bool const weighs = I == 0 && learns(mask_) && weighs_targets(mask_);
+      if (I == 0) reserve_row_weights(weighs, batch);
       threads_.for_each(numbers.size(), [&](index_t i, int worker) {
         auto const at = static_cast<std::size_t>(i);
         auto const rows = labels.of(i, i + 1);
@@ -238,9 +241,14 @@ class batch_loader {
         annotate<head_type>(sample, workers_[static_cast<std::size_t>(worker)].said);
         std::get<I>(makers_).label(sample, written);
         counted_[at] = head.num_counted(rows);
-        zero_losses[at] = head.loss_of_zero(rows);
+        zero_losses[at] = weighs ? weigh_rows(mask_, seen_.context_of(i), head, i, batch)
+                                 : head.loss_of_zero(rows);
       });
       labels.counted = std::accumulate(counted_.begin(), counted_.end(), index_t{0});
+      labels.weight = static_cast<double>(labels.counted);
+      if (weighs)
+        labels.weight =
+            std::accumulate(batch.image_weights.begin(), batch.image_weights.end(), 0.0);
       labels.zero_loss = std::accumulate(zero_losses.begin(), zero_losses.end(), 0.0);
     }
   }

@@ -141,13 +141,13 @@ class gradient_sum {
   /// Adds the gradient of the heads' summed losses on the accumulated batch `number` of a step;
   /// those of heads that couple images are in `coupled`. The batch has those of the schedule's
   /// images that are in the process's own partial sums; it may change at once, while a device still
-  /// works. `losses` is empty, or takes those of each of the first head's label rows. Where a step
-  /// has several passes (passes_of), `heads` are this one's.
+  /// works, and `told` is written. Where a step has several passes (passes_of), `heads` are this
+  /// one's.
   void add(values_type const& weights,
            batch_type const& batch,
            index_t number = 0,
            coupled_type const* coupled = nullptr,
-           std::span<T> losses = {},
+           told_rows<T> const& told = {},
            std::bitset<num_heads> const& heads = std::bitset<num_heads>().set()) {
     auto const active = shares_.active & heads;
     if (active.none()) return;
@@ -165,24 +165,24 @@ class gradient_sum {
                                      images.last,
                                      patches(batch, images),
                                      labels,
-                                     batch.branch_scales_of(images.first, images.last));
+                                     batch.branch_scales_of(images.first, images.last),
+                                     predicted_patches::targets,
+                                     batch.row_weights_of(images.first, images.last));
           auto& gradients = gradients_[sum - own_.first];
           if (gradients.is_empty) set_zero(pass.lane(), gradients.values.span());
           gradients.is_empty = false;
           auto* const totals = totals_.data() + sum * static_cast<index_t>(num_heads);
-          auto const of =
-              typename Network::active_type{active, factors_.data(), is_part, are_kept_};
+          auto const of = typename Network::active_type{
+              active, factors_.data(), is_part, are_kept_, !told.slopes.empty()};
           auto const* const kept = are_kept_ ? kept_.of(shard) : nullptr;
           pass.network().keep_in(kept);
-          pass.lane().replay(key_of(phase::learn, active, pass, kept, sum, in),
+          auto const phase_of = told.slopes.empty() ? phase::learn : phase::learn_and_tell;
+          pass.lane().replay(key_of(phase_of, active, pass, kept, sum, in),
                              [=, this, &pass, &gradients] {
                                pass.network().forward(*operands_, in, of, totals);
                                pass.network().backward(*operands_, in, of, gradients.weights);
                              });
-          if (losses.empty()) return;
-          auto const from = pass.network().losses(0, in.labels[0].rows);
-          auto const first = batch.labels[0].offsets[static_cast<std::size_t>(images.first)];
-          pass.lane().download(from, losses.subspan(static_cast<std::size_t>(first), from.size()));
+          tell(pass, in, batch, images, told);
         });
   }
 
@@ -218,7 +218,25 @@ class gradient_sum {
   index_t last_image() const { return first_image_of(own_.last); }
 
  private:
-  enum class phase : index_t { embed, learn };
+  enum class phase : index_t { embed, learn, learn_and_tell };
+
+  /// Brings what a shard's passes just found to the host.
+  static void tell(worker_pass<Network> const& pass,
+                   typename Network::input_type const& in,
+                   batch_type const& batch,
+                   image_range const& images,
+                   told_rows<T> const& told) {
+    auto const bring = [&](std::span<T const> from, std::span<T> to, index_t first) {
+      pass.lane().download(from, to.subspan(static_cast<std::size_t>(first), from.size()));
+    };
+    if (!told.losses.empty())
+      bring(pass.network().losses(0, in.labels[0].rows),
+            told.losses,
+            batch.labels[0].offsets[static_cast<std::size_t>(images.first)]);
+    if (!told.slopes.empty())
+      bring(
+          pass.network().slopes(in.shard), told.slopes, batch.plan.total(0, images.first).visible);
+  }
 
   void begin() {
     gradients_.clear();

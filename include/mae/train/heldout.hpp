@@ -65,8 +65,14 @@ class shard_loss {
       index_t const first = number * per_shard_;
       index_t const last = std::min(first + per_shard_, batch.images());
       auto& mine = passes_[worker];
-      auto const in = mine.bring(
-          batch.plan, first, last, batch.patches_of(first, last), batch.labels_of(first, last));
+      auto const in = mine.bring(batch.plan,
+                                 first,
+                                 last,
+                                 batch.patches_of(first, last),
+                                 batch.labels_of(first, last),
+                                 {},
+                                 predicted_patches::targets,
+                                 batch.row_weights_of(first, last));
       losses_[static_cast<std::size_t>(number)] = mine.losses(weights, in, active_ & heads);
     });
     of_each_head sum{};
@@ -142,7 +148,7 @@ heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t imag
       loader.load(numbers, {}, batch, passes[pass]);
       auto const found = shards(operands, batch, passes[pass]);
       std::ranges::transform(losses, found, losses.begin(), std::plus<>{});
-      sums.count(batch);
+      sums.count(here, batch, 0, batch.images());
       sums.add_zero_losses(here, loader, batch, 0, batch.images());
     }
   }

@@ -6,9 +6,11 @@
 #include <mae/mask/learning.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/network/capacity.hpp>
+#include <mae/network/head.hpp>
 #include <mae/train/exchange.hpp>
 #include <mae/train/report.hpp>
 #include <mae/train/shard_schedule.hpp>
+#include <mae/train/training_batch.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -16,6 +18,7 @@
 #include <span>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 namespace mae {
@@ -35,7 +38,7 @@ class mask_gradients {
 
   void clear() {}
   template <class Batch>
-  std::span<T> losses_of(Batch const& /*batch*/) {
+  told_rows<T> told_of(Batch const& /*batch*/) {
     return {};
   }
   template <class Loader, class Batch>
@@ -53,14 +56,16 @@ template <LearningMask M, class T>
 class mask_gradients<M, T> {
  public:
   /// For the process's own partial sums of batches that are cut so. Throws config_error where the
-  /// first head, which tells the losses, is off or has not one for each target.
+  /// first head, which tells the losses, is off or has not one for each target, or takes no weights
+  /// for them and the policy has some.
   template <class Parts>
   mask_gradients(M const& mask,
                  Parts const& parts,
                  shard_schedule const& schedule,
                  sum_range const& own)
       : num_sums_(static_cast<std::size_t>(mask.num_sums())),
-        schedule_(num_sums_ > 0 ? checked(schedule, parts) : schedule),
+        asks_slopes_(num_sums_ > 0 && asks_slopes(mask)),
+        schedule_(num_sums_ > 0 ? checked(schedule, parts, weighs_targets(mask)) : schedule),
         own_(own),
         of_sums_(static_cast<std::size_t>(schedule.sums) * num_sums_) {}
 
@@ -70,12 +75,17 @@ class mask_gradients<M, T> {
     before_ = 0;
   }
 
-  /// Room for the losses of all targets of a batch.
+  /// Room for the losses of all targets of a batch, and for the slopes of all that is visible.
   template <class Batch>
-  std::span<T> losses_of(Batch const& batch) {
+  told_rows<T> told_of(Batch const& batch) {
     if (num_sums_ == 0) return {};
     losses_.resize(static_cast<std::size_t>(batch.labels[0].offsets.back()));
-    return losses_;
+    if (!asks_slopes_) return {losses_, {}};
+    first_seen_.assign(1, 0);
+    for (index_t i = 0; i < batch.images(); ++i)
+      first_seen_.push_back(first_seen_.back() + batch.plan.counts(i).visible);
+    slopes_.resize(static_cast<std::size_t>(first_seen_.back()));
+    return {losses_, slopes_};
   }
 
   /// Adds the images of a batch, the loader's last, when their losses are there: in groups of a few
@@ -84,9 +94,8 @@ class mask_gradients<M, T> {
   void add(Loader const& loader, Batch const& batch, M const& mask, thread_pool& threads) {
     if (num_sums_ == 0) return;
     make_groups();
-    as_floats_.resize(losses_.size());
-    std::ranges::transform(
-        losses_, as_floats_.begin(), [](T loss) { return static_cast<float>(loss); });
+    to_floats(losses_, losses_told_);
+    to_floats(slopes_, slopes_told_);
     of_groups_.assign(groups_.size() * num_sums_, 0.0);
     index_t const before = before_ + first_image(own_.first);
     threads.for_each(std::ssize(groups_), [&](index_t i, int /*worker*/) {
@@ -101,8 +110,9 @@ class mask_gradients<M, T> {
         mask.add_gradient({.image = loader.context_of(image),
                            .visible = batch.plan.visible(image),
                            .targets = batch.plan.target(image),
-                           .losses = std::span<float const>(as_floats_).subspan(first, count),
-                           .sample = before + image},
+                           .losses = std::span<float const>(losses_told_).subspan(first, count),
+                           .sample = before + image,
+                           .slopes = slopes_of(at)},
                           sums);
       }
     });
@@ -135,8 +145,22 @@ class mask_gradients<M, T> {
   }
 
  private:
+  static void to_floats(std::vector<T> const& numbers, std::vector<float>& floats) {
+    floats.resize(numbers.size());
+    std::ranges::transform(
+        numbers, floats.begin(), [](T number) { return static_cast<float>(number); });
+  }
+  std::span<float const> slopes_of(std::size_t image) const {
+    if (!asks_slopes_) return {};
+    auto const first = static_cast<std::size_t>(first_seen_[image]);
+    return std::span(slopes_told_)
+        .subspan(first, static_cast<std::size_t>(first_seen_[image + 1]) - first);
+  }
+
   template <class Parts>
-  static shard_schedule const& checked(shard_schedule const& schedule, Parts const& parts) {
+  static shard_schedule const& checked(shard_schedule const& schedule,
+                                       Parts const& parts,
+                                       bool weighs) {
     auto const& head = std::get<0>(parts.heads);
     constexpr index_t targets = 3;  // of an image with as many visible patches less one
     if (!parts.is_on(0) ||
@@ -144,6 +168,11 @@ class mask_gradients<M, T> {
       throw config_error("a mask that learns needs the losses of a painter, and the first head, " +
                          std::string(Parts::names()[0]) +
                          ", is off or tells none of each hidden patch");
+    if (weighs && !weighs_rows<std::remove_cvref_t<decltype(head)>>)
+      throw config_error("the mask weighs its targets, and the first head, " +
+                         std::string(Parts::names()[0]) +
+                         ", takes no weights: let it multiply its rows' gradients by "
+                         "head_input's row_weights, and say so by weighs_rows");
     return schedule;
   }
 
@@ -174,13 +203,15 @@ class mask_gradients<M, T> {
   }
 
   std::size_t num_sums_;
+  bool asks_slopes_;
   shard_schedule schedule_;
   sum_range own_;
   std::vector<double> of_sums_;    // (schedule.sums, num_sums)
   std::vector<double> of_groups_;  // (groups, num_sums)
   std::vector<image_group> groups_;
-  std::vector<T> losses_;
-  std::vector<float> as_floats_;
+  std::vector<T> losses_, slopes_;
+  std::vector<index_t> first_seen_;  // of each image's visible patches, in slopes_
+  std::vector<float> losses_told_, slopes_told_;
   std::vector<double> received_, sum_;
   index_t images_ = 0;
   index_t before_ = 0;  // samples of the step's batches that were added

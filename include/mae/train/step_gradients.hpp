@@ -149,7 +149,7 @@ class step_gradients {
     coupled_.clear();
     for_batches([&](index_t i, std::size_t pass) {
       auto const& batch = load(images, i, when, pass);
-      sums_.count(batch);
+      sums_.count(exchange, batch, gradients_.first_image(), options_.samples());
       gradients_.embed(model.weights(), batch, i, coupled_, batches_.heads(pass) & active);
     });
     auto const counted = sums_.counted(exchange, network_type::coupling);
@@ -169,9 +169,9 @@ class step_gradients {
     mask_gradients_.clear();
     for_batches([&](index_t i, std::size_t pass) {
       auto const& batch = load(images, i, when, pass);
-      sums_.count(batch);
-      auto const losses = mask_gradients_.losses_of(batch);
-      gradients_.add(model.weights(), batch, i, &coupled_, losses, batches_.heads(pass));
+      sums_.count(exchange, batch, gradients_.first_image(), options_.samples());
+      auto const told = mask_gradients_.told_of(batch);
+      gradients_.add(model.weights(), batch, i, &coupled_, told, batches_.heads(pass));
       mask_gradients_.add(batches_.loader(), batch, model.mask(), model.backend().threads());
       sums_.add_zero_losses(
           exchange, batches_.loader(), batch, gradients_.first_image(), options_.samples());

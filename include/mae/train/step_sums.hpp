@@ -31,20 +31,28 @@ class step_sums {
   /// Begins a step in which the heads have these weights.
   void clear(of_each_head const& weights) {
     counted_ = zero_losses_ = {};
+    weighed_ = 0;
     for (std::size_t head = 0; head < num_heads; ++head) reports_[head].weight = weights[head];
   }
 
-  /// Adds a batch's counted rows.
-  template <class Batch>
-  void count(Batch const& batch) {
-    for (std::size_t head = 0; head < num_heads; ++head)
-      counted_[head] += static_cast<double>(batch.labels[head].counted);
+  /// Adds the weight of a batch's counted rows, a batch of `images` images of which this process
+  /// has those from `first` on: weights that are no counts in the order of one process.
+  template <Exchange E, class Batch>
+  void count(E& exchange, Batch const& batch, index_t first, index_t images) {
+    bool const in_order = batch.has_row_weights && exchange.ranks() > 1;
+    for (std::size_t head = in_order ? 1 : 0; head < num_heads; ++head)
+      counted_[head] += batch.labels[head].weight;
+    if (!in_order) return;
+    all_.assign(static_cast<std::size_t>(images), 0.0);
+    weighed_ += sum_in_order(exchange, batch.image_weights, first, all_, received_);
   }
-  /// The rows that were counted, in all processes; 1 of each head that couples images.
+  /// The weight of the rows that were counted, in all processes: their number, where no mask weighs
+  /// them; 1 of each head that couples images.
   template <Exchange E>
   of_each_head counted(E& exchange, std::array<bool, num_heads> const& coupling) {
     of_each_head all = counted_;
     if (exchange.ranks() > 1) sum_over_ranks(exchange, std::span<double>(all), received_);
+    all[0] += weighed_;
     for (std::size_t head = 0; head < num_heads; ++head)
       if (coupling[head]) all[head] = reports_[head].weight == 0 ? 0 : 1;
     return all;
@@ -85,6 +93,7 @@ class step_sums {
 
  private:
   of_each_head counted_{};
+  double weighed_ = 0;  // of the first head, in all processes
   of_each_head zero_losses_{};
   std::array<head_report, num_heads> reports_;
   std::vector<double> all_, received_;

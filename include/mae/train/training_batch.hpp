@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 namespace mae {
@@ -18,7 +19,8 @@ struct batch_labels {
   host_buffer<T> values;         // (rows, width)
   std::vector<index_t> offsets;  // (B + 1), image i has rows [offsets[i], offsets[i + 1])
   index_t counted = 0;           // rows over which the head's loss is the mean
-  double zero_loss = 0;          // the losses of a prediction of zeros, summed
+  double weight = 0;             // of the counted rows; they count once, or as a mask says
+  double zero_loss = 0;          // the losses of a prediction of zeros, weighed and summed
 
   /// The rows of images [first, last).
   matrix_view<T const> of(index_t first, index_t last) const {
@@ -26,6 +28,13 @@ struct batch_labels {
     index_t const end = offsets[static_cast<std::size_t>(last)];
     return {values.data() + begin * width, end - begin, width};
   }
+};
+
+/// Where what a mask learns from is written of a batch; empty: it is not asked for.
+template <class T>
+struct told_rows {
+  std::span<T> losses;  // of each of the first head's label rows
+  std::span<T> slopes;  // of each visible patch: see network_pass::slopes
 };
 
 /// All that the network needs of a batch: B images of N patches of P values, and each head's
@@ -36,6 +45,9 @@ struct training_batch {
   index_t patch_values = 0;  // P
   host_buffer<T> patches;    // (B * N, P), normalised
   std::array<batch_labels<T>, NumHeads> labels;
+  bool has_row_weights = false;       // of a mask that weighs targets
+  host_buffer<T> row_weights;         // of the first head's rows
+  std::vector<double> image_weights;  // (B), their sums
   /// What each image's residual branches are multiplied by (B, branches).
   host_buffer<float> branch_scales;
   index_t branches = 0;  // of the encoder, two a block; 0: paths are not dropped
@@ -50,6 +62,15 @@ struct training_batch {
   matrix_view<float const> branch_scales_of(index_t first, index_t last) const {
     if (branches == 0) return {};
     return {branch_scales.data() + first * branches, last - first, branches};
+  }
+  /// The weights of the first head's rows of images [first, last); empty: each counts once.
+  std::span<T const> row_weights_of(index_t first, index_t last) const {
+    if (!has_row_weights) return {};
+    auto const& offsets = labels[0].offsets;
+    return row_weights.span().subspan(
+        static_cast<std::size_t>(offsets[static_cast<std::size_t>(first)]),
+        static_cast<std::size_t>(offsets[static_cast<std::size_t>(last)] -
+                                 offsets[static_cast<std::size_t>(first)]));
   }
   /// Each head's labels of images [first, last); empty where it has none.
   std::array<matrix_view<T const>, NumHeads> labels_of(index_t first, index_t last) const {
