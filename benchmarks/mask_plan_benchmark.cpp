@@ -75,7 +75,8 @@ void learn_of_batch(benchmark::State& state, Mask mask) {
   std::span<mae::patch_index const> const visible(order.data(), 16);
   std::span<mae::patch_index const> const targets(order.data() + 16, 48);
   std::vector<double> sums(static_cast<std::size_t>(mask.num_sums()));
-  mae::mask_feedback const told{image, visible, targets, std::span(noise.pixels).first(48)};
+  mae::mask_feedback const told{
+      image, visible, targets, std::span(noise.pixels).first(48), std::span(noise.pixels).last(16)};
   mask.add_gradient(told, sums);
   mask.update(sums, 1);
   for (auto _ : state) {
@@ -100,5 +101,7 @@ BENCHMARK_CAPTURE(plan_batch, density, mae::density_mask({.training = {-8, -1}})
 BENCHMARK_CAPTURE(plan_batch, levels, mae::level_mask({}));
 BENCHMARK_CAPTURE(plan_batch, learned, mae::learned_mask(tiny4, {}));
 BENCHMARK_CAPTURE(plan_batch, sampling, mae::sampling_mask(tiny4, {}));
+BENCHMARK_CAPTURE(plan_batch, gate, mae::gate_mask(tiny4, {}));
 BENCHMARK_CAPTURE(learn_of_batch, learned, mae::learned_mask(tiny4, {}));
 BENCHMARK_CAPTURE(learn_of_batch, sampling, mae::sampling_mask(tiny4, {}));
+BENCHMARK_CAPTURE(learn_of_batch, gate, mae::gate_mask(tiny4, {}));

@@ -27,12 +27,15 @@ enum class mask_choice {
   density,
   levels,
   learned,
-  sampling
+  sampling,
+  gate
 };
 /// By what a mask calls an image dense: mae::density_measure, or what a painter's losses say.
 enum class density_choice { variance, gradient, entropy, loss };
 /// Over what a mask's budget is met.
 enum class mask_budget_choice { training, batch };
+/// What the loss of a gate's target counts.
+enum class target_weights { weighed, equal };
 /// Over what a mask's shares move.
 enum class mask_period_choice { training, epoch };
 /// What a decoder attends to: all that is present, or from hidden patches what is visible.
@@ -60,7 +63,7 @@ inline constexpr choice_words<model_choice, 5> model_words{{{"tiny4", model_choi
                                                             {"quick4", model_choice::quick4},
                                                             {"base16", model_choice::base16},
                                                             {"micro8", model_choice::micro8}}};
-inline constexpr choice_words<mask_choice, 12> mask_words{{{"uniform", mask_choice::uniform},
+inline constexpr choice_words<mask_choice, 13> mask_words{{{"uniform", mask_choice::uniform},
                                                            {"ramped", mask_choice::ramped},
                                                            {"random", mask_choice::random},
                                                            {"saliency", mask_choice::saliency},
@@ -71,7 +74,10 @@ inline constexpr choice_words<mask_choice, 12> mask_words{{{"uniform", mask_choi
                                                            {"density", mask_choice::density},
                                                            {"levels", mask_choice::levels},
                                                            {"learned", mask_choice::learned},
-                                                           {"sampling", mask_choice::sampling}}};
+                                                           {"sampling", mask_choice::sampling},
+                                                           {"gate", mask_choice::gate}}};
+inline constexpr choice_words<target_weights, 2> target_weight_words{
+    {{"weighed", target_weights::weighed}, {"equal", target_weights::equal}}};
 inline constexpr choice_words<mask_period_choice, 2> mask_period_words{
     {{"training", mask_period_choice::training}, {"epoch", mask_period_choice::epoch}}};
 inline constexpr choice_words<density_choice, 4> density_words{

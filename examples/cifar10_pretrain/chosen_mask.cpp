@@ -34,7 +34,8 @@ struct chosen_mask::any {
                mae::loss_density_mask,
                mae::level_mask,
                mae::learned_mask,
-               mae::sampling_mask>
+               mae::sampling_mask,
+               mae::gate_mask>
       policy;
 };
 
@@ -125,6 +126,20 @@ void chosen_mask::counts_of_batch(std::span<double const> wishes,
   std::get<mae::batch_density_mask>(any_->policy).counts_of_batch(wishes, patches, visible);
 }
 
+bool chosen_mask::asks_slopes() const {
+  return of_learning(any_->policy, false, [](auto const& mask) { return mae::asks_slopes(mask); });
+}
+bool chosen_mask::weighs_targets() const {
+  return of_learning(
+      any_->policy, false, [](auto const& mask) { return mae::weighs_targets(mask); });
+}
+void chosen_mask::weigh(mae::mask_context const& image,
+                        std::span<mae::patch_index const> targets,
+                        std::span<float> weights) const {
+  if (auto const* const gates = std::get_if<mae::gate_mask>(&any_->policy))
+    gates->weigh(image, targets, weights);
+}
+
 bool chosen_mask::is_worth_showing() const {
   auto const& policy = any_->policy;
   return !std::holds_alternative<mae::uniform_mask<>>(policy) &&
@@ -138,7 +153,10 @@ bool chosen_mask::knows_hardness() const {
 }
 void chosen_mask::hardness(mae::mask_context const& image, std::span<float> numbers) const {
   of_learning(any_->policy, false, [&](auto const& mask) {
-    if constexpr (requires { mask.hardness(image, numbers); }) mask.hardness(image, numbers);
+    if constexpr (requires { mask.hardness(image, numbers); })
+      mask.hardness(image, numbers);
+    else if constexpr (requires { mask.gates(image, numbers); })
+      mask.gates(image, numbers);
     return true;
   });
 }
@@ -146,6 +164,9 @@ std::optional<double> chosen_mask::number(std::string_view name) const {
   for (std::size_t k = 0; k < state_names.size(); ++k)
     if (name == state_names[k] && state(k).size() == 1) return state(k)[0];
   return std::nullopt;
+}
+bool chosen_mask::has_gates() const {
+  return std::holds_alternative<mae::gate_mask>(any_->policy);
 }
 
 namespace {
@@ -269,6 +290,13 @@ chosen_mask make_mask(options const& settings,
                                     .hard = o.mask_hard.value_or(mae::hard_patches::shown),
                                     .entropy = o.mask_entropy,
                                     .network = network}));
+    case mask_choice::gate:
+      return of(mae::gate_mask(config,
+                               {.ratio = o.mask_ratio,
+                                .hard = o.mask_hard.value_or(mae::hard_patches::shown),
+                                .weighs = o.mask_targets == target_weights::weighed,
+                                .entropy = o.mask_entropy,
+                                .network = network}));
     case mask_choice::uniform:
       break;
   }

@@ -50,6 +50,11 @@ class chosen_mask {
   void update(std::span<double const> sums, mae::index_t images);
   std::span<float const> state(std::size_t k) const;
   std::span<float> state(std::size_t k);
+  bool asks_slopes() const;
+  bool weighs_targets() const;
+  void weigh(mae::mask_context const& image,
+             std::span<mae::patch_index const> targets,
+             std::span<float> weights) const;
 
   // Of one that counts each image by itself: no counts_of_batch.
   bool counts_with_batch() const;
@@ -60,8 +65,10 @@ class chosen_mask {
 
   /// Whether its masks of other images say more than that patches are drawn blindly.
   bool is_worth_showing() const;
-  /// Whether it thinks some patches harder than others to paint, and how hard (N).
+  /// Whether it thinks some patches harder than others to paint, and how hard (N); or, where it has
+  /// gates, how far they are open.
   bool knows_hardness() const;
+  bool has_gates() const;
   void hardness(mae::mask_context const& image, std::span<float> numbers) const;
   /// A single number that it keeps under a name, where it does.
   std::optional<double> number(std::string_view name) const;

@@ -27,7 +27,8 @@ constexpr char const* descriptions =
     "images, --mask-ratio on average over the training set; levels: a\n"
     "share of each level of density; learned: what a small network has\n"
     "learned to find hard to paint; sampling: the visible ones are drawn\n"
-    "from a distribution that a small network learns";
+    "from a distribution that a small network learns; gate: by gates that\n"
+    "learn from the training's own gradient";
 
 void read_ramp(std::string const& text, options& o) {
   constexpr char const* what = "two parts of the training, 0 to 1, as 0.85,1";
@@ -65,8 +66,8 @@ void read_levels(std::string const& text, options& o) {
 flag hard_flag(options& o) {
   return {"mask-hard",
           list_of(hard_words, "|"),
-          "learned, sampling: what is to become of patches that are hard to paint\n"
-          "[learned: hidden, sampling: shown]",
+          "learned, sampling, gate: what is to become of patches that are hard to\n"
+          "paint [learned: hidden, the others: shown]",
           [&o](std::string const& text) {
             for (auto const& [word, value] : hard_words)
               if (word == text) {
@@ -123,15 +124,19 @@ void add_training_flags(options& o, std::vector<flag>& flags) {
                    "P,Q",
                    "ramped: the parts of the training between which the share moves [0,1]",
                    [&o](std::string const& text) { read_ramp(text, o); }});
+  flags.push_back({"mask-entropy",
+                   "W",
+                   with_default("sampling, gate: the weight of their entropy", o.mask_entropy),
+                   not_negative(o.mask_entropy)});
+  flags.push_back(choice("mask-targets",
+                         target_weight_words,
+                         o.mask_targets,
+                         "gate: whether a target's loss counts by how far its gate is closed"));
   flags.push_back(
-      {"mask-entropy",
-       "W",
-       with_default("sampling: the weight of its distribution's entropy", o.mask_entropy),
-       not_negative(o.mask_entropy)});
-  flags.push_back({"mask-lr",
-                   "LR",
-                   with_default("learned, sampling: the network's own learning rate", o.mask_lr),
-                   positive(o.mask_lr)});
+      {"mask-lr",
+       "LR",
+       with_default("learned, sampling, gate: the network's own learning rate", o.mask_lr),
+       positive(o.mask_lr)});
 }
 
 bool is_one_of(mask_choice mask, std::initializer_list<mask_choice> choices) {
@@ -156,9 +161,10 @@ void check_belongings(given_flags const& given, mask_choice mask) {
                                              {"mask-levels", {levels}},
                                              {"mask-period", {levels}},
                                              {"mask-decided", {learned}},
-                                             {"mask-hard", {learned, sampling}},
-                                             {"mask-entropy", {sampling}},
-                                             {"mask-lr", {learned, sampling}}});
+                                             {"mask-hard", {learned, sampling, gate}},
+                                             {"mask-entropy", {sampling, gate}},
+                                             {"mask-targets", {gate}},
+                                             {"mask-lr", {learned, sampling, gate}}});
   for (auto const& [flag, masks] : all) {
     if (!given.contains(flag) || is_one_of(mask, masks)) continue;
     std::string needed;

@@ -117,6 +117,7 @@ void mask_pictures::add(training_task const& task, image_set const& images, doub
     if (task.mask().knows_hardness())
       heats.push_back(draw_heat(image, config.patch, ask.hardness_of(image.values, i)));
   }
+  has_gates_ = task.mask().has_gates();
   masked_.add(task.step(), epoch, png_of(draw_strip(masked, strip_width)));
   if (!heats.empty()) hardness_.add(task.step(), epoch, png_of(draw_strip(heats, strip_width)));
 }
@@ -128,10 +129,14 @@ page_section mask_pictures::section() const {
                            "time: hidden patches in grey."};
   masked_.show(section, "", "the images as the training's mask hides them");
   if (!hardness_.stages().empty())
-    section.text +=
-        " Below, how hard the mask's network thinks each patch: from dark blue to yellow, each "
-        "image by itself.";
-  hardness_.show(section, "hardness, ", "how hard the mask thinks each patch");
+    section.text += std::string(has_gates_ ? " Below, how far each patch's gate is open"
+                                           : " Below, how hard the mask's network thinks each "
+                                             "patch") +
+                    ": from dark blue to yellow, each image by itself.";
+  hardness_.show(
+      section,
+      has_gates_ ? "gates, " : "hardness, ",
+      has_gates_ ? "how far each patch's gate is open" : "how hard the mask thinks each patch");
   auto const [least, most] = std::ranges::minmax_element(shares_);
   if (!shares_.empty() && *least < *most) section.figures.push_back(histogram_of(shares_));
   return section;

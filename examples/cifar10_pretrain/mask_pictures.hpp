@@ -30,6 +30,7 @@ class mask_pictures {
  private:
   strip_history masked_{"masks"};
   strip_history hardness_{"hardness"};
+  bool has_gates_ = false;      // the mask of the images looked at last
   std::vector<double> shares_;  // hidden, of the images looked at last
 };
 

@@ -96,9 +96,10 @@ struct options {
   std::vector<double> levels_from = {0.9, 0.75, 0.6};
   std::vector<double> levels_to = {0.6, 0.75, 0.9};
   mask_period_choice mask_period = mask_period_choice::training;
-  double mask_decided = 0.5;                   // see learned_mask
-  std::optional<mae::hard_patches> mask_hard;  // absent: the mask's own
-  double mask_entropy = 1e-2;                  // see sampling_mask
+  double mask_decided = 0.5;                              // see learned_mask
+  std::optional<mae::hard_patches> mask_hard;             // absent: the mask's own
+  double mask_entropy = 1e-2;                             // see sampling_mask
+  target_weights mask_targets = target_weights::weighed;  // see gate_mask
   double mask_lr = 1e-3;
   double mask_at = 1;  // progress at which it is shown
 

@@ -107,6 +107,7 @@ inline void check_patch_loss(std::size_t shape, std::uint64_t seed) {
   padded_matrix<double> prediction(s.rows, s.width, random);
   padded_matrix<double> const target(s.rows, s.width, random);
   padded_matrix<double> const cotangent(1, s.rows, 1.0);
+  padded_matrix<double> const weights(1, s.rows, random);
   mae::eigen_lane<double> const lane;
   for (auto const& loss : patch_losses) {
     auto const forward = [&] {
@@ -117,6 +118,9 @@ inline void check_patch_loss(std::size_t shape, std::uint64_t seed) {
     padded_matrix<double> grad(s.rows, s.width, unset);
     mae::patch_loss_backward(lane, loss, prediction.view(), target.view(), grad.view());
     check_gradient("prediction", forward, cotangent, prediction.view(), grad);
+    mae::patch_loss_backward(
+        lane, loss, prediction.view(), target.view(), grad.view(), weights.vector().data());
+    check_gradient("weighed prediction", forward, weights, prediction.view(), grad);
   }
 }
 

@@ -189,6 +189,21 @@ inline void check_place_tokens(std::size_t shape, std::uint64_t seed) {
   mae::place_tokens_backward(lane, y_grad.view(), from, x_grad.view(), shared_grad.vector());
   check_gradient("x", forward, y_grad, x.view(), x_grad);
   check_gradient("shared", forward, y_grad, shared.view(), shared_grad.added());
+
+  padded_matrix<double> factors(1, s.inputs, 1.0);
+  auto const scaled_forward = [&] {
+    padded_matrix<double> scaled(s.inputs, s.width, unset);
+    for (index_t row = 0; row < s.inputs; ++row)
+      for (index_t col = 0; col < s.width; ++col)
+        scaled.view().row(row)[static_cast<std::size_t>(col)] = factors(0, row) * x(row, col);
+    padded_matrix<double> y(rows, s.width, unset);
+    mae::place_tokens_forward(
+        lane, scaled.view(), std::as_const(shared).vector(), positions.view(), from, y.view());
+    return y;
+  };
+  padded_matrix<double> slopes(1, s.inputs, unset);
+  mae::place_tokens_slopes(lane, x.view(), y_grad.view(), from, slopes.vector());
+  check_gradient("factors", scaled_forward, y_grad, factors.view(), slopes);
 }
 
 /// Of three images, whose rows have some of the positions each; one position is nobody's.

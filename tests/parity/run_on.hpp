@@ -325,6 +325,9 @@ class backend_runner {
     mae::place_tokens_backward(lane_, y_grad.view(), from, x_grad.view(), shared_grad.values());
     keep("tokens x_grad", x_grad);
     keep("tokens shared_grad", shared_grad);
+    auto slopes = unset(1, 4);
+    mae::place_tokens_slopes(lane_, x.view(), y_grad.view(), from, slopes.values());
+    keep("tokens slopes", slopes);
     auto rows = indices({5, 0, 3});
     auto gathered = unset<O>(3, width);
     mae::gather_rows_forward<lane_type, O>(lane_, y.view(), rows.values(), gathered.view());
@@ -361,6 +364,18 @@ class backend_runner {
       mae::add_times(lane_, factor.memory.data(), target.view(), prediction.view());
       keep(name + ", added to", prediction);
     }
+    auto weights = random(1, 300);
+    auto weighed = random(300, 48);
+    auto target = random(300, 48);
+    mae::add_losses(
+        lane_, std::span<T const>(weights.values()), total.memory.data(), weights.memory.data());
+    mae::patch_loss_backward(lane_,
+                             {},
+                             weighed.view(),
+                             target.view(),
+                             weighed.view(),
+                             std::as_const(weights.memory).data());
+    keep("weighed loss, gradient", weighed);
     keep("summed losses", total);
   }
 

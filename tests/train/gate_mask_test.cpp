@@ -114,9 +114,7 @@ class smooth_batch {
   using network = model_type::network_type;
 
  public:
-  static constexpr index_t count = 3;
-
-  explicit smooth_batch(mae::gate_mask mask)
+  explicit smooth_batch(mae::gate_mask mask, index_t images_of_it = 3)
       : model_({.seed = 2, .mask = std::move(mask), .backend = mae::eigen_backend<double>(1)}),
         loader_(images(),
                 model_.mask(),
@@ -130,9 +128,10 @@ class smooth_batch {
     for (auto const& tensor : model_.layout().tensors())
       if (tensor.name == "patch_embed.proj.bias")
         std::fill_n(values.begin() + tensor.offset, tensor.size(), 0.0);
-    std::vector<mae::image_index> const numbers{4, 9, 2};
+    std::vector<mae::image_index> numbers(static_cast<std::size_t>(images_of_it));
+    std::iota(numbers.begin(), numbers.end(), mae::image_index{4});
     loader_.load(numbers, {}, batch);
-    shard_.assign(batch.plan, 0, count);
+    shard_.assign(batch.plan, 0, images_of_it);
   }
 
   mae::gate_mask& mask() { return model_.mask(); }
@@ -156,6 +155,22 @@ class smooth_batch {
     auto const found = pass_.slopes(shard_);
     return {found.begin(), found.end()};
   }
+  /// From here on the shard leaves this visible patch out, as if it were absent.
+  void leave_out(index_t image, mae::patch_index position) {
+    mae::mask_plan plan(batch.images(), num_patches);
+    for (index_t i = 0; i < batch.images(); ++i) {
+      std::vector<float> scores(num_patches, 2.0F);
+      for (auto const at : batch.plan.visible(i)) scores[static_cast<std::size_t>(at)] = 0;
+      for (auto const at : batch.plan.target(i)) scores[static_cast<std::size_t>(at)] = 1;
+      auto counts = batch.plan.counts(i);
+      if (i == image) {
+        scores[static_cast<std::size_t>(position)] = 2;
+        --counts.visible;
+      }
+      plan.assign(i, counts, scores);
+    }
+    shard_.assign(plan, 0, batch.images());
+  }
   std::span<double> parameters() { return model_.parameters().values(); }
   std::span<double> patch(index_t image, mae::patch_index position) {
     return {batch.patches.data() + (image * num_patches + position) * batch.patch_values,
@@ -171,10 +186,9 @@ class smooth_batch {
     return prepared_.update(model_.sizes(), model_.weights(), model_.backend());
   }
   network::input_type input() const {
-    return {shard_,
-            batch.patches_of(0, count),
-            batch.labels_of(0, count),
-            batch.row_weights_of(0, count)};
+    index_t const all = batch.images();
+    return {
+        shard_, batch.patches_of(0, all), batch.labels_of(0, all), batch.row_weights_of(0, all)};
   }
 
   model_type model_;
@@ -212,7 +226,7 @@ TEST_CASE("a mask is told the slopes of factors on what is visible") {
     return of.weighed_total;
   };
   std::size_t row = 0;
-  for (index_t image = 0; image < smooth_batch::count; ++image)
+  for (index_t image = 0; image < of.batch.images(); ++image)
     for (auto const position : of.batch.plan.visible(image)) {
       constexpr double step = 1e-5;
       auto const patch = of.patch(image, position);
@@ -265,7 +279,7 @@ TEST_CASE("a gate's gradient is that of the training's loss with all gates soft"
     constexpr std::size_t targets = 12;
     std::vector<double> sums(static_cast<std::size_t>(mask.num_sums()));
     std::vector<std::vector<float>> start;
-    for (index_t i = 0; i < smooth_batch::count; ++i) {
+    for (index_t i = 0; i < of.batch.images(); ++i) {
       auto const at = static_cast<std::size_t>(i);
       mask.add_gradient({of.context_of(i),
                          of.batch.plan.visible(i),
@@ -282,7 +296,7 @@ TEST_CASE("a gate's gradient is that of the training's loss with all gates soft"
                                              of.batch.patches.data() + of.batch.patches.size());
     auto const objective = [&] {
       std::vector<std::vector<double>> weights;
-      for (index_t i = 0; i < smooth_batch::count; ++i) {
+      for (index_t i = 0; i < of.batch.images(); ++i) {
         auto const at = static_cast<std::size_t>(i);
         std::vector<float> gates(num_patches);
         mask.gates(of.context_of(i), gates);
@@ -320,6 +334,41 @@ TEST_CASE("a gate's gradient is that of the training's loss with all gates soft"
       CHECK(sums[i] == doctest::Approx((above - below) / 4e-3).epsilon(5e-3).scale(0.02));
     }
   }
+}
+
+TEST_CASE("a slope tells how much worse the loss is without the patch, by a bias") {
+  // What dropping a patch costs, against what its slope at 1 says that it does: a straight line.
+  gated_model<> trained({.seed = 2, .mask = gate(), .backend = mae::eigen_backend<float>(2)});
+  mae::trainer trainer(trained, images(), {.batch_size = 50, .steps = 300, .lr = 3e-3});
+  auto const report = [&] {
+    mae::step_report last;
+    trainer.run({.on_step = [&](mae::step_report const& step) { last = step; }});
+    return last;
+  }();
+  MESSAGE("loss ", report.loss, " of ", report.baseline);
+  smooth_batch of(gate({.weighs = false}), 40);
+  std::ranges::copy(trained.parameters().values(), of.parameters().begin());
+  of.losses();
+  double const whole = of.weighed_total;
+  auto const slopes = of.slopes();
+  std::array<double, 5> sums{};  // of x, y, x^2, xy, y^2
+  double n = 0;
+  std::size_t row = 0;
+  for (index_t image = 0; image < of.batch.images(); ++image)
+    for (auto const position : of.batch.plan.visible(image)) {
+      of.leave_out(image, position);
+      of.losses();
+      double const told = -slopes[row++];
+      double const cost = of.weighed_total - whole;
+      n += 1;
+      for (std::size_t i = 0;
+           auto const& term : {told, cost, told * told, told * cost, cost * cost})
+        sums[i++] += term;
+    }
+  auto const [x, y, xx, xy, yy] = sums;
+  double const correlation = (n * xy - x * y) / std::sqrt((n * xx - x * x) * (n * yy - y * y));
+  MESSAGE("correlation ", correlation, ", told ", x / n, ", true ", y / n);
+  CHECK(correlation > 0.2);
 }
 
 TEST_CASE("threads, processes and recorded work change no bit of gates and of what they weigh") {

@@ -84,7 +84,7 @@ class gate_mask {
     return {{"mask", "gate"},
             {"mask_ratio", decimal_text(options_.ratio)},
             {"mask_hard", options_.hard == hard_patches::hidden ? "hidden" : "shown"},
-            {"mask_weighs", options_.weighs ? "1" : "0"},
+            {"mask_targets", options_.weighs ? "weighed" : "equal"},
             {"mask_entropy", decimal_text(options_.entropy)},
             {"mask_lr", decimal_text(options_.network.lr)}};
   }

@@ -28,6 +28,13 @@ struct shard_input {
   }
 };
 
+/// Where what a mask learns from is written of a batch; empty: it is not asked for.
+template <class T>
+struct told_rows {
+  std::span<T> losses;  // of each of the first head's label rows
+  std::span<T> slopes;  // of each visible patch: see network_pass::slopes
+};
+
 namespace detail {
 
 [[noreturn]] inline void refuse_label_rows(std::string_view head,

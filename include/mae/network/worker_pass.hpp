@@ -8,6 +8,7 @@
 #include <mae/network/network_parts.hpp>
 #include <mae/network/network_pass.hpp>
 #include <mae/network/shard.hpp>
+#include <mae/network/shard_input.hpp>
 #include <mae/network/staging.hpp>
 #include <mae/op/set_zero.hpp>
 
@@ -62,7 +63,6 @@ class worker_pass {
       : network_(std::move(lane), network...) {}
 
   Network& network() { return network_; }
-  Network const& network() const { return network_; }
   lane_type const& lane() const { return network_.lane(); }
   /// Of the shard that was brought last, in the host's memory.
   shard_rows const& rows() const { return rows_; }
@@ -102,6 +102,13 @@ class worker_pass {
       in.labels[head] = labels_[head].stage(lane(), labels[head]);
     in.weights = row_weights_.stage(lane(), row_weights);
     return in;
+  }
+
+  /// Brings what the passes just done found of a shard to the host, where it is asked for.
+  void tell(input_type const& in, told_rows<T> const& told) const {
+    if (!told.losses.empty())
+      lane().download(network_.losses(0, std::ssize(told.losses)), told.losses);
+    if (!told.slopes.empty()) lane().download(network_.slopes(in.shard), told.slopes);
   }
 
   /// The summed losses of the active heads on a shard that was brought.

@@ -182,7 +182,7 @@ class gradient_sum {
                                pass.network().forward(*operands_, in, of, totals);
                                pass.network().backward(*operands_, in, of, gradients.weights);
                              });
-          tell(pass, in, batch, images, told);
+          pass.tell(in, batch.told_of(told, images.first, images.last));
         });
   }
 
@@ -219,24 +219,6 @@ class gradient_sum {
 
  private:
   enum class phase : index_t { embed, learn, learn_and_tell };
-
-  /// Brings what a shard's passes just found to the host.
-  static void tell(worker_pass<Network> const& pass,
-                   typename Network::input_type const& in,
-                   batch_type const& batch,
-                   image_range const& images,
-                   told_rows<T> const& told) {
-    auto const bring = [&](std::span<T const> from, std::span<T> to, index_t first) {
-      pass.lane().download(from, to.subspan(static_cast<std::size_t>(first), from.size()));
-    };
-    if (!told.losses.empty())
-      bring(pass.network().losses(0, in.labels[0].rows),
-            told.losses,
-            batch.labels[0].offsets[static_cast<std::size_t>(images.first)]);
-    if (!told.slopes.empty())
-      bring(
-          pass.network().slopes(in.shard), told.slopes, batch.plan.total(0, images.first).visible);
-  }
 
   void begin() {
     gradients_.clear();

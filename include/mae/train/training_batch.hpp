@@ -4,6 +4,7 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/mask/plan.hpp>
+#include <mae/network/shard_input.hpp>
 
 #include <array>
 #include <cstddef>
@@ -28,13 +29,6 @@ struct batch_labels {
     index_t const end = offsets[static_cast<std::size_t>(last)];
     return {values.data() + begin * width, end - begin, width};
   }
-};
-
-/// Where what a mask learns from is written of a batch; empty: it is not asked for.
-template <class T>
-struct told_rows {
-  std::span<T> losses;  // of each of the first head's label rows
-  std::span<T> slopes;  // of each visible patch: see network_pass::slopes
 };
 
 /// All that the network needs of a batch: B images of N patches of P values, and each head's
@@ -71,6 +65,20 @@ struct training_batch {
         static_cast<std::size_t>(offsets[static_cast<std::size_t>(first)]),
         static_cast<std::size_t>(offsets[static_cast<std::size_t>(last)] -
                                  offsets[static_cast<std::size_t>(first)]));
+  }
+  /// The part of a batch's rows that is of images [first, last).
+  told_rows<T> told_of(told_rows<T> const& all, index_t first, index_t last) const {
+    auto const part = [](std::span<T> rows, index_t begin, index_t end) {
+      if (rows.empty()) return rows;
+      return rows.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    };
+    if (all.losses.empty()) return {};  // nothing is asked for
+    auto const& offsets = labels[0].offsets;
+    index_t const seen_before = plan.total(0, first).visible;
+    return {part(all.losses,
+                 offsets[static_cast<std::size_t>(first)],
+                 offsets[static_cast<std::size_t>(last)]),
+            part(all.slopes, seen_before, seen_before + plan.total(first, last).visible)};
   }
   /// Each head's labels of images [first, last); empty where it has none.
   std::array<matrix_view<T const>, NumHeads> labels_of(index_t first, index_t last) const {
