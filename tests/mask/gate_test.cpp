@@ -62,6 +62,15 @@ std::vector<float> gates_of(mae::gate_mask const& mask, mae::mask_context const&
   return gates;
 }
 
+mae::mask_feedback told_of(mae::mask_context const& image,
+                           std::span<mae::patch_index const> visible,
+                           std::span<mae::patch_index const> targets,
+                           std::span<float const> losses,
+                           std::span<float const> slopes) {
+  return {
+      .image = image, .visible = visible, .targets = targets, .losses = losses, .slopes = slopes};
+}
+
 double sum_of(std::span<double const> numbers) {
   return std::accumulate(numbers.begin(), numbers.end(), 0.0);
 }
@@ -178,7 +187,7 @@ TEST_CASE("a gate's gradient is that of its smoothed objective") {
           spread_mask({.hard = hard, .weighs = weighs, .entropy = 0.3, .network = {.hidden = 4}});
       auto const start = gates_of(mask, context);
       std::vector<double> sums(static_cast<std::size_t>(mask.num_sums()));
-      mask.add_gradient({context, visible, targets, losses, told_slopes}, sums);
+      mask.add_gradient(told_of(context, visible, targets, losses, told_slopes), sums);
 
       // Factors that are 1 at the start on tokens, and targets that count by their weights.
       auto const objective = [&] {
@@ -267,7 +276,7 @@ TEST_CASE("a gate learns to show what lowers the loss, or to hide it") {
           late += step >= 250 && is_corner(position) ? 1 : 0;
         }
         std::vector<float> const losses(48, 0.5F);
-        mask.add_gradient({context, plan.visible(0), plan.target(0), losses, slopes}, sums);
+        mask.add_gradient(told_of(context, plan.visible(0), plan.target(0), losses, slopes), sums);
       }
       mask.update(sums, 16);
     }
@@ -292,7 +301,7 @@ TEST_CASE("a gate shows what is hard to paint, so that it need not be painted") 
       std::vector<float> losses;
       for (auto const position : plan.target(0)) losses.push_back(position < 8 ? 0.9F : 0.4F);
       std::vector<float> const slopes(16, -0.01F);
-      mask.add_gradient({context, plan.visible(0), plan.target(0), losses, slopes}, sums);
+      mask.add_gradient(told_of(context, plan.visible(0), plan.target(0), losses, slopes), sums);
     }
     mask.update(sums, 16);
   }

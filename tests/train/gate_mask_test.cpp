@@ -16,16 +16,18 @@
 #include <mae/mask/learning.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
-#include <mae/mask/uniform.hpp>
 #include <mae/model/autoencoder.hpp>
+#include <mae/network/capacity.hpp>
 #include <mae/network/network_pass.hpp>
 #include <mae/network/shard.hpp>
 #include <mae/network/weights.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/exchange.hpp>
-#include <mae/train/gradients_of.hpp>
+#include <mae/train/mask_gradients.hpp>
 #include <mae/train/options.hpp>
+#include <mae/train/report.hpp>
+#include <mae/train/shard_schedule.hpp>
 #include <mae/train/trainer.hpp>
 #include <mae/train/training_batch.hpp>
 
@@ -38,8 +40,9 @@
 #include <cstdint>
 #include <numeric>
 #include <span>
-#include <string>
+#include <string_view>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -281,11 +284,11 @@ TEST_CASE("a gate's gradient is that of the training's loss with all gates soft"
     std::vector<std::vector<float>> start;
     for (index_t i = 0; i < of.batch.images(); ++i) {
       auto const at = static_cast<std::size_t>(i);
-      mask.add_gradient({of.context_of(i),
-                         of.batch.plan.visible(i),
-                         of.batch.plan.target(i),
-                         std::span(told).subspan(at * targets, targets),
-                         std::span(told_slopes).subspan(at * visible, visible)},
+      mask.add_gradient({.image = of.context_of(i),
+                         .visible = of.batch.plan.visible(i),
+                         .targets = of.batch.plan.target(i),
+                         .losses = std::span(told).subspan(at * targets, targets),
+                         .slopes = std::span(told_slopes).subspan(at * visible, visible)},
                         sums);
       mask.gates(of.context_of(i), start.emplace_back(num_patches));
     }
@@ -450,4 +453,28 @@ TEST_CASE("weights that cannot be are refused") {
     CHECK_THROWS_WITH_AS(trained_with(weighing_mask(weight)),
                          doctest::Contains("must be finite and not below 0"),
                          mae::config_error);
+}
+
+namespace {
+
+/// Has a loss for each target, and takes no weights for them.
+struct deaf_head {
+  index_t label_rows(mae::shard_capacity const& room) const { return room.targets; }
+};
+struct deaf_parts {
+  std::tuple<deaf_head> heads;
+
+  bool is_on(std::size_t /*head*/) const { return true; }
+  static std::array<std::string_view, 1> names() { return {"deaf"}; }
+};
+
+}  // namespace
+
+TEST_CASE("a mask that weighs targets is refused by a first head that takes no weights") {
+  using gradients = mae::mask_gradients<mae::gate_mask, float>;
+  mae::shard_schedule const schedule{.images = 2, .shards = 1, .sums = 1};
+  CHECK_THROWS_WITH_AS(gradients(gate(), deaf_parts{}, schedule, {0, 1}),
+                       doctest::Contains("the first head, deaf, takes no weights"),
+                       mae::config_error);
+  CHECK_NOTHROW(gradients(gate({.weighs = false}), deaf_parts{}, schedule, {0, 1}));
 }
