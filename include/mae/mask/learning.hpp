@@ -18,7 +18,8 @@ struct mask_feedback {
   std::span<float const> losses;         // of the targets, as the painter reports them
   index_t sample = 0;                    // its place among the step's samples, of all processes
   /// Where the policy asks for them: of each visible patch the slope of the image's summed loss by
-  /// a factor on its embedded values (before its position is added), at 1.
+  /// a factor on its embedded values (before its position is added), at 1. Other heads' losses
+  /// count as they do for the encoder; where a rule settles conflicts between heads, not at all.
   std::span<float const> slopes = {};
 };
 
