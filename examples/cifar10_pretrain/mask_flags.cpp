@@ -131,7 +131,7 @@ void add_training_flags(options& o, std::vector<flag>& flags) {
   flags.push_back(choice("mask-targets",
                          target_weight_words,
                          o.mask_targets,
-                         "gate: whether a target's loss counts by how far its gate is closed"));
+                         "gate: whether targets count by how far their gates are closed"));
   flags.push_back(
       {"mask-lr",
        "LR",
