@@ -79,8 +79,9 @@ batch_model make(mae::training_options const& /*options*/, batch_model const* /*
   return batch_model({.seed = 1, .backend = mae::eigen_backend<float>(threads)});
 }
 loss_model make(mae::training_options const& options, loss_model const* /*of*/, int threads) {
-  mae::loss_density_mask const mask(
-      {.swing = 0.15, .images = images().size(), .samples = options.samples() * options.accumulate});
+  mae::loss_density_mask const mask({.swing = 0.15,
+                                     .images = images().size(),
+                                     .samples = options.samples() * options.accumulate});
   return loss_model({.seed = 1, .mask = mask, .backend = mae::eigen_backend<float>(threads)});
 }
 

@@ -43,9 +43,8 @@ struct cross_painter : painter {
     painter::require_valid();
     if (visible_weight > 0)
       throw config_error(
-          "a cross-attention decoder predicts hidden patches alone: the weight of visible ones "
-          "must "
-          "be 0, it is " +
+          "a cross-attention decoder predicts hidden patches alone: visible_weight must be 0, "
+          "not " +
           decimal_text(visible_weight));
   }
   template <class Walk, class... Decoders>
@@ -108,7 +107,7 @@ class cross_painter_pass {
                 matrix_view<T> tokens_grad,
                 cross_decoder_weights<T> const& weights_grad) const {
     auto const predicted = prediction(in.shard);
-    patch_loss_backward(in.lane, head_.loss, predicted, in.labels, predicted);
+    patch_loss_backward(in.lane, head_.loss, predicted, in.labels, predicted, in.row_weights);
     cross_decoder_backward(
         in, context(in), weights, keep_, grads_, predicted, tokens_grad, weights_grad);
   }
