@@ -38,6 +38,7 @@ class epoch_sampler {
   }
 
   index_t batch_size() const noexcept { return batch_size_; }
+  index_t dataset_size() const noexcept { return static_cast<index_t>(order_.size()); }
   /// How many whole batches an epoch has.
   index_t steps_per_epoch() const noexcept {
     return static_cast<index_t>(order_.size()) / batch_size_;

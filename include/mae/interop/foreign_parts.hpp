@@ -131,7 +131,7 @@ inline naming known_naming(tensor_files const& files) {
 /// Whether a tensor may be left out of an encoder's file: what stands before the images' features
 /// or after them. `name` is without the encoder's prefix.
 inline bool may_be_left_out(std::string_view name, bool has_decoder) {
-  constexpr std::array<std::string_view, 9> heads{"head.",
+  constexpr std::array<std::string_view, 10> heads{"head.",
                                                   "classifier.",
                                                   "fc_norm.",
                                                   "pooler.",
@@ -139,7 +139,8 @@ inline bool may_be_left_out(std::string_view name, bool has_decoder) {
                                                   "n_averaged",
                                                   "optimizer.",
                                                   "mask.",
-                                                  "objective."};
+                                                  "objective.",
+                                                  "queue."};
   constexpr std::array<std::string_view, 3> of_masks{
       "embeddings.mask_token", "mask_token", "decoder.0."};  // of other ways to hide patches
   auto const is_of = [name](auto const& starts) {

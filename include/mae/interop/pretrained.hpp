@@ -73,7 +73,7 @@ inline void read_values(tensor_files const& files, pretrained_model& model) {
     if (!may_be_left_out(own, model.has_decoder) && !is_of_named_head(files, own))
       refuse_unknown(tensor.path, tensor.entry);
     if (!own.starts_with("optimizer.") && !own.starts_with("mask.") &&
-        !own.starts_with("objective."))
+        !own.starts_with("objective.") && !own.starts_with("queue."))
       left_out.push_back(tensor.name);
   });
   if (!left_out.empty()) model.notes.push_back(left_out_note(files.path(), left_out));

@@ -12,6 +12,7 @@
 #include <mae/io/options_file.hpp>
 #include <mae/io/parameter_file.hpp>
 #include <mae/io/progress_reader.hpp>
+#include <mae/io/queue_file.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_header.hpp>
 #include <mae/io/safetensors_writer.hpp>
@@ -68,12 +69,13 @@ settings_list resume_settings(Trainer const& training) {
 }
 
 /// The table of all tensors that a training's file may hold: the model's, the rule's states of its
-/// parameters, what a mask has learned, and what the targets depend on.
+/// parameters, what a mask has learned, what the targets depend on, and the keys of earlier steps.
 template <UpdateRule Rule, class Mask, class Tensors>
 parameter_layout layout_with_states(parameter_layout const& model,
                                     Rule const& rule,
                                     Mask const& mask,
-                                    Tensors const& targets) {
+                                    Tensors const& targets,
+                                    parameter_layout const& queue) {
   parameter_layout all = model;
   for (char const* const state : rule.state_names)
     for (auto tensor : model.tensors()) {
@@ -85,6 +87,7 @@ parameter_layout layout_with_states(parameter_layout const& model,
   for (auto const& tensor : of_mask.tensors()) all.add(tensor);
   auto const of_targets = layout_of_tensors(targets);
   for (auto const& tensor : of_targets.tensors()) all.add(tensor);
+  for (auto const& tensor : queue.tensors()) all.add(tensor);
   if constexpr (LearningMask<Mask>)
     if (learns(mask)) all.add({.name = pending_sums, .shape = {mask.num_sums()}});
   return all;
@@ -117,6 +120,9 @@ void save_training(std::string const& path,
   detail::add_mask(tensors, model.mask());
   detail::add_pending(tensors, training.progress().mask);
   detail::add_objective(tensors, detail::objective_tensors(model));
+  auto const& queue = training.progress().keys;
+  std::vector<double> const queued(queue.images.begin(), queue.images.end());
+  detail::add_queue(tensors, queue, queued);
   safetensors_metadata description;
   for (auto const& [name, value] : detail::resume_settings(training)) description[name] = value;
   if (rule.name() != detail::unnamed_rule) description[detail::rule_entry] = rule.name();
@@ -129,6 +135,8 @@ void save_training(std::string const& path,
   description["epoch_baseline"] = decimal_text(progress.epoch_baseline);
   if (learns(model.mask()))
     description[detail::pending_images] = std::to_string(progress.mask.images);
+  if (detail::queue_of(model.sizes()).most > 0)
+    description[detail::queue_count] = std::to_string(queue.size());
   for (std::size_t head = 0; head < progress.norms.size(); ++head)
     if (model.sizes().is_on(head))
       description[norm_entry(model.sizes().names()[head])] = decimal_text(progress.norms[head]);
@@ -235,7 +243,14 @@ resume_report load_training(std::string const& path, Trainer& training) {
         path + ": the training was to take " + std::to_string(report.previous_total_steps) +
         " steps; it can be resumed for more, but not for " + std::to_string(report.total_steps));
   auto const targets = detail::objective_tensors(training.model());
-  reject_unknown_tensors(file, path, detail::layout_with_states(layout, rule, mask, targets));
+  auto const& sizes = training.model().sizes();
+  index_t const keys = detail::queued_keys(read, path, sizes);
+  index_t const width = detail::queue_of(sizes).width;
+  reject_unknown_tensors(
+      file,
+      path,
+      detail::layout_with_states(
+          layout, rule, mask, targets, detail::layout_of_queue(keys, width)));
   detail::require_same_objective(file, path, targets);
   auto const values = read_tensors<scalar>(file, path, layout);
   auto const states = detail::read_states(file, path, layout, rule, values);
@@ -243,7 +258,8 @@ resume_report load_training(std::string const& path, Trainer& training) {
   auto const& options = training.options();
   progress.mask =
       detail::read_pending(file, path, mask, options.painted_samples() * options.accumulate);
-  progress.norms = read_norms(read, training.model().sizes(), options, progress.optimizer_steps);
+  progress.norms = read_norms(read, sizes, options, progress.optimizer_steps);
+  progress.keys = detail::read_queue(file, path, keys, width, training.num_images());
   std::vector<std::span<scalar const>> const views(states.begin(), states.end());
   training.model().backend().make_lane().upload(values.span(),
                                                 training.model().parameters().values());

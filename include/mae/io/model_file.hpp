@@ -11,6 +11,7 @@
 #include <mae/io/mask_file.hpp>
 #include <mae/io/objective_file.hpp>
 #include <mae/io/parameter_file.hpp>
+#include <mae/io/queue_file.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_writer.hpp>
 #include <mae/mask/per_head.hpp>
@@ -172,7 +173,10 @@ std::vector<std::string> load_model(std::string const& path, Model& model) {
   auto left = heads_left_out(path, file.metadata(), model.layout());
   if (left.empty())
     reject_unknown_tensors(
-        file, path, model.layout(), {"optimizer.", detail::mask_prefix, detail::objective_prefix});
+        file,
+        path,
+        model.layout(),
+        {"optimizer.", detail::mask_prefix, detail::objective_prefix, detail::queue_prefix});
   detail::require_same_objective(file, path, detail::objective_tensors(model));
   auto const values = read_tensors<typename Model::scalar>(file, path, model.layout());
   auto const of_mask = detail::read_mask(file, path, std::as_const(model).mask());
@@ -207,7 +211,12 @@ encoder<Config, B> load_encoder(std::string const& path, B backend = B{}) {
         file,
         path,
         named,
-        {"decoder_", "mask_token", "optimizer.", detail::mask_prefix, detail::objective_prefix});
+        {"decoder_",
+         "mask_token",
+         "optimizer.",
+         detail::mask_prefix,
+         detail::objective_prefix,
+         detail::queue_prefix});
   auto const values = read_tensors<typename B::scalar>(file, path, named);
   loaded.set_parameters(values.span());
   loaded.set_statistics(parse_statistics(path, file.metadata(), Config.image.channels));

@@ -7,6 +7,7 @@
 #include <mae/core/views.hpp>
 #include <mae/network/capacity.hpp>
 #include <mae/network/carver.hpp>
+#include <mae/network/coupled_step.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/shard.hpp>
 #include <mae/op/linear.hpp>
@@ -156,20 +157,48 @@ template <class H, class T>
 double couple(H const& head,
               matrix_view<T const> all,
               matrix_view<T> z,
-              random_stream& random) requires requires {
-  head.couple(all, z, random);
+              coupled_step<T> const& step) requires requires {
+  head.couple(all, z, step);
 }
-{ return head.couple(all, z, random); }
+{ return head.couple(all, z, step); }
 template <class H, class T>
 double couple(H const& head,
               matrix_view<T const> all,
               matrix_view<T> z,
-              random_stream& /*random*/) requires requires {
+              coupled_step<T> const& step) requires requires {
+  head.couple(all, z, step.random);
+}
+{ return head.couple(all, z, step.random); }
+template <class H, class T>
+double couple(H const& head,
+              matrix_view<T const> all,
+              matrix_view<T> z,
+              coupled_step<T> const& /*step*/) requires requires {
   { head.couple(all, z) } -> std::same_as<double>;
 }
 { return head.couple(all, z); }
 
 }  // namespace detail
+
+/// Whether such a head is also to hear what the moving average of the network says of a step's
+/// samples; the update rule must keep one (with_average).
+template <class H>
+bool asks_average(H const& head) {
+  if constexpr (requires { head.asks_average(); })
+    return head.asks_average();
+  else
+    return false;
+}
+
+/// How many keys of earlier steps, of key_width() values, such a head compares with: its
+/// `remember(step, queue)` adds those of a step that is done.
+template <class H>
+index_t queue_size(H const& head) {
+  if constexpr (requires { head.queue; })
+    return head.queue;
+  else
+    return 0;
+}
 
 /// A head that can be trained on a lane. H::weights<T, Linear> are its tensors as a walk sees them;
 /// H::pass<L> is what it keeps of a forward pass for the backward pass, carved out of the network's
@@ -196,13 +225,13 @@ concept CouplingHeadOn = detail::AnyHeadOn<H, L> && couples_samples<H> &&
              typename H::template weights<scalar_of<L> const, linear_operands<L>> const& operands,
              matrix_view<scalar_of<L> const> all,
              matrix_view<scalar_of<L>> z,
-             random_stream& random) {
+             coupled_step<scalar_of<L>> const& step) {
   /// Writes z (images of the shard, label_width()).
   { pass.embed(in, operands, z) } -> std::same_as<void>;
   /// On the host, once a step, with the rows of all its images (S, label_width()) in their order:
   /// returns the loss and writes its gradient (S, label_width()). Where it draws, couple(all, z,
-  /// random) from the step's own stream.
-  { detail::couple(head, all, z, random) } -> std::same_as<double>;
+  /// random) from the step's own stream; where it reads more, couple(all, z, coupled_step).
+  { detail::couple(head, all, z, step) } -> std::same_as<double>;
 };
 
 template <class H, class L>

@@ -5,6 +5,7 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/network/capacity.hpp>
+#include <mae/network/coupled_step.hpp>
 #include <mae/network/head.hpp>
 #include <mae/network/network_parts.hpp>
 #include <mae/train/exchange.hpp>
@@ -32,6 +33,19 @@ struct image_range {
   constexpr index_t size() const { return last - first; }
 };
 
+/// The heads that are on and ask what the moving average of the network says.
+template <class... Heads>
+std::bitset<sizeof...(Heads)> heads_asking_average(network_parts<Heads...> const& parts) {
+  std::bitset<sizeof...(Heads)> asking;
+  std::size_t number = 0;
+  auto const ask = [&](auto const& head) {
+    asking.set(number, parts.is_on(number) && asks_average(head));
+    ++number;
+  };
+  std::apply([&](auto const&... heads) { (ask(heads), ...); }, parts.heads);
+  return asking;
+}
+
 /// What the heads that couple images say of all samples of a step, of all processes, and the
 /// gradients of their losses for it: in the host's memory, a few numbers a sample.
 template <class T, class Parts>
@@ -44,7 +58,8 @@ class coupled_samples<T, network_parts<Heads...>> {
 
  public:
   /// Room for steps of so many samples.
-  coupled_samples(network_parts<Heads...> const& parts, index_t images) : images_(images) {
+  coupled_samples(network_parts<Heads...> const& parts, index_t images)
+      : images_(images), asking_average_(heads_asking_average(parts)) {
     reserve(each_head{}, parts);
   }
 
@@ -55,14 +70,25 @@ class coupled_samples<T, network_parts<Heads...>> {
     return bits;
   }
 
+  /// The heads that ask what the moving average of the network says.
+  std::bitset<num_heads> const& asking_average() const { return asking_average_; }
+
   /// Begins a new step: -0 is what changes no other process's rows.
   void clear() {
-    for (auto& head : heads_) std::ranges::fill(head.z, -T{0});
+    for (auto& head : heads_) {
+      std::ranges::fill(head.z, -T{0});
+      std::ranges::fill(head.averaged, -T{0});
+    }
   }
   /// The rows of these images of the step (images, label width).
   matrix_view<T> z(std::size_t head, image_range const& images) {
     auto& of = heads_[head];
     return {of.z.data() + images.first * of.width, images.size(), of.width};
+  }
+  /// Likewise those of the average, of a head that asks for them.
+  matrix_view<T> averaged(std::size_t head, image_range const& images) {
+    auto& of = heads_[head];
+    return {of.averaged.data() + images.first * of.width, images.size(), of.width};
   }
   matrix_view<T const> gradient(std::size_t head, image_range const& images) const {
     auto const& of = heads_[head];
@@ -70,23 +96,51 @@ class coupled_samples<T, network_parts<Heads...>> {
   }
 
   /// The loss of each active head that couples images, with its gradients, when this process has
-  /// said all of its own images. What a head draws is the step's: of the stream of `key` and the
-  /// head's number.
+  /// said all of its own images, of these numbers in the dataset. What a head draws is the step's:
+  /// of the stream of `key` and the head's number.
   template <Exchange E>
   std::array<double, num_heads> couple(network_parts<Heads...> const& parts,
                                        std::bitset<num_heads> const& active,
                                        stream_key const& key,
-                                       E& exchange) {
+                                       E& exchange,
+                                       std::span<image_index const> images = {},
+                                       key_queue const* earlier = nullptr) {
     std::array<double, num_heads> losses{};
-    couple_each(each_head{}, parts, active, key, exchange, losses);
+    images_of_step_.assign(images.begin(), images.end());
+    couple_each(each_head{}, parts, active, key, exchange, earlier, losses);
     return losses;
+  }
+
+  /// Adds the keys of the step that was coupled last, of active heads that keep some.
+  void remember(network_parts<Heads...> const& parts,
+                std::bitset<num_heads> const& active,
+                key_queue& earlier) const {
+    std::size_t number = 0;
+    auto const ask = [&](auto const& head) {
+      std::size_t const mine = number++;
+      if constexpr (requires { head.queue; })
+        if (parts.is_on(mine) && active[mine] && head.queue > 0) {
+          random_stream unused({});
+          head.remember(step_of(mine, unused, &earlier), earlier);
+        }
+    };
+    std::apply([&](auto const&... heads) { (ask(heads), ...); }, parts.heads);
   }
 
  private:
   struct of_head {
     index_t width = 0;
     std::vector<T> z, gradient;  // (images, width)
+    std::vector<T> averaged;     // likewise; empty where nobody asks for it
   };
+
+  coupled_step<T> step_of(std::size_t head,
+                          random_stream& random,
+                          key_queue const* earlier) const {
+    auto const& mine = heads_[head];
+    index_t const rows = mine.averaged.empty() ? 0 : images_;
+    return {random, {mine.averaged.data(), rows, mine.width}, images_of_step_, earlier};
+  }
 
   template <std::size_t... I>
   void reserve(std::index_sequence<I...> /*each*/, network_parts<Heads...> const& parts) {
@@ -98,7 +152,10 @@ class coupled_samples<T, network_parts<Heads...>> {
     if constexpr (couples_samples<std::remove_cvref_t<decltype(head)>>)
       if (parts.is_on(I)) {
         auto const size = static_cast<std::size_t>(images_ * head.label_width());
-        heads_[I] = {head.label_width(), std::vector<T>(size), std::vector<T>(size)};
+        heads_[I] = {head.label_width(),
+                     std::vector<T>(size),
+                     std::vector<T>(size),
+                     std::vector<T>(asking_average_[I] ? size : 0)};
       }
   }
 
@@ -108,29 +165,53 @@ class coupled_samples<T, network_parts<Heads...>> {
                    std::bitset<num_heads> const& active,
                    stream_key const& key,
                    E& exchange,
+                   key_queue const* earlier,
                    std::array<double, num_heads>& losses) {
-    ((heads_[I].width > 0 && active[I] ? couple_one<I>(parts, key, exchange, losses[I]) : void()),
+    ((heads_[I].width > 0 && active[I] ? couple_one<I>(parts, key, exchange, earlier, losses[I])
+                                       : void()),
      ...);
   }
   template <std::size_t I, class E>
-  void couple_one(network_parts<Heads...> const& parts, stream_key key, E& exchange, double& loss) {
+  void couple_one(network_parts<Heads...> const& parts,
+                  stream_key key,
+                  E& exchange,
+                  key_queue const* earlier,
+                  double& loss) {
     auto const& head = std::get<I>(parts.heads);
     auto& mine = heads_[I];
     if constexpr (couples_samples<std::remove_cvref_t<decltype(head)>>) {
       sum_over_ranks(exchange, std::span(mine.z), received_);  // others' rows are -0 here
+      if (asking_average_[I]) sum_over_ranks(exchange, std::span(mine.averaged), received_);
       key.view = static_cast<std::uint8_t>(I);
       random_stream random(key);
       loss = detail::couple(head,
                             matrix_view<T const>(mine.z.data(), images_, mine.width),
                             matrix_view<T>(mine.gradient.data(), images_, mine.width),
-                            random);
+                            step_of(I, random, earlier));
     }
   }
 
   index_t images_;
   std::array<of_head, num_heads> heads_;
+  std::bitset<num_heads> asking_average_;
+  std::vector<image_index> images_of_step_;  // the last that was coupled, by their numbers
   std::vector<T> received_;
 };
+
+/// Throws config_error where a head is to compare with more earlier keys than a dataset has images.
+template <class... Heads>
+void require_queue(network_parts<Heads...> const& parts, index_t images) {
+  std::size_t number = 0;
+  auto const require = [&](auto const& head) {
+    if (parts.is_on(number++) && queue_size(head) > images)
+      throw config_error("the head " + std::string(head.name) + " is to compare with " +
+                         std::to_string(queue_size(head)) + " earlier keys, and there are " +
+                         std::to_string(images) +
+                         " images: take a queue no longer than the dataset, which would hold "
+                         "images twice");
+  };
+  std::apply([&](auto const&... heads) { (require(heads), ...); }, parts.heads);
+}
 
 /// Throws config_error for steps of so many images where a head couples them: that takes two; and
 /// where a head compares another number of each image's views, or no head learns from those that

@@ -15,16 +15,15 @@
 #include <mae/train/head_shares.hpp>
 #include <mae/train/kept_shards.hpp>
 #include <mae/train/partial_gradients.hpp>
+#include <mae/train/recording_key.hpp>
 #include <mae/train/shard_schedule.hpp>
 #include <mae/train/trainable.hpp>
 #include <mae/train/training_batch.hpp>
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <bitset>
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -88,6 +87,7 @@ class gradient_sum {
   /// a network with more of them that are on, `share` must follow.
   void clear() {
     is_prepared_ = are_kept_ = false;
+    averaged_ = nullptr;
     begin();
     shares_ = shares_type::alone(heads_on(parts_));
   }
@@ -105,14 +105,19 @@ class gradient_sum {
     passes_[0].lane().upload(std::span<T const>(factors), factors_.span());
   }
 
-  /// What those of `heads` that couple images say of the accumulated batch `number` of a step.
+  /// What those of `heads` that couple images say of the accumulated batch `number` of a step; and
+  /// what the network with the values `averaged` says, of heads that ask for it.
   void embed(values_type const& weights,
              batch_type const& batch,
              index_t number,
              coupled_type& coupled,
-             std::bitset<num_heads> const& heads) {
+             std::bitset<num_heads> const& heads,
+             values_type const* averaged = nullptr) {
     auto const active = heads & coupled_type::heads();
     if (active.none()) return;
+    auto const asking = active & coupled.asking_average();
+    if (asking.any() && averaged_ == nullptr)
+      averaged_ = &prepared_average_.update(parts_, *averaged, backend_);
     are_kept_ = !kept_.empty();
     for_shards(weights,
                [&](worker_pass<Network>& pass, index_t, index_t shard, image_range const& images) {
@@ -122,19 +127,14 @@ class gradient_sum {
                                             patches(batch, images),
                                             {},
                                             batch.branch_scales_of(images.first, images.last));
-                 auto const* const kept = kept_.of(shard);
-                 pass.network().keep_in(kept);
-                 pass.lane().replay(
-                     key_of(phase::embed, active, pass, kept, 0, in), [=, this, &pass] {
-                       pass.network().forward(*operands_, in, {.set = active}, totals_.data());
-                     });
-                 for (std::size_t head = 0; head < num_heads; ++head)
-                   if (active[head]) {
-                     auto const from = pass.network().embedded(head, in.shard);
-                     auto const to = coupled.z(head, samples_of(images, number));
-                     auto const size = static_cast<std::size_t>(from.size());
-                     pass.lane().download(std::span(from.data, size), std::span(to.data, size));
-                   }
+                 auto const samples = samples_of(images, number);
+                 if (asking.any())
+                   say(shard_phase::average, pass, in, asking, nullptr, [&](std::size_t head) {
+                     return coupled.averaged(head, samples);
+                   });
+                 say(shard_phase::embed, pass, in, active, kept_.of(shard), [&](std::size_t head) {
+                   return coupled.z(head, samples);
+                 });
                });
   }
 
@@ -176,8 +176,9 @@ class gradient_sum {
               active, factors_.data(), is_part, are_kept_, !told.slopes.empty()};
           auto const* const kept = are_kept_ ? kept_.of(shard) : nullptr;
           pass.network().keep_in(kept);
-          auto const phase_of = told.slopes.empty() ? phase::learn : phase::learn_and_tell;
-          pass.lane().replay(key_of(phase_of, active, pass, kept, sum, in),
+          auto const phase =
+              told.slopes.empty() ? shard_phase::learn : shard_phase::learn_and_tell;
+          pass.lane().replay(recording_key(phase, active, pass, kept, sum, in),
                              [=, this, &pass, &gradients] {
                                pass.network().forward(*operands_, in, of, totals);
                                pass.network().backward(*operands_, in, of, gradients.weights);
@@ -218,8 +219,6 @@ class gradient_sum {
   index_t last_image() const { return first_image_of(own_.last); }
 
  private:
-  enum class phase : index_t { embed, learn, learn_and_tell };
-
   void begin() {
     gradients_.clear();
     set_zero(passes_[0].lane(), totals_.span());
@@ -235,6 +234,30 @@ class gradient_sum {
   }
   static matrix_view<T const> patches(batch_type const& batch, image_range const& images) {
     return batch.patches_of(images.first, images.last);
+  }
+
+  /// What the active heads say of a shard, or its average does, of whole paths, is written to
+  /// to(head).
+  template <class To>
+  void say(shard_phase of,
+           worker_pass<Network>& pass,
+           typename Network::input_type in,
+           std::bitset<num_heads> const& active,
+           typename Network::kept_type const* kept,
+           To const& to) {
+    bool const is_average = of == shard_phase::average;
+    if (is_average) in.shard.branch_scales = {};
+    auto const* const operands = is_average ? averaged_ : operands_;
+    pass.network().keep_in(kept);
+    pass.lane().replay(recording_key(of, active, pass, kept, 0, in), [=, this, &pass] {
+      pass.network().forward(*operands, in, {.set = active}, totals_.data());
+    });
+    for (std::size_t head = 0; head < num_heads; ++head)
+      if (active[head]) {
+        auto const from = pass.network().embedded(head, in.shard);
+        auto const size = static_cast<std::size_t>(from.size());
+        pass.lane().download(std::span(from.data, size), std::span(to(head).data, size));
+      }
   }
 
   /// body(pass, sum, shard, images) for every shard of the process's own partial sums, those of
@@ -255,31 +278,6 @@ class gradient_sum {
     });
   }
 
-  /// What decides a recording: what is done, by which heads, whose pass and partial sum it is,
-  /// where it is kept, and its numbers of rows: with them the addresses are the same.
-  static std::array<index_t, 14> key_of(phase of,
-                                        std::bitset<num_heads> const& active,
-                                        worker_pass<Network> const& pass,
-                                        typename Network::kept_type const* kept,
-                                        index_t sum,
-                                        typename Network::input_type const& in) {
-    auto const rows = shard_capacity::of(in.shard);
-    return {static_cast<index_t>(of),
-            static_cast<index_t>(active.to_ulong()),
-            static_cast<index_t>(std::bit_cast<std::uintptr_t>(&pass)),
-            static_cast<index_t>(std::bit_cast<std::uintptr_t>(kept)),
-            sum,
-            rows.images,
-            rows.visible,
-            rows.targets,
-            rows.encoder_rows,
-            rows.decoder_rows,
-            rows.longest_encoder_sequence,
-            rows.longest_decoder_sequence,
-            in.shard.decoder_offsets.images(),
-            in.shard.target_offsets.longest()};
-  }
-
   parts_type parts_;
   shard_schedule schedule_;
   sum_range own_;
@@ -293,6 +291,8 @@ class gradient_sum {
   typename Network::prepared_type prepared_{pass_kind::training};
   typename Network::operands_type const* operands_ = nullptr;
   bool is_prepared_ = false;
+  typename Network::prepared_type prepared_average_{pass_kind::inference};
+  typename Network::operands_type const* averaged_ = nullptr;  // where it was asked in this step
   kept_shards<Network> kept_;
   bool are_kept_ = false;  // in this step
 };

@@ -40,6 +40,7 @@ Model& prepared(Model& model,
       dataset.extent() == model.sizes().config.image,
       "the dataset's images have another height, width or number of channels than the model's");
   require_samples<typename Model::network_type>(model.sizes(), images_of_step, options);
+  require_queue(model.sizes(), dataset.size());
   require_mixable(options, model.sizes());
   require_told(model, options);
   sums_of_rank(schedule_of(model, options.samples()), exchange.rank(), exchange.ranks());

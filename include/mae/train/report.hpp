@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/core/types.hpp>
+#include <mae/network/coupled_step.hpp>
 #include <mae/train/gradient_products.hpp>
 
 #include <cstdint>
@@ -78,6 +79,7 @@ struct training_progress {
   double epoch_baseline = 0;
   pending_mask_gradient mask = {};
   std::vector<double> norms = {};  // of balanced_shares: an average for each head of the network
+  key_queue keys = {};             // of a head that compares with those of earlier steps
 
   void begin_epoch() {
     epoch_steps = 0;

@@ -4,6 +4,7 @@
 #include <mae/network/staging.hpp>
 #include <mae/optimizer/optimizer.hpp>
 #include <mae/optimizer/rule.hpp>
+#include <mae/train/coupled_samples.hpp>
 #include <mae/train/trainable.hpp>
 
 #include <algorithm>
@@ -24,16 +25,28 @@ bool has_follower(Model const& model) {
     return false;
 }
 
-/// Throws config_error where such a teacher would have no average to follow, or not one of floats.
-template <class T, UpdateRule Rule>
-void require_average(Rule const& rule) {
-  if (!std::is_same_v<T, float>)
-    throw config_error("a teacher that follows its student reads floats, not doubles");
+namespace detail {
+
+template <UpdateRule Rule>
+void require_average_for(Rule const& rule, char const* whom) {
   auto const is_average = [](char const* name) { return std::string_view(name) == "average"; };
   if (std::none_of(std::begin(rule.state_names), std::end(rule.state_names), is_average))
-    throw config_error("the update rule " + std::string(rule.name()) +
-                       " keeps no average that a teacher could follow: train by one that does, "
-                       "with_average");
+    throw config_error("the update rule " + std::string(rule.name()) + " keeps no average that " +
+                       whom + ": train by one that does, with_average");
+}
+
+}  // namespace detail
+
+/// Throws config_error where such a teacher, or a head that asks for the average, would have none
+/// to follow, and a teacher not one of floats.
+template <Trainable Model, UpdateRule Rule>
+void require_average(Model const& model, Rule const& rule) {
+  if (heads_asking_average(model.sizes()).any())
+    detail::require_average_for(rule, "a head could take its keys from");
+  if (!has_follower(model)) return;
+  if (!std::is_same_v<typename Model::scalar, float>)
+    throw config_error("a teacher that follows its student reads floats, not doubles");
+  detail::require_average_for(rule, "a teacher could follow");
 }
 
 /// Shows a teacher that follows the model how its average stands, when a trainer begins or later.

@@ -3,6 +3,7 @@
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/network/coupled_step.hpp>
 #include <mae/network/network_parts.hpp>
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/batch_options.hpp>
@@ -81,15 +82,20 @@ class step_gradients {
   std::span<T const> values() const { return gradients_.values(); }
 
   /// Forward and backward of the step `when` of these images, in which the heads have these
-  /// weights; a device may still work when this returns.
+  /// weights; a device may still work when this returns. What it compares with beside the images:
+  /// the network's average, where a head asks for it, and what `progress` has of earlier steps.
   template <Exchange E>
   void add(Model const& model,
            std::span<image_index const> images,
            training_moment const& when,
            of_each_head const& weights,
+           typename network_type::values_type const& averaged,
+           training_progress const& progress,
            E& exchange) {
     weights_ = weights;
     step_ = when.step;
+    averaged_ = &averaged;
+    earlier_ = &progress.keys;
     if constexpr (num_heads > 1) {
       if (meeting_.records(step_) || meeting_.rules()) add_apart(model, images, when, exchange);
       if (meeting_.rules()) return;
@@ -122,7 +128,9 @@ class step_gradients {
   /// The step is done: what it leaves for later ones, where it counts.
   void finish_step(Model& model, training_progress& progress, bool counts) {
     mask_gradients_.finish_step(model.mask(), progress.mask, counts);
-    if (counts && options_.conflicts == conflict_rule::balance) progress.norms = meeting_.norms();
+    if (!counts) return;
+    if (options_.conflicts == conflict_rule::balance) progress.norms = meeting_.norms();
+    coupled_.remember(model.sizes(), with_weight(weights_), progress.keys);
   }
   /// Of what a mask learns from.
   bool is_finite() const { return mask_gradients_.is_finite(); }
@@ -150,13 +158,14 @@ class step_gradients {
     for_batches([&](index_t i, std::size_t pass) {
       auto const& batch = load(images, i, when, pass);
       sums_.count(exchange, batch, gradients_.first_image(), options_.samples());
-      gradients_.embed(model.weights(), batch, i, coupled_, batches_.heads(pass) & active);
+      gradients_.embed(
+          model.weights(), batch, i, coupled_, batches_.heads(pass) & active, averaged_);
     });
     auto const counted = sums_.counted(exchange, network_type::coupling);
     gradients_.share(shares_of(model.sizes(), weights_, counted));
     auto const step = static_cast<std::uint64_t>(when.step);
     stream_key const key{.seed = options_.seed, .use = purpose::couple, .index = step};
-    return coupled_.couple(model.sizes(), active, key, exchange);
+    return coupled_.couple(model.sizes(), active, key, exchange, images, earlier_);
   }
 
   /// Adds the gradients of the heads that share, and all else that a step sums up.
@@ -259,6 +268,8 @@ class step_gradients {
   std::int64_t step_ = 0;  // that is summed
   of_each_head weights_{};
   of_each_head losses_{};
+  typename network_type::values_type const* averaged_ = nullptr;  // in `add`
+  key_queue const* earlier_ = nullptr;                            // likewise
 };
 
 }  // namespace mae

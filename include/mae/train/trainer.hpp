@@ -8,11 +8,13 @@
 #include <mae/data/sampler.hpp>
 #include <mae/mask/learning.hpp>
 #include <mae/network/layout.hpp>
+#include <mae/network/network_parts.hpp>
 #include <mae/network/staging.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/optimizer/optimizer.hpp>
 #include <mae/optimizer/rule.hpp>
 #include <mae/train/batch_options.hpp>
+#include <mae/train/coupled_samples.hpp>
 #include <mae/train/exchange.hpp>
 #include <mae/train/non_finite.hpp>
 #include <mae/train/options.hpp>
@@ -54,7 +56,8 @@ class trainer {
   /// and leaves the model as it was, for options or a rule that cannot be used, a mask policy
   /// whose max_visible lies outside [1, N], a dataset of another extent than the model's images or
   /// whose statistics are not finite, a batch that so many processes cannot share (sums_of_rank),
-  /// steps of one image where a head couples images; device_memory_error, which names a batch that
+  /// steps of one image where a head couples images, a rule without the average that a head or a
+  /// teacher asks for, more earlier keys than images; device_memory_error, which names a batch that
   /// would fit, where the device has too little memory.
   trainer(Model& model,
           D const& dataset,
@@ -71,6 +74,9 @@ class trainer {
         optimizer_(model.layout(), rule, model.backend(), options.groups),
         gradients_(model, dataset, options_, exchange_) {
     optimizer_.begin(model.parameters().values());
+    if (heads_asking_average(model.sizes()).any())
+      averaged_ = bind_network<T const>(
+          model.layout(), model.sizes(), optimizer_.state("average").data());
     show_average(model_, optimizer_, true);
   }
   template <class... Rest>  // in one line, which compilers show
@@ -84,6 +90,7 @@ class trainer {
   shard_schedule const& shards() const { return gradients_.shards(); }
   /// What tells the images from others.
   std::uint64_t data_fingerprint() const { return data_fingerprint_; }
+  index_t num_images() const { return sampler_.dataset_size(); }
   index_t steps_per_epoch() const { return sampler_.steps_per_epoch(); }
   std::int64_t total_steps() const {
     return options_.steps.value_or(options_.epochs * sampler_.steps_per_epoch());
@@ -111,7 +118,7 @@ class trainer {
         sampler_.indices(static_cast<std::uint32_t>(report.epoch), step_of_epoch());
     auto const when = moment(progress_.step, report.epoch);
     auto const weights = heads_.weights(progress_.step, when.progress);
-    gradients_.add(model_, indices, when, weights, exchange_);
+    gradients_.add(model_, indices, when, weights, averaged_, progress_, exchange_);
     if constexpr (may_load_ahead) load_ahead();
     double const divisor = gradients_.reduce(model_, progress_, report, exchange_);
     apply(report, divisor);
@@ -134,7 +141,7 @@ class trainer {
                                          Model const& of) {
     require_valid(options);
     require_valid(rule);
-    if (has_follower(of)) require_average<T>(rule);
+    require_average(of, rule);
     return options;
   }
   index_t step_of_epoch() const { return progress_.step % sampler_.steps_per_epoch(); }
@@ -203,6 +210,7 @@ class trainer {
   scheduled_heads<parts_type> heads_;
   Model& model_;
   mae::optimizer<Rule, backend_type> optimizer_;
+  typename Model::network_type::values_type averaged_;  // of it, where a head asks
   step_gradients<Model, D> gradients_;  // takes what memory the rest leaves
   training_progress progress_;
 };
