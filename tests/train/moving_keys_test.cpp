@@ -209,8 +209,8 @@ TEST_CASE("moving keys over accumulated batches and shards are those over all im
   auto const expected = step_from(model, images, options, at, at.parameters);
   CHECK(expected.keys.size() == 100);
   auto const check = [&](auto& other, index_t accumulate) {
-    auto const found = step_from(
-        other, images, descent_options(60 / accumulate, accumulate), at, at.parameters);
+    auto const found =
+        step_from(other, images, descent_options(60 / accumulate, accumulate), at, at.parameters);
     CHECK(found.loss == doctest::Approx(expected.loss).epsilon(1e-12));
     CHECK(found.keys.images == expected.keys.images);
     double most = 0;
@@ -272,10 +272,8 @@ TEST_CASE("a queue has the keys of the last images in their order, and of a step
 }
 
 TEST_CASE("contrast of moving keys is learned") {
-  using encoder = mae::headed_encoder<small_config,
-                                      mae::uniform_mask<mae::ratio{3, 4}>,
-                                      fp32,
-                                      mae::contrast>;
+  using encoder =
+      mae::headed_encoder<small_config, mae::uniform_mask<mae::ratio{3, 4}>, fp32, mae::contrast>;
   encoder model({.heads = {asymmetric(16, true, 32)}});
   labelled_images const images(64);
   mae::trainer trainer(model,
@@ -344,8 +342,9 @@ TEST_CASE("keys that cannot be are refused") {
   CHECK(refusal_of([&] { mae::trainer(long_queue, images, two_views(20), rule); })
             .starts_with("the head contrast is to compare with 61 earlier keys, and there are 60 "
                          "images"));
-  CHECK(refusal_of([&] { made(fp32(1), asymmetric(0, false, 10)); })
-            .starts_with("contrast's queue needs moving keys"));
+  CHECK(refusal_of([&] {
+          made(fp32(1), asymmetric(0, false, 10));
+        }).starts_with("contrast's queue needs moving keys"));
   CHECK(!refusal_of([&] { made(fp32(1), asymmetric(-1, false, 0)); }).empty());
   CHECK(!refusal_of([&] { made(fp32(1), asymmetric(0, true, -1)); }).empty());
 }

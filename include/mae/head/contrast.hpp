@@ -108,9 +108,7 @@ struct contrast {
   /// z (S, label_width()), the views of an image one after the other: see info_nce and
   /// info_nce_of_keys.
   template <class T>
-  double couple(matrix_view<T const> z,
-                matrix_view<T> z_grad,
-                coupled_step<T> const& step) const {
+  double couple(matrix_view<T const> z, matrix_view<T> z_grad, coupled_step<T> const& step) const {
     if (!moving_keys && predictor == 0) return info_nce(z, views, temperature, z_grad);
     index_t const outputs = projection.outputs;
     std::fill_n(z_grad.data, z_grad.size(), T{0});

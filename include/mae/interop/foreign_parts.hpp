@@ -132,15 +132,15 @@ inline naming known_naming(tensor_files const& files) {
 /// or after them. `name` is without the encoder's prefix.
 inline bool may_be_left_out(std::string_view name, bool has_decoder) {
   constexpr std::array<std::string_view, 10> heads{"head.",
-                                                  "classifier.",
-                                                  "fc_norm.",
-                                                  "pooler.",
-                                                  "pre_logits.",
-                                                  "n_averaged",
-                                                  "optimizer.",
-                                                  "mask.",
-                                                  "objective.",
-                                                  "queue."};
+                                                   "classifier.",
+                                                   "fc_norm.",
+                                                   "pooler.",
+                                                   "pre_logits.",
+                                                   "n_averaged",
+                                                   "optimizer.",
+                                                   "mask.",
+                                                   "objective.",
+                                                   "queue."};
   constexpr std::array<std::string_view, 3> of_masks{
       "embeddings.mask_token", "mask_token", "decoder.0."};  // of other ways to hide patches
   auto const is_of = [name](auto const& starts) {

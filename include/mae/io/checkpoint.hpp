@@ -246,11 +246,10 @@ resume_report load_training(std::string const& path, Trainer& training) {
   auto const& sizes = training.model().sizes();
   index_t const keys = detail::queued_keys(read, path, sizes);
   index_t const width = detail::queue_of(sizes).width;
-  reject_unknown_tensors(
-      file,
-      path,
-      detail::layout_with_states(
-          layout, rule, mask, targets, detail::layout_of_queue(keys, width)));
+  reject_unknown_tensors(file,
+                         path,
+                         detail::layout_with_states(
+                             layout, rule, mask, targets, detail::layout_of_queue(keys, width)));
   detail::require_same_objective(file, path, targets);
   auto const values = read_tensors<scalar>(file, path, layout);
   auto const states = detail::read_states(file, path, layout, rule, values);

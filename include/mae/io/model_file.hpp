@@ -207,16 +207,15 @@ encoder<Config, B> load_encoder(std::string const& path, B backend = B{}) {
   }
   if (pools_first) loaded.set_final_norm(norm_place::pooled);
   if (heads_in(file.metadata()) == std::vector{std::string(decoder_segment)})
-    reject_unknown_tensors(
-        file,
-        path,
-        named,
-        {"decoder_",
-         "mask_token",
-         "optimizer.",
-         detail::mask_prefix,
-         detail::objective_prefix,
-         detail::queue_prefix});
+    reject_unknown_tensors(file,
+                           path,
+                           named,
+                           {"decoder_",
+                            "mask_token",
+                            "optimizer.",
+                            detail::mask_prefix,
+                            detail::objective_prefix,
+                            detail::queue_prefix});
   auto const values = read_tensors<typename B::scalar>(file, path, named);
   loaded.set_parameters(values.span());
   loaded.set_statistics(parse_statistics(path, file.metadata(), Config.image.channels));

@@ -15,7 +15,7 @@ namespace mae {
 /// all processes of a training, and in its file.
 struct key_queue {
   index_t width = 0;
-  std::vector<float> keys;      // (size, width)
+  std::vector<float> keys;          // (size, width)
   std::vector<image_index> images;  // (size), their numbers in the dataset
 
   index_t size() const { return static_cast<index_t>(images.size()); }
@@ -47,7 +47,7 @@ struct coupled_step {
   /// head asks for it.
   matrix_view<T const> averaged = {};
   std::span<image_index const> images = {};  // the step's, by their numbers in the dataset
-  key_queue const* earlier = nullptr;    // of the steps before; null: there are none
+  key_queue const* earlier = nullptr;        // of the steps before; null: there are none
 };
 
 }  // namespace mae

@@ -134,9 +134,7 @@ class coupled_samples<T, network_parts<Heads...>> {
     std::vector<T> averaged;     // likewise; empty where nobody asks for it
   };
 
-  coupled_step<T> step_of(std::size_t head,
-                          random_stream& random,
-                          key_queue const* earlier) const {
+  coupled_step<T> step_of(std::size_t head, random_stream& random, key_queue const* earlier) const {
     auto const& mine = heads_[head];
     index_t const rows = mine.averaged.empty() ? 0 : images_;
     return {random, {mine.averaged.data(), rows, mine.width}, images_of_step_, earlier};

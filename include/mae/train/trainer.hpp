@@ -75,8 +75,8 @@ class trainer {
         gradients_(model, dataset, options_, exchange_) {
     optimizer_.begin(model.parameters().values());
     if (heads_asking_average(model.sizes()).any())
-      averaged_ = bind_network<T const>(
-          model.layout(), model.sizes(), optimizer_.state("average").data());
+      averaged_ =
+          bind_network<T const>(model.layout(), model.sizes(), optimizer_.state("average").data());
     show_average(model_, optimizer_, true);
   }
   template <class... Rest>  // in one line, which compilers show
@@ -211,7 +211,7 @@ class trainer {
   Model& model_;
   mae::optimizer<Rule, backend_type> optimizer_;
   typename Model::network_type::values_type averaged_;  // of it, where a head asks
-  step_gradients<Model, D> gradients_;  // takes what memory the rest leaves
+  step_gradients<Model, D> gradients_;                  // takes what memory the rest leaves
   training_progress progress_;
 };
 
