@@ -4,6 +4,7 @@
 #include "chosen_mask.hpp"
 #include "chosen_objective.hpp"
 #include "configs.hpp"
+#include "contrast_head.hpp"
 #include "encoding.hpp"
 #include "length.hpp"
 #include "training_task.hpp"
@@ -13,7 +14,6 @@
 #include <mae/data/channel_statistics.hpp>
 #include <mae/data/normalise.hpp>
 #include <mae/data/subset.hpp>
-#include <mae/head/contrast.hpp>
 #include <mae/head/sigreg.hpp>
 #include <mae/head/uniformity.hpp>
 #include <mae/interop/put_pretrained.hpp>
@@ -123,7 +123,7 @@ class backend_task final : public training_task {
   using rule_type = mae::optional_average<mae::adamw>;
   static rule_type rule_of(options const& settings) {
     mae::adamw const adamw{.weight_decay = settings.weight_decay};
-    if (!settings.follows_student()) return rule_type(adamw);
+    if (!settings.keeps_average()) return rule_type(adamw);
     return rule_type(adamw, settings.teacher_momentum);
   }
   /// A model of the chosen sizes; here alone they are the compiler's.
@@ -145,9 +145,7 @@ class backend_task final : public training_task {
                .linears = o.linears,
                .positions = o.positions,
                .visible_weight = o.visible_loss,
-               .heads = {mae::contrast{.views = o.views, .temperature = o.temperature},
-                         mae::sigreg{.views = o.views},
-                         mae::uniformity{}},
+               .heads = {contrast_of(o), mae::sigreg{.views = o.views}, mae::uniformity{}},
                .head_weights = {1, o.contrast, o.sigreg, o.uniformity}});
     else
       return typename Decoding::template model<config, Backend>({.seed = o.seed,

@@ -40,6 +40,8 @@ enum class target_weights { weighed, equal };
 enum class mask_period_choice { training, epoch };
 /// What a decoder attends to: all that is present, or from hidden patches what is visible.
 enum class decoder_choice { self, cross };
+/// Whose answers contrast asks for: the model's own, or its moving average's.
+enum class key_choice { own, moving };
 enum class objective_choice { normalised, pixels, hog, fourier, principal, teacher };
 enum class backend_choice { eigen, thrust_cpp, thrust_omp, thrust_tbb, cuda };
 enum class precision_choice { fp32, tf32, bf16 };
@@ -91,6 +93,8 @@ inline constexpr choice_words<mae::hard_patches, 2> hard_words{
     {{"hidden", mae::hard_patches::hidden}, {"shown", mae::hard_patches::shown}}};
 inline constexpr choice_words<decoder_choice, 2> decoder_words{
     {{"self", decoder_choice::self}, {"cross", decoder_choice::cross}}};
+inline constexpr choice_words<key_choice, 2> key_words{
+    {{"own", key_choice::own}, {"moving", key_choice::moving}}};
 inline constexpr choice_words<objective_choice, 6> objective_words{
     {{"normalised", objective_choice::normalised},
      {"pixels", objective_choice::pixels},

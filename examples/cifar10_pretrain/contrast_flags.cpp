@@ -1,11 +1,13 @@
 #include "contrast_flags.hpp"
 
+#include "choices.hpp"
 #include "flag_values.hpp"
 
 #include <mae/core/settings.hpp>
 #include <mae/data/augment.hpp>
 #include <mae/train/options.hpp>
 
+#include <cstdint>
 #include <string>
 
 namespace pretrain {
@@ -27,6 +29,7 @@ void read_local_crop(std::string const& text, mae::local_crops& local) {
 }  // namespace
 
 std::vector<flag> contrast_flags(options& o) {
+  constexpr std::uint64_t most_width = 1U << 20U;
   return {
       {"contrast",
        "WEIGHT",
@@ -49,6 +52,22 @@ std::vector<flag> contrast_flags(options& o) {
        "T",
        with_default("of --contrast: the smaller, the more the nearest others count", o.temperature),
        positive(o.temperature)},
+      {"contrast-predictor",
+       "WIDTH",
+       with_default("of --contrast: layers with WIDTH hidden values make questions of what is\n"
+                    "compared, and answers have no gradient; 0: none",
+                    static_cast<double>(o.predictor)),
+       whole(o.predictor, 0, most_width)},
+      choice("contrast-keys",
+             key_words,
+             o.keys,
+             "of --contrast: the answers are the model's own, or its moving average's,\n"
+             "and have no gradient then"),
+      {"contrast-queue",
+       "N",
+       with_default("with moving keys: N of earlier steps are answers to avoid too",
+                    static_cast<double>(o.queue)),
+       whole(o.queue, 0, a_billion)},
       {"views",
        "N",
        "crops and masks of each image in a step; a batch counts images\n"
@@ -86,8 +105,14 @@ std::vector<flag> contrast_flags(options& o) {
 }
 
 void check_contrast(given_flags const& given, options const& o) {
-  if (given.contains("temperature") && o.contrast == 0)
-    throw usage_error("--temperature needs --contrast");
+  for (char const* const of_contrast :
+       {"temperature", "contrast-predictor", "contrast-keys", "contrast-queue"})
+    if (given.contains(of_contrast) && o.contrast == 0)
+      throw usage_error(std::string("--") + of_contrast + " needs --contrast");
+  if (o.queue > 0 && o.keys != key_choice::moving)
+    throw usage_error(
+        "--contrast-queue needs --contrast-keys moving: keys of earlier steps are comparable only "
+        "where what makes them changes slowly");
   if (given.contains("paint-views") && !o.compares_images())
     throw usage_error(
         "--paint-views needs --contrast, --sigreg or --uniformity: views that are not painted "

@@ -3,6 +3,7 @@
 #include "chosen_mask.hpp"
 #include "chosen_objective.hpp"
 #include "configs.hpp"
+#include "contrast_head.hpp"
 #include "length.hpp"
 #include "output_folder.hpp"
 #include "training_plan.hpp"
@@ -12,7 +13,7 @@
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
 #include <mae/head/contrast.hpp>
-#include <mae/head/projector.hpp>
+#include <mae/head/projection_layers.hpp>
 #include <mae/head/sigreg.hpp>
 
 #include <algorithm>
@@ -45,24 +46,32 @@ double hidden_share(options const& settings, chosen_mask const& mask, index_t pa
          (1 - settings.ramp_ends) * settings.mask_to;
 }
 
-/// The projectors that heads add to a model.
-std::vector<mae::projector> projectors_of(options const& settings,
-                                          mae::model_config const& config) {
-  std::vector<mae::projector> all;
-  if (settings.contrast > 0) all.push_back(mae::contrast{}.fitted(config).projection);
-  if (settings.sigreg > 0) all.push_back(mae::sigreg{}.fitted(config).projection);
+/// The projectors and predictors that heads add to a model.
+std::vector<mae::projection_layers> layers_of(options const& settings,
+                                              mae::model_config const& config) {
+  std::vector<mae::projection_layers> all;
+  auto const contrast = contrast_of(settings).fitted(config);
+  if (settings.contrast > 0) all.push_back(contrast.projection.layers());
+  if (settings.contrast > 0 && contrast.predictor > 0) all.push_back(contrast.prediction());
+  if (settings.sigreg > 0) all.push_back(mae::sigreg{}.fitted(config).projection.layers());
   return all;
 }
 
 /// Of a view: the projectors, and of accumulated batches, of which nothing is kept, their and the
-/// encoder's forward pass once more, before all views meet.
+/// encoder's forward pass once more, before all views meet; and moving keys.
 double comparing_flops(options const& settings, mae::model_config const& config, double visible) {
   if (!settings.compares_images()) return 0;
   bool const runs_twice = settings.accumulate > 1;
   double const passes = runs_twice ? 4 : 3;  // backward as twice forward
   double flops = runs_twice ? encoder_flops(config, visible) : 0;
-  for (auto const& part : projectors_of(settings, config))
-    flops += passes * 2 * static_cast<double>(part.hidden * (part.feature_width() + part.outputs));
+  bool const moves = settings.contrast > 0 && settings.keys == key_choice::moving;
+  if (moves) flops += encoder_flops(config, visible);
+  for (auto const& part : layers_of(settings, config))
+    flops += passes * 2 * static_cast<double>(part.hidden * (part.inputs + part.outputs));
+  if (moves) {
+    auto const projection = contrast_of(settings).fitted(config).projection.layers();
+    flops += 2 * static_cast<double>(projection.hidden * (projection.inputs + projection.outputs));
+  }
   return flops;
 }
 
@@ -116,7 +125,7 @@ void say_plan(options const& settings,
   double left = seconds * static_cast<double>(steps - done);
   if (length.seconds) left = std::min(left, *length.seconds);
   index_t projected = 0;
-  for (auto const& part : projectors_of(settings, config)) projected += part.num_parameters();
+  for (auto const& part : layers_of(settings, config)) projected += part.num_parameters();
   out << to_text(
       {.title = model_name(settings) + " on " + images.name + ", " + compute.backend + ", " +
                 compute.precision + ", " + compute.device + ", " + std::to_string(threads->size()) +

@@ -67,8 +67,9 @@ std::vector<flag> objective_flags(options& o) {
        [&o](std::string const& path) { o.teacher = path; }},
       {"teacher-momentum",
        "M[,LAST]",
-       with_default("teacher ema: how slowly it moves, M * average + (1 - M) * values\n"
-                    "after each step; with LAST from M to there over the training",
+       with_default("teacher ema, --contrast-keys moving: how slowly it moves, M * average +\n"
+                    "(1 - M) * values after each step; with LAST from M to there over the\n"
+                    "training",
                     o.teacher_momentum.momentum),
        [&o](std::string const& text) { o.teacher_momentum = momentum_of(text); }},
       {"teacher-blocks",
@@ -79,14 +80,13 @@ std::vector<flag> objective_flags(options& o) {
 }
 
 void check_objective(given_flags const& given, options const& o) {
-  constexpr std::array<std::pair<char const*, objective_choice>, 8> belongings{
+  constexpr std::array<std::pair<char const*, objective_choice>, 7> belongings{
       {{"hog-cell", objective_choice::hog},
        {"hog-bins", objective_choice::hog},
        {"hog-form", objective_choice::hog},
        {"principal-drop", objective_choice::principal},
        {"principal-patches", objective_choice::principal},
        {"teacher", objective_choice::teacher},
-       {"teacher-momentum", objective_choice::teacher},
        {"teacher-blocks", objective_choice::teacher}}};
   for (auto const& [flag, objective] : belongings)
     if (given.contains(flag) && o.objective != objective)
@@ -95,8 +95,11 @@ void check_objective(given_flags const& given, options const& o) {
   if (o.objective == objective_choice::teacher && o.teacher.empty())
     throw usage_error(
         "--objective teacher needs --teacher ema, or --teacher FILE, the checkpoint of one");
-  if (given.contains("teacher-momentum") && !o.follows_student())
-    throw usage_error("--teacher-momentum needs --teacher ema: a checkpoint stays as it is");
+  if (given.contains("teacher-momentum") && !o.keeps_average())
+    throw usage_error(o.objective == objective_choice::teacher
+                          ? "--teacher-momentum needs --teacher ema: a checkpoint stays as it is"
+                          : "--teacher-momentum needs --objective teacher with --teacher ema, or "
+                            "--contrast-keys moving");
 }
 
 }  // namespace pretrain

@@ -62,7 +62,10 @@ struct options {
   double contrast = 0;  // weights of heads; 0: it is off
   double sigreg = 0;
   double uniformity = 0;
-  double temperature = 0.2;        // of contrast
+  double temperature = 0.2;  // of contrast
+  key_choice keys = key_choice::own;
+  mae::index_t predictor = 0;      // its hidden values; 0: none
+  mae::index_t queue = 0;          // earlier keys
   mae::index_t views = 1;          // of each image in a step
   mae::local_crops local = {};     // of those, the last so many
   mae::index_t painted_views = 0;  // of those, the first so many; 0: all
@@ -75,6 +78,10 @@ struct options {
   mae::index_t frozen = 0;            // see update_groups
   double frozen_from = 0;
 
+  /// Whether an average of the parameters is kept beside them.
+  bool keeps_average() const {
+    return follows_student() || (contrast > 0 && keys == key_choice::moving);
+  }
   bool compares_views() const { return contrast > 0 || sigreg > 0; }
   bool compares_images() const { return compares_views() || uniformity > 0; }
   statistics_choice statistics = statistics_choice::data;

@@ -216,6 +216,16 @@ TEST_CASE("every flag reaches its field") {
   CHECK(contrast.contrast == 0.3);
   CHECK(contrast.temperature == 0.1);
   CHECK(contrast.views == 2);
+  CHECK(contrast.predictor == 0);
+  CHECK(!contrast.keeps_average());
+  options const keys = parsed(
+      "--contrast 1 --contrast-predictor 512 --contrast-keys moving --contrast-queue 4096 "
+      "--teacher-momentum 0.99,0.9999");
+  CHECK(keys.predictor == 512);
+  CHECK(keys.queue == 4096);
+  CHECK(keys.keeps_average());
+  CHECK(!keys.follows_student());
+  CHECK(keys.teacher_momentum.momentum == 0.99);
   CHECK(parsed("--contrast 1 --views 3").views == 3);
   CHECK(parsed("--contrast 0").views == 1);
   CHECK(parsed("--sigreg 0.5").sigreg == 0.5);
@@ -426,6 +436,13 @@ TEST_CASE("an objective's own flags need it") {
 
 TEST_CASE("contrast needs two views and a temperature that is positive") {
   CHECK(complaint("--temperature 0.1") == "--temperature needs --contrast");
+  CHECK(complaint("--contrast-predictor 64") == "--contrast-predictor needs --contrast");
+  CHECK(complaint("--contrast-keys moving") == "--contrast-keys needs --contrast");
+  CHECK(complaint("--contrast 1 --contrast-keys other").starts_with("--contrast-keys: must be"));
+  CHECK(complaint("--contrast 1 --contrast-queue 64")
+            .starts_with("--contrast-queue needs --contrast-keys moving"));
+  CHECK(complaint("--contrast 1 --teacher-momentum 0.9")
+            .starts_with("--teacher-momentum needs --objective teacher with --teacher ema, or"));
   CHECK(complaint("--contrast 0.3 --views 1") ==
         "--contrast compares views of an image: give --views 2 or more, or leave it");
   CHECK(complaint("--sigreg 0.3 --views 1") ==
@@ -619,6 +636,9 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
                            "--sigreg",
                            "--uniformity",
                            "--temperature",
+                           "--contrast-predictor",
+                           "--contrast-keys",
+                           "--contrast-queue",
                            "--views",
                            "--local-views",
                            "--local-crop",

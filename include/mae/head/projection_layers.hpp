@@ -45,6 +45,10 @@ struct projection_layers {
     at.linear((begin + "fc1").c_str(), hidden, inputs, of.first...);
     at.linear((begin + "fc2").c_str(), outputs, hidden, of.second...);
   }
+  /// The values in its tensors.
+  index_t num_parameters() const {
+    return 2 * inputs + hidden * (inputs + 1) + outputs * (hidden + 1);
+  }
   product_extents extents(index_t rows) const {
     return {.width = std::max({outputs, hidden, inputs}), .rows = rows};
   }

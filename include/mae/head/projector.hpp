@@ -8,7 +8,6 @@
 #include <mae/network/capacity.hpp>
 #include <mae/network/carver.hpp>
 #include <mae/network/head.hpp>
-#include <mae/network/part.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/op/linear.hpp>
 #include <mae/op/pooling.hpp>
@@ -47,12 +46,6 @@ struct projector {
   template <class Walk, class... Of>
   void walk(std::string_view head, Walk& at, Of&... of) const {
     layers().walk(head, at, of...);
-  }
-  /// The values in its tensors.
-  index_t num_parameters() const {
-    detail::value_count count;
-    walk("", count);
-    return count.values;
   }
   product_extents extents(shard_capacity const& room) const {
     return layers().extents(room.images);
