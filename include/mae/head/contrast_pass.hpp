@@ -1,8 +1,6 @@
 #pragma once
 
 #include <mae/backend/concept.hpp>
-#include <mae/core/host_device.hpp>
-#include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/head/projection_layers.hpp>
@@ -11,29 +9,10 @@
 #include <mae/network/carver.hpp>
 #include <mae/network/head.hpp>
 #include <mae/network/prepared_weights.hpp>
+#include <mae/op/copy_rows.hpp>
 #include <mae/op/linear.hpp>
 
 namespace mae {
-inline namespace MAE_ISA {
-
-namespace kernel {
-
-template <class T>
-struct put_beside {
-  matrix_view<T const> x;
-  matrix_view<T> y;
-
-  template <class Block>
-  MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
-    T const* const in = x.data + row * x.stride;
-    T* const out = y.data + row * y.stride;
-    block.for_each(y.cols, [&](index_t i) { out[i] = in[i]; });
-  }
-};
-
-}  // namespace kernel
-
-}  // namespace MAE_ISA
 
 /// What the pass of contrast has for tensors: those of a predictor are empty where there is none.
 template <class T, class Linear>
@@ -72,8 +51,7 @@ class contrast_pass {
     auto const projected = projected_.middle_rows(0, z.rows);
     projection_.forward(in, weights.projection, projected);
     prediction_.forward(in, weights.prediction, projected, z.middle_cols(0, projected.cols));
-    in.lane.for_rows(
-        z.rows, kernel::put_beside<T>{projected, z.middle_cols(projected.cols, projected.cols)});
+    copy_rows(in.lane, projected, z.middle_cols(projected.cols, projected.cols));
   }
   template <class Operands, class Gradients>
   void backward(head_input<L> const& in,
