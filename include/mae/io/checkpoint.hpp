@@ -245,11 +245,10 @@ resume_report load_training(std::string const& path, Trainer& training) {
   auto const targets = detail::objective_tensors(training.model());
   auto const& sizes = training.model().sizes();
   index_t const keys = detail::queued_keys(read, path, sizes);
-  index_t const width = detail::queue_of(sizes).width;
   reject_unknown_tensors(file,
                          path,
                          detail::layout_with_states(
-                             layout, rule, mask, targets, detail::layout_of_queue(keys, width)));
+                             layout, rule, mask, targets, detail::layout_of_queue(sizes, keys)));
   detail::require_same_objective(file, path, targets);
   auto const values = read_tensors<scalar>(file, path, layout);
   auto const states = detail::read_states(file, path, layout, rule, values);
@@ -258,7 +257,7 @@ resume_report load_training(std::string const& path, Trainer& training) {
   progress.mask =
       detail::read_pending(file, path, mask, options.painted_samples() * options.accumulate);
   progress.norms = read_norms(read, sizes, options, progress.optimizer_steps);
-  progress.keys = detail::read_queue(file, path, keys, width, training.num_images());
+  progress.keys = detail::read_queue(file, path, sizes, keys, training.num_images());
   std::vector<std::span<scalar const>> const views(states.begin(), states.end());
   training.model().backend().make_lane().upload(values.span(),
                                                 training.model().parameters().values());

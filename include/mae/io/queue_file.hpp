@@ -43,11 +43,12 @@ queue_extent queue_of(network_parts<Heads...> const& parts) {
   return extent;
 }
 
-/// The table of a queue's tensors, of so many keys; of none it is empty.
-inline parameter_layout layout_of_queue(index_t keys, index_t width) {
+/// The table of its tensors, of so many keys; of none it is empty.
+template <class Parts>
+parameter_layout layout_of_queue(Parts const& parts, index_t keys) {
   parameter_layout layout;
   if (keys == 0) return layout;
-  layout.add({.name = queue_keys, .shape = {keys, width}});
+  layout.add({.name = queue_keys, .shape = {keys, queue_of(parts).width}});
   layout.add({.name = queue_images, .shape = {keys}});
   return layout;
 }
@@ -72,7 +73,7 @@ void add_queue(tensor_collector<T>& tensors,
 /// those keep.
 template <class Parts>
 index_t queued_keys(progress_reader const& read, std::string const& path, Parts const& parts) {
-  auto const [most, width] = queue_of(parts);
+  index_t const most = queue_of(parts).most;
   index_t const keys = most == 0 ? 0 : read.count(queue_count);
   if (keys > most)
     throw format_error(path,
@@ -82,20 +83,21 @@ index_t queued_keys(progress_reader const& read, std::string const& path, Parts 
   return keys;
 }
 
-/// Reads so many keys of so many values, of a dataset of so many images. Throws format_error for
-/// tensors that are missing or of other lengths, and for images that there are not.
-inline key_queue read_queue(safetensors_file const& file,
-                            std::string const& path,
-                            index_t keys,
-                            index_t width,
-                            index_t images) {
+/// Reads so many keys, of a dataset of so many images. Throws format_error for tensors that are
+/// missing or of other lengths, and for images that there are not.
+template <class Parts>
+key_queue read_queue(safetensors_file const& file,
+                     std::string const& path,
+                     Parts const& parts,
+                     index_t keys,
+                     index_t images) {
   key_queue queue;
   if (keys == 0) return queue;
-  queue.width = width;
-  queue.keys.resize(static_cast<std::size_t>(keys * width));
+  queue.width = queue_of(parts).width;
+  queue.keys.resize(static_cast<std::size_t>(keys * queue.width));
   std::vector<double> numbers(static_cast<std::size_t>(keys));
   read_tensor(
-      file, path, {.name = queue_keys, .shape = {keys, width}}, std::span<float>(queue.keys));
+      file, path, {.name = queue_keys, .shape = {keys, queue.width}}, std::span<float>(queue.keys));
   read_tensor(file, path, {.name = queue_images, .shape = {keys}}, std::span<double>(numbers));
   for (double const number : numbers) {
     if (!(number >= 0 && number < static_cast<double>(images)) || number != std::floor(number))
