@@ -1,4 +1,4 @@
-// expect: couple(head, all, z, random)
+// expect: couple(head, all, z, step)
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/network/network_pass.hpp>
 

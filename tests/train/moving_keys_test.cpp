@@ -12,6 +12,8 @@
 #include <mae/head/contrast.hpp>
 #include <mae/io/checkpoint.hpp>
 #include <mae/io/model_file.hpp>
+#include <mae/io/safetensors.hpp>
+#include <mae/io/safetensors_writer.hpp>
 #include <mae/mask/random_ratio.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/headed_encoder.hpp>
@@ -84,7 +86,7 @@ mae::training_options two_views(index_t batch, index_t accumulate = 1) {
 
 constexpr mae::average_options quick{.momentum = 0.9};
 
-template <class Model, class E = mae::alone>
+template <class Model, mae::Exchange E = mae::alone>
 mae_test::training_state train(Model& model,
                                labelled_images const& images,
                                mae::training_options const& options,
@@ -235,6 +237,10 @@ TEST_CASE("moving keys give the same bits for any threads and processes, and rec
     CHECK(expected.progress.keys.size() == 70);
     CHECK(train_on(backend(3), mae::alone{}) == expected);
     CHECK(train_on(mae_test::replaying_backend<Operand>(1), mae::alone{}) == expected);
+    auto recorded = made(backend(2), asymmetric(12, true, 70));
+    auto options = two_views(batch, accumulate);
+    options.record_gradients = 2;
+    CHECK(train(recorded, images, options) == expected);
     mae_test::mailbox box(2);
     std::vector<mae_test::training_state> found(2);
     std::vector<std::thread> processes;
@@ -329,6 +335,33 @@ TEST_CASE("a training with earlier keys is resumed to the same bits, and not wit
         std::string::npos);
   CHECK(refused(asymmetric(0, true, 50)).find("contrast.predictor is 12 in the file, but 0 here") !=
         std::string::npos);
+}
+
+TEST_CASE("a training of before keys could move goes on, with keys of its own") {
+  mae_test::temporary_folder const folder;
+  auto const file = (folder.path() / "training.safetensors").string();
+  labelled_images const images(40);
+  auto const begin = [&](mae::contrast const& head, auto const& use) {
+    auto model = made(fp32(1), head);
+    mae::trainer training(model, images, two_views(20));
+    use(training);
+  };
+  begin(asymmetric(0, false, 0), [&](auto& training) { mae::save_training(file, training); });
+  auto const saved = mae::safetensors_file::load(file);
+  auto metadata = saved.metadata();
+  for (char const* const entry :
+       {"contrast.predictor", "contrast.keys", "contrast.queue", "mae.hash", "mae.format"})
+    CHECK(metadata.erase(entry) == 1);
+  auto const older = (folder.path() / "older.safetensors").string();
+  mae::save_safetensors(older, saved.tensors(), metadata);
+  begin(asymmetric(0, false, 0), [&](auto& training) {
+    CHECK(refusal_of([&] { mae::load_training(older, training); }).empty());
+  });
+  begin(asymmetric(8, false, 0), [&](auto& training) {
+    CHECK(refusal_of([&] {
+            mae::load_training(older, training);
+          }).find("contrast.predictor is 0 in the file, but 8 here") != std::string::npos);
+  });
 }
 
 TEST_CASE("keys that cannot be are refused") {

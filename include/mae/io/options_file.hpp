@@ -101,7 +101,8 @@ Metadata with_older_entries(Metadata metadata) {
                    {"predicted_share", "1"}, {"mixup", "0"},           {"cutmix", "0"},
                    {"head_schedules", ""},   {"alternate", "0"},       {"mask_over", "0,1"},
                    {"positions", "sincos"},  {"final_norm", "tokens"}, {"conflicts", "sum"},
-                   {"crop_max", "1"},        {"local_crops", "no"}});
+                   {"crop_max", "1"},        {"local_crops", "no"},    {"contrast.predictor", "0"},
+                   {"contrast.keys", "own"}, {"contrast.queue", "0"}});
   return metadata;
 }
 
