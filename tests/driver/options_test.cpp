@@ -438,7 +438,7 @@ TEST_CASE("contrast needs two views and a temperature that is positive") {
   CHECK(complaint("--temperature 0.1") == "--temperature needs --contrast");
   CHECK(complaint("--contrast-predictor 64") == "--contrast-predictor needs --contrast");
   CHECK(complaint("--contrast-keys moving") == "--contrast-keys needs --contrast");
-  CHECK(complaint("--contrast 1 --contrast-keys other").starts_with("--contrast-keys: must be"));
+  CHECK(complaint("--contrast 1 --contrast-keys other").starts_with("--contrast-keys: "));
   CHECK(complaint("--contrast 1 --contrast-queue 64")
             .starts_with("--contrast-queue needs --contrast-keys moving"));
   CHECK(complaint("--contrast 1 --teacher-momentum 0.9")
