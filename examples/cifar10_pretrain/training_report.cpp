@@ -187,6 +187,12 @@ void add_heads(options const& o, Add const& add) {
   of_comparing const weights{o.contrast, o.sigreg, o.uniformity};
   for (std::size_t i = 0; i < weights.size(); ++i)
     if (weights[i] > 0) add(comparing_heads[i], "weight " + mae::decimal_text(weights[i]));
+  if (o.contrast > 0 && o.predictor > 0)
+    add("contrast's predictor", std::to_string(o.predictor) + " hidden values");
+  if (o.contrast > 0 && o.keys == key_choice::moving)
+    add("contrast's keys",
+        "moving, by " + mae::decimal_text(o.teacher_momentum.momentum) + ", and " +
+            std::to_string(o.queue) + " earlier ones");
   if (!o.head_schedules.empty()) add("weights move", mae::to_text(o.head_schedules));
   if (o.conflicts != mae::conflict_rule::sum)
     add("heads' gradients",

@@ -16,7 +16,7 @@
 
 namespace mae {
 
-/// What a grade of relevance is worth: itself (Järvelin and Kekäläinen 2002, and scikit-learn), or
+/// What a grade of relevance is worth: itself (Jarvelin and Kekalainen 2002, and scikit-learn), or
 /// 2^grade - 1 (Burges et al. 2005), where the highest grades count far more.
 enum class ranking_gain : std::uint8_t { linear, exponential };
 
