@@ -61,7 +61,8 @@ inline double discounted_gain(std::span<double const> gains,
   double sum = 0;
   for (std::size_t first = 0; first < order.size() && first < most;) {
     std::size_t const last = end_of_ties(scores, order, first);
-    double gain = 0, discount = 0;
+    double gain = 0;
+    double discount = 0;
     for (std::size_t i = first; i < last; ++i) {
       gain += gains[order[i]];
       if (i < most) discount += 1 / std::log2(static_cast<double>(i) + 2);
