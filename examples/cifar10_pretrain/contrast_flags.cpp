@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace pretrain {
 namespace {
@@ -26,11 +27,31 @@ void read_local_crop(std::string const& text, mae::local_crops& local) {
     throw usage_error("must have the least share first, not " + text);
 }
 
+/// What contrast asks and answers by.
+std::vector<flag> key_flags(options& o) {
+  constexpr std::uint64_t most_width = 1U << 20U;
+  return {{"contrast-predictor",
+           "WIDTH",
+           with_default("of --contrast: layers with WIDTH hidden values make questions of what is\n"
+                        "compared, and answers have no gradient; 0: none",
+                        static_cast<double>(o.predictor)),
+           whole(o.predictor, 0, most_width)},
+          choice("contrast-keys",
+                 key_words,
+                 o.keys,
+                 "of --contrast: the answers are the model's own, or its moving average's,\n"
+                 "and have no gradient then"),
+          {"contrast-queue",
+           "N",
+           with_default("with moving keys: N of earlier steps are answers to avoid too",
+                        static_cast<double>(o.queue)),
+           whole(o.queue, 0, a_billion)}};
+}
+
 }  // namespace
 
 std::vector<flag> contrast_flags(options& o) {
-  constexpr std::uint64_t most_width = 1U << 20U;
-  return {
+  std::vector<flag> all{
       {"contrast",
        "WEIGHT",
        with_default("beside painting, tell the views of an image from those of others\n"
@@ -52,22 +73,6 @@ std::vector<flag> contrast_flags(options& o) {
        "T",
        with_default("of --contrast: the smaller, the more the nearest others count", o.temperature),
        positive(o.temperature)},
-      {"contrast-predictor",
-       "WIDTH",
-       with_default("of --contrast: layers with WIDTH hidden values make questions of what is\n"
-                    "compared, and answers have no gradient; 0: none",
-                    static_cast<double>(o.predictor)),
-       whole(o.predictor, 0, most_width)},
-      choice("contrast-keys",
-             key_words,
-             o.keys,
-             "of --contrast: the answers are the model's own, or its moving average's,\n"
-             "and have no gradient then"),
-      {"contrast-queue",
-       "N",
-       with_default("with moving keys: N of earlier steps are answers to avoid too",
-                    static_cast<double>(o.queue)),
-       whole(o.queue, 0, a_billion)},
       {"views",
        "N",
        "crops and masks of each image in a step; a batch counts images\n"
@@ -102,6 +107,8 @@ std::vector<flag> contrast_flags(options& o) {
                     "gradient; the loss that is shown is that of hidden ones",
                     o.visible_loss),
        not_negative(o.visible_loss)}};
+  for (auto& of_keys : key_flags(o)) all.push_back(std::move(of_keys));
+  return all;
 }
 
 void check_contrast(given_flags const& given, options const& o) {
