@@ -67,9 +67,8 @@ std::vector<flag> objective_flags(options& o) {
        [&o](std::string const& path) { o.teacher = path; }},
       {"teacher-momentum",
        "M[,LAST]",
-       with_default("teacher ema, --contrast-keys moving: how slowly it moves, M * average +\n"
-                    "(1 - M) * values after each step; with LAST from M to there over the\n"
-                    "training",
+       with_default("teacher ema, moving keys: how slowly it moves, M * average + (1 - M) *\n"
+                    "values after each step; with LAST from M to there over the training",
                     o.teacher_momentum.momentum),
        [&o](std::string const& text) { o.teacher_momentum = momentum_of(text); }},
       {"teacher-blocks",
