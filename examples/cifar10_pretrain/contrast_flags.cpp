@@ -27,6 +27,48 @@ void read_local_crop(std::string const& text, mae::local_crops& local) {
     throw usage_error("must have the least share first, not " + text);
 }
 
+/// How each image is seen.
+std::vector<flag> view_flags(options& o) {
+  return {{"views",
+           "N",
+           "crops and masks of each image in a step; a batch counts images\n"
+           "[2 with --contrast or --sigreg, and the local ones, else 1]",
+           whole(o.views, 1, static_cast<std::uint64_t>(mae::most_views))},
+          {"local-views",
+           "N",
+           with_default("of these the last N show small parts of the image, as large as the\n"
+                        "others (multi-crop)",
+                        static_cast<double>(o.local.views)),
+           whole(o.local.views, 0, static_cast<std::uint64_t>(mae::most_views - 2))},
+          {"local-crop",
+           "MIN,MAX",
+           with_default(
+               "the least and the largest share of the image that they show",
+               mae::decimal_text(o.local.crop_min) + ',' + mae::decimal_text(o.local.crop_max)),
+           [&o](std::string const& text) { read_local_crop(text, o.local); }},
+          {"paint-views",
+           "N",
+           "paint the first N views of each image, with heads that compare them;\n"
+           "the others are encoded alone [all]",
+           whole(o.painted_views, 1, static_cast<std::uint64_t>(mae::most_views))}};
+}
+
+/// Of which patches a decoder learns.
+std::vector<flag> predicted_flags(options& o) {
+  return {{"predict-share",
+           "S",
+           with_default("predict this share of the hidden patches, drawn anew for each\n"
+                        "image; the decoder does not see the others",
+                        o.predicted_share),
+           positive(o.predicted_share)},
+          {"visible-loss",
+           "W",
+           with_default("visible patches are predicted too, and count W of a hidden one in the\n"
+                        "gradient; the loss that is shown is that of hidden ones",
+                        o.visible_loss),
+           not_negative(o.visible_loss)}};
+}
+
 /// What contrast asks and answers by.
 std::vector<flag> key_flags(options& o) {
   constexpr std::uint64_t most_width = 1U << 20U;
@@ -72,42 +114,9 @@ std::vector<flag> contrast_flags(options& o) {
       {"temperature",
        "T",
        with_default("of --contrast: the smaller, the more the nearest others count", o.temperature),
-       positive(o.temperature)},
-      {"views",
-       "N",
-       "crops and masks of each image in a step; a batch counts images\n"
-       "[2 with --contrast or --sigreg, and the local ones, else 1]",
-       whole(o.views, 1, static_cast<std::uint64_t>(mae::most_views))},
-      {"local-views",
-       "N",
-       with_default("of these the last N show small parts of the image, as large as the\n"
-                    "others (multi-crop)",
-                    static_cast<double>(o.local.views)),
-       whole(o.local.views, 0, static_cast<std::uint64_t>(mae::most_views - 2))},
-      {"local-crop",
-       "MIN,MAX",
-       with_default(
-           "the least and the largest share of the image that they show",
-           mae::decimal_text(o.local.crop_min) + ',' + mae::decimal_text(o.local.crop_max)),
-       [&o](std::string const& text) { read_local_crop(text, o.local); }},
-      {"paint-views",
-       "N",
-       "paint the first N views of each image, with heads that compare them;\n"
-       "the others are encoded alone [all]",
-       whole(o.painted_views, 1, static_cast<std::uint64_t>(mae::most_views))},
-      {"predict-share",
-       "S",
-       with_default("predict this share of the hidden patches, drawn anew for each\n"
-                    "image; the decoder does not see the others",
-                    o.predicted_share),
-       positive(o.predicted_share)},
-      {"visible-loss",
-       "W",
-       with_default("visible patches are predicted too, and count W of a hidden one in the\n"
-                    "gradient; the loss that is shown is that of hidden ones",
-                    o.visible_loss),
-       not_negative(o.visible_loss)}};
-  for (auto& of_keys : key_flags(o)) all.push_back(std::move(of_keys));
+       positive(o.temperature)}};
+  for (auto* const more : {view_flags, predicted_flags, key_flags})
+    for (auto& flag_of : more(o)) all.push_back(std::move(flag_of));
   return all;
 }
 
