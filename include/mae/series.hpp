@@ -5,6 +5,8 @@
 #include <mae/series/backtest.hpp>
 #include <mae/series/baselines.hpp>
 #include <mae/series/cells.hpp>
+#include <mae/series/column_attention.hpp>
+#include <mae/series/column_decoder.hpp>
 #include <mae/series/column_passes.hpp>
 #include <mae/series/context_picture.hpp>
 #include <mae/series/csv_rows.hpp>

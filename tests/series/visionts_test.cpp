@@ -7,6 +7,7 @@
 #include <mae/io/safetensors.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/model/autoencoder.hpp>
+#include <mae/network/initialise.hpp>
 #include <mae/objective/pixels.hpp>
 #include <mae/series.hpp>
 
@@ -17,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -94,6 +96,54 @@ TEST_CASE("painting what is read alone says what painting all says") {
       auto const all = mae::forecast(whole, view, options);
       for (std::size_t i = 0; i < all.size(); ++i)
         REQUIRE(part[i] == doctest::Approx(all[i]).epsilon(1e-6));
+    }
+}
+
+/// A model of pictures of 12 x 20 pixels with random weights.
+struct random_model
+    : mae::sized_autoencoder<mae::uniform_mask<>, mae::eigen_backend<float>, mae::pixels> {
+  random_model(index_t channels, index_t depth)
+      : sized_autoencoder({.image = {.height = 12, .width = 20, .channels = channels},
+                           .patch = {.height = 4, .width = 2},
+                           .encoder = {.depth = 2, .width = 24, .heads = 3},
+                           .decoder = {.depth = depth, .width = 16, .heads = 2}},
+                          {.seed = 5, .linears = mae::linear_start::pytorch}) {}
+};
+
+/// Contexts (rows, 60) of courses that differ.
+std::vector<double> courses(index_t rows) {
+  std::vector<double> values;
+  for (index_t i = 0; i < rows * 60; ++i) {
+    auto const t = static_cast<double>(i);
+    values.push_back(10 + std::sin(t * 0.52) + 0.3 * std::cos(t * t * 0.01) + 0.01 * t);
+  }
+  return values;
+}
+
+TEST_CASE("columns alone are painted as all are, by any decoder, of what is missing too") {
+  double const none = std::numeric_limits<double>::quiet_NaN();
+  using mae::variable_rule;
+  for (index_t const depth : {1, 2, 3})
+    for (auto const rule : {variable_rule::each, variable_rule::rows, variable_rule::channels}) {
+      index_t const variables = rule == variable_rule::each ? 1 : 3;
+      random_model const model(3, depth);
+      auto const painter = mae::painter_of(model);
+      auto whole = painter;
+      whole.paint_columns = {};
+      mae::forecast_options const options{
+          .context = 60, .horizon = 18, .period = 6, .together = rule, .variables = variables};
+      index_t const rows = 6 * variables;  // more pictures than are painted at once
+      auto contexts = courses(rows);
+      for (index_t i = 0; i < 16; ++i) contexts[static_cast<std::size_t>(130 + i)] = none;
+      mae::matrix_view<double const> const view(contexts.data(), rows, 60);
+      auto const part = mae::forecast(painter, view, options);
+      auto const all = mae::forecast(whole, view, options);
+      CAPTURE(depth);
+      for (std::size_t i = 0; i < all.size(); ++i)
+        REQUIRE(part[i] == doctest::Approx(all[i]).epsilon(1e-5));
+      auto const alone = mae::forecast(painter, view.middle_rows(0, variables), options);
+      for (std::size_t i = 0; i < alone.size(); ++i)
+        REQUIRE(part[i] == doctest::Approx(alone[i]).epsilon(1e-12));
     }
 }
 

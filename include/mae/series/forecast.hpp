@@ -32,6 +32,50 @@ inline value_range const& with_values(value_range const& range, forecast_options
   return range;
 }
 
+/// Reads the first values after the contexts of a picture's variables.
+inline void read_forecast(model_config const& sizes,
+                          forecast_options const& o,
+                          forecast_layout const& layout,
+                          std::span<value_range const> ranges,
+                          std::span<float const> painted,
+                          matrix_view<double> values) {
+  read_variables(painted, sizes, o, layout, ranges, layout.seen_periods * layout.period, values);
+}
+
+/// The forecast of one step by a painter of columns; as below, without levels.
+inline void forecast_by_columns(pixel_painter const& painter,
+                                forecast_options const& o,
+                                matrix_view<double const> contexts,
+                                matrix_view<double> to) {
+  auto const layout = layout_for(painter.sizes, o, to.cols);
+  auto sizes = painter.sizes;
+  picture_stream stream;
+  stream.pictures = contexts.rows / o.variables;
+  stream.is_grey = o.together != variable_rule::channels;
+  if (stream.is_grey) sizes.image.channels = 1;
+  auto const pixels =
+      columns_read(sizes.image, layout, o.shrinks, layout.seen_periods * layout.period, to.cols);
+  stream.first = pixels.first / sizes.patch.width;
+  stream.last = ceil_div(pixels.last, sizes.patch.width);
+  std::vector<value_range> ranges(static_cast<std::size_t>(contexts.rows));
+  auto const of_picture = [&](index_t i) {
+    return std::span(ranges).subspan(static_cast<std::size_t>(i * o.variables),
+                                     static_cast<std::size_t>(o.variables));
+  };
+  stream.draw = [&](index_t i, std::span<float> picture) {
+    auto drawn = draw_variables(
+        contexts.middle_rows(i * o.variables, o.variables), sizes, o, layout, picture);
+    auto const own = of_picture(i);
+    for (std::size_t v = 0; v < own.size(); ++v) own[v] = with_values(drawn.ranges[v], o);
+    return std::move(drawn.seen);
+  };
+  stream.read = [&](index_t i, std::span<float const> painted) {
+    read_forecast(
+        sizes, o, layout, of_picture(i), painted, to.middle_rows(i * o.variables, o.variables));
+  };
+  painter.paint_columns(stream);
+}
+
 /// The forecast of one step for some windows: `contexts` (rows, context), the rows of a picture's
 /// variables next to each other. Writes the median of a painter that knows quantiles, and these, to
 /// `levels` of (rows, h).
@@ -40,6 +84,7 @@ inline void forecast_step(pixel_painter const& painter,
                           matrix_view<double const> contexts,
                           matrix_view<double> to,
                           std::span<matrix_view<double> const> levels) {
+  if (levels.empty() && painter.paint_columns) return forecast_by_columns(painter, o, contexts, to);
   auto const layout = layout_for(painter.sizes, o, to.cols);
   auto const size = static_cast<std::size_t>(painter.sizes.image.values());
   index_t const pictures = contexts.rows / o.variables;
@@ -55,22 +100,13 @@ inline void forecast_step(pixel_painter const& painter,
   }
   auto const read = [&](std::span<float const> painted, matrix_view<double> values) {
     for (index_t i = 0; i < pictures; ++i)
-      read_variables(painted.subspan(static_cast<std::size_t>(i) * size, size),
-                     painter.sizes,
-                     o,
-                     layout,
-                     std::span(ranges).subspan(static_cast<std::size_t>(i * o.variables)),
-                     layout.seen_periods * layout.period,
-                     values.middle_rows(i * o.variables, o.variables));
+      read_forecast(painter.sizes,
+                    o,
+                    layout,
+                    std::span(ranges).subspan(static_cast<std::size_t>(i * o.variables)),
+                    painted.subspan(static_cast<std::size_t>(i) * size, size),
+                    values.middle_rows(i * o.variables, o.variables));
   };
-  if (levels.empty() && painter.paint_columns) {
-    auto const pixels = columns_read(
-        painter.sizes.image, layout, o.shrinks, layout.seen_periods * layout.period, to.cols);
-    index_t const width = painter.sizes.patch.width;
-    auto const painted =
-        painter.paint_columns(images, plan, pixels.first / width, ceil_div(pixels.last, width));
-    return read(painted, to);
-  }
   if (levels.empty()) return read(painter.paint(images, plan), to);
   auto const painted = painter.paint_levels(images, plan);
   for (std::size_t k = 0; k < levels.size(); ++k) {
@@ -102,7 +138,6 @@ inline forecast_values forecast_with_quantiles(pixel_painter const& painter,
                                                matrix_view<double const> contexts,
                                                forecast_options const& options,
                                                bool wants_quantiles = true) {
-  constexpr index_t most_pictures = 32;  // at once: memory is bounded
   part_of_variable(painter.sizes, options);
   index_t const step = step_horizon(painter.sizes, options);
   if (contexts.cols != options.context || contexts.rows % options.variables != 0)
@@ -111,6 +146,8 @@ inline forecast_values forecast_with_quantiles(pixel_painter const& painter,
                        std::to_string(options.variables) + " rows a picture and " +
                        std::to_string(options.context) + " values as the options say");
   std::size_t const levels = wants_quantiles ? painter.levels.size() : 0;
+  // At once, so that memory is bounded: by contexts, or by pictures.
+  index_t const most_pictures = levels == 0 && painter.paint_columns ? 1024 : 32;
   auto const size = static_cast<std::size_t>(contexts.rows * options.horizon);
   forecast_values found{std::vector<double>(size), std::vector<double>(levels * size)};
   matrix_view<double> const all(found.values.data(), contexts.rows, options.horizon);

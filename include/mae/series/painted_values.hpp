@@ -35,18 +35,19 @@ inline pixel_columns columns_read(image_extent extent,
   return found;
 }
 
-/// The mean of a picture's channels: (H, W), of the columns [first, last) alone; 0 elsewhere.
+/// The mean of a picture's channels, of the columns [first, last): (H, last - first).
 inline std::vector<double> grey_of(std::span<float const> picture,
                                    image_extent extent,
                                    pixel_columns const& columns) {
-  std::vector<double> grey(static_cast<std::size_t>(extent.pixels()));
+  std::vector<double> grey;
+  grey.reserve(static_cast<std::size_t>(extent.height * (columns.last - columns.first)));
   for (index_t y = 0; y < extent.height; ++y)
     for (index_t x = columns.first; x < columns.last; ++x) {
       index_t const pixel = y * extent.width + x;
       double sum = 0;
       for (index_t c = 0; c < extent.channels; ++c)
         sum += static_cast<double>(picture[static_cast<std::size_t>(pixel * extent.channels + c)]);
-      grey[static_cast<std::size_t>(pixel)] = sum / static_cast<double>(extent.channels);
+      grey.push_back(sum / static_cast<double>(extent.channels));
     }
   return grey;
 }
@@ -60,14 +61,19 @@ inline void read_values(std::span<float const> painted,
                         value_range const& range,
                         index_t first,
                         std::span<double> values) {
-  auto const grey =
-      grey_of(painted, extent, columns_read(extent, layout, how, first, std::ssize(values)));
+  auto const read_columns = columns_read(extent, layout, how, first, std::ssize(values));
+  auto const grey = grey_of(painted, extent, read_columns);
   line_resampler const down(extent.height, layout.period, how);
   line_resampler const right(extent.width, layout.all_periods, how);
   index_t const column = first / layout.period;
   index_t const columns = ceil_div(first + std::ssize(values), layout.period) - column;
   auto const read =
-      resample_columns({grey.data(), extent.height, extent.width}, down, right, column, columns);
+      resample_columns({grey.data(), extent.height, read_columns.last - read_columns.first},
+                       down,
+                       right,
+                       column,
+                       columns,
+                       read_columns.first);
   for (std::size_t i = 0; i < values.size(); ++i) {
     index_t const at = first + static_cast<index_t>(i);
     values[i] = range.value_of(

@@ -20,11 +20,9 @@ struct pixel_painter {
   /// `images` (B, H, W, C) and which of their patches are seen; returns (B, H, W, C), every present
   /// patch as predicted.
   std::function<std::vector<float>(std::span<float const> images, mask_plan const& plan)> paint;
-  /// Where it is there: the same of columns [first, last) of patches alone, 0 elsewhere, in less
-  /// time.
-  std::function<std::vector<float>(
-      std::span<float const> images, mask_plan const& plan, index_t first, index_t last)>
-      paint_columns = {};
+  /// Where it is there: some columns alone of pictures that are drawn meanwhile, in less time and
+  /// memory.
+  std::function<void(picture_stream const& stream)> paint_columns = {};
   /// Of a model that has learnt quantiles their levels, which rise, 0.5 among them; it paints the
   /// median.
   std::vector<double> levels = {};
@@ -45,12 +43,10 @@ pixel_painter painter_of(Model const& model) {
                           return model.reconstruct(images, plan);
                         }};
   if constexpr (std::is_same_v<typename Model::objective_type, pixels> &&
-                Model::backend_type::uses_host_memory)
-    painter.paint_columns =
-        [&model](
-            std::span<float const> images, mask_plan const& plan, index_t first, index_t last) {
-          return detail::paint_columns(model, images, plan, {first, last});
-        };
+                detail::paints_columns<typename Model::backend_type>())
+    painter.paint_columns = [&model](picture_stream const& stream) {
+      detail::paint_columns(model, stream);
+    };
   return painter;
 }
 template <class Model>

@@ -56,13 +56,15 @@ class line_resampler {
   std::vector<double> weights_;  // (outputs, taps)
 };
 
-/// Samples of `plane` (down.inputs, right.inputs): columns [first, first + count) of the resampled
-/// picture (down.outputs, right.outputs). Returns (down.outputs, count).
+/// Samples of `plane` (down.inputs, right.inputs), of which the columns before `begin` may be left
+/// out: columns [first, first + count) of the resampled picture (down.outputs, right.outputs).
+/// Returns (down.outputs, count).
 inline std::vector<double> resample_columns(matrix_view<double const> plane,
                                             line_resampler const& down,
                                             line_resampler const& right,
                                             index_t first,
-                                            index_t count) {
+                                            index_t count,
+                                            index_t begin = 0) {
   assert(first >= 0 && first + count <= right.outputs());
   index_t const rows = down.outputs();
   std::vector<double> wide(static_cast<std::size_t>(plane.rows * count));
@@ -70,7 +72,7 @@ inline std::vector<double> resample_columns(matrix_view<double const> plane,
     for (index_t x = 0; x < count; ++x) {
       double sum = 0;
       for (index_t k = 0; k < right.taps(); ++k)
-        sum += right.weight(first + x, k) * plane(y, right.start(first + x) + k);
+        sum += right.weight(first + x, k) * plane(y, right.start(first + x) - begin + k);
       wide[static_cast<std::size_t>(y * count + x)] = sum;
     }
   std::vector<double> samples(static_cast<std::size_t>(rows * count));
