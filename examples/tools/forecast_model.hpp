@@ -42,8 +42,8 @@ struct window_training_options {
   std::vector<double> levels = {};         // of quantiles, the median among them; none: means
   std::optional<std::int64_t> steps = {};  // else what fits into the minutes
   double minutes = 1;
-  mae::index_t batch_size = 64;
-  double lr = 1e-3;
+  mae::index_t batch_size = 32;
+  double lr = 5e-3;
   int threads = 0;
   std::string save = {};  // a file, or empty
 };

@@ -5,26 +5,36 @@
 
 #include <mae/core/settings.hpp>
 #include <mae/core/text.hpp>
+#include <mae/io/file.hpp>
 
 #include <cmath>
 #include <cstddef>
 #include <iomanip>
 #include <ostream>
+#include <span>
 #include <sstream>
+#include <string>
+#include <vector>
 
 namespace tools {
 
 void save_table(std::string const& path, stamped_table const& table) {
+  constexpr std::size_t piece = std::size_t{1} << 20U;
+  mae::atomic_file file(path);
   std::vector<std::string> fields{table.time_name};
   fields.insert(fields.end(), table.names.begin(), table.names.end());
   std::string text = mae::csv_line(fields) + "\r\n";
-  for (std::size_t row = 0; row < table.stamps.size(); ++row) {
-    fields.assign(1, table.stamps[row]);
+  for (std::size_t row = 0; row < table.rows; ++row) {
+    fields.assign(1, table.stamp(row));
     for (auto const& column : table.columns)
       fields.push_back(std::isnan(column[row]) ? "" : mae::decimal_text(column[row]));
     text += mae::csv_line(fields) + "\r\n";
+    if (text.size() < piece) continue;
+    file.write(std::as_bytes(std::span(text)));
+    text.clear();
   }
-  pretrain::save_text(path, text);
+  file.write(std::as_bytes(std::span(text)));
+  file.commit();
 }
 
 void save_chart(std::string const& path, forecast_chart const& shown) {

@@ -5,6 +5,8 @@
 #include <mae/series/quantiles.hpp>
 #include <mae/series/series.hpp>
 
+#include <cstddef>
+#include <functional>
 #include <iosfwd>
 #include <optional>
 #include <string>
@@ -18,10 +20,12 @@ namespace tools {
 /// Columns of numbers beside time stamps; NaN is an empty field.
 struct stamped_table {
   std::string time_name;
-  std::vector<std::string> stamps;
+  std::size_t rows = 0;
+  std::function<std::string(std::size_t row)> stamp;
   std::vector<std::string> names;
   std::vector<std::vector<double>> columns;  // one for each name
 };
+/// Row by row: what is held beside the table is a piece of the text.
 void save_table(std::string const& path, stamped_table const& table);
 
 /// What a chart of a forecast shows; x counts values from the forecast's first.

@@ -90,8 +90,10 @@ void write_forecast(tools::forecast_run const& run, tools::graded_forecast const
       std::cerr << "constant: " << mae::in_quotes(data.names[static_cast<std::size_t>(v)]) << " is "
                 << range.mean << " in all of its context, and is forecast to stay\n";
   }
+  auto const stamps = mae::stamps_after(data.time, data.length(), o.horizon);
   tools::stamped_table table{.time_name = data.time.name,
-                             .stamps = mae::stamps_after(data.time, data.length(), o.horizon),
+                             .rows = stamps.size(),
+                             .stamp = [&](std::size_t row) { return stamps[row]; },
                              .names = {},
                              .columns = {}};
   for (index_t v = 0; v < data.variables(); ++v) {
@@ -104,15 +106,19 @@ void write_forecast(tools::forecast_run const& run, tools::graded_forecast const
     }
   }
   tools::save_table(o.out, table);
-  std::cout << "wrote " << o.out << ": " << o.horizon << " values from " << table.stamps.front()
+  std::cout << "wrote " << o.out << ": " << o.horizon << " values from " << stamps.front()
             << " on\n";
   if (!o.plot.empty()) draw(run, own, said);
 }
 
+/// Refers to the series.
 tools::stamped_table table_of(mae::series const& data) {
-  tools::stamped_table table{.time_name = data.time.name, .stamps = {}, .names = {}, .columns = {}};
-  for (index_t i = 0; i < data.length(); ++i) table.stamps.push_back(mae::stamp_of(data.time, i));
-  return table;
+  return {
+      .time_name = data.time.name,
+      .rows = static_cast<std::size_t>(data.length()),
+      .stamp = [&](std::size_t row) { return mae::stamp_of(data.time, static_cast<index_t>(row)); },
+      .names = {},
+      .columns = {}};
 }
 
 /// The pictures of a series: the variables of each, one or all.

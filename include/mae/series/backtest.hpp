@@ -121,29 +121,53 @@ class error_sums {
 
 }  // namespace detail
 
-/// The last windows' contexts of a variable: (windows, context).
-inline std::vector<double> backtest_contexts(series const& s,
-                                             index_t variable,
-                                             backtest_plan const& plan) {
+/// The contexts of `count` of a plan's windows of a variable, from `first` on, or of all of them:
+/// (count, context).
+inline std::vector<double> backtest_contexts(
+    series const& s, index_t variable, backtest_plan const& plan, index_t first, index_t count) {
   auto const values = s.variable(variable);
   std::vector<double> contexts;
-  for (index_t i = 0; i < plan.windows; ++i) {
+  contexts.reserve(static_cast<std::size_t>(count * plan.context));
+  for (index_t i = first; i < first + count; ++i) {
     auto const begin = values.begin() + plan.origin(s.length(), i) - plan.context;
     contexts.insert(contexts.end(), begin, begin + plan.context);
   }
   return contexts;
 }
+inline std::vector<double> backtest_contexts(series const& s,
+                                             index_t variable,
+                                             backtest_plan const& plan) {
+  return backtest_contexts(s, variable, plan, 0, plan.windows);
+}
+
+namespace detail {
+
+/// use(variable, first window, what is said of some from there on), a piece of the windows after
+/// the other, so that few contexts are held.
+template <class Use>
+void for_pieces(series const& s,
+                backtest_plan const& plan,
+                window_forecast const& forecast,
+                Use const& use) {
+  constexpr index_t piece = 4096;
+  for (index_t v = 0; v < s.variables(); ++v)
+    for (index_t first = 0; first < plan.windows; first += piece) {
+      index_t const count = std::min(piece, plan.windows - first);
+      auto const contexts = backtest_contexts(s, v, plan, first, count);
+      use(v, first, forecast(v, {contexts.data(), count, plan.context}));
+    }
+}
+
+}  // namespace detail
 
 /// Each variable's windows by itself: (variables, windows, horizon).
 inline std::vector<double> said_of_each(series const& s,
                                         backtest_plan const& plan,
                                         window_forecast const& forecast) {
   std::vector<double> said;
-  for (index_t v = 0; v < s.variables(); ++v) {
-    auto const contexts = backtest_contexts(s, v, plan);
-    auto const own = forecast(v, {contexts.data(), plan.windows, plan.context});
+  detail::for_pieces(s, plan, forecast, [&](index_t, index_t, std::vector<double> const& own) {
     said.insert(said.end(), own.begin(), own.end());
-  }
+  });
   return said;
 }
 
@@ -173,33 +197,62 @@ inline std::vector<double> by_variable(std::span<double const> said,
   return found;
 }
 
+namespace detail {
+
+/// Adds the errors of what was said of a variable's windows from `first` on, (count, horizon).
+inline void add_errors(series const& s,
+                       backtest_plan const& plan,
+                       index_t variable,
+                       index_t first,
+                       std::span<double const> said,
+                       error_units const& units,
+                       error_sums& sums) {
+  auto const values = s.variable(variable);
+  index_t const count = std::ssize(said) / plan.horizon;
+  for (index_t i = 0; i < count; ++i)
+    for (index_t h = 0; h < plan.horizon; ++h)
+      sums.add(units,
+               values[static_cast<std::size_t>(plan.origin(s.length(), first + i) + h)],
+               said[static_cast<std::size_t>(i * plan.horizon + h)]);
+}
+inline std::vector<error_units> units_of_each(series const& s, backtest_plan const& plan) {
+  auto const count = static_cast<std::size_t>(plan.units(s.length()));
+  std::vector<error_units> units;
+  for (index_t v = 0; v < s.variables(); ++v)
+    units.push_back(units_of(s.variable(v).first(count), plan.period));
+  return units;
+}
+
+}  // namespace detail
+
 /// Grades what was said of a plan's windows: (variables, windows, horizon). Throws config_error
 /// where the series is too short.
 inline backtest_scores grade(series const& s,
                              backtest_plan const& plan,
                              std::span<double const> said) {
   require_room(plan, s.length());
+  auto const units = detail::units_of_each(s, plan);
+  auto const size = static_cast<std::size_t>(plan.windows * plan.horizon);
   detail::error_sums sums;
-  for (index_t v = 0; v < s.variables(); ++v) {
-    auto const values = s.variable(v);
-    auto const before = values.first(static_cast<std::size_t>(plan.units(s.length())));
-    auto const units = detail::units_of(before, plan.period);
-    for (index_t i = 0; i < plan.windows; ++i)
-      for (index_t h = 0; h < plan.horizon; ++h)
-        sums.add(units,
-                 values[static_cast<std::size_t>(plan.origin(s.length(), i) + h)],
-                 said[static_cast<std::size_t>((v * plan.windows + i) * plan.horizon + h)]);
-  }
+  for (std::size_t v = 0; v < units.size(); ++v)
+    detail::add_errors(
+        s, plan, static_cast<index_t>(v), 0, said.subspan(v * size, size), units[v], sums);
   return sums.means();
 }
 
-/// Grades a way to forecast. Throws config_error where the series is too short, and what the
-/// forecast throws.
+/// Grades a way to forecast, some windows after the other: memory does not grow with them. Throws
+/// config_error where the series is too short, and what the forecast throws.
 inline backtest_scores backtest(series const& s,
                                 backtest_plan const& plan,
                                 window_forecast const& forecast) {
   require_room(plan, s.length());
-  return grade(s, plan, said_of_each(s, plan, forecast));
+  auto const units = detail::units_of_each(s, plan);
+  detail::error_sums sums;
+  detail::for_pieces(
+      s, plan, forecast, [&](index_t v, index_t first, std::vector<double> const& said) {
+        detail::add_errors(s, plan, v, first, said, units[static_cast<std::size_t>(v)], sums);
+      });
+  return sums.means();
 }
 
 }  // namespace mae

@@ -119,7 +119,10 @@ class linear_forecast {
     index_t whole = 0;  // values since the last missing one
     for (index_t i = 0; i < std::ssize(values); ++i) {
       whole = std::isnan(values[static_cast<std::size_t>(i)]) ? 0 : whole + 1;
-      if (whole >= length) found.push_back(i + 1 - length);
+      if (whole < length) continue;
+      if (found.size() == 2 * most)  // so that of a long series few are held
+        found.erase(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(most));
+      found.push_back(i + 1 - length);
     }
     if (found.size() > most)
       found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(most));

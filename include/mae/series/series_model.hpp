@@ -34,8 +34,8 @@ namespace mae {
 /// The sizes of a model of windows, and what it hides from itself.
 struct series_model_options {
   std::uint64_t seed = 0;
-  stack_config encoder = {.depth = 3, .width = 96, .heads = 4};
-  stack_config decoder = {.depth = 1, .width = 64, .heads = 4};
+  stack_config encoder = {.depth = 2, .width = 64, .heads = 4};
+  stack_config decoder = {.depth = 1, .width = 48, .heads = 4};
   double forecast_share = 0.75;
   double mask_ratio = 0.5;
 };
@@ -105,17 +105,20 @@ class series_model : public sized_autoencoder<window_mask, B, pixels> {
 };
 
 /// Options for so many steps on windows: nothing is cropped or mirrored, the learning rate rises
-/// for a twentieth of the steps.
+/// for a twentieth of the steps, and paths are dropped, since a series has few windows that do not
+/// overlap.
 inline training_options window_training(series_windows const& windows,
                                         std::int64_t steps,
                                         std::uint64_t seed = 0,
-                                        index_t batch_size = 64) {
+                                        index_t batch_size = 32) {
   constexpr double warmup = 0.05;
   training_options options{
       .seed = seed, .batch_size = std::min(batch_size, windows.size()), .steps = steps};
   index_t const steps_an_epoch = windows.size() / options.batch_size;
   options.warmup_epochs = warmup * static_cast<double>(steps) / static_cast<double>(steps_an_epoch);
   options.clip = 1;
+  options.lr = 5e-3;
+  options.drop_path = 0.1;
   options.augment = {.crop_min = 1, .flip = false, .kind = interpolation::bilinear};
   return options;
 }

@@ -74,6 +74,8 @@ class series_windows {
   series_windows(series const& s, window_options const& options, index_t length = 0)
       : series_(&s), options_(options), extent_(options.image()) {
     index_t const all = length > 0 ? std::min(length, s.length()) : s.length();
+    index_t const most = std::max<index_t>(0, (all - window_length()) / options.stride + 1);
+    places_.reserve(static_cast<std::size_t>((is_joint() ? 1 : s.variables()) * most));
     if (is_joint() && s.variables() != options.variables)
       throw config_error("a series of " + std::to_string(s.variables()) +
                          " variables for pictures that show " + std::to_string(options.variables));
@@ -82,14 +84,14 @@ class series_windows {
         if (!varies({v, begin}))
           ++constant_;
         else if (has_both({v, begin}))
-          windows_.push_back({v, begin});
+          places_.push_back(v * s.length() + begin);
       }
-    if (windows_.empty()) refuse(all);
+    if (places_.empty()) refuse(all);
   }
   series_windows(series const&& must_outlive_the_windows, window_options, index_t = 0) = delete;
 
   image_extent extent() const { return extent_; }
-  index_t size() const { return std::ssize(windows_); }
+  index_t size() const { return std::ssize(places_); }
   /// Windows that are left out since their context is constant.
   index_t constant() const { return constant_; }
   double pixel_scale() const { return 1; }
@@ -107,7 +109,8 @@ class series_windows {
   }
 
   void read(index_t index, std::span<float> pixels) const {
-    read(windows_[static_cast<std::size_t>(index)], pixels);
+    index_t const place = places_[static_cast<std::size_t>(index)];
+    read({place / series_->length(), place % series_->length()}, pixels);
   }
 
  private:
@@ -233,7 +236,7 @@ class series_windows {
   series const* series_;
   window_options options_;
   image_extent extent_;
-  std::vector<window_place> windows_;
+  std::vector<index_t> places_;  // of each window's first value among all of the series
   index_t constant_ = 0;
 };
 static_assert(Dataset<series_windows>);
