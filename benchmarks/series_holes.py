@@ -8,7 +8,7 @@ holes: 12.5 to 50 percent of the values are hidden one by one, and as many in ru
 that is trained on what is left, by linear interpolation, and by the season: the mean of the nearest known values
 of the same hour before and after. Mean square errors, in the column's variance.
 
-anomalies: 24 each of spikes (of one value, 4 deviations), shifts (24 values, 1.5 deviations), flat parts
+anomalies: 24 each of spikes (of one value, 1 deviation), shifts (24 values, half a deviation), flat parts
 (24 values) and phases (24 values of 12 hours later) are put in. A model that is trained on the series with them,
 one that is not trained, and |x - the median of the same hour over 15 days| score each value: the area under
 precision and recall, and the volume under it over labels that reach up to 24 values beyond (VUS-PR of Paparrizos
@@ -91,9 +91,9 @@ def with_anomalies(kind, values, random):
         part = slice(begin, begin + (1 if kind == "spike" else DAY))
         sign = random.choice((-1, 1))
         if kind == "spike":
-            changed[part] += sign * 4 * values.std()
+            changed[part] += sign * values.std()
         elif kind == "shift":
-            changed[part] += sign * 1.5 * values.std()
+            changed[part] += sign * values.std() / 2
         elif kind == "flat":
             changed[part] = values[begin]
         else:
