@@ -32,8 +32,10 @@ struct key_queue {
   /// Forgets the oldest, so that no more than so many stay.
   void keep_last(index_t most) {
     index_t const many = std::max<index_t>(0, size() - most);
-    images.erase(images.begin(), images.begin() + many);
-    keys.erase(keys.begin(), keys.begin() + many * width);
+    std::copy(images.begin() + many, images.end(), images.begin());
+    std::copy(keys.begin() + many * width, keys.end(), keys.begin());
+    images.resize(images.size() - static_cast<std::size_t>(many));
+    keys.resize(keys.size() - static_cast<std::size_t>(many * width));
   }
 
   friend bool operator==(key_queue const&, key_queue const&) = default;

@@ -5,6 +5,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
+#include <mae/network/capacity.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/part.hpp>
 #include <mae/network/weights.hpp>
@@ -200,6 +201,22 @@ std::bitset<NumHeads> with_weight(std::array<double, NumHeads> const& weights) {
 template <class... Heads>
 std::bitset<sizeof...(Heads)> heads_on(network_parts<Heads...> const& parts) {
   return with_weight(parts.weights);
+}
+
+/// The largest products of the encoder and of the heads that are on.
+template <class... Heads>
+product_extents largest_products(network_parts<Heads...> const& parts, shard_capacity const& room) {
+  auto const& stack = parts.config.encoder;
+  product_extents most{
+      .width = std::max({3 * stack.width, stack.hidden(), parts.config.patch_values()}),
+      .rows = room.encoder_rows,
+      .tokens = room.longest_encoder_sequence};
+  std::size_t number = 0;
+  auto const include = [&](auto const& head) {
+    if (parts.is_on(number++)) most = most.larger(head.extents(room));
+  };
+  std::apply([&](auto const&... head) { (include(head), ...); }, parts.heads);
+  return most;
 }
 
 /// Which heads take part in a pass, and by which factors, in the memory of the backend, their

@@ -120,9 +120,7 @@ class network_pass {
   }
   /// Of the backward pass just done, which told them: the slope of the heads' summed loss by a
   /// factor on each of the shard's embedded patches, at 1 (V).
-  std::span<T const> slopes(shard_view const& shard) const {
-    return slopes_.first(static_cast<std::size_t>(shard.num_visible()));
-  }
+  std::span<T const> slopes(shard_view const& shard) const { return slopes_.first(seen(shard)); }
   /// What a coupling head says of the images of the forward pass just done: (images, label width).
   matrix_view<T const> embedded(std::size_t head, shard_view const& shard) const {
     return embedded_[head].middle_rows(0, shard.images);
@@ -147,12 +145,13 @@ class network_pass {
                      encoder_grads_,
                      tokens_grad,
                      weights_grad.encoder,
-                     active.tells_slopes
-                         ? slopes_.first(static_cast<std::size_t>(in.shard.num_visible()))
-                         : std::span<T>());
+                     active.tells_slopes ? slopes_.first(seen(in.shard)) : std::span<T>());
   }
 
  private:
+  static std::size_t seen(shard_view const& shard) {
+    return static_cast<std::size_t>(shard.num_visible());
+  }
   kept_type const& kept() const { return elsewhere_ != nullptr ? *elsewhere_ : own_; }
   block_context<T> context(shard_view const& shard) const {
     return {shard.encoder_offsets,
@@ -181,20 +180,12 @@ class network_pass {
       std::get<I>(kept().heads)
           .embed(input, std::get<I>(weights.heads), embedded_[I].middle_rows(0, in.shard.images));
     } else {
-      auto const losses = losses_[I].first(checked_label_rows<I>(in));
+      auto const losses =
+          detail::label_losses(std::get<I>(parts_.heads), in.shard, in.labels[I].rows, losses_[I]);
       if (losses.empty()) return;  // none of the shard's images tells the head anything
       std::get<I>(own_.heads).forward(input, std::get<I>(weights.heads), losses);
       add_losses(lane_, std::span<T const>(losses), total, input.row_weights);
     }
-  }
-
-  template <std::size_t I>
-  std::size_t checked_label_rows(input_type const& in) const {
-    auto const& head = std::get<I>(parts_.heads);
-    index_t const rows = head.label_rows(shard_capacity::of(in.shard));
-    if (rows != in.labels[I].rows || rows > std::ssize(losses_[I]))
-      detail::refuse_label_rows(head.name, rows, in.labels[I].rows, std::ssize(losses_[I]));
-    return static_cast<std::size_t>(rows);
   }
 
   template <std::size_t... I>
@@ -269,19 +260,9 @@ class network_pass {
       scratch = std::max(scratch, head.template scratch_size<lane_type>(room, members()));
   }
 
-  /// Room for the largest products, of weights' gradients and of attention.
+  /// Of weights' gradients and of attention.
   void reserve_products(shard_capacity const& room) {
-    auto const& config = parts_.config;
-    product_extents most{
-        .width =
-            std::max({3 * config.encoder.width, config.encoder.hidden(), config.patch_values()}),
-        .rows = room.encoder_rows,
-        .tokens = room.longest_encoder_sequence};
-    std::size_t number = 0;
-    auto const include = [&](auto const& head) {
-      if (parts_.is_on(number++)) most = most.larger(head.extents(room));
-    };
-    std::apply([&](auto const&... head) { (include(head), ...); }, parts_.heads);
+    auto const most = largest_products(parts_, room);
     lane_.reserve_products(most.rows, most.width);
     if (kind_ == pass_kind::inference) return;
     lane_.reserve_transposed(most.rows, most.width);

@@ -3,10 +3,12 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/network/capacity.hpp>
 #include <mae/network/shard.hpp>
 
 #include <array>
 #include <cstddef>
+#include <iterator>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,6 +47,18 @@ namespace detail {
                      " label rows of a shard with labels of " + std::to_string(found) +
                      " and room for " + std::to_string(room) +
                      ": its label_rows must be the sum of its images'");
+}
+
+/// Room for the losses of as many label rows as a head says that a shard has.
+template <class Head, class T>
+std::span<T> label_losses(Head const& head,
+                          shard_view const& shard,
+                          index_t found,
+                          std::span<T> room) {
+  index_t const rows = head.label_rows(shard_capacity::of(shard));
+  if (rows != found || rows > std::ssize(room))
+    refuse_label_rows(head.name, rows, found, std::ssize(room));
+  return room.first(static_cast<std::size_t>(rows));
 }
 
 }  // namespace detail

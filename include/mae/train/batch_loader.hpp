@@ -132,11 +132,6 @@ class batch_loader {
     annotation said;
   };
 
-  template <class U>
-  static void reserve(host_buffer<U>& buffer, index_t size) {
-    if (buffer.size() < size) buffer = host_buffer<U>(size);
-  }
-
   static std::size_t first_of(heads_type const& heads) {
     std::size_t first = 0;
     while (first + 1 < num_heads && !heads[first]) ++first;
@@ -226,7 +221,7 @@ class batch_loader {
       head_type const& head = std::get<I>(parts_.heads);
       auto& labels = batch.labels[I];
       labels.width = head.label_width();
-      lay_out(head, batch.plan, labels);
+      lay_out_labels(head, config_, batch.plan, labels);
       auto& zero_losses = zero_losses_[I];
       zero_losses.assign(static_cast<std::size_t>(numbers.size()), 0.0);
       counted_.assign(zero_losses.size(), 0);
@@ -251,19 +246,6 @@ class batch_loader {
             std::accumulate(batch.image_weights.begin(), batch.image_weights.end(), 0.0);
       labels.zero_loss = std::accumulate(zero_losses.begin(), zero_losses.end(), 0.0);
     }
-  }
-  /// Makes room for as many labels as there can be: no ragged batch needs more.
-  template <class H>
-  void lay_out(H const& head, mask_plan const& plan, batch_labels<T>& labels) {
-    labels.offsets.assign(1, 0);
-    for (index_t i = 0; i < plan.images(); ++i) {
-      auto const [visible, target] = plan.counts(i);
-      labels.offsets.push_back(labels.offsets.back() +
-                               head.label_rows(shard_capacity::exactly(1, visible, target)));
-    }
-    index_t const most =
-        head.label_rows(shard_capacity::bound(config_, plan.images(), config_.num_patches()));
-    reserve(labels.values, std::max(most, labels.offsets.back()) * labels.width);
   }
   image_sample<T> sample_of(index_t image,
                             batch_images const& numbers,

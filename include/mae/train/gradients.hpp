@@ -176,8 +176,7 @@ class gradient_sum {
               active, factors_.data(), is_part, are_kept_, !told.slopes.empty()};
           auto const* const kept = are_kept_ ? kept_.of(shard) : nullptr;
           pass.network().keep_in(kept);
-          auto const phase =
-              told.slopes.empty() ? shard_phase::learn : shard_phase::learn_and_tell;
+          auto const phase = told.slopes.empty() ? shard_phase::learn : shard_phase::learn_and_tell;
           pass.lane().replay(recording_key(phase, active, pass, kept, sum, in),
                              [=, this, &pass, &gradients] {
                                pass.network().forward(*operands_, in, of, totals);

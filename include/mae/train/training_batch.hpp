@@ -1,11 +1,14 @@
 #pragma once
 
 #include <mae/core/buffer.hpp>
+#include <mae/core/config.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/mask/plan.hpp>
+#include <mae/network/capacity.hpp>
 #include <mae/network/shard_input.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
@@ -30,6 +33,30 @@ struct batch_labels {
     return {values.data() + begin * width, end - begin, width};
   }
 };
+
+/// Makes room in a buffer; allocates only beyond the largest size seen.
+template <class U>
+void reserve(host_buffer<U>& buffer, index_t size) {
+  if (buffer.size() < size) buffer = host_buffer<U>(size);
+}
+
+/// Lays out a head's rows of a batch with room for as many as there can be: no ragged batch needs
+/// more.
+template <class Head, class T>
+void lay_out_labels(Head const& head,
+                    model_config const& config,
+                    mask_plan const& plan,
+                    batch_labels<T>& labels) {
+  labels.offsets.assign(1, 0);
+  for (index_t i = 0; i < plan.images(); ++i) {
+    auto const [visible, target] = plan.counts(i);
+    labels.offsets.push_back(labels.offsets.back() +
+                             head.label_rows(shard_capacity::exactly(1, visible, target)));
+  }
+  index_t const most =
+      head.label_rows(shard_capacity::bound(config, plan.images(), config.num_patches()));
+  reserve(labels.values, std::max(most, labels.offsets.back()) * labels.width);
+}
 
 /// All that the network needs of a batch: B images of N patches of P values, and each head's
 /// labels.
