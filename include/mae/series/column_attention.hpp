@@ -209,7 +209,7 @@ class attention_to_same {
     index_t const width = qkv.cols / 3 / heads;
     for (index_t h = 0; h < heads; ++h) {
       auto& room = same_.emplace_back(std::max(qkv.rows, others), qkv.rows, width);
-      auto const head = kernel::slice_head<T const>(qkv, 0, qkv.rows, h, width);
+      auto const head = head_of(qkv, h, width);
       room.pack(lane, head.key, head.value);
       auto const scores = room.scores(qkv.rows, qkv.rows);
       lane.multiply(head.query, room.keys(), kernel::store_product<T, T>{scores});
@@ -230,7 +230,7 @@ class attention_to_same {
     T const scale = kernel::attention_scale<T>(width);
     for (index_t h = 0; h < heads_; ++h) {
       auto& room = same_[static_cast<std::size_t>(h)];
-      auto const head = kernel::slice_head<T const>(qkv, 0, qkv.rows, h, width);
+      auto const head = head_of(qkv, h, width);
       auto const out = y.middle_cols(h * width, width);
       own_.pack(lane, head.key.middle_rows(0, others), head.value.middle_rows(0, others));
       auto const scores = own_.scores(qkv.rows, others);
@@ -257,6 +257,13 @@ class attention_to_same {
   }
 
  private:
+  /// Of an image alone.
+  static kernel::attention_operands<T const> head_of(matrix_view<T const> qkv,
+                                                     index_t head,
+                                                     index_t width) {
+    kernel::image_rows const rows{0, qkv.rows};
+    return kernel::slice_head(kernel::side_by_side(qkv), rows, rows, head, width);
+  }
   kernel::attended_before<T> before_of(index_t head, index_t rows, index_t width) {
     return {sums_.matrix(rows, heads_ * width).middle_cols(head * width, width),
             tops_.data() + head * rows,
