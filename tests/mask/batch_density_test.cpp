@@ -14,6 +14,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <vector>
@@ -105,6 +106,14 @@ TEST_CASE("a budget that no counts within [1, N - 1] have is refused") {
   CHECK_THROWS_AS(met({8, 8}, 16, 31), mae::config_error);
 }
 
+TEST_CASE("wishes that are not finite are refused") {
+  for (double const wrong : {std::numeric_limits<double>::quiet_NaN(),
+                             std::numeric_limits<double>::infinity(),
+                             -std::numeric_limits<double>::infinity()})
+    CHECK_THROWS_WITH_AS(
+        met({8, wrong, 8}, 16, 24), doctest::Contains("is not a finite number"), mae::config_error);
+}
+
 TEST_CASE("a batch of dense images hides the ratio, and more of the plainer ones") {
   mae::batch_density_mask const mask(options_of(0.75, 0.2));
   CHECK(mask.max_visible(64) == 63);
@@ -127,16 +136,105 @@ TEST_CASE("a density by losses is the mean norm of gradients, a moving average b
   CHECK(std::ranges::all_of(mask.state(0), [](float density) { return density < 0; }));
   CHECK(mean_visible(mask, 2) == doctest::Approx(16).epsilon(0.01));  // nobody was seen
   tell(mask, {{2, 4, 16}, {0, 0.25F, 0.25F}});
-  CHECK(mask.state(0)[0] == 0.5F);
+  // Norms (2 + 4) / 2 and 0.5, whose mean is 1.75.
+  CHECK(mask.state(0)[0] == doctest::Approx(0.5 / 1.75));
   CHECK(mask.state(0)[1] < 0);
-  CHECK(mask.state(0)[2] == 3.0F);  // (2 + 4) / 2
-  tell(mask, {{2, 1, 1}});
-  CHECK(mask.state(0)[2] == 2.0F);
-  CHECK(mask.state(0)[0] == 0.5F);
+  CHECK(mask.state(0)[2] == doctest::Approx(3 / 1.75));
+  tell(mask, {{2, 4, 4}, {3, 36, 36}});  // 2 and 6
+  CHECK(mask.state(0)[2] == doctest::Approx((3 / 1.75 + 0.5) / 2));
+  CHECK(mask.state(0)[3] == doctest::Approx(1.5));
+  CHECK(mask.state(0)[0] == doctest::Approx(0.5 / 1.75));
+  tell(mask, {{1, 0, 0}});  // nobody's is larger: as large as the mean
+  CHECK(mask.state(0)[1] == 1);
+}
+
+TEST_CASE("a density by losses has its place among those that were told of") {
+  auto mask = by_losses(4, 3);
+  tell(mask, {{2, 4, 16}, {0, 0.25F, 0.25F}});
   // The hardest of the two hides ratio - swing, the easiest ratio + swing, the unseen the ratio.
   CHECK(mean_visible(mask, 2) == doctest::Approx(64 * 0.45).epsilon(0.01));
   CHECK(mean_visible(mask, 0) == doctest::Approx(64 * 0.05).epsilon(0.02));
   CHECK(mean_visible(mask, 1) == doctest::Approx(16).epsilon(0.01));
+}
+
+TEST_CASE("a density by losses keeps its ratio on average while losses fall") {
+  constexpr index_t count = 320;
+  constexpr index_t batch = 16;
+  auto mask = by_losses(count, batch);
+  mask_images::patched_image const image;
+  mae::random_stream random({.use = mae::purpose::synthetic});
+  std::vector<float> hardness;
+  for (index_t i = 0; i < count; ++i) hardness.push_back(0.5F + random.uniform());
+  double visible = 0;
+  int drawn = 0;
+  for (int step = 0; step < 5 * 20; ++step) {
+    std::vector<std::array<float, 3>> told;
+    for (index_t i = 0; i < batch; ++i) {
+      index_t const number = step % 20 * batch + i;
+      // Of images that were told of an epoch ago, when the last epochs are nearly over.
+      for (std::uint64_t draw = 0; step >= 40 && step % 20 >= 14 && draw < 20; ++draw, ++drawn) {
+        auto stream = mask_images::mask_stream(static_cast<std::uint64_t>(number), draw);
+        visible += static_cast<double>(
+            mask.counts(image.context(static_cast<std::uint64_t>(number)), stream).visible);
+      }
+      float const norm = hardness[static_cast<std::size_t>(number)] * std::exp(-0.03F * step);
+      told.push_back({static_cast<float>(number), norm * norm, norm * norm});
+    }
+    tell(mask, told);
+  }
+  CHECK(visible / drawn / 64 == doctest::Approx(0.25).epsilon(0.02));
+}
+
+TEST_CASE("a density by losses takes its distribution when an eighth of the images were told of") {
+  auto mask = by_losses(80, 4);
+  auto const quantiles = [&mask] {
+    return std::vector<float>(mask.state(1).begin(), mask.state(1).end());
+  };
+  auto const tell_four = [&mask](float first) {
+    tell(mask, {{first, 1, 1}, {first + 1, 4, 4}, {first + 2, 9, 9}, {first + 3, 16, 25}});
+  };
+  tell_four(0);  // the first is taken at once
+  auto const first = quantiles();
+  CHECK(first.front() > 0);
+  CHECK(mask.state(2)[0] == 0);
+  tell(mask, {{4, 1, 1}, {5, 100, 100}});
+  tell_four(6);
+  CHECK(quantiles() == first);
+  CHECK(mask.state(2)[0] == 6);
+  tell_four(10);
+  CHECK(quantiles() != first);
+  CHECK(mask.state(2)[0] == 0);
+}
+
+TEST_CASE("what a damaged file gives a mask by losses is refused, and nothing beyond is touched") {
+  double const nan = std::numeric_limits<double>::quiet_NaN();
+  for (auto const& sums : {std::vector<double>{5, 1},
+                           std::vector<double>{-1, 1},
+                           std::vector<double>{0.5, 1},
+                           std::vector<double>{1.5, 1},
+                           std::vector<double>{1e300, 1},
+                           std::vector<double>{nan, 1},
+                           std::vector<double>{1, nan},
+                           std::vector<double>{1, -1}}) {
+    auto mask = by_losses(4, 1);
+    CHECK_THROWS_WITH_AS(
+        mask.update(sums, 1), doctest::Contains("'mask.pending'"), mae::config_error);
+    CHECK(std::ranges::all_of(mask.state(0), [](float density) { return density < 0; }));
+  }
+  mask_images::patched_image const image;
+  auto mask = by_losses(4, 1);
+  tell(mask, {{1, 4, 4}});
+  CHECK(mean_visible(mask, 1) == doctest::Approx(16).epsilon(0.01));
+  for (float const wrong : {static_cast<float>(nan), 9.0F, -9.0F}) {
+    auto damaged = mask;
+    damaged.state(1)[100] = wrong;
+    CHECK_THROWS_WITH_AS(
+        mean_visible(damaged, 1), doctest::Contains("'mask.quantiles'"), mae::config_error);
+  }
+  mask.state(0)[1] = static_cast<float>(nan);  // as if it had not been seen
+  CHECK(mean_visible(mask, 1) == doctest::Approx(16).epsilon(0.01));
+  tell(mask, {{1, 4, 4}});
+  CHECK(mask.state(0)[1] == 1);
 }
 
 TEST_CASE("the square root of a squared error is its gradient's norm, but for a constant") {

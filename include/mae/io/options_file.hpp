@@ -93,16 +93,17 @@ namespace detail {
 /// training is resumed alone.
 template <class Metadata>
 Metadata with_older_entries(Metadata metadata) {
-  metadata.insert({{"loss", "squared"},      {"layer_decay", "1"},     {"tokens_decay", "yes"},
-                   {"frozen", "0"},          {"frozen_from", "0"},     {"min_lr", "0"},
-                   {"drop_path", "0"},       {"rand_augment", "no"},   {"erasing", "0"},
-                   {"views", "1"},           {"jitter", "no"},         {"grey", "0"},
-                   {"blur", "no"},           {"solarise", "no"},       {"painted_views", "0"},
-                   {"predicted_share", "1"}, {"mixup", "0"},           {"cutmix", "0"},
-                   {"head_schedules", ""},   {"alternate", "0"},       {"mask_over", "0,1"},
-                   {"positions", "sincos"},  {"final_norm", "tokens"}, {"conflicts", "sum"},
-                   {"crop_max", "1"},        {"local_crops", "no"},    {"contrast.predictor", "0"},
-                   {"contrast.keys", "own"}, {"contrast.queue", "0"}});
+  metadata.insert(
+      {{"loss", "squared"},      {"layer_decay", "1"},     {"tokens_decay", "yes"},
+       {"frozen", "0"},          {"frozen_from", "0"},     {"min_lr", "0"},
+       {"drop_path", "0"},       {"rand_augment", "no"},   {"erasing", "0"},
+       {"views", "1"},           {"jitter", "no"},         {"grey", "0"},
+       {"blur", "no"},           {"solarise", "no"},       {"painted_views", "0"},
+       {"predicted_share", "1"}, {"mixup", "0"},           {"cutmix", "0"},
+       {"head_schedules", ""},   {"alternate", "0"},       {"mask_over", "0,1"},
+       {"positions", "sincos"},  {"final_norm", "tokens"}, {"conflicts", "sum"},
+       {"crop_max", "1"},        {"local_crops", "no"},    {"contrast.predictor", "0"},
+       {"contrast.keys", "own"}, {"contrast.queue", "0"},  {"mask_budget", "training"}});
   return metadata;
 }
 

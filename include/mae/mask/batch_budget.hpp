@@ -34,4 +34,24 @@ constexpr bool counts_with_batch(M const& mask) {
     return false;
 }
 
+namespace detail {
+
+/// A policy that has one of the members by which masks count with their batch is meant to.
+template <class M>
+inline constexpr bool means_to_count_with_batch = requires {
+  &M::counts_with_batch;
+}
+|| requires {
+  &M::wish;
+}
+|| requires {
+  &M::counts_of_batch;
+};
+
+/// Does not compile for a policy that lacks the others: it would count image by image.
+template <BatchMask M>
+constexpr void require_counting_with_batch() {}
+
+}  // namespace detail
+
 }  // namespace mae

@@ -21,7 +21,7 @@ namespace mae {
 /// Whole numbers in [1, patches - 1] near to `wishes`, whose sum is `total`, exactly: all wishes
 /// are moved by one number, which is found by bisection, and cut to the interval; what remains of
 /// rounding an image is handed on to the next. Throws config_error for a total that no such numbers
-/// have.
+/// have, and for wishes that are not finite.
 inline void meet_budget(std::span<double const> wishes,
                         index_t patches,
                         index_t total,
@@ -31,6 +31,11 @@ inline void meet_budget(std::span<double const> wishes,
     throw config_error("a budget of " + std::to_string(total) + " visible patches of " +
                        std::to_string(images) + " images of " + std::to_string(patches) +
                        " patches: each must show one and hide one; take another ratio");
+  for (double const wish : wishes)
+    if (!std::isfinite(wish))
+      throw config_error(
+          "a budget of visible patches: what a policy would show of an image is not a finite "
+          "number");
   auto const most = static_cast<double>(patches - 1);
   auto const moved = [most](double wish, double by) { return std::clamp(wish + by, 1.0, most); };
   auto const goal = static_cast<double>(total);
@@ -83,7 +88,7 @@ class batch_density_mask {
   }
   settings_list settings() const {
     auto all = alone_.settings();
-    all.push_back({"mask_budget", "batch"});
+    all.back() = {"mask_budget", "batch"};
     return all;
   }
 

@@ -95,7 +95,8 @@ class density_mask {
             {"mask_ratio", decimal_text(options_.ratio)},
             {"mask_swing", decimal_text(options_.swing)},
             {"mask_measure", to_string(options_.measure)},
-            {"mask_quantiles", hash_of_quantiles()}};
+            {"mask_quantiles", hash_of_quantiles()},
+            {"mask_budget", "training"}};
   }
 
  private:

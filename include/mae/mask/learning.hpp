@@ -26,7 +26,9 @@ struct mask_feedback {
 /// Optional, of a policy that learns: `asks_slopes()`, whether mask_feedback is to have slopes;
 /// `weighs_targets()`, whether each target's loss counts by a weight, and then `weigh(image,
 /// targets, weights)`, which writes an image's: finite and not below 0. The loss is the sum of the
-/// weighed losses over the sum of weights; what a policy is told stays as it is.
+/// weighed losses over the sum of weights; what a policy is told stays as it is;
+/// `needs_squared_losses()`, whether it takes the losses for squared errors: a painter that is
+/// known to have others is refused.
 template <class M>
 constexpr bool asks_slopes(M const& mask) {
   if constexpr (requires { mask.asks_slopes(); })
@@ -38,6 +40,14 @@ template <class M>
 constexpr bool weighs_targets(M const& mask) {
   if constexpr (requires { mask.weighs_targets(); })
     return mask.weighs_targets();
+  else
+    return false;
+}
+
+template <class M>
+constexpr bool needs_squared_losses(M const& mask) {
+  if constexpr (requires { mask.needs_squared_losses(); })
+    return mask.needs_squared_losses();
   else
     return false;
 }

@@ -35,15 +35,19 @@ struct loss_density_options {
 /// Of a squared error l = mean of (y - t)^2 over P values, dl/dy = 2 (y - t) / P has the norm
 /// 2 sqrt(l / P): the square root of a patch's loss is the gradient's norm but for a factor that is
 /// the same of all patches, so that losses are all that must be told. An image's density is the
-/// mean over its hidden patches, as a moving average over the epochs, in a table by the image's
-/// number; its place is among the images that have one. The place of an image that was not yet seen
-/// is the middle one: it hides the ratio. The distribution is taken anew when an eighth of the
-/// images, at least, were told of. For painters whose loss is a squared error.
+/// mean over its hidden patches, over that of the samples of its step, as a moving average over the
+/// epochs, in a table by the image's number; its place is among the images that have one. Norms
+/// fall while the network learns: without the quotient, images that were told of long ago would
+/// stand above those of late, and less than the ratio would be hidden. The place of an image that
+/// was not yet seen is the middle one: it hides the ratio. The distribution is taken anew when as
+/// many samples were told of as an eighth of the images, at least. For painters whose loss is a
+/// squared error: others are refused.
 class loss_density_mask {
  public:
   /// Of each image, below 0 before it was seen; the distribution's quantiles, below 0 before there
-  /// are any; the images that were told of since.
+  /// are any; the samples (an image's views are as many) that were told of since.
   static constexpr std::array state_names{"density", "quantiles", "told"};
+  static constexpr bool needs_squared_losses() { return true; }
 
   /// Throws config_error where the ratio, moved by the swing, leaves (0, 1), for a momentum outside
   /// [0, 1), and for no images or samples.
@@ -94,8 +98,8 @@ class loss_density_mask {
             {"mask_momentum", decimal_text(options_.momentum)}};
   }
 
-  /// Of each sample of a step its image's number, from 1, and its density; zeros of one that told
-  /// nothing.
+  /// Of each sample of a step its image's number, from 1, and the mean norm of its gradient; zeros
+  /// of one that told nothing.
   index_t num_sums() const { return 2 * options_.samples; }
   /// Throws config_error for a sample, or an image, beyond those that the mask was made for.
   void add_gradient(mask_feedback const& told, std::span<double> sums) const {
@@ -109,12 +113,23 @@ class loss_density_mask {
     sums[at] += static_cast<double>(image + 1);
     sums[at + 1] += norms / static_cast<double>(told.losses.size());
   }
+  /// Throws config_error for sums, as of a damaged file, that are of no image.
   void update(std::span<double const> sums, index_t /*images*/) {
+    double norms = 0;
+    double samples = 0;
+    for (std::size_t at = 0; at + 1 < sums.size(); at += 2) {
+      if (sums[at] == 0) continue;
+      require_told(sums[at], sums[at + 1]);
+      norms += sums[at + 1];
+      samples += 1;
+    }
     for (std::size_t at = 0; at + 1 < sums.size(); at += 2) {
       if (sums[at] == 0) continue;
       float& density = densities_[static_cast<std::size_t>(sums[at]) - 1];
-      double const kept = density < 0 ? 0 : options_.momentum;
-      density = static_cast<float>(kept * density + (1 - kept) * sums[at + 1]);
+      double const kept = density >= 0 ? options_.momentum : 0;
+      double const before = density >= 0 ? density : 0;
+      double const found = norms > 0 ? sums[at + 1] * samples / norms : 1;
+      density = static_cast<float>(kept * before + (1 - kept) * found);
       told_ += 1;
     }
     constexpr float eighth = 8;
@@ -137,10 +152,29 @@ class loss_density_mask {
                          " images, and asked for image " + std::to_string(image.dataset_index));
     return static_cast<std::size_t>(image.dataset_index);
   }
+  void require_told(double number, double norm) const {
+    if (!(number >= 1 && number <= static_cast<double>(options_.images)) ||
+        number != std::floor(number) || !(norm >= 0) || !std::isfinite(norm))
+      throw config_error("mask by losses: told of image " + decimal_text(number) + " (from 1) of " +
+                         std::to_string(options_.images) + " and a gradient's norm of " +
+                         decimal_text(norm) + ": 'mask.pending' of the training's file is damaged");
+  }
   double place_of(mask_context const& image) const {
     constexpr double middle = 0.5;
     float const density = densities_[number_of(image)];
-    return density < 0 || quantiles_.front() < 0 ? middle : place_among(quantiles_, density);
+    if (!(density >= 0) || quantiles_.front() < 0) return middle;
+    require_order();
+    return place_among(quantiles_, density);
+  }
+  /// Of the quantiles, which a file may have given.
+  void require_order() const {
+    bool right = std::isfinite(quantiles_.front()) && std::isfinite(quantiles_.back());
+    for (std::size_t i = 1; i < quantiles_.size(); ++i)
+      right = right && quantiles_[i - 1] <= quantiles_[i];
+    if (!right)
+      throw config_error(
+          "mask by losses: its quantiles are not finite numbers in ascending order: "
+          "'mask.quantiles' of the file that they come from is damaged");
   }
   /// Takes the quantiles of the images that were seen.
   void take() {

@@ -55,6 +55,14 @@ index_t checked_max_visible(Mask const& mask, index_t patches) {
   return most;
 }
 
+/// Throws config_error for more visible patches than the policy's max_visible.
+template <MaskPolicy Mask>
+void require_room(Mask const& mask, index_t patches, index_t visible) {
+  if (index_t const most = mask.max_visible(patches); visible > most)
+    throw config_error("the mask policy shows " + std::to_string(visible) +
+                       " patches of an image, more than its max_visible, " + std::to_string(most));
+}
+
 /// Plans one image of a batch by a policy. `scores` (N) is scratch memory. Throws config_error for
 /// counts or scores that cannot be, and for more visible patches than the policy's max_visible.
 template <MaskPolicy Mask>
@@ -65,9 +73,7 @@ void plan_image(mask_plan& plan,
                 random_stream& random,
                 std::span<float> scores) {
   mask_counts const counts = mask.counts(context, random);
-  if (index_t const most = mask.max_visible(plan.patches()); counts.visible > most)
-    throw config_error("the mask policy shows " + std::to_string(counts.visible) +
-                       " patches of an image, more than its max_visible, " + std::to_string(most));
+  require_room(mask, plan.patches(), counts.visible);
   mask.score(context, random, scores);
   plan.assign(image, counts, scores);
 }

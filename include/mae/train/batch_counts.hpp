@@ -19,6 +19,11 @@ namespace mae {
 template <MaskPolicy M>
 class batch_counts {
  public:
+  batch_counts() {
+    if constexpr (!BatchMask<M> && detail::means_to_count_with_batch<M>)
+      detail::require_counting_with_batch<M>();
+  }
+
   /// Of the whole batch of which `numbers` are some; see(place, all, worker) is what the policy
   /// sees of a sample. Throws what counts_of_batch does.
   template <class See>
@@ -41,7 +46,7 @@ class batch_counts {
     }
   }
 
-  /// Plans image `image` of those that are loaded.
+  /// Plans image `image` of those that are loaded. Throws as plan_image.
   void plan(mask_plan& to,
             index_t image,
             M const& mask,
@@ -50,6 +55,7 @@ class batch_counts {
             std::span<float> scores) const {
     if (!decided_) return plan_image(to, image, mask, context, random, scores);
     index_t const visible = visible_[static_cast<std::size_t>(first_ + image)];
+    require_room(mask, to.patches(), visible);
     mask.score(context, random, scores);
     to.assign(image, {visible, to.patches() - visible}, scores);
   }

@@ -7,6 +7,7 @@
 #include <mae/mask/plan.hpp>
 #include <mae/network/capacity.hpp>
 #include <mae/network/head.hpp>
+#include <mae/op/patch_loss.hpp>
 #include <mae/train/exchange.hpp>
 #include <mae/train/report.hpp>
 #include <mae/train/shard_schedule.hpp>
@@ -56,8 +57,8 @@ template <LearningMask M, class T>
 class mask_gradients<M, T> {
  public:
   /// For the process's own partial sums of batches that are cut so. Throws config_error where the
-  /// first head, which tells the losses, is off or has not one for each target, or takes no weights
-  /// for them and the policy has some.
+  /// first head, which tells the losses, is off or has not one for each target, takes no weights
+  /// for them and the policy has some, or has others than squared errors and the policy needs them.
   template <class Parts>
   mask_gradients(M const& mask,
                  Parts const& parts,
@@ -65,7 +66,7 @@ class mask_gradients<M, T> {
                  sum_range const& own)
       : num_sums_(static_cast<std::size_t>(mask.num_sums())),
         asks_slopes_(num_sums_ > 0 && asks_slopes(mask)),
-        schedule_(num_sums_ > 0 ? checked(schedule, parts, weighs_targets(mask)) : schedule),
+        schedule_(num_sums_ > 0 ? checked(schedule, parts, mask) : schedule),
         own_(own),
         of_sums_(static_cast<std::size_t>(schedule.sums) * num_sums_) {}
 
@@ -160,7 +161,7 @@ class mask_gradients<M, T> {
   template <class Parts>
   static shard_schedule const& checked(shard_schedule const& schedule,
                                        Parts const& parts,
-                                       bool weighs) {
+                                       M const& mask) {
     auto const& head = std::get<0>(parts.heads);
     constexpr index_t targets = 3;  // of an image with as many visible patches less one
     if (!parts.is_on(0) ||
@@ -168,12 +169,25 @@ class mask_gradients<M, T> {
       throw config_error("a mask that learns needs the losses of a painter, and the first head, " +
                          std::string(Parts::names()[0]) +
                          ", is off or tells none of each hidden patch");
-    if (weighs && !weighs_rows<std::remove_cvref_t<decltype(head)>>)
+    if (needs_squared_losses(mask) && !may_be_squared(head))
+      throw config_error("the mask takes losses for squared errors, and the first head, " +
+                         std::string(Parts::names()[0]) +
+                         ", has others: give it the squared loss, or take another mask");
+    if (weighs_targets(mask) && !weighs_rows<std::remove_cvref_t<decltype(head)>>)
       throw config_error("the mask weighs its targets, and the first head, " +
                          std::string(Parts::names()[0]) +
                          ", takes no weights: let it multiply its rows' gradients by "
                          "head_input's row_weights, and say so by weighs_rows");
     return schedule;
+  }
+
+  /// Of a head that has a patch_loss; others are trusted.
+  template <class H>
+  static bool may_be_squared(H const& head) {
+    if constexpr (requires { head.loss.of == patch_loss::kind::squared; })
+      return head.loss.of == patch_loss::kind::squared;
+    else
+      return true;
   }
 
   struct image_group {
