@@ -133,6 +133,10 @@ bool chosen_mask::weighs_targets() const {
   return of_learning(
       any_->policy, false, [](auto const& mask) { return mae::weighs_targets(mask); });
 }
+bool chosen_mask::needs_squared_losses() const {
+  return of_learning(
+      any_->policy, false, [](auto const& mask) { return mae::needs_squared_losses(mask); });
+}
 void chosen_mask::weigh(mae::mask_context const& image,
                         std::span<mae::patch_index const> targets,
                         std::span<float> weights) const {

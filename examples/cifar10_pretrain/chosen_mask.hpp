@@ -52,6 +52,7 @@ class chosen_mask {
   std::span<float> state(std::size_t k);
   bool asks_slopes() const;
   bool weighs_targets() const;
+  bool needs_squared_losses() const;
   void weigh(mae::mask_context const& image,
              std::span<mae::patch_index const> targets,
              std::span<float> weights) const;

@@ -258,17 +258,23 @@ void run_objects(tools::probe_options const& o) {
   mae::thread_pool threads(o.settings.threads);
   auto const source = tools::find_source(o);
   bool const is_painted = source.kind == pretrain::data_kind::synthetic;
+  if (is_painted && !o.split.empty())
+    throw pretrain::usage_error("--split is for folders: synthetic images have their own tests");
   tools::label_request const request{
       .masks = true,
       .instances = !is_painted && !std::filesystem::exists(source.folder / "masks") &&
                    std::filesystem::exists(source.folder / "labels"),
+      .split = o.split,
       .images = tools::request_for(o, model, source, false)};
   auto const sets =
       is_painted ? tools::load_labelled_synthetic(request, threads, std::cerr)
                  : tools::load_labelled_folder(source.folder.string(), request, threads, std::cerr);
+  // Masks of a file are those of the images that they are laid over; others are measured.
+  auto const& known =
+      o.settings.mask == pretrain::mask_choice::file ? sets.test.images : sets.train.images;
   std::vector<tools::objects_seen> found;
   auto const look = [&](std::optional<index_t> number) {
-    auto const chooser = tools::choose_patches(o, model, sets.train.images, number, threads);
+    auto const chooser = tools::choose_patches(o, model, known, number, threads);
     found.push_back(tools::see_objects(sets.test, model.sizes, chooser, threads));
   };
   if (o.visible.empty()) look({});

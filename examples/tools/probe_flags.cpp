@@ -78,6 +78,11 @@ std::vector<pretrain::flag> visible_flags(probe_options& o) {
        "chance, by the masks of DIR/masks or DIR/labels (docs/labels.md), or of\n"
        "the synthetic images",
        pretrain::set(o.visible_objects)},
+      {"split",
+       "FILE.csv",
+       "visible-objects: which pictures are to train on and to test on: columns\n"
+       "image and part [the last fifth in the order of names are tests]",
+       pretrain::words(o.split)},
       seed_flag(o)};
   for (auto& mask : pretrain::mask_flags(o.settings, pretrain::mask_use::showing))
     flags.push_back(std::move(mask));
@@ -89,6 +94,7 @@ void check_visible(pretrain::given_flags const& given, probe_options const& o) {
   using enum pretrain::mask_choice;
   auto const refuse = [](std::string const& why) { throw pretrain::usage_error(why); };
   bool const counts = !o.visible.empty();
+  if (given.contains("split") && !o.visible_objects) refuse("--split needs --visible-objects");
   if (!counts && !o.visible_objects) {
     probe_options unused;
     for (auto const& flag : pretrain::mask_flags(unused.settings, pretrain::mask_use::showing))
@@ -112,6 +118,8 @@ void check_visible(pretrain::given_flags const& given, probe_options const& o) {
     refuse(
         "--visible has no meaning with --probe attentive or all: give --probe knn, linear or both");
   if (!o.visible_objects) return;
+  if (given.contains("test-part"))
+    refuse("--test-part has no meaning with --visible-objects: --split says which are tests");
   for (char const* const flag :
        {"probe", "knn", "pool", "queries", "token-memory", "layer", "precision", "probe-images"})
     if (given.contains(flag))

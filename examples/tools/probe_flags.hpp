@@ -37,6 +37,7 @@ struct probe_options : common_options {
   std::string out;
   std::vector<mae::index_t> visible;  // patches, ascending; empty: all, or what the mask shows
   bool visible_objects = false;
+  std::string split;  // of labelled folders, by a table
 
   bool has_linear() const {
     return readers == reader_choice::linear || readers == reader_choice::both ||

@@ -49,16 +49,25 @@ double place_of(probe_report const& report, layer_scores const& scores) {
   return static_cast<double>(report.is_over_visible() ? scores.visible : scores.layer);
 }
 
+/// Whether other numbers of patches were seen of some images than of others.
+bool varies(probe_report const& report) {
+  return report.is_over_visible() &&
+         std::ranges::any_of(report.layers, [](layer_scores const& scores) {
+           return scores.seen != static_cast<double>(scores.visible);
+         });
+}
+
 std::string name_of_line(probe_report const& report, layer_scores const& scores, bool is_all) {
   if (report.is_over_visible())
-    return std::to_string(scores.visible) + " of " + std::to_string(report.patches) + " patches";
+    return std::to_string(scores.visible) + " of " + std::to_string(report.patches) + " patches" +
+           (varies(report) ? ", seen " + fixed(scores.seen, 2) : std::string());
   return is_all ? "the encoder" : "block " + std::to_string(scores.layer);
 }
 
 }  // namespace
 
 std::string to_table(probe_report const& report, mae::index_t depth) {
-  constexpr int first = 20;
+  int const first = varies(report) ? 34 : 20;
   constexpr int other = 16;
   std::ostringstream table;
   auto const begin = [&](std::string const& what) {
@@ -118,6 +127,8 @@ pretrain::page to_page(probe_report const& report,
   pretrain::page_section best{.title = "At a glance"};
   bool const over_visible = report.is_over_visible();
   pretrain::page_table table{"As numbers", {over_visible ? "visible patches" : "block"}, {}};
+  bool const says_seen = varies(report);
+  if (says_seen) table.columns.push_back("seen, on average");
   for (auto const& reader : columns) {
     auto const highest = std::ranges::max_element(reader.percent);
     auto const& at = layers[static_cast<std::size_t>(highest - reader.percent.begin())];
@@ -132,6 +143,7 @@ pretrain::page to_page(probe_report const& report,
     best.numbers.push_back({"raw pixels", fixed(*report.pixels, 1) + " %", "linear probe"});
   for (std::size_t i = 0; i < layers.size(); ++i) {
     table.rows.push_back({std::to_string(over_visible ? layers[i].visible : layers[i].layer)});
+    if (says_seen) table.rows.back().push_back(fixed(layers[i].seen, 2));
     for (auto const& reader : columns) table.rows.back().push_back(fixed(reader.percent[i], 1));
   }
   pretrain::page_section read{
@@ -141,7 +153,10 @@ pretrain::page to_page(probe_report const& report,
           "percent. A best figure is chosen by the test images, which flatters it."};
   if (over_visible)
     read.text +=
-        " So many patches of each image were encoded, of the training images as of the tests.";
+        says_seen ? " So many patches of an image were to be encoded on average over the training "
+                    "images; seen is the tests' mean."
+                  : " So many patches of each image were encoded, of the training images as of the "
+                    "tests.";
   if (layers.size() > 1) read.figures.push_back(to_chart(report));
   read.tables.push_back(std::move(table));
   return {

@@ -1,3 +1,4 @@
+#include "editable_file.hpp"
 #include "picture.hpp"
 #include "png_file.hpp"
 #include "running_program.hpp"
@@ -370,6 +371,27 @@ TEST_CASE(
   auto three = contrast;
   three.insert(three.end(), {"--views", "3"});
   check_refused(again(three), 1, "views is 2 in the file, but 3 here");
+}
+
+TEST_CASE("masks by their batch's budget, and by losses, are trained and resumed as they were") {
+  mae_test::temporary_folder const folder;
+  auto const run = [&](char const* out, std::int64_t steps, std::vector<std::string> more) {
+    more.insert(more.begin(), {"--batch-size", "8", "--heldout-images", "8"});
+    more.insert(more.begin(), {"--mask", "density", "--mask-swing", "0.1"});
+    return training_words("synthetic", "micro8", steps, folder / out, more);
+  };
+  std::vector<std::string> const by_batch{"--mask-budget", "batch"};
+  auto const begun = run_program(run("batch", 2, by_batch));
+  CHECK_MESSAGE(begun.exit_code == 0, begun.err);
+  check_refused(run("batch", 3, {"--resume"}), 1, "mask_budget is batch in the file, but training");
+
+  auto const told = run_program(run("loss", 2, {"--mask-measure", "loss"}));
+  CHECK_MESSAGE(told.exit_code == 0, told.err);
+  auto const file = mae::safetensors_file::load((folder / "loss/model.safetensors").string());
+  REQUIRE(file.find("mask.density") != nullptr);
+  std::int64_t seen = 0;
+  for (float const density : floats_of(*file.find("mask.density"))) seen += density >= 0 ? 1 : 0;
+  CHECK(seen == 8);  // of the first step: the second's is pending
 }
 
 TEST_CASE("an encoder of before teaches another, and weights follow their schedules") {

@@ -5,6 +5,7 @@
 #include "labelled_images.hpp"
 #include "picture_parts.hpp"
 #include "running_program.hpp"
+#include "square_picture.hpp"
 #include "temporary_folder.hpp"
 #include "text_file.hpp"
 
@@ -17,7 +18,6 @@
 #include <mae/io/safetensors.hpp>
 
 #include <doctest/doctest.h>
-#include <png.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -32,24 +32,6 @@
 namespace {
 
 using mae::index_t;
-
-/// An 8-bit grey PNG of one value, with a square of another whose corner is at (left, top).
-void write_square(std::string const& path, int value, int square, index_t left, index_t top) {
-  constexpr index_t height = 24;
-  constexpr index_t width = 32;
-  constexpr index_t side = 8;
-  std::vector<std::uint8_t> pixels(height * width, static_cast<std::uint8_t>(value));
-  for (index_t y = top; y < std::min(top + side, height); ++y)
-    for (index_t x = left; x < std::min(left + side, width); ++x)
-      pixels[static_cast<std::size_t>(y * width + x)] = static_cast<std::uint8_t>(square);
-  png_image image{};
-  image.version = PNG_IMAGE_VERSION;
-  image.width = width;
-  image.height = height;
-  image.format = PNG_FORMAT_GRAY;
-  if (png_image_write_to_file(&image, path.c_str(), 0, pixels.data(), 0, nullptr) == 0)
-    throw std::runtime_error(path);
-}
 
 /// The name of a picture.
 std::string name_of(index_t image) {

@@ -2,6 +2,7 @@
 
 #include "probe_report.hpp"
 #include "running_program.hpp"
+#include "square_picture.hpp"
 #include "temporary_folder.hpp"
 #include "text_file.hpp"
 #include "visible_objects.hpp"
@@ -40,6 +41,20 @@ std::string probe(std::vector<std::string> more) {
   return result.out;
 }
 
+/// A file of numpy.save: so many masks of 16 patches, all hidden but the first of each, and but all
+/// but the first of the last.
+std::string masks_for(int images) {
+  std::string header =
+      "{'descr': '|u1', 'fortran_order': False, 'shape': (" + std::to_string(images) + ", 16), }";
+  header.append(117 - header.size(), ' ');
+  header += '\n';
+  std::string masks;
+  for (int i = 0; i < images; ++i)
+    masks += i + 1 < images ? std::string(1, '\0') + std::string(15, '\1')
+                            : std::string(1, '\1') + std::string(15, '\0');
+  return std::string("\x93NUMPY\1\0", 8) + static_cast<char>(header.size()) + '\0' + header + masks;
+}
+
 void check_usage(std::vector<std::string> const& flags, std::string const& why) {
   auto const result = run_probe(flags);
   CHECK(result.exit_code == 2);
@@ -64,6 +79,18 @@ TEST_CASE("a report is a table for readers and a file for programs") {
         "layer,linear,attentive\r\n2,7.0000,8.0000\r\n");
   CHECK(tools::to_csv({.neighbours = {7}, .layers = {{.layer = 1, .knn = {5}}}}) ==
         "layer,knn_7\r\n1,5.0000\r\n");
+}
+
+TEST_CASE("a report says how many patches were seen where they are not the same of all images") {
+  tools::probe_report report{.neighbours = {1}, .patches = 16};
+  report.layers = {{.layer = 3, .visible = 8, .seen = 8.416, .knn = {40}},
+                   {.layer = 3, .visible = 16, .seen = 16, .knn = {41}}};
+  CHECK(holds(to_table(report, 3), "8 of 16 patches, seen 8.42                  40.0 %\n"));
+  auto const columns = [&] { return to_page(report, 3, "", {}).sections[1].tables[0].columns; };
+  CHECK(columns() == std::vector<std::string>{"visible patches", "seen, on average", "kNN, k = 1"});
+  report.layers[0].seen = 8;
+  CHECK(holds(to_table(report, 3), "8 of 16 patches               40.0 %\n"));
+  CHECK(columns() == std::vector<std::string>{"visible patches", "kNN, k = 1"});
 }
 
 TEST_CASE("each number of neighbours has its column, in the table and in the file") {
@@ -252,6 +279,44 @@ TEST_CASE("what is visible of objects is chance for blind masks, and more for bu
   CHECK(high > 0.98);
   CHECK(high - low < 0.1);
   CHECK(low_and_high("saliency", "2").first > 1);
+}
+
+TEST_CASE("objects of a folder's tests are seen by masks of these images, where there are some") {
+  mae_test::temporary_folder const data;
+  for (char const* const name : {"images", "masks"}) fs::create_directory(data / name);
+  for (int i = 0; i < 10; ++i) {
+    std::string name = "p";
+    name += std::to_string(i);
+    name += ".png";
+    write_square(data.file("images/" + name), 40, 220, 12, 8);
+    write_square(data.file("masks/" + name), 0, i == 8 ? 0 : 1, 12, 8);  // in the middle; or none
+  }
+  write_text(data.file("tests.npy"), masks_for(2));
+  write_text(data.file("training.npy"), masks_for(8));
+  auto const see = [&](char const* masks, std::vector<std::string> more) {
+    more.insert(more.end(), {"--data", data.path().string(), "--visible-objects"});
+    more.insert(more.end(), {"--mask", "file", "--mask-file", data.file(masks)});
+    return run_probe(more);
+  };
+  auto const seen = see("tests.npy", {"--out", data.file("out")});
+  CHECK_MESSAGE(seen.exit_code == 0, seen.err);
+  CHECK(holds(seen.out, "1 test images of "));
+  CHECK(holds(read_text(data.file("out/objects.csv")),
+              "\r\n15.000,1,0.937500,1.000000,1.066667,,,1.000000,1.066667,,\r\n"));
+  auto const refused = see("training.npy", {});
+  CHECK(refused.exit_code != 0);
+  CHECK(holds(refused.err, "has masks for 8 images, and there are 2"));
+
+  write_text(data.file("split.csv"), "image,part\np0.png,test\np1.png,train\n");
+  write_text(data.file("one.npy"), masks_for(1));
+  auto const split = see("one.npy", {"--split", data.file("split.csv")});
+  CHECK_MESSAGE(split.exit_code == 0, split.err);
+  CHECK(holds(split.out, "1 test images of "));
+  check_usage({"--visible-objects", "--test-part", "5"},
+              "--test-part has no meaning with --visible-objects: --split says which are tests");
+  check_usage({"--visible", "4", "--split", "x.csv"}, "--split needs --visible-objects");
+  check_usage({"--data", "synthetic", "--visible-objects", "--split", "x.csv"},
+              "--split is for folders");
 }
 
 TEST_CASE("a quotient of means has the interval of a ratio estimate") {
