@@ -202,6 +202,10 @@ TEST_CASE("an image's pictures and predictions depend on nothing but itself, not
   auto const forward = one_thread.forward(given, masks);
   CHECK(three_threads.forward(given, masks).prediction == forward.prediction);
   CHECK(three_threads.forward(given, masks).loss == forward.loss);
+  // More threads than images, of which any may take one.
+  normalised_model const eight_threads({.seed = 8, .backend = backend(8)});
+  for (int i = 0; i < 50; ++i) REQUIRE(eight_threads.reconstruct(given, masks) == together);
+  CHECK(eight_threads.forward(given, masks).prediction == forward.prediction);
 
   auto const second = std::vector<float>(image_of(given, 1).begin(), image_of(given, 1).end());
   auto const three = mae_test::random_plan(odd_config, {{2, 5}, {2, 5}, {2, 5}}, 9);

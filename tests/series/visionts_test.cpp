@@ -1,12 +1,16 @@
 // Forecasts of the package visionts (make_visionts_reference.py), by the same model.
 
 #include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/head/uniformity.hpp>
 #include <mae/interop.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/model/autoencoder.hpp>
+#include <mae/model/cross_autoencoder.hpp>
 #include <mae/network/initialise.hpp>
 #include <mae/objective/pixels.hpp>
 #include <mae/series.hpp>
@@ -99,15 +103,22 @@ TEST_CASE("painting what is read alone says what painting all says") {
     }
 }
 
+using random_base =
+    mae::sized_autoencoder<mae::uniform_mask<>, mae::eigen_backend<float>, mae::pixels>;
+mae::model_config random_sizes(index_t channels, index_t depth) {
+  return {.image = {.height = 12, .width = 20, .channels = channels},
+          .patch = {.height = 4, .width = 2},
+          .encoder = {.depth = 2, .width = 24, .heads = 3},
+          .decoder = {.depth = depth, .width = 16, .heads = 2}};
+}
+
 /// A model of pictures of 12 x 20 pixels with random weights.
-struct random_model
-    : mae::sized_autoencoder<mae::uniform_mask<>, mae::eigen_backend<float>, mae::pixels> {
-  random_model(index_t channels, index_t depth)
-      : sized_autoencoder({.image = {.height = 12, .width = 20, .channels = channels},
-                           .patch = {.height = 4, .width = 2},
-                           .encoder = {.depth = 2, .width = 24, .heads = 3},
-                           .decoder = {.depth = depth, .width = 16, .heads = 2}},
-                          {.seed = 5, .linears = mae::linear_start::pytorch}) {}
+struct random_model : random_base {
+  random_model(index_t channels, index_t depth, int threads = 0)
+      : random_base(random_sizes(channels, depth),
+                    {.seed = 5,
+                     .backend = mae::eigen_backend<float>(threads),
+                     .linears = mae::linear_start::pytorch}) {}
 };
 
 /// Contexts (rows, 60) of courses that differ.
@@ -146,5 +157,38 @@ TEST_CASE("columns alone are painted as all are, by any decoder, of what is miss
         REQUIRE(part[i] == doctest::Approx(alone[i]).epsilon(1e-12));
     }
 }
+
+TEST_CASE("few pictures may be painted by any of many threads") {
+  random_model const one(1, 1, 1);
+  random_model const many(1, 1, 8);
+  mae::forecast_options const options{.context = 60, .horizon = 18, .period = 6};
+  auto const values = courses(5);
+  for (index_t const pictures : {2, 3, 5}) {
+    mae::matrix_view<double const> const contexts(values.data(), pictures, 60);
+    auto const expected = mae::forecast(mae::painter_of(one), contexts, options);
+    auto const painter = mae::painter_of(many);
+    for (int i = 0; i < 50; ++i) REQUIRE(mae::forecast(painter, contexts, options) == expected);
+  }
+}
+
+using two_headed_base = mae::
+    sized_autoencoder<mae::uniform_mask<>, mae::eigen_backend<float>, mae::pixels, mae::uniformity>;
+struct off_model : two_headed_base {
+  off_model() : two_headed_base(random_sizes(1, 1), {.head_weights = {0, 1}}) {}
+};
+
+TEST_CASE("a painter that is off paints no columns") {
+  off_model const model;
+  auto const values = courses(1);
+  mae::forecast_options const options{.context = 60, .horizon = 18, .period = 6};
+  CHECK_THROWS_WITH_AS(mae::forecast(mae::painter_of(model), {values.data(), 1, 60}, options),
+                       "the model paints nothing: its painter has weight 0",
+                       mae::config_error);
+}
+
+static_assert(mae::detail::paints_columns<random_base>());
+static_assert(!mae::detail::paints_columns<mae::sized_cross_autoencoder<mae::uniform_mask<>,
+                                                                        mae::eigen_backend<float>,
+                                                                        mae::pixels>>());
 
 }  // namespace

@@ -77,10 +77,7 @@ class image_passes {
       : parts_(parts),
         images_(images),
         plan_(plan),
-        passes_(std::min<index_t>(backend.num_workers(), plan.images()),
-                backend,
-                parts,
-                pass_kind::inference) {}
+        passes_(backend.num_workers(), backend, parts, pass_kind::inference) {}
 
   /// Sums over the targets of image `number`: the losses of the prediction and of predicting zero.
   /// `prediction` (targets, target width), written.

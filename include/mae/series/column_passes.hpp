@@ -3,6 +3,7 @@
 #include <mae/backend/concept.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/head/painter.hpp>
@@ -23,12 +24,14 @@
 #include <span>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace mae {
 
-/// Pictures that are drawn when they are painted and read at once, by several threads: memory is
-/// that of a few.
+/// Pictures that are drawn when they are painted and read at once: memory is that of a few. `draw`
+/// and `read` are called from several threads at once, for different pictures, and must not use the
+/// model's threads.
 struct picture_stream {
   index_t pictures = 0;
   /// Columns [first, last) of patches are painted.
@@ -45,11 +48,16 @@ struct picture_stream {
 
 namespace detail {
 
-/// Whether columns can be painted by products of a lane as they are here: plain ones, of one core.
-template <class B>
+/// Whether columns of a model's pictures can be painted here: by a decoder of all tokens, and
+/// products of a lane as they are: plain ones, of one core.
+template <class Model>
 constexpr bool paints_columns() {
+  using B = typename Model::backend_type;
   using L = typename B::lane;
-  if constexpr (!B::uses_host_memory || L::is_parallel)
+  using heads = decltype(std::declval<Model const&>().sizes().heads);
+  if constexpr (!std::is_same_v<std::tuple_element_t<0, heads>, painter>)
+    return false;
+  else if constexpr (!B::uses_host_memory || L::is_parallel)
     return false;
   else
     return std::is_same_v<operand_of<L>, scalar_of<L>> && weight_packing<L>::is_for_training &&
@@ -113,16 +121,15 @@ class column_passes {
                                 std::get<0>(weights_.heads).blocks.back().qkv);
     index_t const threads = model.backend().num_workers();
     together_ = std::clamp(stream.pictures / threads, index_t{1}, most_together);
-    for (index_t i = 0; i < std::min(threads, ceil_div(stream.pictures, together_)); ++i)
-      workers_.push_back(std::make_unique<worker>(*this, model.backend()));
+    workers_.resize(static_cast<std::size_t>(threads));
   }
 
   void paint(B const& backend) {
     backend.for_each(ceil_div(stream_->pictures, together_), [&](index_t shard, int number) {
+      auto& own = workers_[static_cast<std::size_t>(number)];
+      if (!own) own = std::make_unique<worker>(*this, backend);
       index_t const first = shard * together_;
-      paint(*workers_[static_cast<std::size_t>(number)],
-            first,
-            std::min(first + together_, stream_->pictures));
+      paint(*own, first, std::min(first + together_, stream_->pictures));
     });
   }
 
@@ -219,12 +226,16 @@ class column_passes {
   typename network::operands_type const* operands_ = nullptr;
   parted_attention<L> last_;
   index_t together_ = 1;
+  /// Of each thread, made when it first paints: any of them may, however few pictures there are.
   std::vector<std::unique_ptr<worker>> workers_;
 };
 
-/// Paints the columns of a stream's pictures, for models of pixels in the host's memory.
+/// Paints the columns of a stream's pictures, for models of pixels in the host's memory. Throws
+/// config_error where the painter is off.
 template <class Model>
 void paint_columns(Model const& model, picture_stream const& stream) {
+  if (!model.sizes().is_on(0))
+    throw config_error("the model paints nothing: its painter has weight 0");
   column_passes<Model> passes(model, stream);
   passes.paint(model.backend());
 }

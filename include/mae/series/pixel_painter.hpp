@@ -43,7 +43,7 @@ pixel_painter painter_of(Model const& model) {
                           return model.reconstruct(images, plan);
                         }};
   if constexpr (std::is_same_v<typename Model::objective_type, pixels> &&
-                detail::paints_columns<typename Model::backend_type>())
+                detail::paints_columns<Model>())
     painter.paint_columns = [&model](picture_stream const& stream) {
       detail::paint_columns(model, stream);
     };
