@@ -221,6 +221,47 @@ TEST_CASE("where no truth is known there are no quantiles, and no grades") {
   CHECK(std::isnan(mae::grade_quantiles(s, plan, constant, quantiles).coverage));
 }
 
+TEST_CASE("an answer of another size than (windows, horizon) is refused") {
+  mae::series s{.names = {"x", "y"}};
+  for (int i = 0; i < 200; ++i) s.values.push_back(i % 7);
+  mae::backtest_plan const plan{.context = 4, .horizon = 2, .period = 1, .windows = 5, .stride = 2};
+  for (std::size_t const size : {0, 2, 9, 11, 20}) {
+    CAPTURE(size);
+    mae::window_forecast const said = [&](index_t, mae::matrix_view<double const>) {
+      return std::vector<double>(size, 3.0);
+    };
+    auto const message = doctest::Contains("not the 10 of 2 a window");
+    CHECK_THROWS_WITH_AS(mae::backtest(s, plan, said), message, mae::config_error);
+    CHECK_THROWS_WITH_AS(mae::said_of_each(s, plan, said), message, mae::config_error);
+    std::vector<double> const values(size, 3.0);
+    std::vector<double> const levels{0.5};
+    if (size == 20) continue;  // as many as both variables have
+    CHECK_THROWS_AS(mae::grade(s, plan, values), mae::config_error);
+    CHECK_THROWS_AS(mae::by_variable(values, 2, plan), mae::config_error);
+    CHECK_THROWS_AS(mae::grade_quantiles(s, plan, levels, values), mae::config_error);
+    CHECK_THROWS_AS(mae::error_quantiles(s, plan, values, levels), mae::config_error);
+  }
+}
+
+TEST_CASE("a forecast is asked for piece after piece, of few windows where they are long") {
+  mae::series s{.names = {"x", "y"}};
+  s.values.assign(2 * 40'000, 1);
+  std::vector<std::vector<index_t>> asked(2);
+  auto const ask = [&](mae::backtest_plan const& plan) {
+    asked.assign(2, {});
+    mae::backtest(s, plan, [&](index_t variable, mae::matrix_view<double const> contexts) {
+      asked[static_cast<std::size_t>(variable)].push_back(contexts.rows);
+      return std::vector<double>(static_cast<std::size_t>(contexts.rows * plan.horizon));
+    });
+    CHECK(asked[0] == asked[1]);
+    return asked[0];
+  };
+  CHECK(ask({.context = 4, .horizon = 2, .windows = 5000, .stride = 1}) ==
+        std::vector<index_t>{4096, 904});
+  CHECK(ask({.context = 8000, .horizon = 2, .windows = 1000, .stride = 1}) ==
+        std::vector<index_t>{524, 476});
+}
+
 TEST_CASE("several forecasts' quantiles are graded where all have some") {
   mae::series s{.names = {"x"}};
   for (int i = 0; i < 20; ++i) s.values.push_back(i);

@@ -65,6 +65,11 @@ TEST_CASE("windows become pictures of phases and periods") {
   auto wrong = windows;
   wrong.patch = {3, 1};
   CHECK_THROWS_AS(mae::series_windows(s, wrong), mae::config_error);
+  auto still = windows;
+  still.stride = 0;
+  CHECK_THROWS_WITH_AS(mae::series_windows(s, still),
+                       doctest::Contains("their stride must be 1 or more"),
+                       mae::config_error);
 }
 
 TEST_CASE("windows after a constant context are no examples, and are counted") {

@@ -3,6 +3,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/series/at_once.hpp>
 #include <mae/series/series.hpp>
 
 #include <algorithm>
@@ -15,7 +16,10 @@
 
 namespace mae {
 
-/// A way to forecast windows of a variable: from (windows, context) to (windows, horizon).
+/// A way to forecast windows of a variable: from (windows, context) to (windows, horizon). It is
+/// called several times of a variable, the first variable first, each time with the windows of a
+/// plan that follow those of the call before: as many as 4 million values of context and horizon
+/// are, 4096 at most, and one at least.
 using window_forecast =
     std::function<std::vector<double>(index_t variable, matrix_view<double const> contexts)>;
 
@@ -142,6 +146,15 @@ inline std::vector<double> backtest_contexts(series const& s,
 
 namespace detail {
 
+/// Throws config_error unless so many values are what is said of `windows` windows.
+inline void require_said(std::size_t values, index_t windows, index_t horizon) {
+  if (static_cast<index_t>(values) == windows * horizon) return;
+  throw config_error("what is said of " + std::to_string(windows) + " windows has " +
+                     std::to_string(values) + " values, not the " +
+                     std::to_string(windows * horizon) + " of " + std::to_string(horizon) +
+                     " a window: a forecast returns (windows, horizon)");
+}
+
 /// use(variable, first window, what is said of some from there on), a piece of the windows after
 /// the other, so that few contexts are held.
 template <class Use>
@@ -149,18 +162,21 @@ void for_pieces(series const& s,
                 backtest_plan const& plan,
                 window_forecast const& forecast,
                 Use const& use) {
-  constexpr index_t piece = 4096;
+  index_t const piece = windows_at_once(plan.context + plan.horizon, 4096);
   for (index_t v = 0; v < s.variables(); ++v)
     for (index_t first = 0; first < plan.windows; first += piece) {
       index_t const count = std::min(piece, plan.windows - first);
       auto const contexts = backtest_contexts(s, v, plan, first, count);
-      use(v, first, forecast(v, {contexts.data(), count, plan.context}));
+      auto const said = forecast(v, {contexts.data(), count, plan.context});
+      require_said(said.size(), count, plan.horizon);
+      use(v, first, said);
     }
 }
 
 }  // namespace detail
 
-/// Each variable's windows by itself: (variables, windows, horizon).
+/// Each variable's windows by itself: (variables, windows, horizon). Throws config_error where a
+/// forecast is none of (windows, horizon), and what it throws.
 inline std::vector<double> said_of_each(series const& s,
                                         backtest_plan const& plan,
                                         window_forecast const& forecast) {
@@ -184,10 +200,11 @@ inline std::vector<double> joint_contexts(series const& s, backtest_plan const& 
 }
 
 /// What is said of all variables of each window, (windows, variables, horizon), by variable:
-/// (variables, windows, horizon).
+/// (variables, windows, horizon). Throws config_error for another number of values.
 inline std::vector<double> by_variable(std::span<double const> said,
                                        index_t variables,
                                        backtest_plan const& plan) {
+  detail::require_said(said.size(), plan.windows * variables, plan.horizon);
   std::vector<double> found(said.size());
   for (index_t i = 0; i < plan.windows; ++i)
     for (index_t v = 0; v < variables; ++v)
@@ -226,11 +243,12 @@ inline std::vector<error_units> units_of_each(series const& s, backtest_plan con
 }  // namespace detail
 
 /// Grades what was said of a plan's windows: (variables, windows, horizon). Throws config_error
-/// where the series is too short.
+/// where the series is too short, and for another number of values.
 inline backtest_scores grade(series const& s,
                              backtest_plan const& plan,
                              std::span<double const> said) {
   require_room(plan, s.length());
+  detail::require_said(said.size(), plan.windows * s.variables(), plan.horizon);
   auto const units = detail::units_of_each(s, plan);
   auto const size = static_cast<std::size_t>(plan.windows * plan.horizon);
   detail::error_sums sums;
@@ -241,7 +259,8 @@ inline backtest_scores grade(series const& s,
 }
 
 /// Grades a way to forecast, some windows after the other: memory does not grow with them. Throws
-/// config_error where the series is too short, and what the forecast throws.
+/// config_error where the series is too short and where a forecast is none of (windows, horizon),
+/// and what the forecast throws.
 inline backtest_scores backtest(series const& s,
                                 backtest_plan const& plan,
                                 window_forecast const& forecast) {

@@ -5,6 +5,7 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/mask/plan.hpp>
+#include <mae/series/at_once.hpp>
 #include <mae/series/context_picture.hpp>
 #include <mae/series/forecast_layout.hpp>
 #include <mae/series/painted_values.hpp>
@@ -146,15 +147,15 @@ inline forecast_values forecast_with_quantiles(pixel_painter const& painter,
                        std::to_string(options.variables) + " rows a picture and " +
                        std::to_string(options.context) + " values as the options say");
   std::size_t const levels = wants_quantiles ? painter.levels.size() : 0;
-  // At once, so that memory is bounded: by contexts, or by pictures.
-  index_t const most_pictures = levels == 0 && painter.paint_columns ? 1024 : 32;
+  index_t const length = options.context + options.horizon;
+  index_t const most_pictures = detail::windows_at_once(
+      options.variables * length, levels == 0 && painter.paint_columns ? 1024 : 32);
   auto const size = static_cast<std::size_t>(contexts.rows * options.horizon);
   forecast_values found{std::vector<double>(size), std::vector<double>(levels * size)};
   matrix_view<double> const all(found.values.data(), contexts.rows, options.horizon);
   index_t const most_rows = most_pictures * options.variables;
   for (index_t first = 0; first < contexts.rows; first += most_rows) {
     index_t const count = std::min(most_rows, contexts.rows - first);
-    index_t const length = options.context + options.horizon;
     std::vector<double> known(static_cast<std::size_t>(count * length));
     matrix_view<double> const so_far(known.data(), count, length);
     for (index_t i = 0; i < count; ++i)

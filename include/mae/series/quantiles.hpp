@@ -33,13 +33,15 @@ class error_quantiles {
  public:
   /// `plan` tells windows before those that are to be graded, and `said` what was forecast of them,
   /// (variables, windows, horizon); errors of neighbouring steps of the horizon count together.
-  /// Throws config_error unless levels rise in (0, 1), and where the series is too short.
+  /// Throws config_error unless levels rise in (0, 1), where the series is too short, and for
+  /// another number of values.
   error_quantiles(series const& s,
                   backtest_plan const& plan,
                   std::span<double const> said,
                   std::vector<double> levels)
       : levels_(checked(std::move(levels))), horizon_(plan.horizon) {
     require_room(plan, s.length(), "the quantiles' own backtest");
+    detail::require_said(said.size(), plan.windows * s.variables(), plan.horizon);
     index_t const reach = std::max<index_t>(1, horizon_ / 16);
     for (index_t v = 0; v < s.variables(); ++v) {
       auto const values = s.variable(v);
@@ -127,12 +129,15 @@ inline void keep_common(std::span<std::vector<double>> quantiles) {
     }
 }
 
-/// Grades quantiles (levels, variables, windows, horizon) on the windows of a plan.
+/// Grades quantiles (levels, variables, windows, horizon) on the windows of a plan. Throws
+/// config_error where the series is too short, and for another number of values.
 inline quantile_scores grade_quantiles(series const& s,
                                        backtest_plan const& plan,
                                        std::span<double const> levels,
                                        std::span<double const> quantiles) {
   require_room(plan, s.length());
+  detail::require_said(
+      quantiles.size(), std::ssize(levels) * s.variables() * plan.windows, plan.horizon);
   double loss = 0;
   double sizes = 0;
   double inside = 0;

@@ -70,9 +70,12 @@ struct window_options {
 class series_windows {
  public:
   /// `length` values from the begin on are used; 0: all. Throws config_error where there is no
-  /// window, and for a series that has not the variables of a picture.
+  /// window, for a stride below 1, and for a series that has not the variables of a picture.
   series_windows(series const& s, window_options const& options, index_t length = 0)
       : series_(&s), options_(options), extent_(options.image()) {
+    if (options.stride < 1)
+      throw config_error("windows that begin " + std::to_string(options.stride) +
+                         " values after each other: their stride must be 1 or more");
     index_t const all = length > 0 ? std::min(length, s.length()) : s.length();
     index_t const most = std::max<index_t>(0, (all - window_length()) / options.stride + 1);
     places_.reserve(static_cast<std::size_t>((is_joint() ? 1 : s.variables()) * most));
