@@ -4,15 +4,17 @@
     series_holes.py ETTh1.csv [--program build/release/examples/tools/mae_forecast] [--column OT] [--rows 5760]
         [--steps 1000] [--what holes|anomalies]... [--shares 0.125 0.25 0.375 0.5] [--seed 0]
 
-holes: 12.5 to 50 percent of the values are hidden one by one, and as many in runs of 12, and filled by a model
-that is trained on what is left, by linear interpolation, and by the season: the mean of the nearest known values
-of the same hour before and after. Mean square errors, in the column's variance.
+holes: 12.5 to 50 percent of the values are hidden one by one, and as many in runs of 12 or more (those that meet
+are one), and filled by a model that is trained on what is left, by linear interpolation, and by the season: the
+mean of the nearest known values of the same hour before and after. Mean square errors, in the column's variance.
 
 anomalies: 24 each of spikes (of one value, 1 deviation), shifts (24 values, half a deviation), flat parts
 (24 values) and phases (24 values of 12 hours later) are put in. A model that is trained on the series with them,
 one that is not trained, and |x - the median of the same hour over 15 days| score each value: the area under
-precision and recall, and the volume under it over labels that reach up to 24 values beyond (VUS-PR of Paparrizos
-et al. 2022, PVLDB 15, at 250 thresholds). Nothing is adjusted to whole anomalies.
+precision and recall, and the volume under it over labels that reach up to 12 values beyond on each side (VUS-PR of
+Paparrizos et al. 2022, PVLDB 15, a buffer of up to 24 at 250 thresholds). Nothing is adjusted to whole anomalies.
+
+Needs numpy.
 """
 import argparse
 import csv
@@ -78,7 +80,7 @@ def grade_holes(a, values):
                                 "1x1" if run == 1 else "4x1", "--mask-ratio", 0.5, "--steps", a.steps)["x"]
             errors = [np.mean((way[hidden] - values[hidden])**2) / np.var(values)
                       for way in (said, interpolated(shown), seasonal(shown))]
-            print(f"| {100 * share:.4g} %, {'one by one' if run == 1 else 'runs of 12'} | "
+            print(f"| {100 * share:.4g} %, {'one by one' if run == 1 else 'runs of 12 or more'} | "
                   + " | ".join(f"{error:.3f}" for error in errors) + " |", flush=True)
 
 

@@ -11,6 +11,7 @@ others 70, 10 and 20 percent. The context is the same for all methods. --validat
 validation part in place of the test part's, which is cut off: contexts and steps are chosen by it.
 """
 import argparse
+import math
 import re
 import shlex
 import subprocess
@@ -51,7 +52,13 @@ def grade(a, name, horizon):
     if done.returncode != 0:
         sys.exit(f"failed: {shlex.join(str(word) for word in command)}")
     print(*re.findall("^training on .*|^period .*|^backtest: .*", done.stdout, re.M), sep="\n", file=sys.stderr)
-    return re.findall(r"^(the model|last value|last period|linear) +([\d.]+) +([\d.]+)", done.stdout, re.M)
+    number = r"(-?(?:[\d.]+|nan|inf))\b"
+    rows = re.findall(rf"^(the model|last value|last period|linear) +{number} +{number}", done.stdout, re.M)
+    found = re.search(r"^period (\d+)", done.stdout, re.M)
+    wanted = {"the model", "last value", "linear"} | ({"last period"} if found and found[1] != "1" else set())
+    if not wanted <= {row[0] for row in rows} or not all(math.isfinite(float(x)) for row in rows for x in row[1:]):
+        sys.exit(f"not all of {', '.join(sorted(wanted))} have numbers:\n{done.stdout}")
+    return rows
 
 
 def main():
