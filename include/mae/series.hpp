@@ -2,6 +2,7 @@
 
 /// Time series as pictures (the CMake component series).
 
+#include <mae/series/at_once.hpp>
 #include <mae/series/backtest.hpp>
 #include <mae/series/baselines.hpp>
 #include <mae/series/cells.hpp>

@@ -18,12 +18,15 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -166,7 +169,14 @@ TEST_CASE("few pictures may be painted by any of many threads") {
   for (index_t const pictures : {2, 3, 5}) {
     mae::matrix_view<double const> const contexts(values.data(), pictures, 60);
     auto const expected = mae::forecast(mae::painter_of(one), contexts, options);
-    auto const painter = mae::painter_of(many);
+    auto painter = mae::painter_of(many);
+    painter.paint_columns = [paint = painter.paint_columns](mae::picture_stream stream) {
+      stream.draw = [draw = stream.draw](index_t number, std::span<float> picture) {
+        std::this_thread::sleep_for(std::chrono::microseconds(500));  // others take the next one
+        return draw(number, picture);
+      };
+      paint(stream);
+    };
     for (int i = 0; i < 50; ++i) REQUIRE(mae::forecast(painter, contexts, options) == expected);
   }
 }
