@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets up and runs what takes too long for every change, or is judged by the clock:
-#   nightly   the tests of tests/nightly: 2,000 steps of training, what finding a bad step costs
+#   nightly   the tests of tests/nightly: 2,000 steps of training, what finding a bad step costs, the memory
+#             that large pictures and ten million values of a series take
 #   dev       g++: all tests fully optimised, those too that run.sh leaves out (each header alone, clang-tidy
 #             of every program, the driver's compile budgets); where nvcc is, kernels for every GPU, of
 #             which none spills; the wheel, for which packages are downloaded; the benchmarks; then the quick
