@@ -19,8 +19,14 @@ namespace {
 
 using mae::index_t;
 
-/// Throws config_error unless the decoder paints pixels as they are.
+/// Throws config_error unless the decoder paints pixels as they are, of all tokens.
 void require_pixels(mae::pretrained_model const& found, std::ostream& notes) {
+  if (found.crosses)
+    throw mae::config_error(
+        found.path +
+        ": its decoder is one by cross-attention, by which nothing is forecast here: give a model "
+        "whose decoder attends to all patches (that of cifar10_pretrain without --decoder cross), "
+        "or train one of windows (--train)");
   auto const normalised = found.norm_pix();
   if (!found.other_targets().empty() || normalised.value_or(false))
     throw mae::config_error(

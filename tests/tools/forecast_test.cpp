@@ -3,6 +3,7 @@
 #include "running_program.hpp"
 #include "temporary_folder.hpp"
 #include "text_file.hpp"
+#include "training_words.hpp"
 
 #include <mae/core/types.hpp>
 #include <mae/series/read_series.hpp>
@@ -456,6 +457,28 @@ TEST_CASE("mae_forecast says in a line what it cannot do") {
   write_text(it.data, "when,load\n2021-01-01,1\n2021-01-02,2\n2021-01-02,3\n");
   refused(
       it.run_pictures({"--horizon", "5"}), 1, "line 4, column 'when': '2021-01-02' stands there");
+}
+
+TEST_CASE("mae_forecast says which decoder it needs") {
+  forecast_of_hours const it;
+  write_text(it.data, hours(month));
+  auto const out = it.folder.file("crossing");
+  words const flags{"--decoder",
+                    "cross",
+                    "--objective",
+                    "pixels",
+                    "--batch-size",
+                    "8",
+                    "--heldout-images",
+                    "8",
+                    "--warmup-epochs",
+                    "0"};
+  REQUIRE(run_program(training_words("synthetic", "micro8", 1, out, flags)).exit_code == 0);
+  auto const result = it.run({"--model", out + "/model.safetensors", "--horizon", "5"});
+  CHECK(result.exit_code == 1);
+  CHECK(
+      says(result.err, "its decoder is one by cross-attention, by which nothing is forecast here"));
+  CHECK(result.err.find("(--decoder,") == std::string::npos);
 }
 
 }  // namespace
