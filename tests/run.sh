@@ -40,7 +40,7 @@ else
   install_packages clang libclang-rt-dev clang-format-14 clang-tidy-14 shellcheck libdnnl-dev libblis-dev chromium
   run_preset dev
   configure_flags+=(-DMAE_BUILD_EXAMPLES=OFF -DMAE_BUILD_PARITY_TESTS=OFF -DMAE_BUILD_SLOW_TESTS=OFF
-    -DMAE_BUILD_C_LIBRARY=OFF)
+    -DMAE_BUILD_C_LIBRARY=OFF -DMAE_LIGHT_TEST_OPTIONS=-O0)
   run_preset debug
 fi
 if $fuzz; then
