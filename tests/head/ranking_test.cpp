@@ -168,8 +168,26 @@ TEST_CASE("a ranking that cannot be is refused") {
   CHECK(with({}).starts_with("a ranking needs judgements"));
   CHECK(with({.relevance = {1, 2}, .query = {1}}) ==
         "a ranking has judgements of 2 images and queries of 1");
-  CHECK(with({.relevance = {1, 2}}).find("has no judgement: there are 2") != std::string::npos);
+  for (std::size_t const count : {2U, 59U, 61U}) {  // of a part, or of the whole of this dataset
+    mae::relevance_judgements of{.relevance = std::vector<double>(count)};
+    of.relevance[0] = 1;
+    CHECK(with(of).starts_with("a ranking has judgements of " + std::to_string(count) +
+                               " images, and the dataset has 60: "));
+  }
+  double const nan = std::numeric_limits<double>::quiet_NaN();
+  for (auto const& of : {mae::relevance_judgements{.relevance = {2, 2, nan}},
+                         mae::relevance_judgements{.relevance = {nan, nan}},
+                         mae::relevance_judgements{.relevance = {1, 2, 3}, .query = {7, 8, 9}}})
+    CHECK(with(of).starts_with("no query of a ranking's judgements has two images of different"));
+  CHECK_NOTHROW(
+      mae::relevance_judgements{.relevance = {1, 5, 2}, .query = {7, 8, 7}}.require_valid());
   double const infinity = std::numeric_limits<double>::infinity();
   CHECK(with({.relevance = {1, infinity}}).starts_with("the relevance of an image must be finite"));
   CHECK(step(judged(images)).empty());
+  CHECK(refusal_of([&] {
+          auto model = ranker(mae::eigen_backend<float>(1), judged(images), ragged);
+          mae::trainer(model,
+                       images,
+                       {.batch_size = 20, .steps = 1, .warmup_epochs = 0, .mix = {.mixup = 0.8}});
+        }) == "the head ranking cannot learn from mixed images: leave mixup and cutmix out");
 }

@@ -353,9 +353,17 @@ TEST_CASE("keys that cannot be are refused") {
         "that does, with_average");
   auto long_queue = made(fp32(1), asymmetric(0, true, 61));
   mae::with_average const rule(mae::adamw{}, quick);
-  CHECK(refusal_of([&] { mae::trainer(long_queue, images, two_views(20), rule); })
-            .starts_with("the head contrast is to compare with 61 earlier keys, and there are 60 "
-                         "images"));
+  CHECK(
+      refusal_of([&] { mae::trainer(long_queue, images, two_views(20), rule); }) ==
+      "the head contrast is to compare with 61 earlier keys, and there are 60 images: take a queue "
+      "no longer than the dataset");
+  auto const both = [](index_t second) {
+    mae::network_parts<mae::contrast, mae::contrast> const parts{
+        .config = small_config, .heads = {asymmetric(0, true, 8), asymmetric(0, true, second)}};
+    return refusal_of([&] { mae::require_queue(parts, 60); });
+  };
+  CHECK(both(8).find("is the second that keeps earlier keys") != std::string::npos);
+  CHECK(both(0).empty());
   CHECK(refusal_of([&] {
           made(fp32(1), asymmetric(0, false, 10));
         }).starts_with("contrast's queue needs moving keys"));

@@ -41,6 +41,7 @@ struct ranking {
 
   static constexpr std::string_view name = "ranking";
   static constexpr bool couples = true;
+  static constexpr bool learns_mixtures = false;  // a grade is one image's
 
   /// Of the images that it is trained on, by their numbers; not needed to predict.
   std::shared_ptr<relevance_judgements const> judgements = {};
@@ -58,6 +59,16 @@ struct ranking {
   void require_valid() const {
     if (encoder_width < 1) throw config_error("a ranking needs the width of its encoder");
     if (judgements != nullptr) judgements->require_valid();
+  }
+  /// Throws config_error unless the images of the training, so many, are those that are judged.
+  void require_images(index_t images) const {
+    require_judgements();
+    if (std::ssize(judgements->relevance) != images)
+      throw config_error("a ranking has judgements of " +
+                         std::to_string(judgements->relevance.size()) +
+                         " images, and the dataset has " + std::to_string(images) +
+                         ": give one for each image, by its number in the dataset that is trained "
+                         "on, and NaN where nothing is said");
   }
   settings_list settings() const {
     return {{"pooling", name_of(pool)}, {"norm", normalises ? "yes" : "no"}};
@@ -100,9 +111,12 @@ struct ranking {
   }
 
  private:
-  std::size_t number_of(index_t image) const {
+  void require_judgements() const {
     if (judgements == nullptr)
       throw config_error("a ranking is trained by judgements: give ranking::judgements");
+  }
+  std::size_t number_of(index_t image) const {
+    require_judgements();
     if (image >= std::ssize(judgements->relevance))
       throw config_error("image " + std::to_string(image) + " has no judgement: there are " +
                          std::to_string(judgements->relevance.size()));

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,7 +21,8 @@ struct relevance_judgements {
   std::vector<double> relevance = {};  // of each image of the dataset, by its number
   std::vector<index_t> query = {};     // likewise; empty: all are of one
 
-  /// Throws config_error for judgements of no image, queries of another number, and infinities.
+  /// Throws config_error for judgements of no image, queries of another number, infinities, and
+  /// where no query has two images of different grades: there would be nothing to learn.
   void require_valid() const {
     if (relevance.empty())
       throw config_error("a ranking needs judgements: the relevance of each image of the dataset");
@@ -30,6 +32,10 @@ struct relevance_judgements {
     for (double const grade : relevance)
       if (std::isinf(grade))
         throw config_error("the relevance of an image must be finite, or NaN where none is said");
+    if (!has_pair())
+      throw config_error(
+          "no query of a ranking's judgements has two images of different relevance: there is no "
+          "order to learn");
   }
   /// What tells them from others.
   std::uint64_t hash() const {
@@ -37,6 +43,17 @@ struct relevance_judgements {
     hash.update(std::as_bytes(std::span(relevance)));
     hash.update(std::as_bytes(std::span(query)));
     return hash.digest();
+  }
+
+ private:
+  bool has_pair() const {
+    std::map<index_t, double> first;  // grade, of each query
+    for (std::size_t i = 0; i < relevance.size(); ++i) {
+      if (std::isnan(relevance[i])) continue;
+      auto const at = first.emplace(query.empty() ? 0 : query[i], relevance[i]).first;
+      if (at->second != relevance[i]) return true;
+    }
+    return false;
   }
 };
 

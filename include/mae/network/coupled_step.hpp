@@ -5,6 +5,7 @@
 #include <mae/core/views.hpp>
 
 #include <algorithm>
+#include <cassert>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -23,8 +24,9 @@ struct key_queue {
     return std::span(keys).subspan(static_cast<std::size_t>(i * width),
                                    static_cast<std::size_t>(width));
   }
-  /// Takes an image's key as the last.
+  /// Takes an image's key as the last; all are of one width.
   void add(std::span<double const> key, image_index image) {
+    assert(images.empty() || width == static_cast<index_t>(key.size()));
     width = static_cast<index_t>(key.size());
     for (double const value : key) keys.push_back(static_cast<float>(value));
     images.push_back(image);

@@ -55,7 +55,7 @@ inline constexpr bool couples_samples = requires {
 };
 
 /// Whether a head learns from mixed images: its labels tell of an image_sample's partner too. One
-/// that does not say so is not trained on them.
+/// that does not say so is not trained on them; one that couples images is unless it says false.
 template <class H>
 inline constexpr bool learns_mixtures = requires {
   requires H::learns_mixtures;
@@ -91,6 +91,12 @@ concept HasConstOptions = requires(H const& head, model_config const& config) {
   || requires {
     head.settings();
   };
+  requires !requires(H & changed) {
+    changed.require_images(index_t{});
+  }
+  || requires {
+    head.require_images(index_t{});
+  };
 };
 
 }  // namespace detail
@@ -99,6 +105,7 @@ concept HasConstOptions = requires(H const& head, model_config const& config) {
 /// own. The object holds sizes and settings; weights are found in the network's flat arrays.
 /// Optional, all const: `fitted(config)`, the head for an encoder of these sizes;
 /// `require_valid()`, which layout_of calls, throws config_error for any that cannot be;
+/// `require_images(number)`, which a trainer calls, for a dataset of so many that does not fit;
 /// `settings()`, a settings_list of what gives its tensors their meaning, and
 /// `training_settings()`, of what else decides a training: files keep them, and loading compares
 /// them; `start_deviation`, of its weights' first values where they are normal; `label(image,

@@ -196,17 +196,24 @@ class coupled_samples<T, network_parts<Heads...>> {
   std::vector<T> received_;
 };
 
-/// Throws config_error where a head is to compare with more earlier keys than a dataset has images.
+/// Throws config_error where a head is to compare with more earlier keys than a dataset has images,
+/// where more than one keeps some, and where a head's own require_images refuses so many.
 template <class... Heads>
 void require_queue(network_parts<Heads...> const& parts, index_t images) {
   std::size_t number = 0;
+  int queues = 0;
   auto const require = [&](auto const& head) {
-    if (parts.is_on(number++) && queue_size(head) > images)
+    if (!parts.is_on(number++)) return;
+    if constexpr (requires { head.require_images(images); }) head.require_images(images);
+    if (queue_size(head) > 0 && ++queues > 1)
+      throw config_error("the head " + std::string(head.name) +
+                         " is the second that keeps earlier keys, and a training keeps one "
+                         "head's: set its queue to 0");
+    if (queue_size(head) > images)
       throw config_error("the head " + std::string(head.name) + " is to compare with " +
                          std::to_string(queue_size(head)) + " earlier keys, and there are " +
                          std::to_string(images) +
-                         " images: take a queue no longer than the dataset, which would hold "
-                         "images twice");
+                         " images: take a queue no longer than the dataset");
   };
   std::apply([&](auto const&... heads) { (require(heads), ...); }, parts.heads);
 }

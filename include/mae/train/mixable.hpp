@@ -13,6 +13,12 @@ namespace mae {
 
 namespace detail {
 
+/// Whether a head may learn from mixed images. One that couples images does without labels of its
+/// own, and may unless it says that it does not.
+template <class H>
+inline constexpr bool bears_mixtures = learns_mixtures<H> ||
+                                       (couples_samples<H> && !requires { H::learns_mixtures; });
+
 /// Whether a head's labels tell of places in an image.
 template <class H>
 inline constexpr bool tells_places = requires {
@@ -35,9 +41,7 @@ void require_mixable(training_options const& options, network_parts<Heads...> co
       throw config_error("the labels of the head " + std::string(name) +
                          " do not follow what RandAugment moves: leave it out");
   };
-  (require(
-       learns_mixtures<Heads> || couples_samples<Heads>, !detail::tells_places<Heads>, Heads::name),
-   ...);
+  (require(detail::bears_mixtures<Heads>, !detail::tells_places<Heads>, Heads::name), ...);
 }
 
 }  // namespace mae
