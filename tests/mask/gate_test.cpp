@@ -225,6 +225,83 @@ TEST_CASE("a gate's gradient is that of its smoothed objective") {
     }
 }
 
+namespace {
+
+/// One unit beside those of spread_mask, which is 1 for every patch and more at the first: by its
+/// weight all numbers move alike, and that one further.
+mae::gate_mask shifted_mask(float weight, float more_at_first = 0) {
+  auto mask = spread_mask({.entropy = 0, .network = {.hidden = 4}}, 0.5F);
+  constexpr index_t inputs = mask_images::patch_values + 1;
+  auto const parameters = mask.state(0);
+  auto const set_unit = [&](index_t row, float value) {
+    parameters[static_cast<std::size_t>(row * 4 + 3)] = value;
+  };
+  for (index_t row = 0; row < inputs; ++row) set_unit(row, 0);
+  for (index_t n = 0; n < mask_images::patches; ++n)
+    set_unit(inputs + n, n == 0 ? 1 + more_at_first : 1);
+  set_unit(inputs + mask_images::patches, weight);
+  return mask;
+}
+
+}  // namespace
+
+TEST_CASE("numbers that all move alike move no gate, however far") {
+  auto const image = image_of_noise(4);
+  auto const expected = gates_of(shifted_mask(0), image.context());
+  auto const visible = plan_of(shifted_mask(0), image.context());
+  for (float const far : {-300.0F, 300.0F}) {
+    auto const mask = shifted_mask(far);
+    auto const found = gates_of(mask, image.context());
+    for (std::size_t i = 0; i < found.size(); ++i)
+      CHECK(found[i] == doctest::Approx(expected[i]).epsilon(1e-3));
+    CHECK(std::ranges::equal(plan_of(mask, image.context()).visible(0), visible.visible(0)));
+    // It learns as before: but for the unit that moves them, and what that depends on.
+    std::vector<mae::patch_index> const targets = {5, 9, 20};
+    std::vector<float> const losses = {0.5F, 0.1F, 0.9F};
+    std::vector<float> const slopes(visible.visible(0).size(), -0.2F);
+    auto const sums_of = [&](mae::gate_mask const& of) {
+      std::vector<double> sums(static_cast<std::size_t>(of.num_sums()));
+      of.add_gradient(told_of(image.context(), visible.visible(0), targets, losses, slopes), sums);
+      return sums;
+    };
+    auto const sums = sums_of(mask);
+    auto const before = sums_of(shifted_mask(0));
+    double most = 0;
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      if (i + 1 < sums.size() && i % 4 == 3) continue;
+      CHECK(sums[i] == doctest::Approx(before[i]).epsilon(1e-2).scale(0.01));
+      most = std::max(most, std::abs(sums[i]));
+    }
+    CHECK(most > 1e-2);
+  }
+}
+
+TEST_CASE(
+    "beside a number that is pushed out of bounds, the gradient is through the mean as well") {
+  auto const image = image_of_noise(4);
+  auto const context = image.context();
+  auto mask = shifted_mask(-1, 40);
+  auto const start = gates_of(mask, context);
+  std::vector<mae::patch_index> const visible = {0}, targets = {5, 9};
+  std::vector<float> const losses = {0.5F, 0.5F}, slopes = {3.0F};  // the first raises the loss
+  std::vector<double> sums(static_cast<std::size_t>(mask.num_sums()));
+  mask.add_gradient(told_of(context, visible, targets, losses, slopes), sums);
+  auto const objective = [&] {
+    return 3 * static_cast<double>(gates_of(mask, context)[0]) / static_cast<double>(start[0]) / 2;
+  };
+  for (std::size_t i = sums.size() - 5; i + 1 < sums.size(); ++i) {  // the units' weights
+    CAPTURE(i);
+    float& parameter = mask.state(0)[i];
+    float const before = parameter;
+    parameter = before + 1e-2F;
+    double const above = objective();
+    parameter = before - 1e-2F;
+    double const below = objective();
+    parameter = before;
+    CHECK((above - below) / 2e-2 == doctest::Approx(sums[i]).epsilon(2e-3).scale(0.05));
+  }
+}
+
 TEST_CASE("what is the same for all patches moves no gate, however often it is visible") {
   // Equal slopes and losses, of gates that differ: on average over draws the logits' slopes are 0.
   auto const image = image_of_noise(5);

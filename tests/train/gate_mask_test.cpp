@@ -419,6 +419,7 @@ class weighing_mask : public mae_test::place_mask {
              std::span<float> weights) const {
     std::ranges::fill(weights, weight_);
   }
+  void weigh(int /*another*/) const {}
 
  private:
   float weight_;
@@ -477,4 +478,24 @@ TEST_CASE("a mask that weighs targets is refused by a first head that takes no w
                        doctest::Contains("the first head, deaf, takes no weights"),
                        mae::config_error);
   CHECK_NOTHROW(gradients(gate({.weighs = false}), deaf_parts{}, schedule, {0, 1}));
+}
+
+namespace {
+
+/// Has no sums, and may weigh.
+class idle_mask : public weighing_mask {
+ public:
+  using weighing_mask::weighing_mask;
+  index_t num_sums() const { return 0; }
+};
+
+}  // namespace
+
+TEST_CASE("a mask that weighs targets and has nothing to learn is refused") {
+  using gradients = mae::mask_gradients<idle_mask, float>;
+  mae::shard_schedule const schedule{.images = 2, .shards = 1, .sums = 1};
+  CHECK_THROWS_WITH_AS(gradients(idle_mask(1), deaf_parts{}, schedule, {0, 1}),
+                       doctest::Contains("nothing to learn (num_sums() is 0)"),
+                       mae::config_error);
+  CHECK_NOTHROW(gradients(idle_mask(1, false), deaf_parts{}, schedule, {0, 1}));
 }

@@ -75,9 +75,10 @@ class gate_mask {
   }
   void score(mask_context const& image, random_stream& random, std::span<float> scores) const {
     network_.score(image, scores);
+    double const mean = mean_of(scores);
     for (float& score : scores) {
       double const chance = random.uniform_double();
-      score = static_cast<float>(std::log1p(-chance) - std::log(chance) - bounded(score));
+      score = static_cast<float>(std::log1p(-chance) - std::log(chance) - bounded(score - mean));
     }
   }
   settings_list settings() const {
@@ -111,15 +112,17 @@ class gate_mask {
   void add_gradient(mask_feedback const& told, std::span<double> sums) const {
     assert(told.slopes.size() == told.visible.size());
     auto const of = gates_of(told.image);
-    std::vector<double> slopes(of.numbers.size());
+    std::vector<double> slopes(of.above_mean.size());
     double const sign = options_.hard == hard_patches::shown ? 1 : -1;
     add_slopes_of_loss(of.budgeted, told, sign, slopes);
     double const entropy = add_entropy(of.budgeted, -options_.entropy, slopes);
     of.budgeted.move_threshold(slopes);
     for (std::size_t i = 0; i < slopes.size(); ++i) {  // none further out, all back
-      bool const goes_out = of.numbers[i] > 0 ? slopes[i] < 0 : slopes[i] > 0;
-      if (goes_out && std::abs(of.numbers[i]) >= widest) slopes[i] = 0;
+      bool const goes_out = of.above_mean[i] > 0 ? slopes[i] < 0 : slopes[i] > 0;
+      if (goes_out && std::abs(of.above_mean[i]) >= widest) slopes[i] = 0;
     }
+    double const mean = mean_of(slopes);  // each number moves what all are above the mean
+    for (double& slope : slopes) slope -= mean;
     network_.add_gradient(told.image, slopes, sums);
     sums.back() += entropy;
   }
@@ -136,9 +139,16 @@ class gate_mask {
 
  private:
   static constexpr std::size_t num_network_states = patch_scorer::state_names.size();
-  /// Of a patch's number: its gate is then all but open or shut.
-  static constexpr float widest = 10.0F;
-  static double bounded(float number) { return std::clamp(number, -widest, widest); }
+  /// Of what a patch's number is above the image's mean, since only differences count: its gate is
+  /// then all but open or shut.
+  static constexpr double widest = 10;
+  static double bounded(double above_mean) { return std::clamp(above_mean, -widest, widest); }
+  template <class Numbers>
+  static double mean_of(Numbers const& numbers) {
+    double sum = 0;
+    for (auto const number : numbers) sum += static_cast<double>(number);
+    return sum / static_cast<double>(numbers.size());
+  }
 
   index_t budget_of(index_t patches) const {
     index_t const visible = visible_count(patches, options_.ratio);
@@ -150,17 +160,20 @@ class gate_mask {
   }
 
   struct image_gates {
-    std::vector<float> numbers;  // the network's
+    std::vector<double> above_mean;  // the network's numbers, less their mean
     budgeted_gates budgeted;
   };
   image_gates gates_of(mask_context const& image) const {
     auto const patches = image.patches.rows;
     std::vector<float> numbers(static_cast<std::size_t>(patches));
     network_.score(image, numbers);
-    std::vector<double> logits(numbers.size());
-    std::transform(numbers.begin(), numbers.end(), logits.begin(), bounded);
+    std::vector<double> above_mean(numbers.begin(), numbers.end());
+    double const mean = mean_of(numbers);
+    for (double& number : above_mean) number -= mean;
+    std::vector<double> logits(above_mean.size());
+    std::transform(above_mean.begin(), above_mean.end(), logits.begin(), bounded);
     budgeted_gates budgeted(logits, budget_of(patches));
-    return {std::move(numbers), std::move(budgeted)};
+    return {std::move(above_mean), std::move(budgeted)};
   }
 
   std::vector<double> weights_of(budgeted_gates const& gates,

@@ -104,6 +104,12 @@ inline constexpr bool means_to_learn = requires {
 }
 || requires {
   &M::update;
+}
+|| requires(M const& mask) {
+  mask.asks_slopes();
+}
+|| requires(M const& mask) {
+  mask.weighs_targets();
 };
 
 /// Does not compile for a policy that lacks the others: it would draw masks and never learn.

@@ -58,7 +58,8 @@ class mask_gradients<M, T> {
  public:
   /// For the process's own partial sums of batches that are cut so. Throws config_error where the
   /// first head, which tells the losses, is off or has not one for each target, takes no weights
-  /// for them and the policy has some, or has others than squared errors and the policy needs them.
+  /// for them and the policy has some, or has others than squared errors and the policy needs them;
+  /// and of a policy that has some and does not learn.
   template <class Parts>
   mask_gradients(M const& mask,
                  Parts const& parts,
@@ -68,7 +69,12 @@ class mask_gradients<M, T> {
         asks_slopes_(num_sums_ > 0 && asks_slopes(mask)),
         schedule_(num_sums_ > 0 ? checked(schedule, parts, mask) : schedule),
         own_(own),
-        of_sums_(static_cast<std::size_t>(schedule.sums) * num_sums_) {}
+        of_sums_(static_cast<std::size_t>(schedule.sums) * num_sums_) {
+    if (num_sums_ == 0 && (asks_slopes(mask) || weighs_targets(mask)))
+      throw config_error(
+          "a mask that has nothing to learn (num_sums() is 0) is told no slopes and weighs no "
+          "targets: let asks_slopes() and weighs_targets() be false");
+  }
 
   /// Begins a new step.
   void clear() {

@@ -33,9 +33,12 @@ double weigh_rows(M const& mask,
                   index_t image,
                   training_batch<T, NumHeads>& batch) {
   double zero_loss = 0;
-  if constexpr (requires { &M::weigh; }) {
+  if constexpr (requires { mask.weighs_targets(); }) {
     auto const rows = batch.labels[0].of(image, image + 1);
     std::vector<float> weights(static_cast<std::size_t>(rows.rows));
+    static_assert(
+        requires { mask.weigh(seen, batch.plan.target(image), weights); },
+        "a mask that weighs_targets has a const weigh(image, targets, weights)");
     if (weights.empty()) return 0;  // a view that is not painted
     mask.weigh(seen, batch.plan.target(image), weights);
     auto const at = static_cast<std::size_t>(image);
