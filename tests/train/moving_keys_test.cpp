@@ -265,6 +265,45 @@ TEST_CASE("a queue has the keys of the last images in their order, and of a step
   }
 }
 
+TEST_CASE("a queue stays as it is in a step that is left out, and in one in which contrast rests") {
+  labelled_images const images(60);
+  auto const head = asymmetric(0, true, 50);
+  mae::with_average const rule(mae::adamw{}, quick);
+  auto options = two_views(20);
+  SUBCASE("left out") {
+    options.non_finite = mae::non_finite_policy::skip;
+    auto model = made(fp32(2), head);
+    mae::trainer trainer(model, images, options, rule);
+    trainer.step();
+    auto const keys = trainer.progress().keys;
+    auto const values = std::as_const(model).parameters().values();
+    std::vector<float> const kept(values.begin(), values.end());
+    model.set_parameters(std::vector<float>(kept.size(), std::nanf("")));
+    CHECK(trainer.step().skipped);
+    CHECK(trainer.progress().keys == keys);
+    model.set_parameters(kept);
+    CHECK(!trainer.step().skipped);
+    auto const later = trainer.progress().keys;
+    CHECK(later.size() == 40);
+    CHECK(std::equal(keys.keys.begin(), keys.keys.end(), later.keys.begin()));
+  }
+  SUBCASE("rests") {
+    options.head_schedules = {
+        {.head = "contrast", .points = {{1, 0.2}, {0, 0.2}, {0, 0.6}, {1, 0.6}}}};
+    auto model = made(fp32(2), head);
+    mae::trainer trainer(model, images, options, rule);
+    std::vector<index_t> sizes;
+    std::vector<mae::image_index> first;
+    trainer.run({.on_step = [&](mae::step_report const& report) {
+      sizes.push_back(trainer.progress().keys.size());
+      if (report.step == 1) first = trainer.progress().keys.images;
+      CHECK((report.heads[1].weight == 0) == (report.step == 2 || report.step == 3));
+    }});
+    CHECK(sizes == std::vector<index_t>{20, 20, 20, 40});
+    CHECK(std::equal(first.begin(), first.end(), trainer.progress().keys.images.begin()));
+  }
+}
+
 TEST_CASE("contrast of moving keys is learned") {
   auto model = made(fp32(2), asymmetric(16, true, 32));
   labelled_images const images(64);
