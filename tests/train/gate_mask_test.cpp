@@ -1,4 +1,6 @@
 // Gates in trainings: what the network tells them, and what their weights do to its loss.
+#include "descent.hpp"
+#include "labelled_images.hpp"
 #include "learning_mask_archetype.hpp"
 #include "mailbox.hpp"
 #include "replaying_lane.hpp"
@@ -11,16 +13,19 @@
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/data/channel_statistics.hpp>
+#include <mae/head/contrast.hpp>
 #include <mae/io/checkpoint.hpp>
 #include <mae/mask/gate.hpp>
 #include <mae/mask/learning.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/model/autoencoder.hpp>
+#include <mae/model/cross_autoencoder.hpp>
 #include <mae/network/capacity.hpp>
 #include <mae/network/network_pass.hpp>
 #include <mae/network/shard.hpp>
 #include <mae/network/weights.hpp>
+#include <mae/objective/pixels.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/exchange.hpp>
@@ -498,4 +503,57 @@ TEST_CASE("a mask that weighs targets and has nothing to learn is refused") {
                        doctest::Contains("nothing to learn (num_sums() is 0)"),
                        mae::config_error);
   CHECK_NOTHROW(gradients(idle_mask(1, false), deaf_parts{}, schedule, {0, 1}));
+}
+
+namespace {
+
+template <class B>
+using viewed_model =
+    mae::autoencoder<small_config, mae::gate_mask, B, mae::normalised_pixels, mae::contrast>;
+
+/// Two views of each image, one of them painted, and half of what is hidden predicted.
+template <class E = mae::alone>
+outcome train_views(int threads, E exchange = {}) {
+  using backend = mae::eigen_backend<float>;
+  viewed_model<backend> model({.seed = 1,
+                               .mask = scattered({}),
+                               .backend = backend(threads),
+                               .heads = {mae::contrast{.projection = {.hidden = 20, .outputs = 8}}},
+                               .head_weights = {1, 0.3}});
+  auto options = options_of(60, 2);
+  options.steps = 3;
+  options.warmup_epochs = 0;
+  options.views = 2;
+  options.painted_views = 1;
+  options.predicted_share = 0.5;
+  mae::trainer trainer(model, images(), options, mae::adamw{}, exchange);
+  trainer.run();
+  return outcome_of(trainer);
+}
+
+}  // namespace
+
+TEST_CASE("the gradient of a loss that a gate weighs is its differences, by either decoder") {
+  using exact = mae::eigen_backend<double>;
+  mae_test::labelled_images const few(12);
+  gated_model<exact> painting({.seed = 2, .mask = scattered({}), .backend = exact(1)});
+  mae_test::check_gradient(painting, few, 6, 2);
+  mae::cross_autoencoder<small_config, mae::gate_mask, exact> asking(
+      {.seed = 2, .mask = scattered({}), .backend = exact(1)});
+  mae_test::check_gradient(asking, few, 6, 2);
+}
+
+TEST_CASE("gates beside contrast, of views that are painted in part, leave the same bits") {
+  auto const expected = train_views(1);
+  CHECK(expected.mask[3] == mae_test::bits_of(std::array{2.0F}));
+  CHECK(train_views(3) == expected);
+  mae_test::mailbox box(2);
+  std::vector<outcome> found(2);
+  std::vector<std::thread> all;
+  for (int rank = 0; rank < 2; ++rank)
+    all.emplace_back([&, rank] {
+      found[static_cast<std::size_t>(rank)] = train_views(1, mae_test::mailbox_exchange(box, rank));
+    });
+  for (auto& one : all) one.join();
+  for (auto const& one : found) CHECK(one == expected);
 }
