@@ -158,9 +158,11 @@ std::vector<chart> compared_charts(training_history const& history) {
 }
 
 /// What a mask that learns said of itself.
-chart mask_chart(std::vector<mask_record> const& masks) {
+chart mask_chart(std::vector<mask_record> const& masks, mask_choice mask) {
   auto agreement = series_of("pairs of patches in the right order");
-  auto entropy = series_of("entropy of the distribution, of the uniform one's");
+  auto entropy =
+      series_of(mask == mask_choice::gate ? "entropy of the gates, of equal gates'"
+                                          : "entropy of the distribution, of the uniform one's");
   for (auto const& record : masks) {
     if (record.agreement) agreement.points.push_back({record.epoch, *record.agreement});
     if (record.entropy) entropy.points.push_back({record.epoch, *record.entropy});
@@ -189,10 +191,13 @@ void add_heads(options const& o, Add const& add) {
     if (weights[i] > 0) add(comparing_heads[i], "weight " + mae::decimal_text(weights[i]));
   if (o.contrast > 0 && o.predictor > 0)
     add("contrast's predictor", std::to_string(o.predictor) + " hidden values");
-  if (o.contrast > 0 && o.keys == key_choice::moving)
+  if (o.contrast > 0 && o.keys == key_choice::moving) {
+    auto const& [momentum, last] = o.teacher_momentum;
     add("contrast's keys",
-        "moving, by " + mae::decimal_text(o.teacher_momentum.momentum) + ", and " +
+        "moving, by " + mae::decimal_text(momentum) +
+            (last ? " to " + mae::decimal_text(*last) : std::string()) + ", and " +
             std::to_string(o.queue) + " earlier ones");
+  }
   if (!o.head_schedules.empty()) add("weights move", mae::to_text(o.head_schedules));
   if (o.conflicts != mae::conflict_rule::sum)
     add("heads' gradients",
@@ -215,7 +220,7 @@ page_table heldout_table(std::vector<heldout_record> const& heldout) {
   return table;
 }
 
-page_section curves(training_history const& history) {
+page_section curves(training_history const& history, mask_choice mask) {
   page_section section{.title = "Curves",
                        .text =
                            "Of training steps, means of neighbouring ones. The held-out loss is "
@@ -224,7 +229,7 @@ page_section curves(training_history const& history) {
   if (auto probes = probe_chart(history.probes); !probes.series.empty())
     section.figures.push_back(std::move(probes));
   for (auto& chart : compared_charts(history)) section.figures.push_back(std::move(chart));
-  if (auto masks = mask_chart(history.masks); !masks.series.empty())
+  if (auto masks = mask_chart(history.masks, mask); !masks.series.empty())
     section.figures.push_back(std::move(masks));
   section.figures.push_back(
       step_chart(history, "Learning rate", "rate a step", "learning rate", &training_record::lr));
@@ -466,7 +471,7 @@ void training_report::write(training_state const& state) const {
              .title = state.summary.config + " on " + state.summary.data,
              .status = status_of(state),
              .is_running = state.is_running,
-             .sections = {glance(state), curves(state.history)}};
+             .sections = {glance(state), curves(state.history, state.settings.mask)}};
   if (!originals_.empty()) shown.sections.push_back(painted_section(state.settings.objective));
   if (!masks_.empty()) shown.sections.push_back(masks_.section());
   if (!state.history.health.empty()) shown.sections.push_back(health(state.history.health));

@@ -1,16 +1,31 @@
 #include "model_mask.hpp"
 
 #include "assumed.hpp"
+#include "mask_flags.hpp"
 
 #include <mae/core/error.hpp>
 #include <mae/io/mask_file.hpp>
 #include <mae/mask/learning.hpp>
 
+#include <algorithm>
 #include <iostream>
 #include <string>
 #include <string_view>
 
 namespace tools {
+
+namespace {
+
+/// Whether a mask's setting is one that the tools' flags say; others are those of its training.
+bool has_flag(std::string entry) {
+  std::replace(entry.begin(), entry.end(), '_', '-');
+  pretrain::options unused;
+  auto const flags = pretrain::mask_flags(unused, pretrain::mask_use::showing);
+  return std::any_of(
+      flags.begin(), flags.end(), [&](auto const& flag) { return flag.name == entry; });
+}
+
+}  // namespace
 
 pretrain::chosen_mask mask_of(common_options const& o,
                               mae::pretrained_model const& model,
@@ -27,7 +42,7 @@ pretrain::chosen_mask mask_of(common_options const& o,
   if (mae::learns(mask))
     for (auto const& [entry, value] : mask.settings())
       if (auto const trained = model.entry(entry);
-          trained && *trained != value && entry != own_entry)
+          trained && *trained != value && entry != own_entry && has_flag(entry))
         pretrain::say_assumed(
             std::cerr, entry + " " + value + ", as the flags say; the training had " + *trained);
   return mask;
