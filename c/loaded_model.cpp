@@ -96,6 +96,10 @@ std::unique_ptr<mae_model> mae_model::load(std::string const& path, mae_options 
   if (options.objective != nullptr && options.for_reconstruction == 0)
     throw mae::config_error("an objective is the decoder's: for_reconstruction loads it");
   auto found = mae::read_pretrained(path, c_api::read_options_of(options));
+  if (found.crosses && options.for_reconstruction != 0)
+    throw mae::config_error(found.path +
+                            ": this interface does not paint with a cross-attention decoder: with "
+                            "for_reconstruction 0 its encoder is loaded");
   c_api::say_statistics(found, options.statistics);
   backend const on(std::make_shared<mae::thread_pool>(options.threads));
   std::optional<painter> painting;

@@ -85,8 +85,9 @@ double image_flops(options const& settings,
   index_t const painted = settings.painted_views > 0 ? settings.painted_views : settings.views;
   bool const crosses = settings.decoder == decoder_choice::cross;
   double const predicted = settings.predicted_share * hidden;
+  double const seen = settings.visible_loss > 0 ? visible : 0;
   double const painting = crosses ? cross_training_flops(config, visible, predicted)
-                                  : training_flops(config, visible, predicted);
+                                  : training_flops(config, visible, predicted, seen);
   double const encoding = training_flops(config, visible, 0);
   double const comparing = comparing_flops(settings, config, visible);
   return static_cast<double>(painted) * painting +

@@ -248,6 +248,12 @@ void check_mask(given_flags const& given, options const& o) {
     throw usage_error(
         "--mask-budget batch needs a --mask-measure of pixels: what losses say comes "
         "after the masks");
+  bool const by_losses = o.mask == density && o.mask_measure == density_choice::loss;
+  if (o.visible_loss > 0 && (by_losses || is_one_of(o.mask, {learned, sampling, gate})))
+    throw usage_error((by_losses ? std::string("--mask-measure loss")
+                                 : std::string("--mask ").append(name(o.mask))) +
+                      " learns from the losses of hidden patches, and --visible-loss mixes them "
+                      "with visible ones': leave one of the two");
   if (o.mask == random && o.mask_from > o.mask_to)
     throw usage_error("--mask random needs a --mask-from that is not above --mask-to");
   if (o.mask == file && o.mask_file.empty())

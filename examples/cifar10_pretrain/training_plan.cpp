@@ -44,12 +44,15 @@ double encoder_flops(mae::model_config const& config, double visible) {
   return embedding + stack_flops(config.encoder, visible + 1);
 }
 
-double training_flops(mae::model_config const& config, double visible, double predicted) {
+double training_flops(mae::model_config const& config,
+                      double visible,
+                      double predicted,
+                      double painted_visible) {
   auto const values = static_cast<double>(config.patch_values());
   auto const width = static_cast<double>(config.encoder.width);
   auto const narrow = static_cast<double>(config.decoder.width);
   double const between = 2 * (visible + 1) * width * narrow;
-  double const painting = 2 * predicted * narrow * values;
+  double const painting = 2 * (predicted + painted_visible) * narrow * values;
   double const decoding =
       predicted > 0 ? stack_flops(config.decoder, visible + predicted + 1) + painting : 0;
   double const forward = encoder_flops(config, visible) + between + decoding;

@@ -36,9 +36,12 @@ double time_of_step(std::function<double()> const& step);
 double encoder_flops(mae::model_config const& config, double visible);
 
 /// The operations of a training step for one image of which `visible` patches are seen and
-/// `predicted` ones painted, none of a view that is encoded alone: likewise, backward as twice
-/// forward.
-double training_flops(mae::model_config const& config, double visible, double predicted);
+/// `predicted` hidden ones painted, none of a view that is encoded alone, and so many of those that
+/// are seen: likewise, backward as twice forward.
+double training_flops(mae::model_config const& config,
+                      double visible,
+                      double predicted,
+                      double painted_visible = 0);
 /// Likewise of a cross-attention decoder.
 double cross_training_flops(mae::model_config const& config, double visible, double predicted);
 

@@ -151,7 +151,8 @@ void service::take_pictures(route const& which, request const& in, send_reply co
     throw request_error(404,
                         "not_offered",
                         what == task::classify ? "no classifier is served (--classifier)"
-                                               : "the model has no decoder that paints pixels");
+                                               : "the model has no decoder that paints pixels "
+                                                 "(cross-attention decoders are not served)");
   auto const most = static_cast<std::size_t>(options_.max_batch);
   std::vector<std::string_view> pictures;
   work->asked = read_picture_request(which, in, *work->model, most, pictures);

@@ -82,7 +82,9 @@ cross_results attend_across(Lane const& lane) {
   padded_matrix<double> const q(52, width, random);
   padded_matrix<double> const kv(61, 2 * width, random);
   padded_matrix<double> const y_grad(52, width, random);
-  cross_results results{{52, width}, {52, heads}, {52, width}, {61, 2 * width}};
+  constexpr double unset = std::numeric_limits<double>::quiet_NaN();  // the op writes all of it
+  cross_results results{
+      {52, width, unset}, {52, heads, unset}, {52, width, unset}, {61, 2 * width, unset}};
   std::vector<double> scratch(
       static_cast<std::size_t>(mae::attention_scratch_size<Lane>({52, 45, heads, width / heads})));
   mae::attention_rows const rows{queries, keys};

@@ -477,6 +477,12 @@ TEST_CASE("contrast needs two views and a temperature that is positive") {
       "one of the two");
   CHECK(complaint("--visible-loss 0.1 --contrast 1 --paint-views 1")
             .starts_with("--paint-views saves"));
+  for (std::string const masks : {"--mask learned", "--mask sampling", "--mask gate"})
+    CHECK(
+        complaint("--visible-loss 0.1 " + masks)
+            .starts_with(masks + " learns from the losses of hidden patches, and --visible-loss"));
+  CHECK(complaint("--visible-loss 0.1 --mask density --mask-measure loss")
+            .starts_with("--mask-measure loss learns"));
   CHECK(complaint("--predict-share 0").starts_with("--predict-share: must be"));
   CHECK(complaint("--predict-share 1.1") ==
         "--predict-share is a share of the hidden patches: at most 1");

@@ -24,6 +24,8 @@ TEST_CASE("a step's operations are those of its products, counted one by one") {
   CHECK(pretrain::training_flops(config, 4, 12) == doctest::Approx(2 * embedding + 3 * rest));
   double const half = block(5, 48) + product(5, 48, 24) + block(11, 24) + product(6, 24, 192);
   CHECK(pretrain::training_flops(config, 4, 6) == doctest::Approx(2 * embedding + 3 * half));
+  double const all = half + product(4, 24, 192);
+  CHECK(pretrain::training_flops(config, 4, 6, 4) == doctest::Approx(2 * embedding + 3 * all));
   double const unpainted = block(5, 48) + product(5, 48, 24);
   CHECK(pretrain::training_flops(config, 4, 0) == doctest::Approx(2 * embedding + 3 * unpainted));
 }

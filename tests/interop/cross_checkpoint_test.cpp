@@ -40,11 +40,10 @@ struct saved_models {
   }
 };
 
-std::string const& kind() {
-  static std::string const sentence =
-      ": take its encoder alone (encoder.safetensors), or a model "
-      "with its decoder (--decoder, mae::cross_autoencoder)";
-  return sentence;
+std::string kind(std::string const& way) {
+  return ": take its encoder alone (encoder.safetensors, pretrained_parts::encoder), or a model "
+         "with its decoder (--decoder " +
+         way + ")";
 }
 
 }  // namespace
@@ -65,14 +64,17 @@ TEST_CASE("a cross-attention decoder is read, opened and painted with, and no ot
   CHECK(opened.reconstruct(image, plan) == saved.model.reconstruct(image, plan));
 
   CHECK(refusal_of<mae::config_error>([&] { mae::open_pretrained(found, parts{}); }) ==
-        saved.cross + ": its decoder is one by cross-attention, and the model's is not" + kind());
+        saved.cross + ": its decoder is one by cross-attention, and the model's is not" +
+            kind("cross, mae::cross_autoencoder"));
   auto const other = mae::read_pretrained(saved.self);
   CHECK_FALSE(other.crosses);
   CHECK(refusal_of<mae::config_error>([&] { mae::open_pretrained_cross(other, parts{}); }) ==
-        saved.self + ": its decoder is none by cross-attention, as the model's is" + kind());
+        saved.self + ": its decoder is none by cross-attention, as the model's is" +
+            kind("self, mae::autoencoder"));
   self_model model;
-  CHECK(
-      refusal_of<mae::config_error>([&] { mae::load_pretrained(found, model); }).ends_with(kind()));
+  CHECK(refusal_of<mae::config_error>([&] {
+          mae::load_pretrained(found, model);
+        }).ends_with(kind("cross, mae::cross_autoencoder")));
   mae::load_pretrained(found, model, mae::pretrained_parts::encoder);
   CHECK(mae_test::bits_of(model.parameters().tensor("norm.bias")) ==
         mae_test::bits_of(saved.model.parameters().tensor("norm.bias")));

@@ -127,6 +127,12 @@ TEST_CASE("a workspace's room is that of a shard, or a bound for all shards of a
   CHECK(bound.covers(exact));
   CHECK(exact.covers(exact));
   CHECK_FALSE(exact.covers(bound));
+
+  constexpr auto all = mae::predicted_patches::all_present;
+  shard.assign(mae::mask_plan::all_visible(2, 5), 0, 2, all);
+  auto const whole = mae::shard_capacity::of(shard);
+  CHECK_FALSE(mae::shard_capacity::bound(config, 2, 5).covers(whole));
+  CHECK(mae::shard_capacity::bound(config, 2, 5, all).covers(whole));
 }
 
 TEST_CASE("room for either of two shards covers both, though neither covers the other") {

@@ -16,6 +16,7 @@
 #include <mae/io/model_file.hpp>
 #include <mae/mask/random_ratio.hpp>
 #include <mae/model/autoencoder.hpp>
+#include <mae/model/cross_autoencoder.hpp>
 #include <mae/model/encoder.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/staging.hpp>
@@ -31,6 +32,7 @@
 #include <mae/op/query_pooling.hpp>
 #include <mae/op/query_tokens.hpp>
 #include <mae/op/rectify.hpp>
+#include <mae/op/row_marks.hpp>
 #include <mae/op/set_zero.hpp>
 #include <mae/op/token_maps.hpp>
 #include <mae/op/tokens.hpp>
@@ -52,6 +54,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace mae_test {
@@ -367,6 +370,7 @@ class backend_runner {
     auto weights = random(1, 300);
     auto weighed = random(300, 48);
     auto target = random(300, 48);
+    auto marked = random(300, 1);
     mae::add_losses(
         lane_, std::span<T const>(weights.values()), total.memory.data(), weights.memory.data());
     mae::patch_loss_backward(lane_,
@@ -376,6 +380,10 @@ class backend_runner {
                              weighed.view(),
                              std::as_const(weights.memory).data());
     keep("weighed loss, gradient", weighed);
+    mae::keep_counted_losses(lane_, marked.view(), weights.values());
+    keep("counted losses", weights);
+    mae::weigh_rows(lane_, marked.view(), weighed.view());
+    keep("rows weighed by their marks", weighed);
     keep("summed losses", total);
   }
 
@@ -586,6 +594,33 @@ class backend_runner {
     results_.values["features"].assign(features.begin(), features.end());
     check_files(model, training, images);
     run_conflicts<model_type>(images);
+    if constexpr (std::is_same_v<O, T>) {
+      auto seen = parts_of<model_type>(5);
+      seen.visible_weight = 0.3;
+      run_steps<model_type>("visible patches", std::move(seen), images);
+      using crossing =
+          mae::cross_autoencoder<config, mae::random_ratio_mask, B, mae::normalised_pixels>;
+      run_steps<crossing>("cross-attention",
+                          {.seed = 5,
+                           .mask = mae::random_ratio_mask({.low = 0.5, .high = 0.9}),
+                           .backend = backend_},
+                          images);
+    }
+  }
+
+  /// Two steps, and the gradients of the first.
+  template <class Model>
+  void run_steps(std::string const& name,
+                 typename Model::parts parts,
+                 mae::synthetic_dataset const& images) {
+    Model model(std::move(parts));
+    mae::trainer training(model, images, {.seed = 7, .batch_size = 64, .steps = 2, .lr = 1e-3});
+    for (int i = 0; i < 2; ++i) {
+      auto const report = training.step();
+      results_.values["losses of " + name].push_back(static_cast<float>(report.loss));
+      results_.values["norms of " + name].push_back(static_cast<float>(report.gradient_norm));
+      if (i == 0) keep_gradient(model, training, ", " + name);
+    }
   }
 
   /// Heads' gradients one by one, and what their projection leaves.
@@ -619,13 +654,13 @@ class backend_runner {
 
   /// All gradients of the first step: AdamW's first moments are a tenth of them.
   template <class Model, class Trainer>
-  void keep_gradient(Model const& model, Trainer const& training) {
+  void keep_gradient(Model const& model, Trainer const& training, std::string const& suffix = {}) {
     mae::host_values<B> const moments(backend_, training.optimizer().state("first_moment"));
     for (auto const& tensor : model.layout().tensors()) {
       if (tensor.kind != mae::tensor_kind::parameter) continue;
       auto const values = moments.span().subspan(static_cast<std::size_t>(tensor.offset),
                                                  static_cast<std::size_t>(tensor.size()));
-      results_.values["gradient of " + tensor.name].assign(values.begin(), values.end());
+      results_.values["gradient of " + tensor.name + suffix].assign(values.begin(), values.end());
     }
   }
 

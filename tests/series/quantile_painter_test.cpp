@@ -24,6 +24,7 @@ using mae_test::odd_config;
 
 static_assert(mae::HeadOn<quantile_painter, mae::eigen_lane<float>>);
 static_assert(mae::HeadOn<quantile_painter, mae::eigen_lane<mae::bfloat16>>);
+static_assert(mae::weighs_rows<mae::painter> && !mae::weighs_rows<quantile_painter>);
 
 quantile_painter painter_of(std::vector<double> const& levels) {
   return quantile_painter::of(odd_config, mae_test::target_width, quantile_levels::of(levels));

@@ -120,12 +120,12 @@ TEST_CASE("files say which decoder they hold, and another's are refused by it") 
   mae::save_model(self, other);
   CHECK(refusal_of<mae::config_error>([&] { mae::load_model(cross, other); }) ==
         cross +
-            ": the model has the head decoder, but the file's heads are cross_decoder: load it "
-            "into a model without that head");
+            ": the model has the head decoder, but the file's heads are cross_decoder: give "
+            "--decoder cross, in a program take mae::cross_autoencoder");
   CHECK(refusal_of<mae::config_error>([&] { mae::load_model(self, model); }) ==
         self +
-            ": the model has the head cross_decoder, but the file's heads are decoder: load it "
-            "into a model without that head");
+            ": the model has the head cross_decoder, but the file's heads are decoder: give "
+            "--decoder self, in a program take mae::autoencoder");
 
   labelled_images const images(60);
   mae::trainer training(model, images, steps_of(20));

@@ -91,6 +91,15 @@ TEST_CASE("where a batch does not fit a device's memory, the error names one tha
   CHECK(training.run());
 }
 
+TEST_CASE("what predicts visible patches too asks for nothing after the trainer's constructor") {
+  auto const images = painted_images(64, 1);
+  most_bytes = index_t{1} << 40;
+  limited_model model({.seed = 1, .visible_weight = 0.3});
+  mae::trainer training(model, images, {.batch_size = 64, .steps = 2, .warmup_epochs = 0});
+  most_bytes = bytes_in_use;
+  CHECK(training.run());
+}
+
 TEST_CASE("a model too large for a device's memory is told so") {
   auto const images = painted_images(64, 1);
   most_bytes = index_t{1} << 40;

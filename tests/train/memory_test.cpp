@@ -6,6 +6,7 @@
 #include <mae/mask/random_ratio.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/model/autoencoder.hpp>
+#include <mae/model/cross_autoencoder.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/optimizer/lion.hpp>
 #include <mae/optimizer/rule.hpp>
@@ -19,18 +20,17 @@
 #include <cstdint>
 #include <new>
 #include <optional>
+#include <utility>
 
 namespace {
 
 auto const counted_only = doctest::skip(!mae_test::counts_allocations);
 
 /// Trains for one step, then counts what those of eight epochs allocate, crops included.
-template <class Operand, mae::MaskPolicy Mask, mae::UpdateRule Rule = mae::adamw>
-void check_warm_steps(Mask const& mask, int threads, Rule const& rule = {}) {
-  using backend = mae::eigen_backend<Operand>;
+template <class Model, mae::UpdateRule Rule = mae::adamw>
+void check_warm_steps_of(typename Model::parts parts, Rule const& rule = {}) {
   auto const images = mae_test::painted_images(240, 1);
-  mae::autoencoder<mae_test::small_config, Mask, backend> model(
-      {.seed = 5, .mask = mask, .backend = backend(threads)});
+  Model model(std::move(parts));
   mae::trainer trainer(
       model, images, {.batch_size = 60, .accumulate = 2, .epochs = 8, .lr = 1e-3, .clip = 1}, rule);
   trainer.step();
@@ -38,6 +38,13 @@ void check_warm_steps(Mask const& mask, int threads, Rule const& rule = {}) {
   CHECK(before > 0);  // the count works
   while (!trainer.is_done()) trainer.step();
   CHECK(mae_test::allocation_count == before);
+}
+
+template <class Operand, mae::MaskPolicy Mask, mae::UpdateRule Rule = mae::adamw>
+void check_warm_steps(Mask const& mask, int threads, Rule const& rule = {}) {
+  using backend = mae::eigen_backend<Operand>;
+  check_warm_steps_of<mae::autoencoder<mae_test::small_config, Mask, backend>>(
+      {.seed = 5, .mask = mask, .backend = backend(threads)}, rule);
 }
 
 struct outcome {
@@ -153,4 +160,16 @@ TEST_CASE_TEMPLATE("a warm step allocates nothing, however ragged its masks are"
                    mae::bfloat16) {
   check_warm_steps<Operand>(mae::random_ratio_mask({.low = 0.1, .high = 0.95}), 1);
   check_warm_steps<Operand>(mae::random_ratio_mask({.low = 0.1, .high = 0.95}), 3);
+}
+
+TEST_CASE(
+    "a warm step that predicts visible patches too, or by cross-attention, allocates nothing" *
+    counted_only) {
+  mae::random_ratio_mask const mask({.low = 0.1, .high = 0.95});
+  mae::eigen_backend<float> const one(1);
+  check_warm_steps_of<model_of<float>>(
+      {.seed = 5, .mask = mask, .backend = one, .visible_weight = 0.3});
+  using crossing = mae::
+      cross_autoencoder<mae_test::small_config, mae::random_ratio_mask, mae::eigen_backend<float>>;
+  check_warm_steps_of<crossing>({.seed = 5, .mask = mask, .backend = one});
 }

@@ -23,6 +23,7 @@
 #include <mae/network/shard.hpp>
 #include <mae/network/worker_pass.hpp>
 #include <mae/objective/pixels.hpp>
+#include <mae/objective/sample.hpp>
 #include <mae/optimizer/sgd.hpp>
 #include <mae/patch/patchify.hpp>
 #include <mae/train/exchange.hpp>
@@ -178,6 +179,28 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("an objective's targets lie without gaps, marks or not") {
+  struct flat {
+    static void target(mae::model_config const& /*config*/,
+                       mae::matrix_view<double const> /*patches*/,
+                       std::span<mae::patch_index const> rows,
+                       mae::matrix_view<double> targets) {
+      for (index_t i = 0; i < targets.size(); ++i)
+        targets.data[i] = rows[static_cast<std::size_t>(i / targets.cols)];
+    }
+  };
+  flat const objective;
+  std::vector<double> labels(9);
+  std::vector<mae::patch_index> const hidden{1, 5};
+  std::vector<mae::patch_index> const seen{3};
+  mae::target_labels<flat>(objective, 0.5)
+      .label(
+          mae::image_sample<double>{
+              .config = small_config, .patches = {}, .targets = hidden, .visible = seen},
+          mae::matrix_view<double>(labels.data(), 3, 3));
+  CHECK(labels == std::vector<double>{1, 1, 0.8, 3, 3, -0.4, 5, 5, 0.8});
+}
+
 TEST_CASE("visible patches in the loss leave the same bits for any threads and processes") {
   labelled_images const images(90);
   auto const train = [&](int threads, auto exchange) {
@@ -223,6 +246,13 @@ TEST_CASE("losses of held-out images are those of hidden patches, and files say 
   CHECK(refusal(0.3, 0.2) == path + ": decoder.visible_loss is 0.3 in the file, but 0.2 here");
   for (auto const& said : {refusal(0.3, 0), refusal(0, 0.3)})
     CHECK(said.find("differ in the head decoder") != std::string::npos);
+  auto one_painted = options_of(30, 2);
+  one_painted.views = 2;
+  one_painted.painted_views = 1;
+  CHECK(refusal_of<mae::config_error>([&] {
+          model_type model(parts_of(0.3));
+          mae::trainer const training(model, images, one_painted, mae::sgd{});
+        }).starts_with("visible patches are predicted of every view"));
   CHECK(refusal_of<mae::config_error>([] { model_type const wrong(parts_of(-1)); }) ==
         "the weight of visible patches must be finite and not below 0, it is -1");
 }

@@ -55,8 +55,10 @@ inline void require_decoder(pretrained_model const& found, bool crosses) {
   throw config_error(found.path + ": its decoder is " +
                      (found.crosses ? "one by cross-attention, and the model's is not"
                                     : "none by cross-attention, as the model's is") +
-                     ": take its encoder alone (encoder.safetensors), or a model with its decoder "
-                     "(--decoder, mae::cross_autoencoder)");
+                     ": take its encoder alone (encoder.safetensors, pretrained_parts::encoder), "
+                     "or a model with its decoder (" +
+                     (found.crosses ? "--decoder cross, mae::cross_autoencoder)"
+                                    : "--decoder self, mae::autoencoder)"));
 }
 
 /// Throws format_error where a tensor of the checkpoint has another shape than a model's.

@@ -100,6 +100,16 @@ inline bool names(std::vector<std::string> const& list, std::string const& name)
   return std::ranges::find(list, name) != list.end();
 }
 
+/// What to do with a file without a model's head: of the two decoders, take the file's.
+inline std::string way_without(std::string const& head, std::vector<std::string> const& in_file) {
+  constexpr char const* crossing = "cross_decoder";
+  if (head == decoder_segment && names(in_file, crossing))
+    return "give --decoder cross, in a program take mae::cross_autoencoder";
+  if (head == crossing && names(in_file, std::string(decoder_segment)))
+    return "give --decoder self, in a program take mae::autoencoder";
+  return "load it into a model without that head";
+}
+
 }  // namespace detail
 
 /// The heads of a file that a model of this layout lacks, which are left out. Throws config_error,
@@ -112,8 +122,8 @@ inline std::vector<std::string> heads_left_out(std::string const& path,
   for (auto const& head : here)
     if (!detail::names(in_file, head))
       throw config_error(path + ": the model has the head " + head + ", but the file's heads are " +
-                         (in_file.empty() ? "none" : detail::joined(in_file, ", ")) +
-                         ": load it into a model without that head");
+                         (in_file.empty() ? "none" : detail::joined(in_file, ", ")) + ": " +
+                         detail::way_without(head, in_file));
   std::vector<std::string> left;
   for (auto const& head : in_file)
     if (!detail::names(here, head)) left.push_back(head);

@@ -40,11 +40,15 @@ struct shard_capacity {
   }
 
   /// Room for `images` images of which at most `max_visible` patches each are seen.
-  static shard_capacity bound(model_config const& config, index_t images, index_t max_visible) {
+  static shard_capacity bound(model_config const& config,
+                              index_t images,
+                              index_t max_visible,
+                              predicted_patches predicted = predicted_patches::targets) {
     index_t const patches = config.num_patches();
+    bool const all = predicted == predicted_patches::all_present;
     return {.images = images,
             .visible = images * max_visible,
-            .targets = images * (patches - 1),
+            .targets = images * (all ? patches : patches - 1),
             .encoder_rows = images * (max_visible + 1),
             .decoder_rows = images * (patches + 1),
             .longest_encoder_sequence = max_visible + 1,

@@ -14,8 +14,8 @@
 namespace mae {
 
 /// What the decoder is asked for. `target` sees a whole image, as patches (N, P) in the network's
-/// input units, and writes the target of each patch in `rows`: targets (rows, target width). Const
-/// members are called from several threads at once.
+/// input units, and writes the target of each patch in `rows`: targets (rows, target width), which
+/// lie without gaps. Const members are called from several threads at once.
 template <class O>
 concept Objective = std::movable<O> && requires(O const& objective,
                                                 model_config const& config,

@@ -57,18 +57,22 @@ class target_labels {
   void label(image_sample<T> const& image, matrix_view<T> rows) const {
     if (visible_weight_ == 0)
       return objective_->target(image.config, image.patches, image.targets, rows);
-    std::vector<patch_index> present(image.visible.begin(), image.visible.end());
+    thread_local std::vector<patch_index> present;
+    present.assign(image.visible.begin(), image.visible.end());
     present.insert(present.end(), image.targets.begin(), image.targets.end());
     std::sort(present.begin(), present.end());
     index_t const width = rows.cols - 1;
+    thread_local std::vector<T> targets;  // without gaps, as objectives always get them
+    targets.resize(static_cast<std::size_t>(rows.rows * width));
     objective_->target(image.config,
                        image.patches,
                        std::span<patch_index const>(present),
-                       rows.middle_cols(0, width));
+                       matrix_view<T>(targets.data(), rows.rows, width));
     auto const hidden = static_cast<double>(image.targets.size());
     auto const seen = static_cast<double>(image.visible.size());
     double const share = hidden / (hidden + seen * visible_weight_);
     for (index_t i = 0; i < rows.rows; ++i) {
+      std::copy_n(targets.begin() + i * width, width, rows.row(i).begin());
       bool const is_seen = std::binary_search(
           image.visible.begin(), image.visible.end(), present[static_cast<std::size_t>(i)]);
       rows(i, width) = static_cast<T>(is_seen ? -visible_weight_ * share : share);

@@ -118,6 +118,8 @@ struct quantile_painter : painter {
   template <Lane L>
   using pass = quantile_painter_pass<L>;
 
+  static constexpr bool weighs_rows = false;  // its pass is not a painter's
+
   quantile_levels levels = {};
 
   /// For patches of `values` values.

@@ -8,6 +8,8 @@
 #include <mae/network/coupled_step.hpp>
 #include <mae/network/head.hpp>
 #include <mae/network/network_parts.hpp>
+#include <mae/network/shard.hpp>
+#include <mae/network/worker_pass.hpp>
 #include <mae/train/exchange.hpp>
 #include <mae/train/options.hpp>
 
@@ -220,7 +222,7 @@ void require_queue(network_parts<Heads...> const& parts, index_t images) {
 
 /// Throws config_error for steps of so many images where a head couples them: that takes two; and
 /// where a head compares another number of each image's views, or no head learns from those that
-/// are not painted.
+/// are not painted, or one predicts their visible patches.
 template <class Network>
 void require_samples(typename Network::parts_type const& parts,
                      index_t images,
@@ -241,6 +243,10 @@ void require_samples(typename Network::parts_type const& parts,
   };
   std::apply([&](auto const&... heads) { (require_views(heads), ...); }, parts.heads);
   if (options.painted_samples() == options.samples()) return;
+  if (detail::predicted_by(parts) == predicted_patches::all_present)
+    throw config_error(
+        "visible patches are predicted of every view, and some are not to be painted: set "
+        "visible_weight or training_options::painted_views to 0");
   number = 0;
   auto const learns_unpainted = [&](auto const& head) {
     return parts.is_on(number++) && (couples_samples<std::remove_cvref_t<decltype(head)>> ||

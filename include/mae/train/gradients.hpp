@@ -75,7 +75,8 @@ class gradient_sum {
         gradients_(layout, parts, own.size()),
         factors_(static_cast<index_t>(num_heads)),
         totals_(num_totals() + 1) {
-    auto const room = shard_capacity::bound(parts.config, schedule.per_shard(), max_visible);
+    auto const room = shard_capacity::bound(
+        parts.config, schedule.per_shard(), max_visible, detail::predicted_by(parts));
     for (index_t i = 0; i < passes_.size(); ++i) passes_[i].reserve(parts, room);
     index_t const first = schedule.first_shard(own.first);
     if ((heads_on(parts) & coupled_type::heads()).any())

@@ -172,9 +172,11 @@ class mask_gradients<M, T> {
     constexpr index_t targets = 3;  // of an image with as many visible patches less one
     if (!parts.is_on(0) ||
         head.label_rows(shard_capacity::exactly(1, targets - 1, targets)) != targets)
-      throw config_error("a mask that learns needs the losses of a painter, and the first head, " +
-                         std::string(Parts::names()[0]) +
-                         ", is off or tells none of each hidden patch");
+      throw config_error(
+          "a mask that learns needs the losses of a painter, and the first head, " +
+          std::string(Parts::names()[0]) +
+          ", is off, or tells none of each hidden patch, or those of visible ones too "
+          "(visible_weight)");
     if (needs_squared_losses(mask) && !may_be_squared(head))
       throw config_error("the mask takes losses for squared errors, and the first head, " +
                          std::string(Parts::names()[0]) +
