@@ -283,6 +283,24 @@ TEST_CASE("pictures are reconstructed") {
   CHECK(holds(skipped.err, "left out: "));
 }
 
+TEST_CASE("a cross-attention decoder is trained beside contrast, goes on exactly, and paints") {
+  mae_test::temporary_folder const scratch;
+  auto const train = [&](std::string const& out, int steps, std::vector<std::string> more) {
+    more.insert(more.begin(), {"--batch-size", "8", "--heldout-images", "8"});
+    more.insert(more.end(), {"--warmup-epochs", "0", "--contrast", "0.5", "--paint-views", "1"});
+    return run_program(training_words("synthetic", "micro8", steps, scratch.file(out), more));
+  };
+  REQUIRE(train("whole", 2, {"--decoder", "cross"}).exit_code == 0);
+  REQUIRE(train("parted", 1, {"--decoder", "cross"}).exit_code == 0);
+  check_refused(train("parted", 2, {"--resume"}), 1, "give --decoder cross");
+  REQUIRE(train("parted", 2, {"--decoder", "cross", "--resume"}).exit_code == 0);
+  std::string const model = scratch.file("parted/model.safetensors");
+  CHECK(read_text(model) == read_text(scratch.file("whole/model.safetensors")));
+  std::string const sheet = scratch.file("sheet.png");
+  output_of("mae_reconstruct", {"--model", model, "--data", "synthetic", "--out", sheet});
+  CHECK(pretrain::load_png(sheet).height() > 0);
+}
+
 TEST_CASE("of pictures with parts those for tests are shown, and that is said") {
   mae_test::temporary_folder const set;
   for (std::string const part : {"train", "val"}) {
