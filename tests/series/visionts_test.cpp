@@ -124,6 +124,12 @@ struct random_model : random_base {
                      .linears = mae::linear_start::pytorch}) {}
 };
 
+// A decoder that asks paints no columns alone: painter_of falls back on whole pictures.
+using asking_model =
+    mae::sized_cross_autoencoder<mae::uniform_mask<>, mae::eigen_backend<float>, mae::pixels>;
+static_assert(mae::detail::paints_columns<random_model>());
+static_assert(!mae::detail::paints_columns<asking_model>());
+
 /// Contexts (rows, 60) of courses that differ.
 std::vector<double> courses(index_t rows) {
   std::vector<double> values;
