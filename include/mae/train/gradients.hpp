@@ -52,10 +52,9 @@ class gradient_sum {
   using coupled_type = coupled_samples<T, parts_type>;
 
   /// Allocates everything that these weights and shards with at most `max_visible` visible patches
-  /// an image need, for the partial sums that are this process's own. Where heads couple images,
-  /// and what the encoder makes of all own shards fits in `keep_bytes`, it is kept from `embed`, of
-  /// which there must be one, to `add`, one for each `clear` and `begin_part`; else the encoder
-  /// runs forward twice. Both leave the same bits.
+  /// an image need, for this process's own partial sums. Where heads couple images, and what the
+  /// encoder makes of all own shards fits in `keep_bytes`, it is kept from `embed`, then due, to
+  /// `add`, one for each `clear` and `begin_part`; else it runs forward twice, to the same bits.
   gradient_sum(parts_type const& parts,
                parameter_layout const& layout,
                values_type const& weights,
