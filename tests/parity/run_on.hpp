@@ -614,7 +614,8 @@ class backend_runner {
                  typename Model::parts parts,
                  mae::synthetic_dataset const& images) {
     Model model(std::move(parts));
-    mae::trainer training(model, images, {.seed = 7, .batch_size = 64, .steps = 2, .lr = 1e-3});
+    mae::trainer training(
+        model, images, {.seed = 7, .batch_size = 64, .steps = 2, .lr = 1e-3, .warmup_epochs = 0});
     for (int i = 0; i < 2; ++i) {
       auto const report = training.step();
       results_.values["losses of " + name].push_back(static_cast<float>(report.loss));
