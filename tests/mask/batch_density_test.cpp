@@ -177,7 +177,8 @@ TEST_CASE("a density by losses keeps its ratio on average while losses fall") {
         visible += static_cast<double>(
             mask.counts(image.context(static_cast<std::uint64_t>(number)), stream).visible);
       }
-      float const norm = hardness[static_cast<std::size_t>(number)] * std::exp(-0.03F * step);
+      float const norm =
+          hardness[static_cast<std::size_t>(number)] * std::exp(-0.03F * static_cast<float>(step));
       told.push_back({static_cast<float>(number), norm * norm, norm * norm});
     }
     tell(mask, told);

@@ -225,7 +225,7 @@ TEST_CASE("an answer of another size than (windows, horizon) is refused") {
   mae::series s{.names = {"x", "y"}};
   for (int i = 0; i < 200; ++i) s.values.push_back(i % 7);
   mae::backtest_plan const plan{.context = 4, .horizon = 2, .period = 1, .windows = 5, .stride = 2};
-  for (std::size_t const size : {0, 2, 9, 11, 20}) {
+  for (std::size_t const size : {0U, 2U, 9U, 11U, 20U}) {
     CAPTURE(size);
     mae::window_forecast const said = [&](index_t, mae::matrix_view<double const>) {
       return std::vector<double>(size, 3.0);
