@@ -160,7 +160,10 @@ stepped step_from(Model& model,
 /// Every tensor's gradient is that of the reported loss, whose keys stay as they are, by central
 /// differences in one direction.
 template <class Model>
-void check_gradient(Model& model, labelled_images const& images, index_t batch, index_t parts) {
+void check_gradient_among_keys(Model& model,
+                               labelled_images const& images,
+                               index_t batch,
+                               index_t parts) {
   auto const options = descent_options(batch, parts);
   auto const at = stand(model, images, options);
   auto const gradient = step_from(model, images, options, at, at.parameters).gradient;
@@ -192,9 +195,9 @@ void check_gradient(Model& model, labelled_images const& images, index_t batch, 
 TEST_CASE("the gradient of questions to moving and earlier keys is that of the reported loss") {
   labelled_images const images(60);
   auto model = made(exact(2), asymmetric(12, true, 50));
-  check_gradient(model, images, 20, 1);
+  check_gradient_among_keys(model, images, 20, 1);
   auto plain = made(exact(1), asymmetric(0, true, 0));
-  check_gradient(plain, images, 10, 2);
+  check_gradient_among_keys(plain, images, 10, 2);
 }
 
 TEST_CASE("moving keys over accumulated batches and shards are those over all images of a step") {
