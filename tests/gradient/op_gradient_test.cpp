@@ -56,10 +56,15 @@ std::vector<op_check> op_checks() {
   };
 }
 
-/// Functions that take a lane and have nothing to differentiate: a constant, a conversion, another
-/// order in memory, a sum of what was computed; and what weighs gradients.
-std::set<std::string> const without_gradient{
-    "set_zero", "as_operands", "pack", "add_losses", "keep_counted_losses", "weigh_rows"};
+/// Functions that take a lane and have nothing to differentiate: a constant, a conversion, a copy,
+/// another order in memory, a sum of what was computed; and what weighs gradients.
+std::set<std::string> const without_gradient{"set_zero",
+                                             "as_operands",
+                                             "pack",
+                                             "copy_rows",
+                                             "add_losses",
+                                             "keep_counted_losses",
+                                             "weigh_rows"};
 
 /// The names of all function templates in include/mae/op whose first parameter is a lane.
 std::set<std::string> functions_of_ops() {
