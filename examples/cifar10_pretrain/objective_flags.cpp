@@ -68,7 +68,7 @@ std::vector<flag> objective_flags(options& o) {
       {"teacher-momentum",
        "M[,LAST]",
        with_default("teacher ema, moving keys: how slowly it moves, M * average + (1 - M) *\n"
-                    "values after each step; with LAST from M to there over the training",
+                    "values after each step; with LAST from M to there by the end",
                     o.teacher_momentum.momentum),
        [&o](std::string const& text) { o.teacher_momentum = momentum_of(text); }},
       {"teacher-blocks",
