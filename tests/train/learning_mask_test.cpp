@@ -409,6 +409,6 @@ TEST_CASE("a mask that learns asks for a painter's losses") {
                    .heads = {mae::classifier{.classes = 4}},
                    .head_weights = {0, 1}});
   CHECK(refusal_of<mae::config_error>([&] { mae::trainer(model, images(), options_of(50)); }) ==
-        "a mask that learns needs the losses of a painter, and the first head, decoder, is off or "
-        "tells none of each hidden patch");
+        "a mask that learns needs the losses of a painter, and the first head, decoder, is off, or "
+        "tells none of each hidden patch, or those of visible ones too (visible_weight)");
 }
