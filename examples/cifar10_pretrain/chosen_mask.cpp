@@ -247,6 +247,17 @@ std::int64_t period_of(options const& settings, image_set const& images) {
   return std::max<std::int64_t>(1, images.size() / of_step);
 }
 
+chosen_mask by_density(options const& o,
+                       image_set const& images,
+                       mae::model_config const& config,
+                       mae::thread_pool& threads) {
+  auto const of = [](auto mask) { return chosen_mask(chosen_mask::any{std::move(mask)}); };
+  if (o.mask_measure == density_choice::loss) return of(density_by_losses(o, images));
+  auto const measured = measured_density(o, images, config.patch, threads);
+  if (o.mask_budget == mask_budget_choice::batch) return of(mae::batch_density_mask(measured));
+  return of(mae::density_mask(measured));
+}
+
 }  // namespace
 
 chosen_mask make_mask(options const& settings,
@@ -273,10 +284,7 @@ chosen_mask make_mask(options const& settings,
     case mask_choice::file:
       return of(read_masks(o.mask_file, config.num_patches(), images.size(), o.more_masks));
     case mask_choice::density:
-      if (o.mask_measure == density_choice::loss) return of(density_by_losses(o, images));
-      if (o.mask_budget == mask_budget_choice::batch)
-        return of(mae::batch_density_mask(measured_density(o, images, config.patch, threads)));
-      return of(mae::density_mask(measured_density(o, images, config.patch, threads)));
+      return by_density(o, images, config, threads);
     case mask_choice::levels:
       return of(mae::level_mask({.from = o.levels_from,
                                  .to = o.levels_to,

@@ -111,6 +111,7 @@ void cross_half_forward(L const& lane,
 /// Turns `grad` (M, d) from that of the half's output into that of its input, adds to the weights'
 /// gradients, and writes the tokens' gradient or adds to it.
 template <Lane L>
+// NOLINTNEXTLINE(readability-function-size): each is another array
 void cross_half_backward(L const& lane,
                          block_context<scalar_of<L>> const& context,
                          row_offsets const& keys,

@@ -230,6 +230,7 @@ matrix_view<scalar_of<L>> final_norm_backward(L const& lane,
 /// overwritten, and so is keep.embedded, whose values the backward pass does not need but for
 /// `slopes`: none, or those of a factor on each embedded patch (V), see place_tokens_slopes.
 template <Lane L>
+// NOLINTNEXTLINE(readability-function-size): each is another array
 void encoder_backward(L const& lane,
                       block_context<scalar_of<L>> const& context,
                       encoder_operands<L> const& weights,

@@ -165,6 +165,7 @@ void cross_attention_forward(L const& lane,
 
 /// The gradients of q and kv; zero for keys of an image without queries.
 template <Lane L, class O = operand_of<L>>
+// NOLINTNEXTLINE(readability-function-size): each is another array
 void cross_attention_backward(L const& lane,
                               matrix_view<operand_of<L> const> q,
                               matrix_view<operand_of<L> const> kv,

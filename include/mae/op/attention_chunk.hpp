@@ -31,8 +31,8 @@ struct attention_chunk {
 /// Which chunk of which image and head a block works on: rows of one side, queries or keys, and all
 /// rows of the other.
 struct attention_item {
-  image_rows own;     // the image's rows of the chunk's side
-  image_rows others;  // and of the other side
+  image_rows own{};     // the image's rows of the chunk's side
+  image_rows others{};  // and of the other side
   index_t head;
   index_t begin;  // of the chunk, within the image
   index_t count;  // rows of the chunk, none where the image has fewer chunks than the longest

@@ -55,9 +55,8 @@ constexpr bool paints_columns() {
   using B = typename Model::backend_type;
   using L = typename B::lane;
   using heads = decltype(std::declval<Model const&>().sizes().heads);
-  if constexpr (!std::is_same_v<std::tuple_element_t<0, heads>, painter>)
-    return false;
-  else if constexpr (!B::uses_host_memory || L::is_parallel)
+  if constexpr (!std::is_same_v<std::tuple_element_t<0, heads>, painter> || !B::uses_host_memory ||
+                L::is_parallel)
     return false;
   else
     return std::is_same_v<operand_of<L>, scalar_of<L>> && weight_packing<L>::is_for_training &&
