@@ -9,6 +9,7 @@
 #include <mae/mask/hidden_share.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
+#include <mae/mask/swung_share.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -65,15 +66,7 @@ class density_mask {
   /// Throws config_error where an image would show less than a patch, or hide less than one: the
   /// ratio would not be the mean.
   index_t max_visible(index_t patches) const {
-    auto const all = static_cast<double>(patches);
-    double const swing = std::abs(options_.swing);
-    if (all * (1 - options_.ratio - swing) < 1 || all * (options_.ratio - swing) < 1)
-      throw config_error("density mask: with ratio " + decimal_text(options_.ratio) +
-                         " and swing " + decimal_text(options_.swing) +
-                         " an image would show, or hide, less than one of its " +
-                         std::to_string(patches) + " patches: take a smaller swing");
-    double const most = all * (1 - options_.ratio + swing);
-    return split_patches(patches, static_cast<index_t>(most) + 1).visible;
+    return most_visible("density mask", options_.ratio, options_.swing, patches);
   }
   mask_counts counts(mask_context const& image, random_stream& random) const {
     return split_patches(image.patches.rows,

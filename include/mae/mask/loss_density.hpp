@@ -9,6 +9,7 @@
 #include <mae/mask/learning.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
+#include <mae/mask/swung_share.hpp>
 
 #include <algorithm>
 #include <array>
@@ -71,15 +72,7 @@ class loss_density_mask {
 
   /// Throws config_error where an image would show less than a patch, or hide less than one.
   index_t max_visible(index_t patches) const {
-    auto const all = static_cast<double>(patches);
-    double const swing = std::abs(options_.swing);
-    if (all * (1 - options_.ratio - swing) < 1 || all * (options_.ratio - swing) < 1)
-      throw config_error("mask by losses: with ratio " + decimal_text(options_.ratio) +
-                         " and swing " + decimal_text(options_.swing) +
-                         " an image would show, or hide, less than one of its " +
-                         std::to_string(patches) + " patches: take a smaller swing");
-    double const most = all * (1 - options_.ratio + swing);
-    return split_patches(patches, static_cast<index_t>(most) + 1).visible;
+    return most_visible("mask by losses", options_.ratio, options_.swing, patches);
   }
   mask_counts counts(mask_context const& image, random_stream& random) const {
     double const share = options_.ratio + options_.swing * (1 - 2 * place_of(image));
