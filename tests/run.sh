@@ -31,9 +31,10 @@ install_packages g++ cmake ninja-build libeigen3-dev doctest-dev libbenchmark-de
 export CXX=${CXX:-g++}
 
 # Nothing here runs the benchmarks, whose units take longest: nightly.sh builds them, and each test
-# file as a unit of its own, fully optimised, as here the programs are; and kernels for all GPUs.
+# file as a unit of its own, fully optimised, as here the programs are; kernels for all GPUs, and the
+# driver's training on them (here the package's test compiles kernels).
 configure_flags=(-DMAE_BUILD_BENCHMARKS=OFF -DMAE_BUILD_THOROUGH_TESTS=OFF -DMAE_TESTS_AS_ONE_UNIT=ON
-  -DMAE_TEST_OPTIONS=-O1 -DCMAKE_CUDA_ARCHITECTURES=80)
+  -DMAE_TEST_OPTIONS=-O1 -DCMAKE_CUDA_ARCHITECTURES=80 -DMAE_CUDA_TRAINING=OFF)
 if $quick; then
   run_preset dev --label-exclude 'lint|budget'
 else
