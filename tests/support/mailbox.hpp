@@ -11,6 +11,7 @@
 #include <queue>
 #include <span>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -62,5 +63,26 @@ class mailbox_exchange {
   int rank_;
 };
 static_assert(mae::Exchange<mailbox_exchange>);
+
+/// body(exchange) for every rank, each in a thread of its own.
+template <class Body>
+void for_ranks(int ranks, Body const& body) {
+  mailbox box(ranks);
+  std::vector<std::thread> processes;
+  for (int rank = 0; rank < ranks; ++rank)
+    processes.emplace_back([&box, &body, rank] { body(mailbox_exchange(box, rank)); });
+  for (auto& process : processes) process.join();
+}
+
+/// What run(exchange) says for every rank, in the order of ranks.
+template <class Run>
+auto of_ranks(int ranks, Run const& run) {
+  std::vector<decltype(run(std::declval<mailbox_exchange>()))> found(
+      static_cast<std::size_t>(ranks));
+  for_ranks(ranks, [&](mailbox_exchange exchange) {
+    found[static_cast<std::size_t>(exchange.rank())] = run(exchange);
+  });
+  return found;
+}
 
 }  // namespace mae_test

@@ -31,7 +31,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -134,16 +133,8 @@ template <class Model>
 void check_threads_and_ranks(mae::training_options const& options) {
   auto const expected = train<Model>(options);
   CHECK(train<Model>(options, 3) == expected);
-  mae_test::mailbox box(2);
-  std::vector<outcome> found(2);
-  std::vector<std::thread> all;
-  for (int rank = 0; rank < 2; ++rank)
-    all.emplace_back([&, rank] {
-      found[static_cast<std::size_t>(rank)] =
-          train<Model>(options, 2, mae_test::mailbox_exchange(box, rank));
-    });
-  for (auto& one : all) one.join();
-  for (auto const& one : found) CHECK(one == expected);
+  auto const run = [&](auto exchange) { return train<Model>(options, 2, exchange); };
+  for (auto const& one : mae_test::of_ranks(2, run)) CHECK(one == expected);
 }
 
 template <class Model>

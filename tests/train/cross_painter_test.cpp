@@ -26,7 +26,6 @@
 #include <cstddef>
 #include <span>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -76,16 +75,10 @@ TEST_CASE("cross-attention leaves the same bits for any number of threads and pr
     auto const expected = train(images, 1, batch, accumulate, share, mae::alone{});
     for (int const threads : {2, 3})
       CHECK(train(images, threads, batch, accumulate, share, mae::alone{}) == expected);
-    mae_test::mailbox box(2);
-    std::vector<mae_test::training_state> found(2);
-    std::vector<std::thread> processes;
-    for (int rank = 0; rank < 2; ++rank)
-      processes.emplace_back([&, rank] {
-        found[static_cast<std::size_t>(rank)] =
-            train(images, 1, batch, accumulate, share, mae_test::mailbox_exchange(box, rank));
-      });
-    for (auto& process : processes) process.join();
-    for (auto const& one : found) CHECK(one == expected);
+    auto const run = [&](auto exchange) {
+      return train(images, 1, batch, accumulate, share, exchange);
+    };
+    for (auto const& one : mae_test::of_ranks(2, run)) CHECK(one == expected);
   };
   check(180, 1, 1);
   check(90, 2, 0.4);

@@ -25,24 +25,13 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace {
 
 using mae::index_t;
-using mae_test::mailbox;
+using mae_test::for_ranks;
 using mae_test::mailbox_exchange;
-
-/// body(exchange) for every rank, each in a thread of its own.
-template <class Body>
-void for_ranks(int ranks, Body const& body) {
-  mailbox box(ranks);
-  std::vector<std::thread> others;
-  for (int rank = 0; rank < ranks; ++rank)
-    others.emplace_back([&box, &body, rank] { body(mailbox_exchange(box, rank)); });
-  for (auto& other : others) other.join();
-}
 
 /// What each rank has: numbers whose sum depends on its order.
 std::vector<std::vector<float>> numbers_of_ranks(int ranks, std::size_t count) {

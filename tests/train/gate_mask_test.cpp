@@ -46,7 +46,6 @@
 #include <numeric>
 #include <span>
 #include <string_view>
-#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -103,16 +102,10 @@ outcome train(mae::training_options const& options, int threads = 2, E exchange 
 
 void check_ranks(mae::training_options const& options, int ranks) {
   auto const expected = train(options);
-  mae_test::mailbox box(ranks);
-  std::vector<outcome> found(static_cast<std::size_t>(ranks));
-  std::vector<std::thread> all;
-  for (int rank = 0; rank < ranks; ++rank)
-    all.emplace_back([&, rank] {
-      found[static_cast<std::size_t>(rank)] =
-          train<mae::eigen_backend<float>>(options, 1, mae_test::mailbox_exchange(box, rank));
-    });
-  for (auto& one : all) one.join();
-  for (auto const& one : found) CHECK(one == expected);
+  auto const run = [&](auto exchange) {
+    return train<mae::eigen_backend<float>>(options, 1, exchange);
+  };
+  for (auto const& one : mae_test::of_ranks(ranks, run)) CHECK(one == expected);
 }
 
 /// A batch in double, of a network whose patches are embedded without a bias, so that a factor on a
@@ -547,13 +540,6 @@ TEST_CASE("gates beside contrast, of views that are painted in part, leave the s
   auto const expected = train_views(1);
   CHECK(expected.mask[3] == mae_test::bits_of(std::array{2.0F}));
   CHECK(train_views(3) == expected);
-  mae_test::mailbox box(2);
-  std::vector<outcome> found(2);
-  std::vector<std::thread> all;
-  for (int rank = 0; rank < 2; ++rank)
-    all.emplace_back([&, rank] {
-      found[static_cast<std::size_t>(rank)] = train_views(1, mae_test::mailbox_exchange(box, rank));
-    });
-  for (auto& one : all) one.join();
-  for (auto const& one : found) CHECK(one == expected);
+  auto const run = [&](auto exchange) { return train_views(1, exchange); };
+  for (auto const& one : mae_test::of_ranks(2, run)) CHECK(one == expected);
 }

@@ -35,7 +35,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -229,15 +228,8 @@ TEST_CASE("records are the same for any threads and processes") {
   REQUIRE(expected.size() == 6 * 4 * 3);
   CHECK(recorded(2, mae::alone{}) == expected);
   CHECK(recorded(3, mae::alone{}) == expected);
-  mae_test::mailbox box(2);
-  std::vector<std::vector<double>> found(2);
-  std::vector<std::thread> processes;
-  for (int rank = 0; rank < 2; ++rank)
-    processes.emplace_back([&, rank] {
-      found[static_cast<std::size_t>(rank)] = recorded(1, mae_test::mailbox_exchange(box, rank));
-    });
-  for (auto& process : processes) process.join();
-  for (auto const& one : found) CHECK(one == expected);
+  auto const run = [&](auto exchange) { return recorded(1, exchange); };
+  for (auto const& one : mae_test::of_ranks(2, run)) CHECK(one == expected);
 }
 
 TEST_CASE("projection takes conflicting components out of the encoder's gradient alone") {
@@ -307,16 +299,8 @@ TEST_CASE("rules give the same bits for any threads and processes, recorded and 
     CHECK(train(options, fp32(2)) == expected);
     CHECK(train(options, fp32(3)) == expected);
     CHECK(train(options, mae_test::replaying_backend<float>(1)) == expected);
-    mae_test::mailbox box(2);
-    std::vector<mae_test::training_state> found(2);
-    std::vector<std::thread> processes;
-    for (int rank = 0; rank < 2; ++rank)
-      processes.emplace_back([&, rank] {
-        found[static_cast<std::size_t>(rank)] =
-            train(options, fp32(1), mae_test::mailbox_exchange(box, rank));
-      });
-    for (auto& process : processes) process.join();
-    for (auto const& one : found) CHECK(one == expected);
+    auto const run = [&](auto exchange) { return train(options, fp32(1), exchange); };
+    for (auto const& one : mae_test::of_ranks(2, run)) CHECK(one == expected);
 
     mae_test::temporary_folder const folder;
     labelled_images const images(180);

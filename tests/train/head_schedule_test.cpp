@@ -29,7 +29,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -208,16 +207,8 @@ TEST_CASE("schedules give the same bits for any threads and processes, recorded 
     auto const expected = train(options, fp32(1));
     CHECK(train(options, fp32(3)) == expected);
     CHECK(train(options, mae_test::replaying_backend<float>(1)) == expected);
-    mae_test::mailbox box(2);
-    std::vector<mae_test::training_state> found(2);
-    std::vector<std::thread> processes;
-    for (int rank = 0; rank < 2; ++rank)
-      processes.emplace_back([&, rank] {
-        found[static_cast<std::size_t>(rank)] =
-            train(options, fp32(1), mae_test::mailbox_exchange(box, rank));
-      });
-    for (auto& process : processes) process.join();
-    for (auto const& one : found) CHECK(one == expected);
+    auto const run = [&](auto exchange) { return train(options, fp32(1), exchange); };
+    for (auto const& one : mae_test::of_ranks(2, run)) CHECK(one == expected);
 
     mae_test::temporary_folder const folder;
     labelled_images const images(180);

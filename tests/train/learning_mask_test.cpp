@@ -44,7 +44,6 @@
 #include <mutex>
 #include <span>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -102,16 +101,8 @@ void check_ranks(mae::training_options const& options, int most) {
   auto const expected = train<B>(options);
   for (int ranks = 2; ranks <= most; ranks *= 2) {
     CAPTURE(ranks);
-    mae_test::mailbox box(ranks);
-    std::vector<outcome> found(static_cast<std::size_t>(ranks));
-    std::vector<std::thread> all;
-    for (int rank = 0; rank < ranks; ++rank)
-      all.emplace_back([&, rank] {
-        found[static_cast<std::size_t>(rank)] =
-            train<B>(options, 2, mae_test::mailbox_exchange(box, rank));
-      });
-    for (auto& one : all) one.join();
-    for (auto const& one : found) CHECK(one == expected);
+    auto const run = [&](auto exchange) { return train<B>(options, 2, exchange); };
+    for (auto const& one : mae_test::of_ranks(ranks, run)) CHECK(one == expected);
   }
 }
 

@@ -33,7 +33,6 @@
 #include <set>
 #include <span>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -235,16 +234,8 @@ TEST_CASE("moving keys give the same bits for any threads and processes, and rec
   CHECK(expected.progress.keys.size() == 70);
   CHECK(train_on(backend(3), mae::alone{}, 2) == expected);
   CHECK(train_on(mae_test::replaying_backend<mae::bfloat16>(1), mae::alone{}) == expected);
-  mae_test::mailbox box(2);
-  std::vector<mae_test::training_state> found(2);
-  std::vector<std::thread> processes;
-  for (int rank = 0; rank < 2; ++rank)
-    processes.emplace_back([&, rank] {
-      found[static_cast<std::size_t>(rank)] =
-          train_on(backend(1), mae_test::mailbox_exchange(box, rank));
-    });
-  for (auto& process : processes) process.join();
-  for (auto const& one : found) CHECK(one == expected);
+  auto const run = [&](auto exchange) { return train_on(backend(1), exchange); };
+  for (auto const& one : mae_test::of_ranks(2, run)) CHECK(one == expected);
 }
 
 TEST_CASE("a queue has the keys of the last images in their order, and of a step that counts") {

@@ -30,7 +30,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -173,16 +172,8 @@ TEST_CASE("a moving teacher leaves the same bits with any threads and processes,
   auto const expected = train(1, options);
   CHECK(train(3, options) == expected);
 
-  mae_test::mailbox box(2);
-  std::vector<mae_test::training_state> found(2);
-  std::vector<std::thread> processes;
-  for (int rank = 0; rank < 2; ++rank)
-    processes.emplace_back([&, rank] {
-      found[static_cast<std::size_t>(rank)] =
-          train(1, options, mae_test::mailbox_exchange(box, rank));
-    });
-  for (auto& process : processes) process.join();
-  for (auto const& one : found) CHECK(one == expected);
+  auto const run = [&](auto exchange) { return train(1, options, exchange); };
+  for (auto const& one : mae_test::of_ranks(2, run)) CHECK(one == expected);
 
   mae_test::temporary_folder const folder;
   auto const file = folder.file("training");

@@ -38,7 +38,6 @@
 #include <limits>
 #include <span>
 #include <string>
-#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -104,16 +103,8 @@ TEST_CASE("several heads give the same bits for any number of threads and proces
     for (int const threads : {2, 3, 8}) CHECK(train_on(threads, mae::alone{}) == expected);
     for (int const ranks : {2, 4}) {
       CAPTURE(ranks);
-      mae_test::mailbox box(ranks);
-      std::vector<mae_test::training_state> found(static_cast<std::size_t>(ranks));
-      std::vector<std::thread> processes;
-      for (int rank = 0; rank < ranks; ++rank)
-        processes.emplace_back([&, rank] {
-          found[static_cast<std::size_t>(rank)] =
-              train_on(1, mae_test::mailbox_exchange(box, rank));
-        });
-      for (auto& process : processes) process.join();
-      for (auto const& one : found) CHECK(one == expected);
+      auto const run = [&](auto exchange) { return train_on(1, exchange); };
+      for (auto const& one : mae_test::of_ranks(ranks, run)) CHECK(one == expected);
     }
   };
   check(float{}, 180, 1);

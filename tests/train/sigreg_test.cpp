@@ -20,7 +20,6 @@
 #include <doctest/doctest.h>
 
 #include <cstddef>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -79,16 +78,8 @@ TEST_CASE("the gradient of a painter and sigreg is that of the reported loss") {
 TEST_CASE("sigreg leaves the same bits with any threads and processes, and is resumed to them") {
   auto const expected = train(options_of(30, 2), fp32(1));
   CHECK(train(options_of(30, 2), fp32(3)) == expected);
-  mae_test::mailbox box(2);
-  std::vector<mae_test::training_state> found(2);
-  std::vector<std::thread> processes;
-  for (int rank = 0; rank < 2; ++rank)
-    processes.emplace_back([&, rank] {
-      found[static_cast<std::size_t>(rank)] =
-          train(options_of(30, 2), fp32(1), mae_test::mailbox_exchange(box, rank));
-    });
-  for (auto& process : processes) process.join();
-  for (auto const& one : found) CHECK(one == expected);
+  auto const run = [&](auto exchange) { return train(options_of(30, 2), fp32(1), exchange); };
+  for (auto const& one : mae_test::of_ranks(2, run)) CHECK(one == expected);
 
   mae_test::temporary_folder const folder;
   auto const file = folder.file("training");

@@ -42,7 +42,6 @@
 #include <filesystem>
 #include <numeric>
 #include <string>
-#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -250,15 +249,8 @@ TEST_CASE("views give the same bits for any number of threads and processes") {
     };
     auto const expected = train_on(1, mae::alone{});
     for (int const threads : {2, 3, 8}) CHECK(train_on(threads, mae::alone{}) == expected);
-    mae_test::mailbox box(2);
-    std::vector<mae_test::training_state> found(2);
-    std::vector<std::thread> processes;
-    for (int rank = 0; rank < 2; ++rank)
-      processes.emplace_back([&, rank] {
-        found[static_cast<std::size_t>(rank)] = train_on(1, mae_test::mailbox_exchange(box, rank));
-      });
-    for (auto& process : processes) process.join();
-    for (auto const& one : found) CHECK(one == expected);
+    auto const run = [&](auto exchange) { return train_on(1, exchange); };
+    for (auto const& one : mae_test::of_ranks(2, run)) CHECK(one == expected);
   };
   check(float{}, 90, 1);
   check(mae::bfloat16{}, 45, 2);
@@ -277,16 +269,8 @@ TEST_CASE("one painted view gives the same bits for any threads and processes, a
   auto const expected = train_on(fp32(1), mae::alone{});
   CHECK(train_on(fp32(3), mae::alone{}) == expected);
   CHECK(train_on(mae_test::replaying_backend<float>(1), mae::alone{}) == expected);
-  mae_test::mailbox box(2);
-  std::vector<mae_test::training_state> found(2);
-  std::vector<std::thread> processes;
-  for (int rank = 0; rank < 2; ++rank)
-    processes.emplace_back([&, rank] {
-      found[static_cast<std::size_t>(rank)] =
-          train_on(fp32(1), mae_test::mailbox_exchange(box, rank));
-    });
-  for (auto& process : processes) process.join();
-  for (auto const& one : found) CHECK(one == expected);
+  auto const run = [&](auto exchange) { return train_on(fp32(1), exchange); };
+  for (auto const& one : mae_test::of_ranks(2, run)) CHECK(one == expected);
 }
 
 namespace {

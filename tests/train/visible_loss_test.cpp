@@ -39,7 +39,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -209,15 +208,8 @@ TEST_CASE("visible patches in the loss leave the same bits for any threads and p
   };
   auto const expected = train(1, mae::alone{});
   CHECK(train(3, mae::alone{}) == expected);
-  mae_test::mailbox box(2);
-  std::vector<std::vector<double>> found(2);
-  std::vector<std::thread> processes;
-  for (int rank = 0; rank < 2; ++rank)
-    processes.emplace_back([&, rank] {
-      found[static_cast<std::size_t>(rank)] = train(1, mae_test::mailbox_exchange(box, rank));
-    });
-  for (auto& process : processes) process.join();
-  for (auto const& one : found) CHECK(one == expected);
+  auto const run = [&](auto exchange) { return train(1, exchange); };
+  for (auto const& one : mae_test::of_ranks(2, run)) CHECK(one == expected);
   model_type off(parts_of(0));
   CHECK(descend(off, images, mae::alone{}) != expected);
 }
