@@ -35,7 +35,7 @@ struct convert_options {
   std::string model;
   std::string out;
   reader to = reader::official;
-  mae::dtype precision = mae::dtype::f32;
+  mae::dtype precision = mae::dtype::f32;  // of --to onnx, i8 is of its products
   tools::known_of_model known;
   bool describe = false;
 };
@@ -45,8 +45,10 @@ constexpr choice_words<reader, 5> reader_words{{{"official", reader::official},
                                                 {"huggingface", reader::huggingface},
                                                 {"int8", reader::int8},
                                                 {"onnx", reader::onnx}}};
-constexpr choice_words<mae::dtype, 3> precision_words{
-    {{"fp32", mae::dtype::f32}, {"fp16", mae::dtype::f16}, {"bf16", mae::dtype::bf16}}};
+constexpr choice_words<mae::dtype, 4> precision_words{{{"fp32", mae::dtype::f32},
+                                                       {"fp16", mae::dtype::f16},
+                                                       {"bf16", mae::dtype::bf16},
+                                                       {"int8", mae::dtype::i8}}};
 
 std::vector<flag_group> flags_for(convert_options& o) {
   auto known = tools::known_flags(o.known);
@@ -70,8 +72,13 @@ std::vector<flag_group> flags_for(convert_options& o) {
                          "who is to read it: the official code and this library; timm, which\n"
                          "takes the encoder alone; transformers' ViTMAEForPreTraining; int8: this\n"
                          "library, the encoder in about a quarter of the bytes; what runs ONNX,\n"
-                         "the encoder as a graph of floats (docs/elsewhere.md)\n"),
-        pretrain::choice("precision", precision_words, o.precision, "of the values"),
+                         "the encoder as a graph (docs/elsewhere.md)\n"),
+        pretrain::choice(
+            "precision",
+            precision_words,
+            o.precision,
+            "of the values; of --to onnx of what the graph's layers multiply, fp32 or\n"
+            "int8\n"),
         {"describe",
          "",
          "print what is known of the model, and its tensors; needs no --out",
@@ -168,7 +175,10 @@ void say_fit(mae::pretrained_model const& model) {
 void save(convert_options const& options, mae::pretrained_model& model) {
   if (options.to == reader::onnx) {
     tools::assume_statistics(model, std::cerr);  // the graph normalises pixels itself
-    return mae::save_onnx(options.out, model);
+    return mae::save_onnx(options.out,
+                          model,
+                          options.precision == mae::dtype::i8 ? mae::onnx_products::int8
+                                                              : mae::onnx_products::floats);
   }
   if (options.to == reader::huggingface) say_fit(model);
   mae::save_pretrained(options.out, model, format_for(options.to), options.precision);
@@ -178,8 +188,11 @@ void run(convert_options const& options) {
   if (options.model.empty()) throw usage_error("--model names the checkpoint to read; see --help");
   if (options.out.empty() && !options.describe)
     throw usage_error("give --out, where to write, or --describe");
-  if (options.to == reader::onnx && options.precision != mae::dtype::f32)
-    throw usage_error("--to onnx writes floats: leave --precision away");
+  bool const is_int8 = options.precision == mae::dtype::i8;
+  if (options.to == reader::onnx && options.precision != mae::dtype::f32 && !is_int8)
+    throw usage_error("--to onnx multiplies floats or int8: --precision fp32 or int8");
+  if (options.to != reader::onnx && is_int8)
+    throw usage_error("--precision int8 is of --to onnx: --to int8 writes this library's own file");
   if (!options.out.empty()) mae::require_writable(options.out, format_for(options.to));
   auto model = read(options);
   tools::say_pictures(options.known, model);

@@ -63,3 +63,23 @@ TEST_CASE("what cannot be written for ONNX leaves the file that was there") {
       mae::save_onnx(path, model), doctest::Contains("--heads says it"), mae::config_error);
   CHECK(read_text(path) == written);
 }
+
+TEST_CASE("layers of whole numbers make a smaller file, and refuse what is not finite") {
+  mae_test::temporary_folder const folder;
+  auto const floats = folder.file("floats.onnx");
+  auto const int8 = folder.file("int8.onnx");
+  auto model = mae::read_pretrained(rgb);
+  mae::save_onnx(floats, model);
+  mae::save_onnx(int8, model, mae::onnx_products::int8);
+  auto const written = read_text(int8);
+  CHECK(written.size() < read_text(floats).size());
+  CHECK(written.find("MatMulInteger") != std::string::npos);
+  CHECK(written.find("blocks.1.mlp.fc1.weight_scale") != std::string::npos);
+
+  auto const& tensor = model.layout.find("blocks.1.mlp.fc1.weight");
+  model.values[tensor.offset + 5] = std::numeric_limits<float>::infinity();
+  CHECK_THROWS_WITH_AS(mae::save_onnx(int8, model, mae::onnx_products::int8),
+                       doctest::Contains("blocks.1.mlp.fc1.weight is not finite"),
+                       mae::numeric_error);
+  CHECK(read_text(int8) == written);
+}

@@ -4,6 +4,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/interop/onnx_graph.hpp>
+#include <mae/interop/onnx_int8.hpp>
 #include <mae/interop/preprocessing.hpp>
 #include <mae/interop/pretrained_model.hpp>
 #include <mae/io/safetensors_header.hpp>
@@ -20,13 +21,16 @@
 
 namespace mae {
 
+/// What the linear layers of a graph multiply: floats, or whole numbers of 8 bits.
+enum class onnx_products { floats, int8 };
+
 namespace detail {
 
 /// Puts an encoder's operators into a graph, in the order in which encoder_forward runs them.
 class onnx_encoder {
  public:
-  explicit onnx_encoder(pretrained_model const& model)
-      : model_(model), sizes_(model.sizes), stack_(model.sizes.encoder) {
+  onnx_encoder(pretrained_model const& model, onnx_products products)
+      : model_(model), sizes_(model.sizes), stack_(model.sizes.encoder), products_(products) {
     auto const& image = sizes_.image;
     graph_.add_input("images",
                      {image.height, image.width, image.channels},
@@ -59,12 +63,20 @@ class onnx_encoder {
 
   /// x W^T + b, of weights (out, in), which are written as a product reads them.
   std::string linear(std::string const& x, std::string const& name, index_t out, index_t in) {
+    auto const product = products_ == onnx_products::int8
+                             ? int8_product(graph_, x, name, model_.tensor(name + ".weight"), out)
+                             : float_product(x, name, out, in);
+    return graph_.add("Add", {product, weights(name + ".bias")}, name);
+  }
+  std::string float_product(std::string const& x,
+                            std::string const& name,
+                            index_t out,
+                            index_t in) {
     auto const weight = graph_.add_weights({.name = name + ".weight",
                                             .shape = {in, out},
                                             .values = model_.tensor(name + ".weight"),
                                             .is_transposed = true});
-    auto const product = graph_.add("MatMul", {x, weight}, name + ".product");
-    return graph_.add("Add", {product, weights(name + ".bias")}, name);
+    return graph_.add("MatMul", {x, weight}, name + ".product");
   }
   std::string norm(std::string const& x, std::string const& name, std::string const& output) {
     return graph_.add("LayerNormalization",
@@ -213,33 +225,39 @@ class onnx_encoder {
   pretrained_model const& model_;
   model_config const& sizes_;
   stack_config const& stack_;
+  onnx_products products_;
   onnx_graph graph_;
 };
 
 /// What an encoder's file says of its model: neither of a decoder nor others' texts.
-inline safetensors_metadata onnx_metadata(pretrained_model const& model) {
+inline safetensors_metadata onnx_metadata(pretrained_model const& model, onnx_products products) {
   auto metadata = model.description;
   std::erase_if(metadata, [](auto const& entry) {
     return entry.first.starts_with("decoder_") || entry.first == kept_preprocessor;
   });
   metadata["contents"] = "encoder";
   metadata["final_norm"] = model.final_norm() == norm_place::pooled ? "pooled" : "tokens";
+  metadata["products"] = products == onnx_products::int8 ? "int8" : "fp32";
   metadata["made_by"] = std::string("mae ") + MAE_VERSION;
   return metadata;
 }
 
 }  // namespace detail
 
-/// Writes a checkpoint's encoder as a graph of ONNX (opset 17) in floats, which normalises pixels
-/// as the checkpoint says. Its input is `images` (n, H, W, C) in scaled units, of any number n; its
-/// outputs are `tokens` (n, N + 1, D), `mean` and `class_token` (n, D), as sized_encoder has them;
-/// the metadata has the checkpoint's entries. What was at `path` stays as it was when anything
-/// fails. Throws io_error; config_error where the heads are not known, and for more than 2 GiB;
-/// numeric_error for a value that is not finite.
-inline void save_onnx(std::string const& path, pretrained_model const& model) {
+/// Writes a checkpoint's encoder as a graph of ONNX (opset 17), which normalises pixels as the
+/// checkpoint says. Its input is `images` (n, H, W, C), float, in scaled units, of any number n;
+/// its outputs are `tokens` (n, N + 1, D), `mean` and `class_token` (n, D), as sized_encoder has
+/// them; the metadata has the checkpoint's entries. With int8 products, linear layers are those of
+/// quantised_encoder: whole numbers with a scale for each row of weights and each row of what they
+/// multiply, which the graph finds. What was at `path` stays as it was when anything fails. Throws
+/// io_error; config_error where the heads are not known, and for more than 2 GiB; numeric_error for
+/// a value that is not finite.
+inline void save_onnx(std::string const& path,
+                      pretrained_model const& model,
+                      onnx_products products = onnx_products::floats) {
   detail::require_heads(model, model.sizes.encoder, "--heads");
-  detail::onnx_encoder encoder(model);
-  encoder.graph().save(path, "encoder", detail::onnx_metadata(model));
+  detail::onnx_encoder encoder(model, products);
+  encoder.graph().save(path, "encoder", detail::onnx_metadata(model, products));
 }
 
 }  // namespace mae

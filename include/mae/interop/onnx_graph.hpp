@@ -30,6 +30,11 @@ namespace mae::detail {
 inline constexpr std::int64_t onnx_opset = 17;
 inline constexpr std::int64_t onnx_ir_version = 8;
 
+/// Types of values.
+inline constexpr std::int64_t onnx_float = 1;
+inline constexpr std::int64_t onnx_uint8 = 2;
+inline constexpr std::int64_t onnx_int64 = 7;
+
 /// No message of Protocol Buffers may be longer.
 inline constexpr std::uint64_t longest_protobuf = 0x7FFF'FFFF;
 
@@ -64,13 +69,31 @@ inline protobuf_message onnx_attribute(std::string_view name,
 /// Weights of a graph.
 struct onnx_weights {
   std::string name;
-  std::vector<index_t> shape;          // as it is written
-  std::span<float const> values = {};  // of another's memory, or
-  std::vector<float> own = {};         // made for the graph
-  bool is_transposed = false;          // the values are (shape[1], shape[0])
+  std::vector<index_t> shape;               // as it is written
+  std::span<float const> values = {};       // of another's memory, or
+  std::vector<float> own = {};              // made for the graph
+  bool is_transposed = false;               // the values are (shape[1], shape[0])
+  std::vector<std::uint8_t> integers = {};  // in their place
 
+  bool are_integers() const { return !integers.empty(); }
   std::span<float const> all() const { return own.empty() ? values : std::span<float const>(own); }
+  std::span<std::byte const> bytes() const {
+    return are_integers() ? std::as_bytes(std::span(integers)) : std::as_bytes(all());
+  }
 };
+
+/// Values (rows, columns) of values (columns, rows).
+template <class T>
+std::vector<T> transposed(std::span<T const> values, index_t rows, index_t columns) {
+  std::vector<T> turned(values.size());
+  constexpr index_t tile = 32;
+  for (index_t top = 0; top < rows; top += tile)
+    for (index_t column = 0; column < columns; ++column)
+      for (index_t row = top; row < std::min(top + tile, rows); ++row)
+        turned[static_cast<std::size_t>(row * columns + column)] =
+            values[static_cast<std::size_t>(column * rows + row)];
+  return turned;
+}
 
 /// Operators in the order in which they run, each of which names its output, which others take as
 /// an input. Weights are views, which must outlive the graph.
@@ -100,7 +123,7 @@ class onnx_graph {
   std::string add_numbers(std::string const& name, std::vector<std::int64_t> const& values) {
     if (!names_.insert(name).second) return name;
     protobuf_message tensor;
-    tensor.number(1, std::ssize(values)).number(2, is_int64);
+    tensor.number(1, std::ssize(values)).number(2, onnx_int64);
     for (auto const value : values) tensor.number(7, value);
     tensor.text(8, name);
     graph_.message(5, tensor);
@@ -109,7 +132,7 @@ class onnx_graph {
   /// One of them, of no dimension.
   std::string add_number(std::string const& name, std::int64_t value) {
     if (!names_.insert(name).second) return name;
-    graph_.message(5, protobuf_message().number(2, is_int64).number(7, value).text(8, name));
+    graph_.message(5, protobuf_message().number(2, onnx_int64).number(7, value).text(8, name));
     return name;
   }
   std::string add_weights(onnx_weights weights) {
@@ -139,7 +162,7 @@ class onnx_graph {
     std::uint64_t graph_bytes = graph_.bytes().size();
     std::vector<protobuf_message> heads;
     for (auto const& weights : weights_) {
-      auto const bytes = weights.all().size_bytes();
+      auto const bytes = weights.bytes().size();
       auto const head = head_of(weights, bytes);
       auto const length = head.bytes().size() + bytes;
       heads.emplace_back().begin_bytes(5, length).append(head);
@@ -151,7 +174,7 @@ class onnx_graph {
     total += graph_bytes - graph_.bytes().size();
     require_protobuf_size(path, total);
     for (auto const& weights : weights_)
-      if (!all_finite(dtype::f32, std::as_bytes(weights.all())))
+      if (!weights.are_integers() && !all_finite(dtype::f32, weights.bytes()))
         throw numeric_error(path, weights.name);
     atomic_file file(path);
     file.write(std::as_bytes(std::span(model.bytes())));
@@ -163,16 +186,13 @@ class onnx_graph {
   }
 
  private:
-  static constexpr std::int64_t is_float = 1;
-  static constexpr std::int64_t is_int64 = 7;
-
   static protobuf_message value(std::string const& name,
                                 std::vector<index_t> const& extents,
                                 std::string const& what) {
     protobuf_message shape;
     shape.message(1, protobuf_message().text(2, "n"));
     for (auto const extent : extents) shape.message(1, protobuf_message().number(1, extent));
-    auto const tensor = protobuf_message().number(1, is_float).message(2, shape);
+    auto const tensor = protobuf_message().number(1, onnx_float).message(2, shape);
     return protobuf_message()
         .text(1, name)
         .message(2, protobuf_message().message(1, tensor))
@@ -182,7 +202,9 @@ class onnx_graph {
   static protobuf_message head_of(onnx_weights const& weights, std::uint64_t bytes) {
     protobuf_message head;
     for (auto const extent : weights.shape) head.number(1, extent);
-    head.number(2, is_float).text(8, weights.name).begin_bytes(9, bytes);
+    head.number(2, weights.are_integers() ? onnx_uint8 : onnx_float)
+        .text(8, weights.name)
+        .begin_bytes(9, bytes);
     return head;
   }
   static protobuf_message model_of(safetensors_metadata const& metadata) {
@@ -194,16 +216,8 @@ class onnx_graph {
     return model;
   }
   static void write_values(atomic_file& file, onnx_weights const& weights) {
-    auto const values = weights.all();
-    if (!weights.is_transposed) return file.write(std::as_bytes(values));
-    auto const rows = static_cast<std::size_t>(weights.shape[0]);
-    auto const columns = static_cast<std::size_t>(weights.shape[1]);
-    std::vector<float> turned(values.size());
-    constexpr std::size_t tile = 32;
-    for (std::size_t top = 0; top < rows; top += tile)
-      for (std::size_t column = 0; column < columns; ++column)
-        for (std::size_t row = top; row < std::min(top + tile, rows); ++row)
-          turned[row * columns + column] = values[column * rows + row];
+    if (!weights.is_transposed) return file.write(weights.bytes());
+    auto const turned = transposed(weights.all(), weights.shape[0], weights.shape[1]);
     file.write(std::as_bytes(std::span(turned)));
   }
 
