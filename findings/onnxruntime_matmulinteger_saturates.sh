@@ -3,12 +3,13 @@
 #
 # Version: onnxruntime 1.32.0, onnx 1.23.2, numpy 2.4.6
 #
-# ONNX defines MatMulInteger by sums that do not overflow where int32 does not. On x86-64 with AVX2 and without VNNI ONNX
-# Runtime adds neighbouring products of uint8 by int8 in 16 bits, which saturate at +-32767. Two products of 255 by 127
-# are 64770, and it says 32767. Its documentation speaks of a loss of accuracy in quantised models and of reduce_range;
-# here an operator that is exact by its specification is off by half, without a word, on one processor and not on another,
-# and zero points do not help. Products of uint8 by uint8 (with zero points of 128) and of int8 by int8 are exact, and the
-# latter take several times as long. Seen: sums up to 727,786 off by up to 159,721, by 0 and by 0, in 11, 16 and 69 ms. A graph whose numbers were checked on a server with VNNI may be wrong on a laptop.
+# ONNX defines MatMulInteger by sums that do not overflow where int32 does not. On x86-64 with AVX2 and without VNNI
+# ONNX Runtime adds neighbouring products of uint8 by int8 in 16 bits, which saturate at +-32767. Two products of 255 by
+# 127 are 64770, and it says 32767. Its documentation speaks of a loss of accuracy in quantised models and of
+# reduce_range; here an operator that is exact by its specification is off by half, without a word, on one processor and
+# not on another, and zero points do not help. Products of uint8 by uint8 (with zero points of 128) and of int8 by int8
+# are exact, and the latter take several times as long. Seen: sums up to 727,786 off by up to 159,721, by 0 and by 0, in
+# 11, 16 and 69 ms. A graph whose numbers were checked on a server with VNNI may be wrong on a laptop.
 set -euo pipefail
 
 if ! grep -qw avx2 /proc/cpuinfo || grep -qwE 'avx_vnni|avx512_vnni' /proc/cpuinfo; then
