@@ -1,3 +1,4 @@
+#include "input_op_checks.hpp"
 #include "linear_checks.hpp"
 #include "row_op_checks.hpp"
 #include "sequence_op_checks.hpp"
@@ -43,6 +44,9 @@ std::vector<op_check> op_checks() {
        mae_test::check_place_tokens},
       {{"positions_backward"}, mae_test::check_positions},
       {{"gather_rows_forward", "gather_rows_backward"}, mae_test::check_gather_rows},
+      {{"linear_backward_input", "layer_norm_backward_input", "place_tokens_backward_input"},
+       mae_test::check_input_gradients},
+      {{"paint_patches_forward", "paint_patches_backward"}, mae_test::check_paint_patches},
       {{"add_times"}, mae_test::check_add_times},
       {{"drop_path_forward", "drop_path_backward"}, mae_test::check_drop_path},
       {{"patch_loss_forward", "patch_loss_backward"}, mae_test::check_patch_loss},
