@@ -30,6 +30,7 @@ struct head_input {
   std::span<T> scratch;         // scratch_size values at least, of no meaning between calls
   T norm_epsilon;
   T const* row_weights = nullptr;  // of the labels' rows, of one that weighs_rows; null: all are 1
+  matrix_view<T const> painted = {};  // what the first head predicts, of one that hears_painter
 };
 
 namespace archetype {
@@ -68,7 +69,21 @@ inline constexpr bool weighs_rows = requires {
   requires H::weighs_rows;
 };
 
+/// Whether a head learns from what the network's first, a painter, predicts: it stands in
+/// head_input's `painted`. Its pass says nothing of tokens; instead `add_painted_gradient(in,
+/// factor, painted_grad)` adds *factor times its losses' gradient of that.
+template <class H>
+inline constexpr bool hears_painter = requires {
+  requires H::hears_painter;
+};
+
 namespace detail {
+
+/// What is added to the gradient of a painter's prediction: nothing.
+struct adds_nothing {
+  template <class Gradient>
+  void operator()(Gradient const& /*prediction_grad*/) const {}
+};
 
 /// Optional members that are not const would be passed over.
 template <class H>

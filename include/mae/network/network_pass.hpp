@@ -8,9 +8,11 @@
 #include <mae/network/carver.hpp>
 #include <mae/network/encoder_pass.hpp>
 #include <mae/network/head.hpp>
+#include <mae/network/heard_painter.hpp>
 #include <mae/network/kept_shard.hpp>
 #include <mae/network/network_parts.hpp>
 #include <mae/network/prepared_weights.hpp>
+#include <mae/network/product_room.hpp>
 #include <mae/network/shard.hpp>
 #include <mae/network/shard_input.hpp>
 #include <mae/network/workspace.hpp>
@@ -38,8 +40,9 @@ class network_pass {
 
  public:
   static constexpr std::size_t num_heads = sizeof...(Heads);
-  /// Which heads couple images.
+  /// Which heads couple images, and which learn from what the first paints.
   static constexpr std::array<bool, num_heads> coupling{couples_samples<Heads>...};
+  static constexpr std::array<bool, num_heads> hearing{hears_painter<Heads>...};
 
   using backend_type = B;
   using parts_type = network_parts<Heads...>;
@@ -67,7 +70,7 @@ class network_pass {
   void fit(shard_capacity const& needed) {
     workspace_.fit(needed, [this](carver<T>& memory, shard_capacity const& room) {
       carve(memory, room);
-      reserve_products(room);
+      detail::reserve_products(lane_, parts_, room, kind_);
     });
   }
 
@@ -174,7 +177,7 @@ class network_pass {
                     input_type const& in,
                     active_type const& active,
                     double* total) {
-    auto const input = input_of(in.shard, in.labels[I], in.template row_weights<I>());
+    auto input = input_of(in.shard, in.labels[I], in.template row_weights<I>());
     if constexpr (coupling[I]) {
       if (active.is_encoded) return;
       std::get<I>(kept().heads)
@@ -183,6 +186,10 @@ class network_pass {
       auto const losses =
           detail::label_losses(std::get<I>(parts_.heads), in.shard, in.labels[I].rows, losses_[I]);
       if (losses.empty()) return;  // none of the shard's images tells the head anything
+      if constexpr (hearing[I]) {
+        detail::require_painted(active, parts_type::names()[I]);
+        input.painted = std::get<0>(own_.heads).prediction(in.shard);
+      }
       std::get<I>(own_.heads).forward(input, std::get<I>(weights.heads), losses);
       add_losses(lane_, std::span<T const>(losses), total, input.row_weights);
     }
@@ -208,15 +215,22 @@ class network_pass {
     bool const is_first = active.is_first(I) && !active.is_part;
     auto const written =
         is_first ? tokens_grad : head_tokens_grad_.middle_rows(0, tokens_grad.rows);
+    if constexpr (hearing[I]) return detail::require_painted(active, parts_type::names()[I]);
     bool const learns = coupling[I] || in.labels[I].rows > 0;
-    if (learns)
+    auto const learn = [&](auto const&... heard) {
+      if (!learns) return is_first ? set_zero(lane_, tokens_grad) : void();
       std::get<I>(coupling[I] ? kept().heads : own_.heads)
           .backward(input_of(in.shard, in.labels[I], in.template row_weights<I>()),
                     std::get<I>(weights.heads),
                     written,
-                    std::get<I>(weights_grad.heads));
-    else if (is_first)
-      set_zero(lane_, tokens_grad);
+                    std::get<I>(weights_grad.heads),
+                    heard...);
+    };
+    auto const input_for = [&](std::size_t head) { return input_of(in.shard, in.labels[head]); };
+    if constexpr (I == 0 && (hears_painter<Heads> || ...))
+      learn(detail::heard_by(own_.heads, active, input_for));
+    else
+      learn();
     if constexpr (num_heads > 1)
       if (!is_first && learns) add_times(lane_, active.factors + I, written, tokens_grad);
   }
@@ -258,15 +272,6 @@ class network_pass {
       losses_[I] = memory.vector(head.label_rows(room));
     if constexpr (requires { head.template scratch_size<lane_type>(room, 1); })
       scratch = std::max(scratch, head.template scratch_size<lane_type>(room, members()));
-  }
-
-  /// Of weights' gradients and of attention.
-  void reserve_products(shard_capacity const& room) {
-    auto const most = largest_products(parts_, room);
-    lane_.reserve_products(most.rows, most.width);
-    if (kind_ == pass_kind::inference) return;
-    lane_.reserve_transposed(most.rows, most.width);
-    lane_.reserve_transposed(most.tokens, std::max(most.tokens, most.width));
   }
 
   int members() const {

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
+#include <mae/core/settings.hpp>
+#include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/data/dataset.hpp>
+#include <mae/head/perceptual_pass.hpp>
+#include <mae/network/capacity.hpp>
+#include <mae/network/frozen_blocks.hpp>
+#include <mae/network/head.hpp>
+#include <mae/objective/sample.hpp>
+#include <mae/op/attention.hpp>
+#include <mae/op/paint_patches.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace mae {
+
+/// The distance of what a painter paints from the true picture as a frozen encoder sees both (Dong
+/// et al. 2023, arXiv 2111.12710; Johnson et al. 2016, arXiv 1603.08155): the mean over an image's
+/// patches of the mean squared difference of their tokens after some block, each normalised over
+/// its values (mean 0, variance 1, epsilon 1e-6). The picture has hidden patches as they are
+/// painted, and all others as they are. It has no tensors and says nothing to the encoder by
+/// itself: its gradient goes through the frozen encoder to the painted pixels, and from there the
+/// painter's way. Beside a painter of pixels that is the network's first head and has a part
+/// wherever this one has.
+template <Backend B>
+struct perceptual {
+  template <class T, class Linear>
+  struct weights {};
+  template <Lane L>
+  using pass = perceptual_pass<B, L>;
+
+  static constexpr std::string_view name = "perceptual";
+  static constexpr bool hears_painter = true;
+  static constexpr bool learns_mixtures = true;
+
+  std::shared_ptr<frozen_blocks<B> const> encoder;
+  painted_units units = {};    // the painter's
+  index_t picture_values = 0;  // of the model's images
+
+  /// The head beside a painter of a model of these sizes. Throws config_error where the encoder
+  /// sees other images or patches.
+  perceptual fitted(model_config const& config) const {
+    if (!encoder) return *this;
+    auto const& own = encoder->config();
+    if (config.image != own.image || !(config.patch == own.patch))
+      throw config_error("the perceptual encoder's images are of " + to_string(own.image) +
+                         " in patches of " + sides(own.patch) + ", the model's of " +
+                         to_string(config.image) + " in patches of " + sides(config.patch) +
+                         ": both must see the same patches");
+    auto made = *this;
+    made.picture_values = config.image.values();
+    return made;
+  }
+  /// Throws config_error without an encoder, and for units that cannot be.
+  void require_valid() const {
+    if (!encoder)
+      throw config_error(
+          "a perceptual distance needs an encoder: give perceptual::encoder one, or "
+          "the head the weight 0");
+    if (!(units.epsilon >= 0))
+      throw config_error("the epsilon of painted units must not be below 0, it is " +
+                         decimal_text(units.epsilon));
+  }
+  /// Throws config_error where a model's input is made by other statistics than the encoder was
+  /// told of: it would see other colours.
+  void require_statistics(pixel_statistics const& of_model) const {
+    if (!encoder) return;
+    auto const& seen = encoder->settings().seen;
+    if (of_model.mean != seen.mean || of_model.deviation != seen.deviation)
+      throw config_error(
+          "the model's pixel statistics are not those that its perceptual encoder was told of: "
+          "give frozen_blocks_of the ones of model.set_statistics");
+  }
+  settings_list training_settings() const {
+    return {{"encoder", encoder->settings().identity},
+            {"block", std::to_string(encoder->settings().blocks)}};
+  }
+
+  template <class Walk, class... Of>
+  void walk(Walk& /*at*/, Of&... /*of*/) const {}
+
+  /// The whole picture of each image, in the network's input units.
+  index_t label_rows(shard_capacity const& room) const { return room.images; }
+  index_t label_width() const { return picture_values; }
+  template <class T>
+  void label(image_sample<T> const& image, matrix_view<T> rows) const {
+    index_t const width = image.patches.cols;
+    for (index_t patch = 0; patch < image.patches.rows; ++patch)
+      std::ranges::copy(image.patches.row(patch), rows.row(0).data() + patch * width);
+  }
+  template <class T>
+  index_t num_counted(matrix_view<T const> labels) const {
+    return labels.rows;
+  }
+  /// Of tokens of zeros: the variance of the true ones.
+  template <class T>
+  double loss_of_zero(matrix_view<T const> labels) const {
+    return static_cast<double>(labels.rows);
+  }
+
+  product_extents extents(shard_capacity const& room) const {
+    auto const& config = encoder->config();
+    auto const& stack = config.encoder;
+    return {.width = std::max({3 * stack.width, stack.hidden(), config.patch_values()}),
+            .rows = room.images * (config.num_patches() + 1),
+            .tokens = config.num_patches() + 1};
+  }
+  template <Lane L>
+  index_t scratch_size(shard_capacity const& room, int members) const {
+    auto const& stack = encoder->config().encoder;
+    index_t const tokens = encoder->config().num_patches() + 1;
+    return attention_scratch_size<L>(
+        {room.images * tokens, tokens, stack.heads, stack.width / stack.heads, members});
+  }
+
+ private:
+  static std::string sides(patch_extent const& patch) {
+    return std::to_string(patch.height) + "x" + std::to_string(patch.width);
+  }
+};
+
+}  // namespace mae

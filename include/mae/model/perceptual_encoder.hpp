@@ -1,0 +1,35 @@
+#pragma once
+
+#include <mae/backend/concept.hpp>
+#include <mae/core/types.hpp>
+#include <mae/data/dataset.hpp>
+#include <mae/model/encoder.hpp>
+#include <mae/model/frozen_teacher.hpp>
+#include <mae/network/frozen_blocks.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace mae {
+
+/// The first blocks of an encoder, a copy that stays as it is, for the head `perceptual`; 0: all.
+/// `seen` is what maps a dataset's values to the input of the model that paints. Throws
+/// config_error for more blocks than it has, and for statistics that cannot be.
+template <Backend B>
+std::shared_ptr<frozen_blocks<B> const> frozen_blocks_of(sized_encoder<B> const& encoder,
+                                                         pixel_statistics seen,
+                                                         index_t blocks = 0) {
+  require_valid(seen, encoder.sizes().image.channels);
+  frozen_settings settings{.blocks = blocks == 0 ? encoder.sizes().encoder.depth : blocks,
+                           .norm_epsilon = encoder.norm_epsilon(),
+                           .identity = identity_of(encoder),
+                           .own = encoder.statistics(),
+                           .seen = std::move(seen)};
+  return std::make_shared<frozen_blocks<B> const>(encoder.sizes(),
+                                                  std::move(settings),
+                                                  encoder.layout(),
+                                                  encoder.parameters().values(),
+                                                  encoder.backend());
+}
+
+}  // namespace mae

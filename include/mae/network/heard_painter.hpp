@@ -1,0 +1,44 @@
+#pragma once
+
+#include <mae/core/error.hpp>
+#include <mae/core/views.hpp>
+#include <mae/network/network_parts.hpp>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+namespace mae::detail {
+
+/// Throws config_error where a head that hears the painter has a part in a pass without it.
+template <class T, std::size_t NumHeads>
+void require_painted(active_heads<T, NumHeads> const& active, std::string_view head) {
+  if (active.set[0]) return;
+  throw config_error("the head " + std::string(head) +
+                     " learns from what the painter paints, which has no part in this pass: the "
+                     "painter's weight and its schedule must not reach 0, heads must not alternate "
+                     "and have the same masks, and how their gradients meet cannot be told");
+}
+
+/// What adds to the gradient of what the painter painted that of the active heads that hear it;
+/// input_of(head) is what their passes read.
+template <class Passes, class T, std::size_t NumHeads, class InputOf>
+auto heard_by(Passes const& passes,
+              active_heads<T, NumHeads> const& active,
+              InputOf const& input_of) {
+  return [&passes, active, input_of](matrix_view<T> painted_grad) {
+    std::size_t head = 0;
+    auto const add = [&](auto const& pass) {
+      std::size_t const mine = head++;
+      if constexpr (requires {
+                      pass.add_painted_gradient(input_of(mine), active.factors, painted_grad);
+                    })
+        if (active.set[mine])
+          pass.add_painted_gradient(input_of(mine), active.factors + mine, painted_grad);
+    };
+    std::apply([&](auto const&... pass) { (add(pass), ...); }, passes);
+  };
+}
+
+}  // namespace mae::detail
