@@ -7,18 +7,21 @@
 #include <mae/model/frozen_teacher.hpp>
 #include <mae/network/frozen_blocks.hpp>
 
+#include <concepts>
 #include <memory>
 #include <utility>
 
 namespace mae {
 
 /// The first blocks of an encoder, a copy that stays as it is, for the head `perceptual`; 0: all.
-/// `seen` is what maps a dataset's values to the input of the model that paints. Throws
-/// config_error for more blocks than it has, and for statistics that cannot be.
-template <Backend B>
-std::shared_ptr<frozen_blocks<B> const> frozen_blocks_of(sized_encoder<B> const& encoder,
-                                                         pixel_statistics seen,
-                                                         index_t blocks = 0) {
+/// `seen` is what maps a dataset's values to the input of the model that paints, on this backend.
+/// Throws config_error for more blocks than it has, and for statistics that cannot be.
+template <Backend B, Backend From>
+requires std::same_as<typename B::scalar, typename From::scalar> std::shared_ptr < frozen_blocks<B>
+const > frozen_blocks_of(sized_encoder<From> const& encoder,
+                         pixel_statistics seen,
+                         B const& backend,
+                         index_t blocks = 0) {
   require_valid(seen, encoder.sizes().image.channels);
   frozen_settings settings{.blocks = blocks == 0 ? encoder.sizes().encoder.depth : blocks,
                            .norm_epsilon = encoder.norm_epsilon(),
@@ -29,7 +32,7 @@ std::shared_ptr<frozen_blocks<B> const> frozen_blocks_of(sized_encoder<B> const&
                                                   std::move(settings),
                                                   encoder.layout(),
                                                   encoder.parameters().values(),
-                                                  encoder.backend());
+                                                  backend);
 }
 
 }  // namespace mae

@@ -120,7 +120,8 @@ concept HasConstOptions = requires(H const& head, model_config const& config) {
 /// own. The object holds sizes and settings; weights are found in the network's flat arrays.
 /// Optional, all const: `fitted(config)`, the head for an encoder of these sizes;
 /// `require_valid()`, which layout_of calls, throws config_error for any that cannot be;
-/// `require_images(number)`, which a trainer calls, for a dataset of so many that does not fit;
+/// `require_images(number)`, which a trainer calls, for a dataset of so many that does not fit, and
+/// `require_statistics(statistics)`, for pixel statistics of the model's input that do not;
 /// `settings()`, a settings_list of what gives its tensors their meaning, and
 /// `training_settings()`, of what else decides a training: files keep them, and loading compares
 /// them; `start_deviation`, of its weights' first values where they are normal; `label(image,

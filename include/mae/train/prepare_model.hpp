@@ -13,7 +13,9 @@
 #include <mae/train/scheduled_heads.hpp>
 #include <mae/train/trainable.hpp>
 
+#include <cstddef>
 #include <string>
+#include <tuple>
 
 namespace mae {
 
@@ -26,6 +28,20 @@ void require_told(Model const& model, training_options const& options) {
       throw config_error("a mask learns from the losses of the head " +
                          std::string(model.sizes().names()[0]) +
                          " in every step: its schedule must not reach 0, nor may heads alternate");
+}
+
+/// Throws config_error where a head, or what its targets are made by, was told of other statistics.
+template <class Model>
+void require_statistics(Model const& model, pixel_statistics const& statistics) {
+  if constexpr (requires { model.objective().require_statistics(statistics); })
+    model.objective().require_statistics(statistics);
+  std::size_t number = 0;
+  auto const ask = [&](auto const& head) {
+    bool const is_on = model.sizes().is_on(number++);
+    if constexpr (requires { head.require_statistics(statistics); })
+      if (is_on) head.require_statistics(statistics);
+  };
+  std::apply([&](auto const&... head) { (ask(head), ...); }, model.sizes().heads);
 }
 
 /// Gives a model the dataset's pixel statistics, unless it has some. Checks all before that:
@@ -47,8 +63,7 @@ Model& prepared(Model& model,
   auto const statistics = model.statistics().mean.empty()
                               ? channel_statistics(dataset, model.backend().threads())
                               : model.statistics();
-  if constexpr (requires { model.objective().require_statistics(statistics); })
-    model.objective().require_statistics(statistics);
+  require_statistics(model, statistics);
   if (model.statistics().mean.empty()) model.set_statistics(statistics);
   return model;
 }
