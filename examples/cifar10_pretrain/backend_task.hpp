@@ -27,11 +27,12 @@
 #include <mae/train/heldout.hpp>
 #include <mae/train/trainer.hpp>
 
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
-#include <type_traits>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -45,15 +46,45 @@ struct self_decoding {
   using sized_model = mae::sized_autoencoder<chosen_mask, Backend, chosen_objective, Heads...>;
 };
 
+/// The heads beside a painter where images are compared: of weight 0 they are off.
+template <class Backend, bool compares>
+struct offered_heads {
+  using type = std::tuple<mae::contrast, mae::sigreg, mae::uniformity>;
+  using weights = std::array<double, 1 + std::tuple_size_v<type>>;  // the painter's first
+
+  static type of(task_parts const& parts, Backend const& /*backend*/) {
+    auto const& o = parts.settings;
+    return {contrast_of(o), mae::sigreg{.views = o.views}, mae::uniformity{}};
+  }
+  static weights weights_of(options const& o) { return {1, o.contrast, o.sigreg, o.uniformity}; }
+};
+/// A painter alone.
+template <class Backend>
+struct offered_heads<Backend, false> {
+  using type = std::tuple<>;
+  using weights = std::array<double, 1>;
+
+  static type of(task_parts const& /*parts*/, Backend const& /*backend*/) { return {}; }
+  static weights weights_of(options const& /*o*/) { return {1}; }
+};
+
+/// The models of a decoder with a list of heads beside it.
+template <class Decoding, class Backend, class Heads>
+struct models_with;
+template <class Decoding, class Backend, class... Heads>
+struct models_with<Decoding, Backend, std::tuple<Heads...>> {
+  using sized = typename Decoding::template sized_model<Backend, Heads...>;
+  template <mae::model_config config>
+  using of = typename Decoding::template model<config, Backend, Heads...>;
+};
+
 /// A task on one backend: compiled once for all configurations, and for a painter alone apart from
 /// one beside heads that compare images, which costs more to compile; and for each kind of decoder.
 template <class Backend, bool compares = true, class Decoding = self_decoding>
 class backend_task final : public training_task {
-  template <class... Heads>
-  using sized_model = typename Decoding::template sized_model<Backend, Heads...>;
-  using model_type = std::conditional_t<compares,
-                                        sized_model<mae::contrast, mae::sigreg, mae::uniformity>,
-                                        sized_model<>>;
+  using heads = offered_heads<Backend, compares>;
+  using models = models_with<Decoding, Backend, typename heads::type>;
+  using model_type = typename models::sized;
 
  public:
   backend_task(task_parts const& parts, Backend backend, compute_description compute)
@@ -135,26 +166,16 @@ class backend_task final : public training_task {
   template <mae::model_config config>
   static model_type make_with(task_parts const& parts, Backend backend) {
     auto const& o = parts.settings;
-    if constexpr (compares)
-      return typename Decoding::
-          template model<config, Backend, mae::contrast, mae::sigreg, mae::uniformity>(
-              {.seed = o.seed,
-               .mask = parts.mask,
-               .objective = parts.objective,
-               .backend = std::move(backend),
-               .linears = o.linears,
-               .positions = o.positions,
-               .visible_weight = o.visible_loss,
-               .heads = {contrast_of(o), mae::sigreg{.views = o.views}, mae::uniformity{}},
-               .head_weights = {1, o.contrast, o.sigreg, o.uniformity}});
-    else
-      return typename Decoding::template model<config, Backend>({.seed = o.seed,
-                                                                 .mask = parts.mask,
-                                                                 .objective = parts.objective,
-                                                                 .backend = std::move(backend),
-                                                                 .linears = o.linears,
-                                                                 .positions = o.positions,
-                                                                 .visible_weight = o.visible_loss});
+    auto beside = heads::of(parts, backend);
+    return typename models::template of<config>({.seed = o.seed,
+                                                 .mask = parts.mask,
+                                                 .objective = parts.objective,
+                                                 .backend = std::move(backend),
+                                                 .linears = o.linears,
+                                                 .positions = o.positions,
+                                                 .visible_weight = o.visible_loss,
+                                                 .heads = std::move(beside),
+                                                 .head_weights = heads::weights_of(o)});
   }
   /// Statistics and epsilon are those of what the training begins or goes on with, where it has
   /// some.

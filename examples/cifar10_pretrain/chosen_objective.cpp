@@ -37,18 +37,6 @@ mae::hog made_hog(options const& settings, mae::model_config const& config) {
       {.cell = wanted.cell_of(patch), .bins = settings.hog_bins, .form = settings.hog_form});
 }
 
-/// What the network's input is normalised by.
-mae::pixel_statistics statistics_of(options const& settings,
-                                    image_set const& images,
-                                    beginning const& start,
-                                    mae::thread_pool& threads) {
-  if (start.initial && !start.initial->statistics().mean.empty())
-    return start.initial->statistics();
-  if (start.saved && !settings.statistics_asked) return start.saved->statistics;
-  if (settings.statistics == statistics_choice::imagenet) return mae::imagenet_statistics();
-  return mae::channel_statistics(images, threads);
-}
-
 /// The file whose components decide; empty where there is none.
 std::string kept_in(options const& settings, beginning const& start) {
   if (start.saved) return (settings.out / output::training).string();
@@ -90,7 +78,7 @@ mae::principal_basis fitted_basis(options const& settings,
       {.dropped = dropped, .patches = settings.principal_patches, .seed = settings.seed},
       images.size(),
       config,
-      statistics_of(settings, images, start, threads),
+      input_statistics(settings, images, start, threads),
       read,
       threads);
 }
@@ -171,6 +159,17 @@ std::string said(mae::pixels const& /*objective*/, mae::model_config const& /*co
 
 }  // namespace
 
+mae::pixel_statistics input_statistics(options const& settings,
+                                       image_set const& images,
+                                       beginning const& start,
+                                       mae::thread_pool& threads) {
+  if (start.initial && !start.initial->statistics().mean.empty())
+    return start.initial->statistics();
+  if (start.saved && !settings.statistics_asked) return start.saved->statistics;
+  if (settings.statistics == statistics_choice::imagenet) return mae::imagenet_statistics();
+  return mae::channel_statistics(images, threads);
+}
+
 chosen_objective make_objective(options const& settings,
                                 image_set const& images,
                                 beginning const& start,
@@ -187,7 +186,7 @@ chosen_objective make_objective(options const& settings,
       return chosen_objective(made_principal(settings, images, start, threads));
     case objective_choice::teacher:
       return chosen_objective(
-          made_teacher(settings, statistics_of(settings, images, start, threads), makers));
+          made_teacher(settings, input_statistics(settings, images, start, threads), makers));
     case objective_choice::normalised:
       break;
   }

@@ -97,6 +97,12 @@ chosen_objective make_objective(options const& settings,
                                 mae::thread_pool& threads,
                                 teacher_makers const& makers = {});
 
+/// What the network's input is normalised by.
+mae::pixel_statistics input_statistics(options const& settings,
+                                       image_set const& images,
+                                       beginning const& start,
+                                       mae::thread_pool& threads);
+
 /// What it asks the decoder for, in words: "27 values a patch: hog, cells of 4 pixels, ...".
 std::string describe_targets(chosen_objective const& objective, mae::model_config const& config);
 

@@ -1,3 +1,4 @@
+#include "perceptual_head.hpp"
 #include "processor_task.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace pretrain {
@@ -19,6 +20,31 @@ mae::average_options momentum_of(std::string const& text) {
   mae::average_options made{.momentum = checked(text.substr(0, comma))};
   if (comma != std::string::npos) made.last_momentum = checked(text.substr(comma + 1));
   return made;
+}
+
+void check_perceptual(given_flags const& given, options const& o) {
+  if (given.contains("perceptual-block") && o.perceptual == 0)
+    throw usage_error("--perceptual-block needs --perceptual");
+  if (o.perceptual == 0) return;
+  if (given.contains("objective") && o.objective != objective_choice::normalised &&
+      o.objective != objective_choice::pixels)
+    throw usage_error("--perceptual compares pictures, and --objective " +
+                      std::string(name(o.objective)) +
+                      " paints none: give --objective normalised or pixels");
+  if (o.teacher.empty() || o.teacher == options::moving_average)
+    throw usage_error(
+        "--perceptual needs --teacher FILE, the checkpoint of an encoder that stays as it is");
+  if (o.visible_loss > 0)
+    throw usage_error(
+        "--perceptual shows visible patches as they are, and --visible-loss paints them: leave one "
+        "of the two");
+  if (o.painted_views > 0)
+    throw usage_error(
+        "--perceptual compares every view with what is painted of it, and --paint-views paints "
+        "some: leave one of the two");
+  if (o.backend != backend_choice::eigen)
+    throw usage_error("--perceptual is trained on the processor: leave --backend " +
+                      std::string(name(o.backend)));
 }
 
 }  // namespace
@@ -61,9 +87,9 @@ std::vector<flag> objective_flags(options& o) {
        whole(o.principal_patches, 2, most_patches)},
       {"teacher",
        "ema|FILE",
-       "teacher: ema, the moving average of the model that learns; or the\n"
-       "checkpoint of another encoder of the same patches, or its folder\n"
-       "(whatever mae_convert reads)",
+       "teacher: ema, the moving average of the model that learns; or, also for\n"
+       "--perceptual, the checkpoint of another encoder of the same patches, or\n"
+       "its folder (whatever mae_convert reads)",
        [&o](std::string const& path) { o.teacher = path; }},
       {"teacher-momentum",
        "M[,LAST]",
@@ -75,7 +101,17 @@ std::vector<flag> objective_flags(options& o) {
        "K",
        with_default("teacher: the mean of the tokens after its last K blocks",
                     std::to_string(o.teacher_blocks)),
-       whole(o.teacher_blocks, 1, a_billion)}};
+       whole(o.teacher_blocks, 1, a_billion)},
+      {"perceptual",
+       "WEIGHT",
+       with_default("beside painting pixels, bring what is painted near the true picture as\n"
+                    "the encoder of --teacher FILE, which stays as it is, sees both; 0: off",
+                    o.perceptual),
+       not_negative(o.perceptual)},
+      {"perceptual-block",
+       "K",
+       "of --perceptual: compare tokens after block K of that encoder [its last]",
+       whole(o.perceptual_block, 1, a_billion)}};
 }
 
 void check_objective(given_flags const& given, options const& o) {
@@ -88,12 +124,14 @@ void check_objective(given_flags const& given, options const& o) {
        {"teacher", objective_choice::teacher},
        {"teacher-blocks", objective_choice::teacher}}};
   for (auto const& [flag, objective] : belongings)
-    if (given.contains(flag) && o.objective != objective)
+    if (given.contains(flag) && o.objective != objective &&
+        !(o.perceptual > 0 && std::string_view(flag) == "teacher"))
       throw usage_error(std::string("--") + flag + " needs --objective " +
                         std::string(name(objective)));
   if (o.objective == objective_choice::teacher && o.teacher.empty())
     throw usage_error(
         "--objective teacher needs --teacher ema, or --teacher FILE, the checkpoint of one");
+  check_perceptual(given, o);
   if (given.contains("teacher-momentum") && !o.keeps_average())
     throw usage_error(o.objective == objective_choice::teacher
                           ? "--teacher-momentum needs --teacher ema: a checkpoint stays as it is"

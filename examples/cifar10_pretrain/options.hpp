@@ -62,7 +62,9 @@ struct options {
   double contrast = 0;  // weights of heads; 0: it is off
   double sigreg = 0;
   double uniformity = 0;
-  double temperature = 0.2;  // of contrast
+  double perceptual = 0;
+  mae::index_t perceptual_block = 0;  // after which tokens are compared; 0: the encoder's last
+  double temperature = 0.2;           // of contrast
   key_choice keys = key_choice::own;
   mae::index_t predictor = 0;      // its hidden values; 0: none
   mae::index_t queue = 0;          // earlier keys
@@ -84,6 +86,8 @@ struct options {
   }
   bool compares_views() const { return contrast > 0 || sigreg > 0; }
   bool compares_images() const { return compares_views() || uniformity > 0; }
+  /// Whether a head learns beside the painter.
+  bool learns_beside() const { return compares_images() || perceptual > 0; }
   statistics_choice statistics = statistics_choice::data;
   bool statistics_asked = false;  // --statistics was given, which a checkpoint may contradict
   mae::linear_start linears = mae::linear_start::xavier;

@@ -63,13 +63,33 @@ void read_freezing(std::string const& text, options& o) {
                         });
 }
 
+/// A perceptual distance's gradient goes the painter's way: it cannot be told apart from it, nor is
+/// there any in a step without painting.
+void check_painted_always(options const& o) {
+  if (o.alternate > 0)
+    throw usage_error(
+        "--alternate leaves steps without painting, and --perceptual is of what is painted: leave "
+        "one of the two");
+  if (o.record_gradients > 0 || o.conflicts != mae::conflict_rule::sum)
+    throw usage_error(
+        "the gradient of --perceptual goes through the painter, which --record-gradients and "
+        "--head-schedule's project and balance would tell apart: leave one of the two");
+  for (auto const& schedule : o.head_schedules)
+    if (schedule.head == mae::decoder_segment)
+      for (auto const& at : schedule.points)
+        if (at.factor == 0 && at.progress < 1)
+          throw usage_error(
+              "--head-schedule: the painter's factor must not reach 0 with --perceptual, which is "
+              "of what is painted");
+}
+
 }  // namespace
 
 std::vector<flag> schedule_flags(options& o) {
   return {{"head-schedule",
            "TEXT",
-           "how the weights of painter, contrast, sigreg and uniformity move with\n"
-           "the training's progress, factors that are linear between points:\n"
+           "how the weights of painter, contrast, sigreg, uniformity and perceptual\n"
+           "move with the training's progress, factors that are linear between points:\n"
            "\"contrast=0@0,1@0.3;painter=1@0.8,0@0.9\"; and how their gradients meet:\n"
            "project (PCGrad) or balance (equal norms), a pass for every head",
            [&o](std::string const& text) { read_schedules(text, o); }},
@@ -90,13 +110,13 @@ std::vector<flag> schedule_flags(options& o) {
 }
 
 void check_schedules(given_flags const& given, options const& o) {
-  of_comparing const weights{o.contrast, o.sigreg, o.uniformity};
+  of_comparing const weights{o.contrast, o.sigreg, o.uniformity, o.perceptual};
   for (auto const& schedule : o.head_schedules) {
     if (schedule.head == mae::decoder_segment) continue;
     auto const* const found = std::ranges::find(comparing_heads, schedule.head);
     if (found == comparing_heads.end())
       throw usage_error("--head-schedule: there is no head " + schedule.head +
-                        ": name painter, contrast, sigreg or uniformity");
+                        ": name painter, contrast, sigreg, uniformity or perceptual");
     if (weights[static_cast<std::size_t>(found - comparing_heads.begin())] == 0)
       throw usage_error("--head-schedule: " + schedule.head + " is off: give its weight by --" +
                         schedule.head);
@@ -113,6 +133,7 @@ void check_schedules(given_flags const& given, options const& o) {
   if (o.record_gradients > 0 && !o.compares_images())
     throw usage_error(
         "--record-gradients needs two heads whose gradients meet: give --contrast, or another");
+  if (o.perceptual > 0) check_painted_always(o);
   auto const blocks = config_of(o).encoder.depth;
   if (o.frozen > blocks + 1)
     throw usage_error("--freeze-below " + std::to_string(o.frozen - 1) + ": the encoder has " +

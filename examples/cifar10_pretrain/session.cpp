@@ -299,7 +299,7 @@ bool session::train() {
   mae::training_callbacks callbacks;
   callbacks.on_step = [this](mae::step_report const& report) { after_step(report); };
   callbacks.on_epoch = [this](mae::epoch_report const& report) {
-    if (!settings_.compares_images()) last_epoch_loss_ = report.loss;  // else it is of all heads
+    if (!settings_.learns_beside()) last_epoch_loss_ = report.loss;  // else it is of all heads
   };
   callbacks.should_stop = [this, start] {
     std::chrono::duration<double> const spent = clock::now() - start;

@@ -142,7 +142,8 @@ std::vector<chart> compared_charts(training_history const& history) {
   constexpr std::array<std::array<char const*, 2>, comparing_heads.size()> words{
       {{"Contrast of views", "InfoNCE"},
        {"SIGReg of views", "spread and distance from a normal distribution"},
-       {"Uniformity of images", "mean squared cosine"}}};
+       {"Uniformity of images", "mean squared cosine"},
+       {"Perceptual distance", "mean squared difference of tokens"}}};
   std::vector<chart> charts;
   for (std::size_t i = 0; i < comparing_heads.size(); ++i) {
     auto line = history.training;
@@ -186,9 +187,10 @@ void add_heads(options const& o, Add const& add) {
         std::to_string(o.local.views) + " of " + mae::decimal_text(o.local.crop_min) + " to " +
             mae::decimal_text(o.local.crop_max));
   if (o.painted_views > 0) add("of those painted", std::to_string(o.painted_views));
-  of_comparing const weights{o.contrast, o.sigreg, o.uniformity};
+  of_comparing const weights{o.contrast, o.sigreg, o.uniformity, o.perceptual};
   for (std::size_t i = 0; i < weights.size(); ++i)
     if (weights[i] > 0) add(comparing_heads[i], "weight " + mae::decimal_text(weights[i]));
+  if (o.perceptual > 0) add("perceptual's encoder", o.teacher.string());
   if (o.contrast > 0 && o.predictor > 0)
     add("contrast's predictor", std::to_string(o.predictor) + " hidden values");
   if (o.contrast > 0 && o.keys == key_choice::moving) {

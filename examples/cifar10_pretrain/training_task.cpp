@@ -16,7 +16,7 @@ std::unique_ptr<training_task> make_task(task_parts const& parts) {
 #endif
     default:
       if (parts.settings.decoder == decoder_choice::cross) return make_cross_task(parts);
-      return parts.settings.compares_images() ? make_comparing_task(parts) : make_eigen_task(parts);
+      return parts.settings.learns_beside() ? make_comparing_task(parts) : make_eigen_task(parts);
   }
 }
 
