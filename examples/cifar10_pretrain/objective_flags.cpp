@@ -4,7 +4,6 @@
 
 #include <array>
 #include <string>
-#include <string_view>
 #include <utility>
 
 namespace pretrain {
@@ -115,19 +114,19 @@ std::vector<flag> objective_flags(options& o) {
 }
 
 void check_objective(given_flags const& given, options const& o) {
-  constexpr std::array<std::pair<char const*, objective_choice>, 7> belongings{
+  constexpr std::array<std::pair<char const*, objective_choice>, 6> belongings{
       {{"hog-cell", objective_choice::hog},
        {"hog-bins", objective_choice::hog},
        {"hog-form", objective_choice::hog},
        {"principal-drop", objective_choice::principal},
        {"principal-patches", objective_choice::principal},
-       {"teacher", objective_choice::teacher},
        {"teacher-blocks", objective_choice::teacher}}};
   for (auto const& [flag, objective] : belongings)
-    if (given.contains(flag) && o.objective != objective &&
-        !(o.perceptual > 0 && std::string_view(flag) == "teacher"))
+    if (given.contains(flag) && o.objective != objective)
       throw usage_error(std::string("--") + flag + " needs --objective " +
                         std::string(name(objective)));
+  if (given.contains("teacher") && o.objective != objective_choice::teacher && o.perceptual == 0)
+    throw usage_error("--teacher needs --objective teacher, or --perceptual");
   if (o.objective == objective_choice::teacher && o.teacher.empty())
     throw usage_error(
         "--objective teacher needs --teacher ema, or --teacher FILE, the checkpoint of one");

@@ -233,6 +233,30 @@ TEST_CASE("every flag reaches its field") {
   CHECK(parsed("--uniformity 0.01").uniformity == 0.01);
   CHECK(parsed("--uniformity 0.01").views == 1);
   CHECK(parsed("--views 2").views == 2);
+  options const perceiving = parsed("--perceptual 0.5 --perceptual-block 3 --teacher runs/a");
+  CHECK(perceiving.perceptual == 0.5);
+  CHECK(perceiving.perceptual_block == 3);
+  CHECK(perceiving.learns_beside());
+  CHECK(!perceiving.compares_images());
+  CHECK(!perceiving.follows_student());
+  CHECK(complaint("--perceptual-block 3") == "--perceptual-block needs --perceptual");
+  std::string const distance = "--perceptual 1 --teacher a ";
+  CHECK(complaint(distance + "--objective hog").starts_with("--perceptual compares pictures"));
+  CHECK(complaint("--perceptual 1").starts_with("--perceptual needs --teacher FILE"));
+  CHECK(complaint("--perceptual 1 --teacher ema").starts_with("--perceptual needs --teacher FILE"));
+  CHECK(complaint(distance + "--visible-loss 1").starts_with("--perceptual shows visible patches"));
+  CHECK(complaint(distance + "--contrast 1 --paint-views 1")
+            .starts_with("--perceptual compares every view"));
+  CHECK(complaint(distance + "--backend thrust-cpp")
+            .starts_with("--perceptual is trained on the processor"));
+  CHECK(complaint(distance + "--contrast 1 --alternate 2")
+            .starts_with("--alternate leaves steps without painting"));
+  CHECK(complaint(distance + "--contrast 1 --record-gradients 2")
+            .starts_with("the gradient of --perceptual goes through the painter"));
+  CHECK(complaint(distance + "--head-schedule painter=1@0,0@0.5")
+            .starts_with("--head-schedule: the painter's factor must not reach 0"));
+  CHECK(parsed(distance + "--head-schedule perceptual=0@0,1@0.5;painter=1@0,0@1")
+            .head_schedules.size() == 2);
   options const local = parsed("--contrast 1 --local-views 2 --local-crop 0.1,0.5");
   CHECK(local.local == mae::local_crops{.views = 2, .crop_min = 0.1, .crop_max = 0.5});
   CHECK(local.views == 4);
@@ -418,6 +442,7 @@ TEST_CASE("a training is saved every so many epochs, minutes or hours") {
 
 TEST_CASE("an objective's own flags need it") {
   CHECK(complaint("--hog-cell 2") == "--hog-cell needs --objective hog");
+  CHECK(complaint("--teacher a") == "--teacher needs --objective teacher, or --perceptual");
   CHECK(complaint("--objective fourier --hog-bins 4") == "--hog-bins needs --objective hog");
   CHECK(complaint("--objective hog --principal-drop 1") ==
         "--principal-drop needs --objective principal");
@@ -518,7 +543,8 @@ TEST_CASE("what changes during a training is checked before it") {
   CHECK(complaint("--head-schedule contrast=1@0") ==
         "--head-schedule: contrast is off: give its weight by --contrast");
   CHECK(complaint("--head-schedule teacher=1@0") ==
-        "--head-schedule: there is no head teacher: name painter, contrast, sigreg or uniformity");
+        "--head-schedule: there is no head teacher: name painter, contrast, sigreg, "
+        "uniformity or perceptual");
   CHECK(complaint("--head-schedule painter=1@2").starts_with("--head-schedule: the schedule of"));
   CHECK(complaint("--head-schedule painter=1@0;decoder=0.5@0") ==
         "--head-schedule: the head 'decoder' has two schedules: give it one");
@@ -638,6 +664,8 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
                            "--teacher",
                            "--teacher-momentum",
                            "--teacher-blocks",
+                           "--perceptual",
+                           "--perceptual-block",
                            "--contrast",
                            "--sigreg",
                            "--uniformity",

@@ -3,10 +3,16 @@
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/bfloat16.hpp>
+#include <mae/core/parallel.hpp>
+#include <mae/data/channel_statistics.hpp>
+#include <mae/head/perceptual.hpp>
 #include <mae/mask/random_ratio.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/cross_autoencoder.hpp>
+#include <mae/model/encoder.hpp>
+#include <mae/model/perceptual_encoder.hpp>
+#include <mae/objective/pixels.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/optimizer/lion.hpp>
 #include <mae/optimizer/rule.hpp>
@@ -172,4 +178,21 @@ TEST_CASE(
   using crossing = mae::
       cross_autoencoder<mae_test::small_config, mae::random_ratio_mask, mae::eigen_backend<float>>;
   check_warm_steps_of<crossing>({.seed = 5, .mask = mask, .backend = one});
+}
+
+TEST_CASE("a warm step at a perceptual distance allocates nothing" * counted_only) {
+  using backend = mae::eigen_backend<float>;
+  backend const two(2);
+  mae::thread_pool threads(1);
+  auto const seen = mae::channel_statistics(mae_test::painted_images(240, 1), threads);
+  mae::encoder<mae_test::small_config> const encoder(9, backend(1));
+  using perceiving = mae::autoencoder<mae_test::small_config,
+                                      mae::random_ratio_mask,
+                                      backend,
+                                      mae::pixels,
+                                      mae::perceptual<backend>>;
+  check_warm_steps_of<perceiving>({.seed = 5,
+                                   .mask = mae::random_ratio_mask({.low = 0.1, .high = 0.95}),
+                                   .backend = two,
+                                   .heads = {{mae::frozen_blocks_of(encoder, seen, two)}}});
 }

@@ -15,6 +15,7 @@
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encoder.hpp>
 #include <mae/model/perceptual_encoder.hpp>
+#include <mae/objective/fourier.hpp>
 #include <mae/objective/pixels.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/train/exchange.hpp>
@@ -63,14 +64,18 @@ using perceiving =
     mae::autoencoder<small_config, mae::random_ratio_mask, B, mae::pixels, mae::perceptual<B>>;
 
 template <class B>
-perceiving<B> make_model(B const& backend, double weight = 0.3, std::uint64_t seed = 9) {
+perceiving<B> make_model(B const& backend, mae::perceptual<B> const& head, double weight = 0.3) {
   perceiving<B> model({.seed = 5,
                        .mask = mae::random_ratio_mask({.low = 0.3, .high = 0.9}),
                        .backend = backend,
-                       .heads = {at_a_distance(backend, seed)},
+                       .heads = {head},
                        .head_weights = {1, weight}});
   model.set_statistics(input_statistics);
   return model;
+}
+template <class B>
+perceiving<B> make_model(B const& backend, double weight = 0.3, std::uint64_t seed = 9) {
+  return make_model(backend, at_a_distance(backend, seed), weight);
 }
 
 mae::training_options steps_of(index_t batch, index_t accumulate = 1) {
@@ -192,6 +197,19 @@ TEST_CASE("what a distance cannot be is refused by its name") {
   strange.set_statistics({.mean = {0.5, 0.5, 0.5}, .deviation = {0.25, 0.25, 0.25}});
   CHECK(
       train(std::move(strange), steps_of(20)).starts_with("the model's pixel statistics are not"));
+
+  auto head = at_a_distance(fp32(1));
+  CHECK(said_of([&] {
+          head.require_objective(mae::normalised_pixels{});
+        }).starts_with("the units of perceptual are not those of the objective 'normalised'"));
+  head.units = {.are_of_patch = true, .epsilon = 1e-3};
+  CHECK(said_of([&] { head.require_objective(mae::normalised_pixels{1e-3}); }).empty());
+  CHECK_FALSE(said_of([&] { head.require_objective(mae::normalised_pixels{1e-4}); }).empty());
+  CHECK(said_of([&] {
+          head.require_objective(mae::fourier_magnitudes{});
+        }).find("the objective 'fourier' is none") != std::string::npos);
+  auto mistaken = make_model(fp32(1), head);
+  CHECK(train(std::move(mistaken), steps_of(20)).starts_with("the units of perceptual are not"));
 
   auto const parts = [](mae::perceptual<fp32> const& head, double visible_weight = 0) {
     return perceiving<fp32>::parts{.mask = mae::random_ratio_mask({.low = 0.3, .high = 0.9}),

@@ -4,6 +4,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
+#include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/data/dataset.hpp>
@@ -24,14 +25,37 @@
 
 namespace mae {
 
-/// The distance of what a painter paints from the true picture as a frozen encoder sees both (Dong
-/// et al. 2023, arXiv 2111.12710; Johnson et al. 2016, arXiv 1603.08155): the mean over an image's
-/// patches of the mean squared difference of their tokens after some block, each normalised over
-/// its values (mean 0, variance 1, epsilon 1e-6). The picture has hidden patches as they are
-/// painted, and all others as they are. It has no tensors and says nothing to the encoder by
-/// itself: its gradient goes through the frozen encoder to the painted pixels, and from there the
-/// painter's way. Beside a painter of pixels that is the network's first head and has a part
-/// wherever this one has.
+namespace detail {
+
+inline void require_units(painted_units const& units, settings_list const& objective) {
+  auto const value_of = [&](std::string_view wanted) {
+    for (auto const& [key, value] : objective)
+      if (key == wanted) return value;
+    return std::string();
+  };
+  auto const name = value_of("objective");
+  bool const is_of_patch = name == "normalised";
+  if (!is_of_patch && name != "pixels")
+    throw config_error(
+        "a perceptual distance compares pictures, and what is predicted for the "
+        "objective " +
+        in_quotes(name) + " is none: take pixels or normalised_pixels");
+  if (units.are_of_patch != is_of_patch ||
+      (is_of_patch && decimal_text(units.epsilon) != value_of("target_epsilon")))
+    throw config_error("the units of perceptual are not those of the objective " + in_quotes(name) +
+                       ": for normalised_pixels give are_of_patch and its epsilon, for pixels "
+                       "neither");
+}
+
+}  // namespace detail
+
+/// The distance of what a painter paints from the true picture as a frozen encoder sees both
+/// (Johnson et al. 2016, arXiv 1603.08155; of masked autoencoders Tukra et al. 2022, arXiv
+/// 2212.14504): the mean over an image's patches of the mean squared difference of their tokens
+/// after some block, each normalised over its values (mean 0, variance 1, epsilon 1e-6). The
+/// picture has hidden patches as they are painted, and all others as they are. It has no tensors,
+/// and its gradient goes through the frozen encoder to what is painted, and from there the
+/// painter's way: the painter is the network's first head and has a part wherever this one has.
 template <Backend B>
 struct perceptual {
   template <class T, class Linear>
@@ -80,6 +104,13 @@ struct perceptual {
       throw config_error(
           "the model's pixel statistics are not those that its perceptual encoder was told of: "
           "give frozen_blocks_of the ones of model.set_statistics");
+  }
+  /// Throws config_error for an objective whose predictions are no pixels in these units; one that
+  /// has no settings is trusted.
+  template <class Target>
+  void require_objective(Target const& objective) const {
+    if constexpr (requires { objective.settings(); })
+      detail::require_units(units, objective.settings());
   }
   settings_list training_settings() const {
     return {{"encoder", encoder->settings().identity},

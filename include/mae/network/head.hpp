@@ -121,7 +121,8 @@ concept HasConstOptions = requires(H const& head, model_config const& config) {
 /// Optional, all const: `fitted(config)`, the head for an encoder of these sizes;
 /// `require_valid()`, which layout_of calls, throws config_error for any that cannot be;
 /// `require_images(number)`, which a trainer calls, for a dataset of so many that does not fit, and
-/// `require_statistics(statistics)`, for pixel statistics of the model's input that do not;
+/// `require_statistics(statistics)`, for pixel statistics of the model's input that do not,
+/// `require_objective(objective)`, for what the painter is asked for;
 /// `settings()`, a settings_list of what gives its tensors their meaning, and
 /// `training_settings()`, of what else decides a training: files keep them, and loading compares
 /// them; `start_deviation`, of its weights' first values where they are normal; `label(image,

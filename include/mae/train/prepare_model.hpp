@@ -30,9 +30,10 @@ void require_told(Model const& model, training_options const& options) {
                          " in every step: its schedule must not reach 0, nor may heads alternate");
 }
 
-/// Throws config_error where a head, or what its targets are made by, was told of other statistics.
+/// Throws config_error where a head, or what its targets are made by, was told of other statistics,
+/// and where a head cannot be beside what the painter is asked for.
 template <class Model>
-void require_statistics(Model const& model, pixel_statistics const& statistics) {
+void require_input(Model const& model, pixel_statistics const& statistics) {
   if constexpr (requires { model.objective().require_statistics(statistics); })
     model.objective().require_statistics(statistics);
   std::size_t number = 0;
@@ -40,6 +41,8 @@ void require_statistics(Model const& model, pixel_statistics const& statistics) 
     bool const is_on = model.sizes().is_on(number++);
     if constexpr (requires { head.require_statistics(statistics); })
       if (is_on) head.require_statistics(statistics);
+    if constexpr (requires { head.require_objective(model.objective()); })
+      if (is_on) head.require_objective(model.objective());
   };
   std::apply([&](auto const&... head) { (ask(head), ...); }, model.sizes().heads);
 }
@@ -63,7 +66,7 @@ Model& prepared(Model& model,
   auto const statistics = model.statistics().mean.empty()
                               ? channel_statistics(dataset, model.backend().threads())
                               : model.statistics();
-  require_statistics(model, statistics);
+  require_input(model, statistics);
   if (model.statistics().mean.empty()) model.set_statistics(statistics);
   return model;
 }
