@@ -417,6 +417,16 @@ TEST_CASE("an encoder of before teaches another, and weights follow their schedu
   auto other = training_words("synthetic", "quick4", 1, folder / "other", taught);
   check_refused(other, 1, "both must see the same patches");
 
+  std::vector<std::string> const perceived{"--perceptual", "0.5", "--teacher", teacher};
+  CHECK(run_program(run("near", 1, perceived)).exit_code == 0);
+  CHECK(read_text(folder / "near/metrics.jsonl").find("\"perceptual\":") != std::string::npos);
+  auto nearer = perceived;
+  nearer.push_back("--resume");
+  CHECK(run_program(run("near", 2, nearer)).exit_code == 0);
+  nearer.back() = "--perceptual-block";
+  nearer.push_back("2");
+  check_refused(run("far", 1, nearer), 1, "the tokens after block 2 of an encoder whose blocks");
+
   std::vector<std::string> const moving{"--objective", "teacher", "--teacher", "ema"};
   auto const followed = run_program(run("moving", 1, moving));
   CHECK(followed.exit_code == 0);
