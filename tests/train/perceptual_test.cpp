@@ -200,13 +200,15 @@ TEST_CASE("what a distance cannot be is refused by its name") {
 
   auto head = at_a_distance(fp32(1));
   CHECK(said_of([&] {
-          head.require_objective(mae::normalised_pixels{});
+          head.require_input(mae::normalised_pixels{}, input_statistics);
         }).starts_with("the units of perceptual are not those of the objective 'normalised'"));
   head.units = {.are_of_patch = true, .epsilon = 1e-3};
-  CHECK(said_of([&] { head.require_objective(mae::normalised_pixels{1e-3}); }).empty());
-  CHECK_FALSE(said_of([&] { head.require_objective(mae::normalised_pixels{1e-4}); }).empty());
+  CHECK(
+      said_of([&] { head.require_input(mae::normalised_pixels{1e-3}, input_statistics); }).empty());
+  CHECK_FALSE(
+      said_of([&] { head.require_input(mae::normalised_pixels{1e-4}, input_statistics); }).empty());
   CHECK(said_of([&] {
-          head.require_objective(mae::fourier_magnitudes{});
+          head.require_input(mae::fourier_magnitudes{}, input_statistics);
         }).find("the objective 'fourier' is none") != std::string::npos);
   auto mistaken = make_model(fp32(1), head);
   CHECK(train(std::move(mistaken), steps_of(20)).starts_with("the units of perceptual are not"));

@@ -102,15 +102,15 @@ class cross_painter_pass {
                std::span<T> losses) const {
     patch_loss_forward(in.lane, head_.loss, predict(in, weights), in.labels, losses);
   }
-  template <class Add = detail::adds_nothing>
+  template <class... Add>
   void backward(head_input<L> const& in,
                 cross_decoder_operands<L> const& weights,
                 matrix_view<T> tokens_grad,
                 cross_decoder_weights<T> const& weights_grad,
-                Add const& add = {}) const {
+                Add const&... add) const {
     auto const predicted = prediction(in.shard);
     patch_loss_backward(in.lane, head_.loss, predicted, in.labels, predicted, in.row_weights);
-    add(predicted);
+    (add(predicted), ...);
     cross_decoder_backward(
         in, context(in), weights, keep_, grads_, predicted, tokens_grad, weights_grad);
   }

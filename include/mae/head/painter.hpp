@@ -153,17 +153,17 @@ class painter_pass {
   }
 
   /// Writes the tokens' gradient, and adds those of all the decoder's weights. add(prediction_grad)
-  /// adds what others learn from the prediction.
-  template <class Add = detail::adds_nothing>
+  /// adds what another learns from the prediction.
+  template <class... Add>
   void backward(head_input<L> const& in,
                 decoder_operands<L> const& weights,
                 matrix_view<T> tokens_grad,
                 decoder_weights<T> const& weights_grad,
-                Add const& add = {}) const {
+                Add const&... add) const {
     auto const predicted = prediction(in.shard);
     patch_loss_backward(in.lane, head_.loss, predicted, targets(in), predicted, in.row_weights);
     if (head_.visible_weight > 0) weigh_rows(in.lane, marks(in), predicted);
-    add(predicted);
+    (add(predicted), ...);
     decoder_backward(in, context(in), weights, keep_, grads_, predicted, tokens_grad, weights_grad);
   }
 

@@ -96,19 +96,15 @@ struct perceptual {
                          decimal_text(units.epsilon));
   }
   /// Throws config_error where a model's input is made by other statistics than the encoder was
-  /// told of: it would see other colours.
-  void require_statistics(pixel_statistics const& of_model) const {
-    if (!encoder) return;
+  /// told of, which would see other colours; and for an objective whose predictions are no pixels
+  /// in these units. One that has no settings is trusted.
+  template <class Target>
+  void require_input(Target const& objective, pixel_statistics const& of_model) const {
     auto const& seen = encoder->settings().seen;
     if (of_model.mean != seen.mean || of_model.deviation != seen.deviation)
       throw config_error(
           "the model's pixel statistics are not those that its perceptual encoder was told of: "
           "give frozen_blocks_of the ones of model.set_statistics");
-  }
-  /// Throws config_error for an objective whose predictions are no pixels in these units; one that
-  /// has no settings is trusted.
-  template <class Target>
-  void require_objective(Target const& objective) const {
     if constexpr (requires { objective.settings(); })
       detail::require_units(units, objective.settings());
   }

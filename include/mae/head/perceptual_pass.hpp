@@ -12,6 +12,7 @@
 #include <mae/network/frozen_blocks.hpp>
 #include <mae/network/head.hpp>
 #include <mae/network/input_gradient.hpp>
+#include <mae/network/painted_gradient.hpp>
 #include <mae/network/prepared_weights.hpp>
 #include <mae/network/shard.hpp>
 #include <mae/network/transformer_block.hpp>

@@ -87,7 +87,8 @@ class frozen_blocks {
   /// A value x of the input that is seen is (x * seen deviation + seen mean - own mean) / own
   /// deviation of the encoder's own.
   void show_as_seen() {
-    auto const& [own, seen] = std::pair(settings_.own, settings_.seen);
+    auto const& own = settings_.own;
+    auto const& seen = settings_.seen;
     auto const at = [](std::vector<double> const& of, index_t channel, double otherwise) {
       return of.empty() ? otherwise : of[static_cast<std::size_t>(channel)];
     };

@@ -69,21 +69,7 @@ inline constexpr bool weighs_rows = requires {
   requires H::weighs_rows;
 };
 
-/// Whether a head learns from what the network's first, a painter, predicts: it stands in
-/// head_input's `painted`. Its pass says nothing of tokens; instead `add_painted_gradient(in,
-/// factor, painted_grad)` adds *factor times its losses' gradient of that.
-template <class H>
-inline constexpr bool hears_painter = requires {
-  requires H::hears_painter;
-};
-
 namespace detail {
-
-/// What is added to the gradient of a painter's prediction: nothing.
-struct adds_nothing {
-  template <class Gradient>
-  void operator()(Gradient const& /*prediction_grad*/) const {}
-};
 
 /// Optional members that are not const would be passed over.
 template <class H>
@@ -121,8 +107,7 @@ concept HasConstOptions = requires(H const& head, model_config const& config) {
 /// Optional, all const: `fitted(config)`, the head for an encoder of these sizes;
 /// `require_valid()`, which layout_of calls, throws config_error for any that cannot be;
 /// `require_images(number)`, which a trainer calls, for a dataset of so many that does not fit, and
-/// `require_statistics(statistics)`, for pixel statistics of the model's input that do not,
-/// `require_objective(objective)`, for what the painter is asked for;
+/// `require_input(objective, statistics)`, for what its painter is asked for and shown;
 /// `settings()`, a settings_list of what gives its tensors their meaning, and
 /// `training_settings()`, of what else decides a training: files keep them, and loading compares
 /// them; `start_deviation`, of its weights' first values where they are normal; `label(image,

@@ -1,44 +1,40 @@
 #pragma once
 
 #include <mae/core/error.hpp>
-#include <mae/core/views.hpp>
 #include <mae/network/network_parts.hpp>
 
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <tuple>
 
-namespace mae::detail {
+namespace mae {
+
+/// Whether a head learns from what the network's first, a painter, predicts: it stands in
+/// head_input's `painted`. Its pass says nothing of tokens; instead `add_painted_gradient(in,
+/// factor, painted_grad)` adds *factor times its losses' gradient of that. Who writes one includes
+/// painted_gradient.hpp.
+template <class H>
+inline constexpr bool hears_painter = requires {
+  requires H::hears_painter;
+};
+
+namespace detail {
 
 /// Throws config_error where a head that hears the painter has a part in a pass without it.
-template <class T, std::size_t NumHeads>
-void require_painted(active_heads<T, NumHeads> const& active, std::string_view head) {
-  if (active.set[0]) return;
-  throw config_error("the head " + std::string(head) +
-                     " learns from what the painter paints, which has no part in this pass: the "
-                     "painter's weight and its schedule must not reach 0, heads must not alternate "
-                     "and have the same masks, and how their gradients meet cannot be told");
+inline void require_painted(bool paints, std::string_view head) {
+  if (!paints)
+    throw config_error("the head " + std::string(head) +
+                       " learns from what the painter paints, which has no part in this pass: the "
+                       "painter's weight and its schedule must not reach 0, heads must not "
+                       "alternate and have the same masks, and how their gradients meet cannot be "
+                       "told");
 }
 
-/// What adds to the gradient of what the painter painted that of the active heads that hear it;
-/// input_of(head) is what their passes read.
+/// In painted_gradient.hpp.
 template <class Passes, class T, std::size_t NumHeads, class InputOf>
 auto heard_by(Passes const& passes,
               active_heads<T, NumHeads> const& active,
-              InputOf const& input_of) {
-  return [&passes, active, input_of](matrix_view<T> painted_grad) {
-    std::size_t head = 0;
-    auto const add = [&](auto const& pass) {
-      std::size_t const mine = head++;
-      if constexpr (requires {
-                      pass.add_painted_gradient(input_of(mine), active.factors, painted_grad);
-                    })
-        if (active.set[mine])
-          pass.add_painted_gradient(input_of(mine), active.factors + mine, painted_grad);
-    };
-    std::apply([&](auto const&... pass) { (add(pass), ...); }, passes);
-  };
-}
+              InputOf const& input_of);
 
-}  // namespace mae::detail
+}  // namespace detail
+}  // namespace mae

@@ -187,7 +187,7 @@ class network_pass {
           detail::label_losses(std::get<I>(parts_.heads), in.shard, in.labels[I].rows, losses_[I]);
       if (losses.empty()) return;  // none of the shard's images tells the head anything
       if constexpr (hearing[I]) {
-        detail::require_painted(active, parts_type::names()[I]);
+        detail::require_painted(active.set[0], parts_type::names()[I]);
         input.painted = std::get<0>(own_.heads).prediction(in.shard);
       }
       std::get<I>(own_.heads).forward(input, std::get<I>(weights.heads), losses);
@@ -215,7 +215,7 @@ class network_pass {
     bool const is_first = active.is_first(I) && !active.is_part;
     auto const written =
         is_first ? tokens_grad : head_tokens_grad_.middle_rows(0, tokens_grad.rows);
-    if constexpr (hearing[I]) return detail::require_painted(active, parts_type::names()[I]);
+    if constexpr (hearing[I]) return detail::require_painted(active.set[0], parts_type::names()[I]);
     bool const learns = coupling[I] || in.labels[I].rows > 0;
     auto const learn = [&](auto const&... heard) {
       if (!learns) return is_first ? set_zero(lane_, tokens_grad) : void();

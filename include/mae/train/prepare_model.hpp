@@ -30,8 +30,8 @@ void require_told(Model const& model, training_options const& options) {
                          " in every step: its schedule must not reach 0, nor may heads alternate");
 }
 
-/// Throws config_error where a head, or what its targets are made by, was told of other statistics,
-/// and where a head cannot be beside what the painter is asked for.
+/// Throws config_error where what targets are made by was told of other statistics, and where a
+/// head cannot be beside what the painter is asked for, or with these statistics.
 template <class Model>
 void require_input(Model const& model, pixel_statistics const& statistics) {
   if constexpr (requires { model.objective().require_statistics(statistics); })
@@ -39,10 +39,8 @@ void require_input(Model const& model, pixel_statistics const& statistics) {
   std::size_t number = 0;
   auto const ask = [&](auto const& head) {
     bool const is_on = model.sizes().is_on(number++);
-    if constexpr (requires { head.require_statistics(statistics); })
-      if (is_on) head.require_statistics(statistics);
-    if constexpr (requires { head.require_objective(model.objective()); })
-      if (is_on) head.require_objective(model.objective());
+    if constexpr (requires { head.require_input(model.objective(), statistics); })
+      if (is_on) head.require_input(model.objective(), statistics);
   };
   std::apply([&](auto const&... head) { (ask(head), ...); }, model.sizes().heads);
 }
