@@ -104,7 +104,7 @@ std::vector<flag> objective_flags(options& o) {
       {"perceptual",
        "WEIGHT",
        with_default("beside painting pixels, bring what is painted near the true picture as\n"
-                    "the encoder of --teacher FILE, which stays as it is, sees both; 0: off",
+                    "the frozen encoder of --teacher FILE sees both; 0: off",
                     o.perceptual),
        not_negative(o.perceptual)},
       {"perceptual-block",

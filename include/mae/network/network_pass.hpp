@@ -12,7 +12,6 @@
 #include <mae/network/kept_shard.hpp>
 #include <mae/network/network_parts.hpp>
 #include <mae/network/prepared_weights.hpp>
-#include <mae/network/product_room.hpp>
 #include <mae/network/shard.hpp>
 #include <mae/network/shard_input.hpp>
 #include <mae/network/workspace.hpp>

@@ -5,12 +5,14 @@
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/network/capacity.hpp>
 #include <mae/network/network_parts.hpp>
 #include <mae/network/part.hpp>
 #include <mae/network/weights.hpp>
 #include <mae/op/layer_norm.hpp>
 #include <mae/op/linear.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <iterator>
 #include <span>
@@ -29,6 +31,19 @@ using encoder_operands = encoder_weights<scalar_of<L> const, linear_operands<L>>
 enum class pass_kind { training, inference };
 
 namespace detail {
+
+/// Makes a lane's room for the products of a network: of weights' gradients and of attention.
+template <Lane L, class... Heads>
+void reserve_products(L& lane,
+                      network_parts<Heads...> const& parts,
+                      shard_capacity const& room,
+                      pass_kind kind) {
+  auto const most = largest_products(parts, room);
+  lane.reserve_products(most.rows, most.width);
+  if (kind == pass_kind::inference) return;
+  lane.reserve_transposed(most.rows, most.width);
+  lane.reserve_transposed(most.tokens, std::max(most.tokens, most.width));
+}
 
 /// Linear layers' weights packed in one block of memory: all that does not depend on which heads a
 /// network has, so that it is compiled once a backend.
