@@ -97,7 +97,7 @@ settings_list describe_heads(parameter_layout const& layout, network_parts<Heads
 namespace detail {
 
 inline bool names(std::vector<std::string> const& list, std::string const& name) {
-  return std::ranges::find(list, name) != list.end();
+  return std::find(list.begin(), list.end(), name) != list.end();
 }
 
 /// What to do with a file without a model's head: of the two decoders, take the file's.

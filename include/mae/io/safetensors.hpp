@@ -48,7 +48,7 @@ class safetensors_file {
     std::uint64_t const head_bytes =
         prefix.size() + header_bytes(path, start, file.size(), options);
     host_buffer<std::byte> head(static_cast<index_t>(head_bytes));
-    std::ranges::copy(prefix, head.data());
+    std::copy(prefix.begin(), prefix.end(), head.data());
     file.read(head.span().subspan(prefix.size()));
     auto header = parse_header(path, head.span(), file.size() - head_bytes);
     host_buffer<std::byte> data(static_cast<index_t>(file.size() - head_bytes));
@@ -168,7 +168,8 @@ class safetensors_file {
     state.update(head.subspan(*header.hash_offset + digits.size()));
     state.update(data);
     std::string const expected = st::hash_digits(state.digest());
-    if (!std::ranges::equal(digits, std::as_bytes(std::span(expected))))
+    auto const expected_bytes = std::as_bytes(std::span(expected));
+    if (!std::equal(digits.begin(), digits.end(), expected_bytes.begin()))
       throw format_error(
           file, *header.hash_offset, "the hash is wrong: the file has changed since it was saved");
     header.metadata.erase(hash);
