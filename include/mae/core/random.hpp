@@ -50,6 +50,8 @@ enum class purpose : std::uint8_t {
   couple = 15,
   project = 16,
   mask_network = 17,
+  noise = 18,
+  heldout_noise = 19,
 };
 
 /// Names a stream of random numbers. Streams with different keys are independent, and a stream
@@ -83,6 +85,11 @@ class random_stream {
       used_ = 0;
     }
     return block_[used_++];
+  }
+  /// Passes over so many blocks of four words, as normal() takes one each; only where a block ends.
+  constexpr void pass_over(std::uint32_t blocks) {
+    assert(used_ == 4);
+    counter_[0] += blocks;
   }
   /// Uniform in [0, 1), a multiple of 2^-24: exact in a float.
   constexpr float uniform() { return static_cast<float>(word() >> 8) * 0x1p-24F; }

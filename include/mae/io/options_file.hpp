@@ -2,6 +2,7 @@
 
 #include <mae/core/settings.hpp>
 #include <mae/data/colour_changes.hpp>
+#include <mae/data/pixel_noise.hpp>
 #include <mae/data/rand_augment.hpp>
 #include <mae/data/resize.hpp>
 #include <mae/io/description.hpp>
@@ -40,6 +41,11 @@ inline std::string describe(random_solarise const& solarise) {
 inline std::string describe(local_crops const& local) {
   if (local.views == 0) return "no";
   return numbers_text({static_cast<double>(local.views), local.crop_min, local.crop_max});
+}
+
+/// The levels of noise, the least and the greatest.
+inline std::string describe(pixel_noise const& noise) {
+  return noise.is_on() ? numbers_text({noise.sigma_min, noise.sigma_max}) : "no";
 }
 
 /// A rule's name: "balance 0.9" has its averages' momentum.
@@ -81,6 +87,7 @@ inline settings_list describe(training_options const& options) {
       {"erasing", decimal_text(options.erasing)},
       {"mixup", decimal_text(options.mix.mixup)},
       {"cutmix", decimal_text(options.mix.cutmix)},
+      {"noise", describe(options.noise)},
       {"head_schedules", to_text(options.head_schedules)},
       {"alternate", std::to_string(options.alternate)},
       {"conflicts", describe(options.conflicts, options.balance_momentum)},
@@ -93,17 +100,17 @@ namespace detail {
 /// training is resumed alone.
 template <class Metadata>
 Metadata with_older_entries(Metadata metadata) {
-  metadata.insert(
-      {{"loss", "squared"},      {"layer_decay", "1"},     {"tokens_decay", "yes"},
-       {"frozen", "0"},          {"frozen_from", "0"},     {"min_lr", "0"},
-       {"drop_path", "0"},       {"rand_augment", "no"},   {"erasing", "0"},
-       {"views", "1"},           {"jitter", "no"},         {"grey", "0"},
-       {"blur", "no"},           {"solarise", "no"},       {"painted_views", "0"},
-       {"predicted_share", "1"}, {"mixup", "0"},           {"cutmix", "0"},
-       {"head_schedules", ""},   {"alternate", "0"},       {"mask_over", "0,1"},
-       {"positions", "sincos"},  {"final_norm", "tokens"}, {"conflicts", "sum"},
-       {"crop_max", "1"},        {"local_crops", "no"},    {"contrast.predictor", "0"},
-       {"contrast.keys", "own"}, {"contrast.queue", "0"},  {"mask_budget", "training"}});
+  metadata.insert({{"loss", "squared"},      {"layer_decay", "1"},     {"tokens_decay", "yes"},
+                   {"frozen", "0"},          {"frozen_from", "0"},     {"min_lr", "0"},
+                   {"drop_path", "0"},       {"rand_augment", "no"},   {"erasing", "0"},
+                   {"views", "1"},           {"jitter", "no"},         {"grey", "0"},
+                   {"blur", "no"},           {"solarise", "no"},       {"painted_views", "0"},
+                   {"predicted_share", "1"}, {"mixup", "0"},           {"cutmix", "0"},
+                   {"head_schedules", ""},   {"alternate", "0"},       {"mask_over", "0,1"},
+                   {"positions", "sincos"},  {"final_norm", "tokens"}, {"conflicts", "sum"},
+                   {"crop_max", "1"},        {"local_crops", "no"},    {"contrast.predictor", "0"},
+                   {"contrast.keys", "own"}, {"contrast.queue", "0"},  {"mask_budget", "training"},
+                   {"noise", "no"}});
   return metadata;
 }
 

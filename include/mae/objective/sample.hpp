@@ -27,6 +27,7 @@ struct image_sample {
   double own_share = 1;                       // of a mixture; 1: it is not mixed
   annotation const* said = nullptr;           // of the dataset's image; null where it has none
   image_crop view = {};                       // which part of that image the patches show
+  double noise = 0;                           // deviation of what the encoder sees beside these
 };
 
 /// Whether the encoder sees a patch of the image, of which heads that tell of places learn only
@@ -34,7 +35,8 @@ struct image_sample {
 template <class T>
 bool sees(image_sample<T> const& image, index_t patch) {
   return image.visible.empty() ||
-         std::ranges::binary_search(image.visible, static_cast<patch_index>(patch));
+         std::binary_search(
+             image.visible.begin(), image.visible.end(), static_cast<patch_index>(patch));
 }
 
 /// What writes a head's labels of an image: rows (label rows of one image, label width). A head
@@ -46,7 +48,8 @@ concept LabelMaker = requires(M const& maker, image_sample<T> const& image, matr
 
 /// An objective's targets as labels: those of an image's hidden patches; with a weight of visible
 /// patches those of all present ones in their order, and behind each row its mark: with h hidden
-/// and v visible patches h / (h + v weight) of a hidden one, -weight times that of a visible one.
+/// and v visible patches h / (h + v weight) of a hidden one, -weight times that of a visible one; 1
+/// of each where noise alone spoils an image, of which nothing is hidden.
 template <class Objective>
 class target_labels {
  public:
@@ -70,12 +73,13 @@ class target_labels {
                        matrix_view<T>(targets.data(), rows.rows, width));
     auto const hidden = static_cast<double>(image.targets.size());
     auto const seen = static_cast<double>(image.visible.size());
+    bool const is_whole = image.targets.empty() && image.noise > 0;
     double const share = hidden / (hidden + seen * visible_weight_);
     for (index_t i = 0; i < rows.rows; ++i) {
       std::copy_n(targets.begin() + i * width, width, rows.row(i).begin());
       bool const is_seen = std::binary_search(
           image.visible.begin(), image.visible.end(), present[static_cast<std::size_t>(i)]);
-      rows(i, width) = static_cast<T>(is_seen ? -visible_weight_ * share : share);
+      rows(i, width) = static_cast<T>(is_whole ? 1.0 : is_seen ? -visible_weight_ * share : share);
     }
   }
 

@@ -10,6 +10,7 @@
 #include <mae/data/annotation.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/normalise.hpp>
+#include <mae/data/pixel_noise.hpp>
 #include <mae/data/resize.hpp>
 #include <mae/mask/learning.hpp>
 #include <mae/mask/per_head.hpp>
@@ -21,6 +22,7 @@
 #include <mae/objective/sample.hpp>
 #include <mae/patch/patchify.hpp>
 #include <mae/train/batch_counts.hpp>
+#include <mae/train/batch_noise.hpp>
 #include <mae/train/batch_options.hpp>
 #include <mae/train/choose_targets.hpp>
 #include <mae/train/drop_path_scales.hpp>
@@ -92,6 +94,7 @@ class batch_loader {
     index_t const images = numbers.size();
     first_head_ = first_of(heads & heads_on(parts_));
     mixture_ = mixture_of(numbers, moment);
+    epoch_ = static_cast<std::uint32_t>(moment.epoch);
     batch.patch_values = config_.patch_values();
     batch.plan.resize(images, config_.num_patches());
     batch.branches = options_.drop_path > 0 ? 2 * config_.encoder.depth : 0;
@@ -107,6 +110,7 @@ class batch_loader {
       load_image(i, numbers, moment, workers_[static_cast<std::size_t>(worker)], batch);
     });
     make_labels(each_head{}, numbers, heads, batch);
+    if (options_.noise.is_on()) add_noise(options_, numbers, epoch_, threads_, batch);
   }
 
   /// Of the batch loaded last: each image's loss of a head whose prediction is zeros.
@@ -182,13 +186,7 @@ class batch_loader {
                   batch_type& batch) {
     mask_context const context = see(image, numbers, moment, work);
     views_[static_cast<std::size_t>(image)] = work.view.part();
-    auto const key = [&](purpose use) {
-      return stream_key{.seed = options_.seed,
-                        .use = use,
-                        .epoch = static_cast<std::uint32_t>(moment.epoch),
-                        .index = context.dataset_index,
-                        .view = numbers.view(image)};
-    };
+    auto const key = [&](purpose use) { return numbers.key(image, use, options_.seed, epoch_); };
     random_stream random(key(options_.mask_purpose));
     counts_.plan(batch.plan, image, mask_, context, random, work.scores);
     choose_targets(batch.plan, image, options_, key(purpose::predict));
@@ -201,7 +199,9 @@ class batch_loader {
                         static_cast<std::size_t>(batch.branches)});
 
     normalise_pixels(work.patches, statistics_);
-    std::ranges::copy(work.patches, batch.patches.data() + image * config_.image.values());
+    std::copy(work.patches.begin(),
+              work.patches.end(),
+              batch.patches.data() + image * config_.image.values());
   }
 
   template <std::size_t... I>
@@ -258,7 +258,8 @@ class batch_loader {
             .label = dataset_.label(numbers[image]),
             .partner_label = dataset_.label(numbers.partner(image)),
             .own_share = mixture_.own,
-            .view = views_[static_cast<std::size_t>(image)]};
+            .view = views_[static_cast<std::size_t>(image)],
+            .noise = noise_level(options_.noise, noise_key(options_, numbers, image, epoch_))};
   }
   /// What the dataset says of the image's places, where the head wants to know.
   template <class H>
@@ -280,6 +281,7 @@ class batch_loader {
   std::vector<scratch> workers_;
   batch_counts<M> counts_;
   mixture mixture_;                                         // of the batch loaded last
+  std::uint32_t epoch_ = 0;                                 // likewise
   std::size_t first_head_ = 0;                              // of those it is for
   std::array<std::vector<double>, num_heads> zero_losses_;  // (B)
   std::vector<index_t> counted_;                            // (B), of one head

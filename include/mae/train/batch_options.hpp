@@ -4,6 +4,7 @@
 #include <mae/core/types.hpp>
 #include <mae/data/augment.hpp>
 #include <mae/data/colour_changes.hpp>
+#include <mae/data/pixel_noise.hpp>
 #include <mae/data/rand_augment.hpp>
 #include <mae/train/mixing.hpp>
 #include <mae/train/options.hpp>
@@ -37,6 +38,8 @@ struct batch_options {
   double drop_path = 0;
   index_t painted_views = 0;
   double predicted_share = 1;
+  pixel_noise noise = {};
+  purpose noise_purpose = purpose::noise;
 };
 
 /// Those of a training.
@@ -51,7 +54,8 @@ inline batch_options batch_options_of(training_options const& options) {
           .mix = options.mix,
           .drop_path = options.drop_path,
           .painted_views = options.painted_views,
-          .predicted_share = options.predicted_share};
+          .predicted_share = options.predicted_share,
+          .noise = options.noise};
 }
 
 /// The images of a batch, and which of their samples, [first, last), a process loads: with several
@@ -76,6 +80,14 @@ struct batch_images {
   /// Which of its image's views a sample is.
   std::uint8_t view(index_t place) const {
     return static_cast<std::uint8_t>((first + place) % views);
+  }
+  /// Names the random numbers of a sample for one use.
+  stream_key key(index_t place, purpose use, std::uint64_t seed, std::uint32_t epoch) const {
+    return {.seed = seed,
+            .use = use,
+            .epoch = epoch,
+            .index = static_cast<std::uint64_t>((*this)[place]),
+            .view = view(place)};
   }
   /// What it is mixed with: the first of the batch with the last, and so on.
   image_index partner(index_t place) const { return all[all.size() - 1 - number_of(place)]; }

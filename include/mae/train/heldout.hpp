@@ -6,8 +6,11 @@
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/data/pixel_noise.hpp>
 #include <mae/mask/none.hpp>
 #include <mae/mask/per_head.hpp>
+#include <mae/mask/plan.hpp>
+#include <mae/mask/policy.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/network/network_pass.hpp>
 #include <mae/network/prepared_weights.hpp>
@@ -30,6 +33,7 @@
 #include <iterator>
 #include <numeric>
 #include <optional>
+#include <span>
 #include <type_traits>
 #include <vector>
 
@@ -100,22 +104,53 @@ struct heldout_mask<per_head_mask<Masks...>> {
   using type = per_head_mask<typename heldout_mask<Masks>::type...>;
 };
 
+/// Of a policy that says at run time whether it hides nothing.
+struct heldout_choice {
+  bool is_whole = false;
+  uniform_mask<ratio{3, 4}> masked = {};
+
+  index_t max_visible(index_t patches) const {
+    return is_whole ? patches : masked.max_visible(patches);
+  }
+  mask_counts counts(mask_context const& image, random_stream& random) const {
+    return is_whole ? no_mask::counts(image, random) : masked.counts(image, random);
+  }
+  void score(mask_context const& image, random_stream& random, std::span<float> scores) const {
+    masked.score(image, random, scores);
+  }
+};
+
+/// The policy for held-out images of a training by `mask`.
+template <class M>
+auto heldout_mask_of(M const& mask) {
+  if constexpr (requires { mask.hides_nothing(); })
+    return heldout_choice{.is_whole = mask.hides_nothing()};
+  else
+    return typename heldout_mask<M>::type{};
+}
+
 }  // namespace detail
 
 /// The loss on the first `images` images of a dataset (0: all of them), but for heads that couple
 /// images. Each image has one fixed uniform 75% mask, whatever the training's policy, and no
 /// augmentation, so that trainings with different masks can be compared; only what is trained on
-/// whole images (no_mask) is evaluated on whole ones. The same bits for any
-/// number of threads. Throws config_error for a dataset without images or of another extent than
-/// the model's, and for one without a label from which any head could learn.
+/// whole images (no_mask, or a policy whose hides_nothing() is true) is evaluated on whole ones.
+/// What the encoder sees is as it is, whatever noise the training had, unless some is asked for:
+/// then each image has one fixed noise, for all models. The same bits for any number of threads.
+/// Throws config_error for a dataset without images or of another extent than the model's, and for
+/// one without a label from which any head could learn.
 template <Trainable Model, Dataset D>
-heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t images = 0) {
+heldout_loss evaluate_heldout(Model const& model,
+                              D const& dataset,
+                              index_t images = 0,
+                              pixel_noise const& noise = {}) {
   using T = typename Model::scalar;
   using network = typename Model::network_type;
-  using mask_type = typename detail::heldout_mask<typename Model::mask_type>::type;
+  auto const mask = detail::heldout_mask_of(model.mask());
+  using mask_type = std::remove_const_t<decltype(mask)>;
   constexpr index_t chunk = 512;  // images in memory at once
   if (dataset.size() < 1) throw config_error("a dataset without images has no held-out loss");
-  mask_type const mask{};
+  require_valid(noise);
   batch_loader<D,
                mask_type,
                typename network::parts_type,
@@ -126,7 +161,10 @@ heldout_loss evaluate_heldout(Model const& model, D const& dataset, index_t imag
              model.sizes(),
              model.label_makers(),
              model.statistics(),
-             batch_options{.mask_purpose = purpose::heldout_mask, .augment = std::nullopt},
+             batch_options{.mask_purpose = purpose::heldout_mask,
+                           .augment = std::nullopt,
+                           .noise = noise,
+                           .noise_purpose = purpose::heldout_noise},
              model.backend().threads());
   typename network::prepared_type prepared(pass_kind::inference);
   auto const& operands = prepared.update(model.sizes(), model.weights(), model.backend());

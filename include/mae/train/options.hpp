@@ -4,6 +4,7 @@
 #include <mae/core/types.hpp>
 #include <mae/data/augment.hpp>
 #include <mae/data/colour_changes.hpp>
+#include <mae/data/pixel_noise.hpp>
 #include <mae/data/rand_augment.hpp>
 #include <mae/optimizer/rule.hpp>
 #include <mae/optimizer/update_groups.hpp>
@@ -48,6 +49,7 @@ struct training_options {
   rand_augment changes = {};
   double erasing = 0;  // with which probability; see erase_at_random
   mixing mix = {};
+  pixel_noise noise = {};                          // on what the encoder sees; targets are without
   std::vector<head_schedule> head_schedules = {};  // of weights; see there
   index_t alternate = 0;  // heads take turns, of so many steps each; 0: all at once
   conflict_rule conflicts = conflict_rule::sum;  // how heads' gradients become one
@@ -112,6 +114,7 @@ inline void require_valid(training_options const& options) {
   require(options.erasing >= 0 && options.erasing <= 1,
           "the probability of erasing must lie in [0, 1]");
   require_valid(options.mix);
+  require_valid(options.noise);
   require_valid(options.head_schedules);
   require(options.alternate >= 0, "the steps of a head's turn must not be negative");
   require(
