@@ -7,12 +7,15 @@
 #include "contrast_head.hpp"
 #include "encoding.hpp"
 #include "length.hpp"
+#include "noise_flags.hpp"
 #include "training_task.hpp"
 
 #include <mae/core/config.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/data/channel_statistics.hpp>
+#include <mae/data/dataset.hpp>
 #include <mae/data/normalise.hpp>
+#include <mae/data/pixel_noise.hpp>
 #include <mae/data/subset.hpp>
 #include <mae/head/sigreg.hpp>
 #include <mae/head/uniformity.hpp>
@@ -91,6 +94,7 @@ class backend_task final : public training_task {
       : compute_(std::move(compute)),
         pictures_(parts.start.picture_entries),
         begun_with_(parts.start.begun_with),
+        heldout_noise_(heldout_noise(parts.settings)),
         model_(make_model(parts, std::move(backend))),
         training_(model_,
                   parts.images,
@@ -99,6 +103,8 @@ class backend_task final : public training_task {
 
   compute_description compute() const override { return compute_; }
   mae::model_config const& config() const override { return model_.sizes().config; }
+  mae::pixel_statistics const& statistics() const override { return model_.statistics(); }
+  mae::pixel_noise const& noise() const override { return heldout_noise_; }
   chosen_mask const& mask() const override { return std::as_const(model_).mask(); }
 
   std::int64_t steps_per_epoch() const override { return training_.steps_per_epoch(); }
@@ -123,7 +129,7 @@ class backend_task final : public training_task {
   }
 
   mae::heldout_loss evaluate_heldout(image_set const& images, mae::index_t count) const override {
-    return mae::evaluate_heldout(model_, images, count);
+    return mae::evaluate_heldout(model_, images, count, heldout_noise_);
   }
   part_encoder feature_encoder(image_set const& images) const override {
     auto const encoder =
@@ -200,6 +206,7 @@ class backend_task final : public training_task {
   compute_description compute_;
   mae::settings_list pictures_;
   std::string begun_with_;
+  mae::pixel_noise heldout_noise_;
   model_type model_;
   mae::trainer<model_type, image_set, rule_type> training_;
 };

@@ -28,7 +28,8 @@ enum class mask_choice {
   levels,
   learned,
   sampling,
-  gate
+  gate,
+  none
 };
 /// By what a mask calls an image dense: mae::density_measure, or what a painter's losses say.
 enum class density_choice { variance, gradient, entropy, loss };
@@ -65,7 +66,7 @@ inline constexpr choice_words<model_choice, 5> model_words{{{"tiny4", model_choi
                                                             {"quick4", model_choice::quick4},
                                                             {"base16", model_choice::base16},
                                                             {"micro8", model_choice::micro8}}};
-inline constexpr choice_words<mask_choice, 13> mask_words{{{"uniform", mask_choice::uniform},
+inline constexpr choice_words<mask_choice, 14> mask_words{{{"uniform", mask_choice::uniform},
                                                            {"ramped", mask_choice::ramped},
                                                            {"random", mask_choice::random},
                                                            {"saliency", mask_choice::saliency},
@@ -77,7 +78,8 @@ inline constexpr choice_words<mask_choice, 13> mask_words{{{"uniform", mask_choi
                                                            {"levels", mask_choice::levels},
                                                            {"learned", mask_choice::learned},
                                                            {"sampling", mask_choice::sampling},
-                                                           {"gate", mask_choice::gate}}};
+                                                           {"gate", mask_choice::gate},
+                                                           {"none", mask_choice::none}}};
 inline constexpr choice_words<target_weights, 2> target_weight_words{
     {{"weighed", target_weights::weighed}, {"equal", target_weights::equal}}};
 inline constexpr choice_words<mask_period_choice, 2> mask_period_words{

@@ -4,6 +4,7 @@
 
 #include <mae/core/views.hpp>
 #include <mae/data/augment.hpp>
+#include <mae/mask/none.hpp>
 #include <mae/mask/ramped.hpp>
 #include <mae/mask/random_ratio.hpp>
 #include <mae/mask/saliency.hpp>
@@ -35,7 +36,8 @@ struct chosen_mask::any {
                mae::level_mask,
                mae::learned_mask,
                mae::sampling_mask,
-               mae::gate_mask>
+               mae::gate_mask,
+               mae::no_mask>
       policy;
 };
 
@@ -144,12 +146,15 @@ void chosen_mask::weigh(mae::mask_context const& image,
     gates->weigh(image, targets, weights);
 }
 
+bool chosen_mask::hides_nothing() const {
+  return std::holds_alternative<mae::no_mask>(any_->policy);
+}
 bool chosen_mask::is_worth_showing() const {
   auto const& policy = any_->policy;
   return !std::holds_alternative<mae::uniform_mask<>>(policy) &&
          !std::holds_alternative<mae::ramped_mask>(policy) &&
          !std::holds_alternative<mae::random_ratio_mask>(policy) &&
-         !std::holds_alternative<mae::fixed_mask>(policy) &&
+         !std::holds_alternative<mae::fixed_mask>(policy) && !hides_nothing() &&
          !std::holds_alternative<mae::loss_density_mask>(policy);  // knows images by their numbers
 }
 bool chosen_mask::knows_hardness() const {
@@ -309,6 +314,8 @@ chosen_mask make_mask(options const& settings,
                                 .weighs = o.mask_targets == target_weights::weighed,
                                 .entropy = o.mask_entropy,
                                 .network = network}));
+    case mask_choice::none:
+      return of(mae::no_mask{});
     case mask_choice::uniform:
       break;
   }

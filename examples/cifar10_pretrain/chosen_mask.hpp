@@ -64,6 +64,8 @@ class chosen_mask {
                        mae::index_t patches,
                        std::span<mae::index_t> visible) const;
 
+  /// Whether it hides nothing: what is to be painted is spoilt by noise alone.
+  bool hides_nothing() const;
   /// Whether its masks of other images say more than that patches are drawn blindly.
   bool is_worth_showing() const;
   /// Whether it thinks some patches harder than others to paint, and how hard (N); or, where it has

@@ -39,6 +39,7 @@ double hidden_share(options const& settings, chosen_mask const& mask, index_t pa
       for (double const share : *shares) sum += share;
     return sum / static_cast<double>(2 * settings.levels_from.size());
   }
+  if (settings.mask == mask_choice::none) return 0;
   if (settings.mask == mask_choice::random) return middle;
   if (settings.mask != mask_choice::ramped) return settings.mask_ratio;
   return settings.ramp_begins * settings.mask_from +

@@ -28,7 +28,8 @@ constexpr char const* descriptions =
     "share of each level of density; learned: what a small network has\n"
     "learned to find hard to paint; sampling: the visible ones are drawn\n"
     "from a distribution that a small network learns; gate: by gates that\n"
-    "learn from the training's own gradient";
+    "learn from the training's own gradient; none: nothing, where --noise\n"
+    "spoils what is seen";
 
 void read_ramp(std::string const& text, options& o) {
   constexpr char const* what = "two parts of the training, 0 to 1, as 0.85,1";
@@ -228,9 +229,10 @@ std::vector<flag> mask_flags(options& o, mask_use use) {
 void check_mask(given_flags const& given, options const& o) {
   using enum mask_choice;
   check_belongings(given, o.mask);
-  if (given.contains("mask-ratio") && is_one_of(o.mask, {ramped, random, file, levels}))
+  if (given.contains("mask-ratio") && is_one_of(o.mask, {ramped, random, file, levels, none}))
     throw usage_error("--mask-ratio has no meaning with --mask " + std::string(name(o.mask)) +
                       (o.mask == file     ? ": the file says what is hidden"
+                       : o.mask == none   ? ": nothing is hidden"
                        : o.mask == levels ? ": give --mask-levels"
                                           : ": give --mask-from and --mask-to"));
   if (o.mask == saliency && !(o.mask_ratio > 0.1 && o.mask_ratio < 0.9))
@@ -256,6 +258,10 @@ void check_mask(given_flags const& given, options const& o) {
                       "with visible ones': leave one of the two");
   if (o.mask == random && o.mask_from > o.mask_to)
     throw usage_error("--mask random needs a --mask-from that is not above --mask-to");
+  if (o.mask == none && !o.noise.is_on())
+    throw usage_error(
+        "--mask none hides nothing, and there is nothing to paint but what the --noise of a "
+        "training spoils");
   if (o.mask == file && o.mask_file.empty())
     throw usage_error("--mask file needs --mask-file FILE");
 }

@@ -5,6 +5,7 @@
 #include "contrast_flags.hpp"
 #include "flag_values.hpp"
 #include "mask_flags.hpp"
+#include "noise_flags.hpp"
 #include "objective_flags.hpp"
 #include "picture_settings.hpp"
 #include "schedule_flags.hpp"
@@ -170,6 +171,7 @@ flag_group model_flags(options& o) {
   for (auto& contrast : contrast_flags(o)) flags.push_back(std::move(contrast));
   for (auto& schedule : schedule_flags(o)) flags.push_back(std::move(schedule));
   for (auto& mask : mask_flags(o, mask_use::training)) flags.push_back(std::move(mask));
+  flags.push_back(noise_flag(o));
   return {"Model and task", std::move(flags)};
 }
 
@@ -320,6 +322,7 @@ void check_combinations(given_flags const& given, options const& o) {
   check_contrast(given, o);
   check_schedules(given, o);
   check_colours(given);
+  check_noise(given, o);
   if (given.contains("decoder-depth") && o.config != model_choice::tiny4)
     throw usage_error("--decoder-depth belongs to --config tiny4; " + std::string(name(o.config)) +
                       " has a decoder of " + std::to_string(preset_of(o.config).decoder_depth) +

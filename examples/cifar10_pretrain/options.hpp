@@ -8,6 +8,7 @@
 #include <mae/core/types.hpp>
 #include <mae/data/augment.hpp>
 #include <mae/data/colour_changes.hpp>
+#include <mae/data/pixel_noise.hpp>
 #include <mae/images/image_limits.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/optimizer/with_average.hpp>
@@ -73,6 +74,7 @@ struct options {
   mae::index_t painted_views = 0;  // of those, the first so many; 0: all
   double predicted_share = 1;      // of the hidden patches
   double visible_loss = 0;         // weight of a visible patch's loss
+  mae::pixel_noise noise;          // on what the encoder sees
   std::vector<mae::head_schedule> head_schedules;
   mae::conflict_rule conflicts = mae::conflict_rule::sum;
   mae::index_t alternate = 0;         // steps of a head's turn

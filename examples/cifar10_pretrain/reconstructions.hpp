@@ -1,15 +1,19 @@
 #pragma once
 
+#include "chosen_mask.hpp"
 #include "chosen_objective.hpp"
 #include "images.hpp"
+#include "noise_flags.hpp"
 #include "picture.hpp"
 #include "target_pictures.hpp"
+#include "target_sample.hpp"
 #include "training_task.hpp"
 
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
+#include <mae/data/normalise.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 
@@ -73,6 +77,32 @@ inline std::vector<reconstruction> compose_rows(mae::model_config const& config,
   return rows;
 }
 
+/// The first images of a set, of which nothing is hidden, as noise spoils them and as they are
+/// painted; targets that are no pixels are drawn as they should be.
+inline std::vector<reconstruction> spoilt_rows(training_task const& task,
+                                               chosen_objective const& objective,
+                                               std::vector<float> const& stored) {
+  auto const& config = task.config();
+  mae::index_t const count = std::ssize(stored) / config.image.values();
+  auto const plan = mae::mask_plan::all_visible(count, config.num_patches());
+  auto const seen = spoil_images(stored, task.noise(), task.statistics(), config);
+  std::vector<reconstruction> rows;
+  if (objective.is_picture()) {
+    rows = compose_rows(config, stored, task.paint(seen, plan), plan);
+  } else {
+    auto input = stored;
+    mae::normalise_pixels(input, task.statistics());
+    rows = compose_targets(
+        objective, config, stored, plan, all_targets(objective, config, input, count));
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    auto const first = seen.begin() + static_cast<std::ptrdiff_t>(i) * config.image.values();
+    rows[i].masked.values.assign(first, first + config.image.values());
+    if (objective.is_picture()) rows[i].pasted = rows[i].reconstructed;
+  }
+  return rows;
+}
+
 /// Paints the first `count` images of a set, for a picture; targets that are no pixels are drawn.
 inline std::vector<reconstruction> reconstruct_rows(training_task const& task,
                                                     chosen_objective const& objective,
@@ -80,6 +110,7 @@ inline std::vector<reconstruction> reconstruct_rows(training_task const& task,
                                                     mae::index_t count) {
   count = std::min(count, images.size());
   auto const stored = read_images(images, count);
+  if (task.mask().hides_nothing()) return spoilt_rows(task, objective, stored);
   auto const plan = plan_of_pictures(count, task.config().num_patches());
   if (!objective.is_picture())
     return compose_targets(objective, task.config(), stored, plan, task.predict(stored, plan));

@@ -111,6 +111,7 @@ class session {
   void add_heldout();
   bool add_probe();
   void add_health();
+  target_health health_of_targets(mae::index_t images) const;
   void add_mask();
   std::vector<float> features_of(image_set const& images, mae::index_t count) const;
   void show_preview();
@@ -273,7 +274,9 @@ void session::announce() {
        << ", " << threads_->size() << " threads";
   say(text.str());
   say("targets: " + describe_targets(objective_, task_->config()));
-  say("reconstructions.png: original, masked, " + std::string(shown_of(objective_)));
+  say("reconstructions.png: original, " +
+      std::string(mask_.hides_nothing() ? "as noise spoils it, " : "masked, ") +
+      shown_of(objective_));
   if (!settings_.init.empty()) say("beginning with the values of " + settings_.init.string());
   if (compute.is_emulated)
     say("this build has no instructions for bfloat16: --precision fp32 is faster here");
@@ -415,10 +418,7 @@ void session::add_health() {
   auto const crops = features_of(*health_crops_, count);
   auto const width = std::ssize(whole) / count;
   auto const found = measure_health({whole.data(), count, width}, {crops.data(), count, width});
-  auto const plan =
-      plan_of_pictures(std::min(most_predicted, count), task_->config().num_patches());
-  auto const targets =
-      measure_targets(task_->predict(read_images(images_.test, plan.images()), plan), plan);
+  auto const targets = health_of_targets(std::min(most_predicted, count));
   add_record(health_record{.step = task_->step(),
                            .epoch = epochs_of(task_->step()),
                            .effective_rank = found.effective_rank,
@@ -433,6 +433,14 @@ void session::add_health() {
   auto what = collapse.substr(0, collapse.find(':'));  // the figures after it are others each time
   if (what != said_collapse_ && !what.empty()) warn(collapse);
   said_collapse_ = std::move(what);
+}
+
+/// Of hidden patches; not known where none are.
+target_health session::health_of_targets(mae::index_t images) const {
+  constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+  if (task_->mask().hides_nothing()) return {unknown, unknown, unknown};
+  auto const plan = plan_of_pictures(images, task_->config().num_patches());
+  return measure_targets(task_->predict(read_images(images_.test, images), plan), plan);
 }
 
 /// What a mask that learns says of itself, when it has learned; once a step, too.

@@ -4,6 +4,7 @@
 #include "figure.hpp"
 #include "gradient_record.hpp"
 #include "loss_chart.hpp"
+#include "noise_flags.hpp"
 #include "png_file.hpp"
 #include "save_file.hpp"
 #include "terminal.hpp"
@@ -180,6 +181,7 @@ void add_heads(options const& o, Add const& add) {
   if (o.predicted_share < 1) add("predicted of the hidden", mae::decimal_text(o.predicted_share));
   if (o.visible_loss > 0)
     add("visible patches' loss", "weight " + mae::decimal_text(o.visible_loss));
+  for (auto const& [entry, value] : noise_entries(o)) add(entry.c_str(), value);
   if (o.decoder == decoder_choice::cross) add("decoder", "cross-attention");
   if (o.views > 1) add("views of an image", std::to_string(o.views));
   if (o.local.views > 0)
@@ -369,7 +371,7 @@ page_section settings_section(training_state const& state) {
   bool const is_ranged = o.mask == mask_choice::ramped || o.mask == mask_choice::random;
   if (o.mask == mask_choice::file)
     add("masks", o.mask_file.string());
-  else
+  else if (o.mask != mask_choice::none)
     add("share hidden",
         is_ranged                       ? number(o.mask_from) + " to " + number(o.mask_to)
         : o.mask == mask_choice::levels ? list(o.levels_from) + " to " + list(o.levels_to)
@@ -442,12 +444,15 @@ void training_report::add(std::int64_t step,
   painted_.add(step, epoch, strip_of(painted, &reconstruction::pasted));
 }
 
-page_section training_report::painted_section(objective_choice objective) const {
+page_section training_report::painted_section(options const& o) const {
+  auto const objective = o.objective;
+  bool const is_whole = o.mask == mask_choice::none;
   page_section section{
       .title = "What it paints",
-      .text =
-          "The same held-out images throughout: three quarters of their patches are hidden, "
-          "and painted from the rest."};
+      .text = is_whole ? "The same held-out images throughout, with the same noise, which is to be "
+                         "taken away."
+                       : "The same held-out images throughout: three quarters of their patches are "
+                         "hidden, and painted from the rest."};
   if (objective == objective_choice::principal)
     section.text += " The components that are left out of the targets are the image's own.";
   if (objective == objective_choice::hog)
@@ -460,11 +465,15 @@ page_section training_report::painted_section(objective_choice objective) const 
         " The teacher's tokens are drawn as colours, along the three axes of greatest variance of "
         "each image.";
   section.strips.push_back({"original", "the images as they are", originals_});
-  section.strips.push_back({"what the encoder sees", "hidden patches in grey", masked_});
+  section.strips.push_back({"what the encoder sees",
+                            is_whole ? "the images with noise" : "hidden patches in grey",
+                            masked_});
   if (objective == objective_choice::hog || objective == objective_choice::fourier ||
       objective == objective_choice::teacher)
     section.strips.push_back({"targets", "what is to be predicted", targets_});
-  painted_.show(section, "", "the same images, hidden patches painted");
+  painted_.show(section,
+                "",
+                is_whole ? "the same images, painted" : "the same images, hidden patches painted");
   return section;
 }
 
@@ -474,7 +483,7 @@ void training_report::write(training_state const& state) const {
              .status = status_of(state),
              .is_running = state.is_running,
              .sections = {glance(state), curves(state.history, state.settings.mask)}};
-  if (!originals_.empty()) shown.sections.push_back(painted_section(state.settings.objective));
+  if (!originals_.empty()) shown.sections.push_back(painted_section(state.settings));
   if (!masks_.empty()) shown.sections.push_back(masks_.section());
   if (!state.history.health.empty()) shown.sections.push_back(health(state.history.health));
   if (!state.history.gradients.empty())

@@ -46,7 +46,7 @@ class training_report {
   void write(training_state const& state) const;
 
  private:
-  page_section painted_section(objective_choice objective) const;
+  page_section painted_section(options const& o) const;
 
   std::filesystem::path file_;
   std::vector<std::byte> originals_;

@@ -8,6 +8,8 @@
 #include <mae/core/config.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
+#include <mae/data/dataset.hpp>
+#include <mae/data/pixel_noise.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/train/report.hpp>
 
@@ -48,6 +50,9 @@ class training_task {
 
   virtual compute_description compute() const = 0;
   virtual mae::model_config const& config() const = 0;
+  virtual mae::pixel_statistics const& statistics() const = 0;
+  /// What held-out images are spoilt by.
+  virtual mae::pixel_noise const& noise() const = 0;
   virtual chosen_mask const& mask() const = 0;
 
   virtual std::int64_t steps_per_epoch() const = 0;
