@@ -4,6 +4,7 @@
 
 #include <mae/head/attentive_classifier.hpp>
 #include <mae/head/contrast.hpp>
+#include <mae/head/denoiser.hpp>
 #include <mae/head/keypoints.hpp>
 #include <mae/head/perceptual.hpp>
 #include <mae/head/ranking.hpp>

@@ -10,6 +10,7 @@
 #include <mae/core/views.hpp>
 #include <mae/head/attentive_classifier.hpp>
 #include <mae/head/classifier.hpp>
+#include <mae/head/denoiser.hpp>
 #include <mae/head/keypoints.hpp>
 #include <mae/head/painter.hpp>
 #include <mae/head/segmenter.hpp>
@@ -63,6 +64,19 @@ struct given_batch {
   // Of the classes 0 to 3; the second image is not learnt from.
   std::vector<double> classes{2, mae::ignored_label, 0};
 
+  // Clean patches and levels; class tokens and the second image do not count.
+  padded_matrix<double> denoised = [this] {
+    index_t const width = odd_config.patch_values() + mae::denoiser::level_values + 1;
+    padded_matrix<double> labels(shard.encoder_rows(), width, random);
+    auto const offsets = shard.encoder_offsets().values();
+    for (index_t row = 0; row < shard.encoder_rows(); ++row) {
+      bool const is_class = std::ranges::find(offsets, row) != offsets.end();
+      bool const is_second = row >= offsets[1] && row < offsets[2];
+      labels.view()(row, width - 1) = is_class || is_second ? 0 : 1;
+    }
+    return labels;
+  }();
+
   // Of pixels: every fifth is not learnt from. Of two points an image: the fourth is not seen.
   std::vector<double> pixel_classes = [] {
     std::vector<double> classes_of_pixels;
@@ -77,6 +91,9 @@ struct given_batch {
   }
   mae::matrix_view<double const> labels_of(mae::keypoints const& /*head*/) const {
     return {points.data(), 2 * images, mae::heat_map_label_width};
+  }
+  mae::matrix_view<double const> labels_of(mae::denoiser const& /*head*/) const {
+    return denoised.view();
   }
   mae::matrix_view<double const> labels_of(mae::classifier const& /*head*/) const {
     return {classes.data(), images, 1};
