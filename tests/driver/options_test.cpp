@@ -2,12 +2,14 @@
 
 #include "colour_flags.hpp"
 #include "editable_file.hpp"
+#include "noise_flags.hpp"
 #include "temporary_folder.hpp"
 
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
 #include <mae/data/colour_changes.hpp>
+#include <mae/data/pixel_noise.hpp>
 #include <mae/train/head_schedule.hpp>
 
 #include <doctest/doctest.h>
@@ -118,6 +120,33 @@ TEST_CASE("the pictures for tests are a part, or every Nth") {
   for (std::string const value : {"1", "tenth", "0", "2.5"})
     CHECK(complaint("--test-part " + value) ==
           "--test-part: must be auto, test, val, or a whole number from 2 on, not " + value);
+}
+
+TEST_CASE("noise that cannot be is refused, and what hides nothing without it") {
+  for (std::string const value : {"0", "-1", "nan", "inf", "x", "0.1:", "0.1:0", ":1", "1e39"})
+    CHECK(complaint("--noise " + value)
+              .starts_with("--noise: must be a deviation above 0, or the least and the greatest"));
+  CHECK(complaint("--noise 1:0.5") == "--noise: must have the least deviation first, not 1:0.5");
+  CHECK(complaint("--mask none") ==
+        "--mask none hides nothing, and there is nothing to paint but what the --noise of a "
+        "training spoils");
+  CHECK(
+      complaint("--mask none --noise 1")
+          .starts_with("--mask none leaves no hidden patch to learn from: give --visible-loss 1"));
+  std::string const alone = "--mask none --noise 1 --visible-loss 1 ";
+  CHECK(complaint(alone + "--predict-share 0.5")
+            .starts_with("--predict-share has no meaning with --mask none"));
+  CHECK(complaint(alone + "--mask-ratio 0.5") ==
+        "--mask-ratio has no meaning with --mask none: nothing is hidden");
+  CHECK(complaint(alone + "--decoder cross").starts_with("--visible-loss needs predictions"));
+}
+
+TEST_CASE("a report says noise") {
+  CHECK(pretrain::noise_entries(parsed("--noise 0.5")) ==
+        mae::settings_list{{"noise on what is seen", "deviation 0.5"}});
+  CHECK(pretrain::noise_entries(parsed("--noise 0.1:1")) ==
+        mae::settings_list{{"noise on what is seen", "deviations 0.1 to 1"}});
+  CHECK(pretrain::noise_entries(parsed("")).empty());
 }
 
 TEST_CASE("the help says each default once, and those that differ by configuration") {
@@ -278,6 +307,13 @@ TEST_CASE("every flag reaches its field") {
                                        .solarise = {.probability = 1}});
   CHECK(parsed("--jitter 0.4,0.3,0.2,0.5").colours.jitter.probability == 0.8);
   CHECK_FALSE(parsed("").colours.is_on());
+  CHECK(parsed("--noise 0.5").noise == mae::pixel_noise{.sigma_min = 0.5, .sigma_max = 0.5});
+  CHECK(parsed("--noise 0.1:1").noise == mae::pixel_noise{.sigma_min = 0.1, .sigma_max = 1});
+  CHECK_FALSE(parsed("").noise.is_on());
+  options const alone = parsed("--noise 0.5 --mask none --visible-loss 1");
+  CHECK(alone.mask == pretrain::mask_choice::none);
+  CHECK(pretrain::heldout_noise(alone) == alone.noise);
+  CHECK_FALSE(pretrain::heldout_noise(parsed("--noise 0.5")).is_on());
   CHECK(parsed("--lr 5e-4").lr == 5e-4);
   CHECK(parsed("--quiet").quiet);
   CHECK(parsed("").heldout_images == 1000);
@@ -679,6 +715,7 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
                            "--paint-views",
                            "--predict-share",
                            "--visible-loss",
+                           "--noise",
                            "--head-schedule",
                            "--alternate",
                            "--record-gradients",
