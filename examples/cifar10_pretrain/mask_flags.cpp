@@ -178,12 +178,19 @@ void check_belongings(given_flags const& given, mask_choice mask) {
   }
 }
 
+/// Its words are those of the description, more than a line holds.
+flag mask_flag(options& o) {
+  auto chosen = choice("mask", mask_words, o.mask, descriptions);
+  chosen.unit = "MASK";
+  return chosen;
+}
+
 }  // namespace
 
 std::vector<flag> mask_flags(options& o, mask_use use) {
   bool const trains = use == mask_use::training;
   std::vector<flag> flags = {
-      choice("mask", mask_words, o.mask, descriptions),
+      mask_flag(o),
       {"mask-ratio",
        "SHARE",
        with_default("share of the patches that is hidden, between 0 and 1; saliency: the\n"

@@ -11,8 +11,8 @@
 namespace mae {
 
 /// Hides nothing: for heads that learn from whole images, as a classifier does in fine-tuning. A
-/// painter has nothing to learn then, but where noise is added (training_options::noise) and visible
-/// patches are its targets (painter::visible_weight).
+/// painter has nothing to learn then, but where noise is added (training_options::noise) and
+/// visible patches are its targets (painter::visible_weight).
 struct no_mask {
   static constexpr index_t max_visible(index_t patches) { return patches; }
   static constexpr mask_counts counts(mask_context const& image, random_stream& /*random*/) {
