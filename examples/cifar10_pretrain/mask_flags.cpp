@@ -178,6 +178,24 @@ void check_belongings(given_flags const& given, mask_choice mask) {
   }
 }
 
+/// Where --mask-ratio says nothing, what does; and what needs no mask.
+void check_ratio(given_flags const& given, options const& o) {
+  using enum mask_choice;
+  constexpr choice_words<mask_choice, 5> instead{{{"give --mask-from and --mask-to", ramped},
+                                                  {"give --mask-from and --mask-to", random},
+                                                  {"the file says what is hidden", file},
+                                                  {"give --mask-levels", levels},
+                                                  {"nothing is hidden", none}}};
+  auto const said = word_of(instead, o.mask);
+  if (given.contains("mask-ratio") && !said.empty())
+    throw usage_error("--mask-ratio has no meaning with --mask " + std::string(name(o.mask)) +
+                      ": " + std::string(said));
+  if (o.mask == none && !o.noise.is_on())
+    throw usage_error(
+        "--mask none hides nothing, and there is nothing to paint but what the --noise of a "
+        "training spoils");
+}
+
 /// Its words are those of the description, more than a line holds.
 flag mask_flag(options& o) {
   auto chosen = choice("mask", mask_words, o.mask, descriptions);
@@ -236,12 +254,7 @@ std::vector<flag> mask_flags(options& o, mask_use use) {
 void check_mask(given_flags const& given, options const& o) {
   using enum mask_choice;
   check_belongings(given, o.mask);
-  if (given.contains("mask-ratio") && is_one_of(o.mask, {ramped, random, file, levels, none}))
-    throw usage_error("--mask-ratio has no meaning with --mask " + std::string(name(o.mask)) +
-                      (o.mask == file     ? ": the file says what is hidden"
-                       : o.mask == none   ? ": nothing is hidden"
-                       : o.mask == levels ? ": give --mask-levels"
-                                          : ": give --mask-from and --mask-to"));
+  check_ratio(given, o);
   if (o.mask == saliency && !(o.mask_ratio > 0.1 && o.mask_ratio < 0.9))
     throw usage_error(
         "--mask saliency varies the share by 0.1: --mask-ratio must lie between 0.1 and 0.9");
@@ -265,10 +278,6 @@ void check_mask(given_flags const& given, options const& o) {
                       "with visible ones': leave one of the two");
   if (o.mask == random && o.mask_from > o.mask_to)
     throw usage_error("--mask random needs a --mask-from that is not above --mask-to");
-  if (o.mask == none && !o.noise.is_on())
-    throw usage_error(
-        "--mask none hides nothing, and there is nothing to paint but what the --noise of a "
-        "training spoils");
   if (o.mask == file && o.mask_file.empty())
     throw usage_error("--mask file needs --mask-file FILE");
 }

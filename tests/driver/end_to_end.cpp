@@ -452,6 +452,8 @@ TEST_CASE("an encoder of before teaches another, and weights follow their schedu
                               "1",
                               "--predict-share",
                               "0.5",
+                              "--noise",
+                              "0.1:1",
                               "--head-schedule",
                               "contrast=0@0,0@0.3,1@0.3;painter=1@0.7,0@0.7",
                               "--freeze-below",
