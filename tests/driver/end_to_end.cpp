@@ -394,6 +394,24 @@ TEST_CASE("masks by their batch's budget, and by losses, are trained and resumed
   CHECK(seen == 8);  // of the first step: the second's is pending
 }
 
+TEST_CASE("images that noise alone spoils are painted, shown and resumed") {
+  mae_test::temporary_folder const folder;
+  auto const run = [&](std::int64_t steps, std::vector<std::string> more) {
+    more.insert(more.begin(), {"--batch-size", "8", "--heldout-images", "8"});
+    more.insert(more.begin(), {"--mask", "none", "--visible-loss", "1"});
+    return training_words("synthetic", "micro8", steps, folder / "out", more);
+  };
+  auto const begun = run_program(run(2, {"--noise", "0.5"}));
+  CHECK_MESSAGE(begun.exit_code == 0, begun.err);
+  CHECK(begun.out.find("reconstructions.png: original, as noise spoils it, ") != std::string::npos);
+  auto const report = read_text(folder / "out/report.html");
+  CHECK(report.find("with the same noise, which is to be taken away") != std::string::npos);
+  CHECK(report.find("deviation 0.5") != std::string::npos);
+  check_refused(run(3, {"--noise", "0.6", "--resume"}), 1, "noise is 0.5 0.5 in the file, but 0.6");
+  auto const resumed = run_program(run(3, {"--noise", "0.5", "--resume"}));
+  CHECK_MESSAGE(resumed.exit_code == 0, resumed.err);
+}
+
 TEST_CASE("an encoder of before teaches another, and weights follow their schedules") {
   mae_test::temporary_folder const folder;
   auto const run = [&](char const* out, std::int64_t steps, std::vector<std::string> more) {
