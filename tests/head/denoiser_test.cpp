@@ -35,7 +35,7 @@
 
 namespace {
 
-namespace denoised = denoiser_reference;
+namespace torch_denoiser = denoiser_reference;
 using mae::denoiser;
 using mae::index_t;
 using mae::matrix_view;
@@ -52,7 +52,7 @@ std::vector<double> reference_labels() {
   std::vector<double> labels(static_cast<std::size_t>(reference_rows * width));
   matrix_view<double> const rows(labels.data(), reference_rows, width);
   for (index_t row = 0; row < reference_rows; ++row) {
-    std::copy_n(denoised::clean.begin() + 4 * row, 4, rows.row(row).begin());
+    std::copy_n(torch_denoiser::clean.begin() + 4 * row, 4, rows.row(row).begin());
     if (row == 0 || row == 3) continue;
     denoiser::write_level(row < 3 ? 0.3 : 2.0, rows.row(row).subspan(4, denoiser::level_values));
     rows(row, width - 1) = 1;
@@ -60,7 +60,7 @@ std::vector<double> reference_labels() {
   return labels;
 }
 
-void check_close(std::span<double const> found, std::span<double const> expected) {
+void check_as_torch(std::span<double const> found, std::span<double const> expected) {
   REQUIRE(found.size() == expected.size());
   for (std::size_t i = 0; i < found.size(); ++i)
     CHECK(found[i] == doctest::Approx(expected[i]).epsilon(1e-9));
@@ -72,14 +72,15 @@ struct reference_tensor {
   std::span<double const> values, gradient;
 };
 std::vector<reference_tensor> reference_tensors() {
-  return {{"denoiser.level.weight", denoised::level_weight, denoised::level_weight_grad},
-          {"denoiser.level.bias", denoised::level_bias, denoised::level_bias_grad},
-          {"denoiser.norm.weight", denoised::norm_weight, denoised::norm_weight_grad},
-          {"denoiser.norm.bias", denoised::norm_bias, denoised::norm_bias_grad},
-          {"denoiser.fc1.weight", denoised::first_weight, denoised::first_weight_grad},
-          {"denoiser.fc1.bias", denoised::first_bias, denoised::first_bias_grad},
-          {"denoiser.fc2.weight", denoised::second_weight, denoised::second_weight_grad},
-          {"denoiser.fc2.bias", denoised::second_bias, denoised::second_bias_grad}};
+  return {
+      {"denoiser.level.weight", torch_denoiser::level_weight, torch_denoiser::level_weight_grad},
+      {"denoiser.level.bias", torch_denoiser::level_bias, torch_denoiser::level_bias_grad},
+      {"denoiser.norm.weight", torch_denoiser::norm_weight, torch_denoiser::norm_weight_grad},
+      {"denoiser.norm.bias", torch_denoiser::norm_bias, torch_denoiser::norm_bias_grad},
+      {"denoiser.fc1.weight", torch_denoiser::first_weight, torch_denoiser::first_weight_grad},
+      {"denoiser.fc1.bias", torch_denoiser::first_bias, torch_denoiser::first_bias_grad},
+      {"denoiser.fc2.weight", torch_denoiser::second_weight, torch_denoiser::second_weight_grad},
+      {"denoiser.fc2.bias", torch_denoiser::second_bias, torch_denoiser::second_bias_grad}};
 }
 
 /// The labels of an image with this noise, whose patches 2, 5 and 7 are seen.
@@ -149,27 +150,28 @@ TEST_CASE("R2: a denoiser's predictions, losses and gradients are PyTorch's") {
   mae::head_input<exact_lane> const in{
       .lane = lane,
       .shard = shard,
-      .tokens = {denoised::tokens.data(), reference_rows, 6},
+      .tokens = {torch_denoiser::tokens.data(), reference_rows, 6},
       .labels = {labels.data(), reference_rows, of_reference.label_width()},
       .scratch = {},
       .norm_epsilon = 1e-6};
 
-  check_close(std::span(labels).subspan(static_cast<std::size_t>(of_reference.label_width() + 4),
-                                        denoiser::level_values),
-              std::span(denoised::levels).first(denoiser::level_values));
+  check_as_torch(std::span(labels).subspan(static_cast<std::size_t>(of_reference.label_width() + 4),
+                                           denoiser::level_values),
+                 std::span(torch_denoiser::levels).first(denoiser::level_values));
   auto const said = pass.predict(in, operands);
-  check_close({said.data, static_cast<std::size_t>(said.size())}, denoised::predicted);
+  check_as_torch({said.data, static_cast<std::size_t>(said.size())}, torch_denoiser::predicted);
   std::vector<double> losses(reference_rows);
   pass.forward(in, operands, losses);
-  check_close(losses, denoised::losses);
-  std::vector<double> tokens_grad(denoised::tokens.size(), 7);
+  check_as_torch(losses, torch_denoiser::losses);
+  std::vector<double> tokens_grad(torch_denoiser::tokens.size(), 7);
   pass.backward(in, operands, matrix_view<double>(tokens_grad.data(), reference_rows, 6), grads);
-  check_close(tokens_grad, denoised::tokens_grad);
+  check_as_torch(tokens_grad, torch_denoiser::tokens_grad);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     CAPTURE(tensors[i].name);
-    check_close(std::span(gradients).subspan(static_cast<std::size_t>(layout.tensors()[i].offset),
-                                             tensors[i].gradient.size()),
-                tensors[i].gradient);
+    check_as_torch(
+        std::span(gradients).subspan(static_cast<std::size_t>(layout.tensors()[i].offset),
+                                     tensors[i].gradient.size()),
+        tensors[i].gradient);
   }
 }
 

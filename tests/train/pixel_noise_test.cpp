@@ -53,7 +53,7 @@ using mae::index_t;
 using mae_test::labelled_images;
 using mae_test::small_config;
 
-constexpr mae::pixel_noise half{.sigma_min = 0.5, .sigma_max = 0.5};
+constexpr mae::pixel_noise half_noise{.sigma_min = 0.5, .sigma_max = 0.5};
 
 using noisy_batch = mae::training_batch<float, 1>;
 
@@ -84,11 +84,11 @@ noisy_batch noisy_batch_of(std::vector<mae::image_index> const& numbers,
   return batch;
 }
 
-std::vector<float> patches_of(noisy_batch const& batch, index_t image) {
+std::vector<float> noisy_patches_of(noisy_batch const& batch, index_t image) {
   auto const view = batch.patches_of(image, image + 1);
   return {view.data, view.data + view.size()};
 }
-std::vector<float> labels_of(noisy_batch const& batch) {
+std::vector<float> clean_labels_of(noisy_batch const& batch) {
   auto const view = batch.labels[0].of(0, batch.images());
   return {view.data, view.data + view.size()};
 }
@@ -121,7 +121,7 @@ template <class Backend = mae::eigen_backend<float>>
 using denoising_model = mae::autoencoder<small_config, mae::no_mask, Backend>;
 
 mae::training_options denoising(index_t steps) {
-  return {.batch_size = 20, .steps = steps, .lr = 2e-3, .warmup_epochs = 0, .noise = half};
+  return {.batch_size = 20, .steps = steps, .lr = 2e-3, .warmup_epochs = 0, .noise = half_noise};
 }
 
 /// All values after a few steps.
@@ -142,8 +142,8 @@ mae_test::training_state train_denoising(labelled_images const& images,
 TEST_CASE("noise is on what the encoder sees; hidden patches and targets are without") {
   auto const numbers = first_images(40);
   auto const clean = noisy_batch_of(numbers, {.seed = 7});
-  auto const noisy = noisy_batch_of(numbers, {.seed = 7, .noise = half});
-  CHECK(labels_of(noisy) == labels_of(clean));
+  auto const noisy = noisy_batch_of(numbers, {.seed = 7, .noise = half_noise});
+  CHECK(clean_labels_of(noisy) == clean_labels_of(clean));
   std::vector<double> all;
   for (index_t i = 0; i < clean.images(); ++i) {
     CHECK(std::ranges::equal(clean.plan.visible(i), noisy.plan.visible(i)));
@@ -165,14 +165,16 @@ TEST_CASE("noise is on what the encoder sees; hidden patches and targets are wit
 }
 
 TEST_CASE("a value's noise depends on seed, epoch, image, view and place alone") {
-  mae::batch_options const options{.seed = 7, .noise = half};
+  mae::batch_options const options{.seed = 7, .noise = half_noise};
   auto const numbers = first_images(9);
   auto const all = noisy_batch_of(numbers, options);
   auto const some = noisy_batch_of({7, 3}, options, {.step = 5, .progress = 0.5}, 3);
-  CHECK(patches_of(some, 0) == patches_of(all, 7));
-  CHECK(patches_of(some, 1) == patches_of(all, 3));
-  CHECK(patches_of(noisy_batch_of({3}, options, {.epoch = 1}), 0) != patches_of(all, 3));
-  CHECK(patches_of(noisy_batch_of({3}, {.seed = 8, .noise = half}), 0) != patches_of(all, 3));
+  CHECK(noisy_patches_of(some, 0) == noisy_patches_of(all, 7));
+  CHECK(noisy_patches_of(some, 1) == noisy_patches_of(all, 3));
+  CHECK(noisy_patches_of(noisy_batch_of({3}, options, {.epoch = 1}), 0) !=
+        noisy_patches_of(all, 3));
+  CHECK(noisy_patches_of(noisy_batch_of({3}, {.seed = 8, .noise = half_noise}), 0) !=
+        noisy_patches_of(all, 3));
 
   auto const clean = noisy_batch_of(numbers, {.seed = 7});
   auto const whole = noisy_batch_of(numbers, options, {}, 2, mae::no_mask{});
@@ -214,7 +216,8 @@ TEST_CASE("R1: without masks a step's gradient is that of the loss over all patc
   labelled_images const images(12);
   using backend = mae::eigen_backend<double>;
   denoising_model<backend> model({.seed = 5, .backend = backend(2), .visible_weight = 0.3});
-  mae::training_options const options{.augment = {.crop_min = 1, .flip = false}, .noise = half};
+  mae::training_options const options{.augment = {.crop_min = 1, .flip = false},
+                                      .noise = half_noise};
   mae_test::check_gradient(model, images, 12, 1, 1, options);
   // All patches count alike, whatever the weight: nothing is hidden beside which they could count.
   auto const found = mae_test::descend(model, images, 12, 1, 1, options);
@@ -229,12 +232,12 @@ TEST_CASE(
   labelled_images const images(200);
   denoising_model<> model({.seed = 3, .visible_weight = 1});
   mae::trainer trainer(model, images, denoising(60));
-  auto const before = mae::evaluate_heldout(model, images, 100, half);
+  auto const before = mae::evaluate_heldout(model, images, 100, half_noise);
   trainer.run();
-  auto const after = mae::evaluate_heldout(model, images, 100, half);
+  auto const after = mae::evaluate_heldout(model, images, 100, half_noise);
   CHECK(after.baseline == before.baseline);
   CHECK(after.loss < 0.8 * after.baseline);
-  CHECK(mae::evaluate_heldout(model, images, 100, half).loss == after.loss);
+  CHECK(mae::evaluate_heldout(model, images, 100, half_noise).loss == after.loss);
   mae::pixel_noise const more{.sigma_min = 2, .sigma_max = 2};
   CHECK(mae::evaluate_heldout(model, images, 100, more).loss > after.loss);
 }
@@ -244,9 +247,9 @@ TEST_CASE("held-out images are seen without a training's noise, by the same mask
   mae_test::small_model<> const model({.seed = 3});
   auto const before = mae::evaluate_heldout(model, images).loss;
   CHECK(before == mae::evaluate_heldout(model, images, 0, {}).loss);
-  CHECK(before != mae::evaluate_heldout(model, images, 0, half).loss);
+  CHECK(before != mae::evaluate_heldout(model, images, 0, half_noise).loss);
   CHECK(mae::evaluate_heldout(model, images).baseline ==
-        mae::evaluate_heldout(model, images, 0, half).baseline);  // targets are the same
+        mae::evaluate_heldout(model, images, 0, half_noise).baseline);  // targets are the same
 }
 
 TEST_CASE("noise leaves the same bits for any threads, processes and after a resume") {

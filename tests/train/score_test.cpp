@@ -46,30 +46,30 @@ using mae::matrix_view;
 using score_backend = mae::eigen_backend<double>;
 using score_lane = score_backend::lane;
 
-constexpr index_t dims = 4;
-constexpr double sigma = 0.8;
-using point = std::array<double, dims>;
+constexpr index_t score_dims = 4;
+constexpr double score_sigma = 0.8;
+using score_point = std::array<double, score_dims>;
 
 /// N(mu, S), S = Q diag(variances) Q with a reflection Q.
 struct normal_cloud {
-  point mean{0.4, -0.3, 0.2, 0.1};
-  point variances{2.0, 1.0, 0.5, 0.25};
-  point mirror{0.5, 0.5, -0.5, 0.5};  // of length 1: Q = I - 2 m m^T, its own inverse
+  score_point mean{0.4, -0.3, 0.2, 0.1};
+  score_point variances{2.0, 1.0, 0.5, 0.25};
+  score_point mirror{0.5, 0.5, -0.5, 0.5};  // of length 1: Q = I - 2 m m^T, its own inverse
 
-  point reflected(point v) const {
+  score_point reflected(score_point v) const {
     double const along = std::inner_product(v.begin(), v.end(), mirror.begin(), 0.0);
     for (std::size_t i = 0; i < v.size(); ++i) v[i] -= 2 * along * mirror[i];
     return v;
   }
   void draw(mae::random_stream& random, std::span<double> x) const {
-    point z{};
+    score_point z{};
     for (std::size_t i = 0; i < z.size(); ++i) z[i] = std::sqrt(variances[i]) * random.normal();
     z = reflected(z);
     for (std::size_t i = 0; i < z.size(); ++i) x[i] = mean[i] + z[i];
   }
   /// Of the cloud with noise of this deviation.
-  point score(std::span<double const> x, double deviation) const {
-    point v{};
+  score_point score(std::span<double const> x, double deviation) const {
+    score_point v{};
     for (std::size_t i = 0; i < v.size(); ++i) v[i] = mean[i] - x[i];
     v = reflected(v);
     for (std::size_t i = 0; i < v.size(); ++i) v[i] /= variances[i] + deviation * deviation;
@@ -77,22 +77,23 @@ struct normal_cloud {
   }
 };
 
-/// Points and the same with noise, (n, dims) each.
+/// Points and the same with noise, (n, score_dims) each.
 struct noisy_points {
   std::vector<double> clean, noisy;
 
   noisy_points(normal_cloud const& cloud, index_t count, std::uint32_t epoch)
-      : clean(static_cast<std::size_t>(count * dims)) {
+      : clean(static_cast<std::size_t>(count * score_dims)) {
     mae::random_stream random({.seed = 1, .use = mae::purpose::synthetic, .epoch = epoch});
     for (index_t i = 0; i < count; ++i)
-      cloud.draw(random, std::span(clean).subspan(static_cast<std::size_t>(i * dims), dims));
+      cloud.draw(random,
+                 std::span(clean).subspan(static_cast<std::size_t>(i * score_dims), score_dims));
     noisy = clean;
     std::vector<mae::patch_index> all(static_cast<std::size_t>(count));
     std::iota(all.begin(), all.end(), mae::patch_index{0});
-    mae::add_noise(sigma,
+    mae::add_noise(score_sigma,
                    {.seed = 1, .use = mae::purpose::noise, .epoch = epoch},
                    all,
-                   matrix_view<double>(noisy.data(), count, dims));
+                   matrix_view<double>(noisy.data(), count, score_dims));
   }
 };
 
@@ -111,8 +112,8 @@ class linear_denoiser {
                    [&](mae::carver<double>& memory, mae::shard_capacity const& room) {
                      pass_ = pass_type::carve(memory, head_, room, mae::pass_kind::training);
                    });
-    lane_.reserve_products(batch, dims);
-    lane_.reserve_transposed(batch, dims);
+    lane_.reserve_products(batch, score_dims);
+    lane_.reserve_transposed(batch, score_dims);
     bind(std::as_const(values_).data(), views_);
     bind(gradients_.data(), grads_);
     packed_.place([&](auto& at) { head_.walk(at, views_, operands_); });
@@ -121,8 +122,8 @@ class linear_denoiser {
 
   /// One step of gradient descent on the squared distance from the clean points.
   void train(noisy_points const& points, double lr) {
-    auto const count = static_cast<index_t>(points.clean.size()) / dims;
-    matrix_view<double const> const targets(points.clean.data(), count, dims);
+    auto const count = static_cast<index_t>(points.clean.size()) / score_dims;
+    matrix_view<double const> const targets(points.clean.data(), count, score_dims);
     auto const shard = shard_of(count);
     auto const in = input(shard, points.noisy);
     auto const said = pass_.forward(in, operands_);
@@ -134,7 +135,7 @@ class linear_denoiser {
     packed_.pack(backend_);
   }
   matrix_view<double const> denoised(std::vector<double> const& noisy) {
-    auto const shard = shard_of(static_cast<index_t>(noisy.size()) / dims);
+    auto const shard = shard_of(static_cast<index_t>(noisy.size()) / score_dims);
     return pass_.forward(input(shard, noisy), operands_);
   }
 
@@ -163,14 +164,16 @@ class linear_denoiser {
                                     std::vector<double> const& rows) const {
     return {.lane = lane_,
             .shard = shard,
-            .tokens = {rows.data(), shard.images, dims},
+            .tokens = {rows.data(), shard.images, score_dims},
             .labels = {},
             .scratch = {},
             .norm_epsilon = 0};
   }
 
-  mae::pooled_linear head_{
-      .name = "head", .encoder_width = dims, .outputs = dims, .pool = mae::pooling::class_token};
+  mae::pooled_linear head_{.name = "head",
+                           .encoder_width = score_dims,
+                           .outputs = score_dims,
+                           .pool = mae::pooling::class_token};
   score_backend backend_{1};
   score_lane lane_ = backend_.make_lane();
   std::vector<index_t> offsets_;
@@ -193,13 +196,13 @@ double distance_from_score(linear_denoiser& denoiser,
                            index_t count) {
   noisy_points const fresh(cloud, count, 1'000'000);
   auto const denoised = denoiser.denoised(fresh.noisy);
-  matrix_view<double const> const noisy(fresh.noisy.data(), count, dims);
+  matrix_view<double const> const noisy(fresh.noisy.data(), count, score_dims);
   double wrong = 0;
   double length = 0;
   for (index_t i = 0; i < count; ++i) {
     auto const asked = cloud.score(noisy.row(i), deviation);
-    for (index_t k = 0; k < dims; ++k) {
-      double const found = (denoised(i, k) - noisy(i, k)) / (sigma * sigma);
+    for (index_t k = 0; k < score_dims; ++k) {
+      double const found = (denoised(i, k) - noisy(i, k)) / (score_sigma * score_sigma);
       double const difference = found - asked[static_cast<std::size_t>(k)];
       wrong += difference * difference;
       length += asked[static_cast<std::size_t>(k)] * asked[static_cast<std::size_t>(k)];
@@ -215,13 +218,13 @@ TEST_CASE("reconstruction learns the score: a linear denoiser's is a normal dist
   constexpr int steps = 600;
   normal_cloud const cloud;
   linear_denoiser denoiser(batch);
-  CHECK(distance_from_score(denoiser, cloud, sigma, batch) > 0.5);  // of values of 0
+  CHECK(distance_from_score(denoiser, cloud, score_sigma, batch) > 0.5);  // of values of 0
   for (int step = 0; step < steps; ++step)
     denoiser.train(noisy_points(cloud, batch, static_cast<std::uint32_t>(step)),
                    1.2 * 0.5 * (1 + std::cos(std::numbers::pi * step / steps)));
-  double const distance = distance_from_score(denoiser, cloud, sigma, batch);
+  double const distance = distance_from_score(denoiser, cloud, score_sigma, batch);
   CHECK(distance < 0.01);
   // That of the points without noise, and of more of it, are others.
   CHECK(distance_from_score(denoiser, cloud, 0, batch) > 0.1);
-  CHECK(distance_from_score(denoiser, cloud, 1.1 * sigma, batch) > 0.03);
+  CHECK(distance_from_score(denoiser, cloud, 1.1 * score_sigma, batch) > 0.03);
 }
