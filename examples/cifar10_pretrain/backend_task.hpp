@@ -180,6 +180,7 @@ class backend_task final : public training_task {
                                                  .linears = o.linears,
                                                  .positions = o.positions,
                                                  .visible_weight = o.visible_loss,
+                                                 .levels = parts.levels,
                                                  .heads = std::move(beside),
                                                  .head_weights = heads::weights_of(o)});
   }

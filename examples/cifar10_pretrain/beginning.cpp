@@ -14,6 +14,7 @@
 #include <mae/interop/pretrained.hpp>
 #include <mae/interop/resize_images.hpp>
 #include <mae/io/description.hpp>
+#include <mae/io/level_entries.hpp>
 #include <mae/io/progress_reader.hpp>
 #include <mae/io/safetensors.hpp>
 #include <mae/io/safetensors_header.hpp>
@@ -108,7 +109,8 @@ saved_training saved_in(std::string const& path,
   return {.total_steps = read.count("total_steps"),
           .warmup_epochs = read.number("warmup_epochs"),
           .norm_epsilon = mae::parse_norm_epsilon(path, metadata, usual_epsilon),
-          .statistics = mae::parse_statistics(path, metadata, channels)};
+          .statistics = mae::parse_statistics(path, metadata, channels),
+          .levels = mae::parse_levels(path, metadata)};
 }
 
 std::shared_ptr<mae::pretrained_model const> read_initial(options const& settings,
@@ -176,6 +178,9 @@ void check_statistics(options const& settings,
                        initial.description,
                        mae::describe(is_imagenet ? mae::imagenet_statistics()
                                                  : mae::channel_statistics(images, threads)));
+}mae::patch_levels beginning::levels() const {
+  if (saved) return saved->levels;
+  return initial ? initial->levels() : mae::patch_levels{};
 }
 
 }  // namespace pretrain

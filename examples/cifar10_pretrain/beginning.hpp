@@ -6,6 +6,7 @@
 
 #include <mae/core/settings.hpp>
 #include <mae/data/dataset.hpp>
+#include <mae/mask/patch_levels.hpp>
 
 #include <cstdint>
 #include <iosfwd>
@@ -29,6 +30,7 @@ struct saved_training {
   double warmup_epochs = 0;
   double norm_epsilon = 0;
   mae::pixel_statistics statistics = {};  // empty where the file has none
+  mae::patch_levels levels = {};          // likewise
 };
 
 /// What a training begins or goes on with, and how pictures become its images.
@@ -40,6 +42,9 @@ struct beginning {
   picture_settings pictures = {};
   mae::settings_list picture_entries = {};  // the same, in the words of the files that it leaves
   std::string begun_with = {};              // what --init named; of a resumed training, then
+
+  /// Of density, that the tokens of what it begins or goes on with are told.
+  mae::patch_levels levels() const;
 };
 
 /// Reads what --resume or --init names. Pictures are fitted as it says, unless flags say otherwise;

@@ -3,6 +3,7 @@
 #include <mae/core/types.hpp>
 #include <mae/data/resize.hpp>
 #include <mae/mask/learned.hpp>
+#include <mae/mask/patch_levels.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/objective/hog.hpp>
 
@@ -89,6 +90,10 @@ inline constexpr choice_words<density_choice, 4> density_words{
      {"gradient", density_choice::gradient},
      {"entropy", density_choice::entropy},
      {"loss", density_choice::loss}}};
+inline constexpr choice_words<mae::told_tokens, 3> told_token_words{
+    {{"visible", mae::told_tokens::visible},
+     {"mask", mae::told_tokens::mask},
+     {"both", mae::told_tokens::both}}};
 inline constexpr choice_words<mask_budget_choice, 2> mask_budget_words{
     {{"training", mask_budget_choice::training}, {"batch", mask_budget_choice::batch}}};
 inline constexpr choice_words<mae::hard_patches, 2> hard_words{
@@ -160,6 +165,9 @@ constexpr std::string_view name(model_choice choice) {
 }
 constexpr std::string_view name(mask_choice choice) {
   return word_of(mask_words, choice);
+}
+constexpr std::string_view name(mae::told_tokens told) {
+  return word_of(told_token_words, told);
 }
 constexpr std::string_view name(objective_choice choice) {
   return word_of(objective_words, choice);

@@ -4,7 +4,9 @@
 
 #include <mae/core/views.hpp>
 #include <mae/data/augment.hpp>
+#include <mae/mask/measure_levels.hpp>
 #include <mae/mask/none.hpp>
+#include <mae/mask/patch_levels.hpp>
 #include <mae/mask/ramped.hpp>
 #include <mae/mask/random_ratio.hpp>
 #include <mae/mask/saliency.hpp>
@@ -264,6 +266,26 @@ chosen_mask by_density(options const& o,
 }
 
 }  // namespace
+
+mae::patch_levels make_levels(options const& settings,
+                              image_set const& images,
+                              mae::model_config const& config,
+                              mae::patch_levels const& known,
+                              mae::thread_pool& threads) {
+  if (settings.density_token == 0) return {};
+  auto const measure = measure_of(settings.mask_measure);
+  auto levels = known;
+  if (known.count() != settings.density_token || known.measure != measure)
+    levels = mae::measure_levels(settings.density_token,
+                                 measure,
+                                 measured_images(images),
+                                 images.extent(),
+                                 config.patch,
+                                 crop_reader(settings, images),
+                                 threads);
+  levels.told = settings.density_token_at;
+  return levels;
+}
 
 chosen_mask make_mask(options const& settings,
                       image_set const& images,

@@ -10,6 +10,7 @@
 #include <mae/core/types.hpp>
 #include <mae/mask/batch_budget.hpp>
 #include <mae/mask/learning.hpp>
+#include <mae/mask/patch_levels.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 
@@ -88,5 +89,13 @@ chosen_mask make_mask(options const& settings,
                       image_set const& images,
                       mae::model_config const& config,
                       mae::thread_pool& threads);
+
+/// The levels of density that the command line asks for, measured likewise; those of a checkpoint
+/// or a saved training that are `known`, where they are of so many and this measure.
+mae::patch_levels make_levels(options const& settings,
+                              image_set const& images,
+                              mae::model_config const& config,
+                              mae::patch_levels const& known,
+                              mae::thread_pool& threads);
 
 }  // namespace pretrain

@@ -40,9 +40,14 @@ auto with_config(options const& settings, Visit const& visit) {
 inline mae::index_t parameters_of(options const& settings,
                                   mae::model_config const& config,
                                   mae::index_t target_width) {
-  return settings.decoder == decoder_choice::cross
-             ? mae::cross_parameter_count(config, target_width)
-             : mae::parameter_count(config, target_width);
+  bool const crosses = settings.decoder == decoder_choice::cross;
+  auto const of = [&](bool is_told, mae::index_t width) {
+    return is_told ? settings.density_token * width : 0;
+  };
+  return (crosses ? mae::cross_parameter_count(config, target_width)
+                  : mae::parameter_count(config, target_width)) +
+         of(settings.density_token_at != mae::told_tokens::mask, config.encoder.width) +
+         of(settings.density_token_at != mae::told_tokens::visible, config.decoder.width);
 }
 
 /// The sizes of the chosen configuration.

@@ -105,8 +105,10 @@ void say_plan(options const& settings,
   auto const threads = std::make_shared<mae::thread_pool>(settings.threads);
   auto const mask = make_mask(settings, images.train, config_of(settings), *threads);
   auto const objective = make_objective(settings, images.train, start, *threads);
+  auto const levels =
+      make_levels(settings, images.train, config_of(settings), start.levels(), *threads);
   auto const make = [&](training_length const& length) {
-    return make_task({settings, images.train, mask, objective, length, start, threads});
+    return make_task({settings, images.train, mask, objective, length, start, levels, threads});
   };
   double const seconds = [&] {
     auto const trial = make({.total_steps = 1'000'000});

@@ -3,6 +3,7 @@
 #include "flag_values.hpp"
 
 #include <mae/core/types.hpp>
+#include <mae/mask/patch_levels.hpp>
 
 #include <algorithm>
 #include <array>
@@ -84,8 +85,9 @@ void add_adaptive_flags(options& o, std::vector<flag>& flags) {
   flags.push_back(choice("mask-measure",
                          density_words,
                          o.mask_measure,
-                         "density, levels: by what a patch is dense: variance of its pixels,\n"
-                         "their differences from neighbours, or entropy of their brightness;\n"
+                         "density, levels, --density-token: by what a patch is dense: variance\n"
+                         "of its pixels, their differences from neighbours, or entropy of their\n"
+                         "brightness;\n"
                          "density in trainings: loss, the norm of its gradient in each image's\n"
                          "patches, as a moving average over the epochs\n"));
   flags.push_back({"mask-swing",
@@ -112,7 +114,23 @@ void add_adaptive_flags(options& o, std::vector<flag>& flags) {
   flags.push_back(hard_flag(o));
 }
 
+void add_density_token_flags(options& o, std::vector<flag>& flags) {
+  flags.push_back(
+      {"density-token",
+       "N",
+       with_default("tell tokens which of N levels of density (--mask-measure) their patch\n"
+                    "has among the training set's, by a learned vector; 0: none",
+                    static_cast<double>(o.density_token)),
+       whole(o.density_token, 0, mae::most_levels)});
+  flags.push_back(choice("density-token-at",
+                         told_token_words,
+                         o.density_token_at,
+                         "which tokens. A mask token that is told gives away something of the\n"
+                         "patch to be painted: losses are then no measure (docs/masks.md)\n"));
+}
+
 void add_training_flags(options& o, std::vector<flag>& flags) {
+  add_density_token_flags(o, flags);
   flags.push_back(
       choice("mask-budget",
              mask_budget_words,
@@ -145,7 +163,7 @@ bool is_one_of(mask_choice mask, std::initializer_list<mask_choice> choices) {
 }
 
 /// Flags that some masks alone have, and which.
-void check_belongings(given_flags const& given, mask_choice mask) {
+void check_belongings(given_flags const& given, mask_choice mask, bool measures_anyway) {
   using enum mask_choice;
   struct belonging {
     char const* flag;
@@ -168,6 +186,7 @@ void check_belongings(given_flags const& given, mask_choice mask) {
                                              {"mask-lr", {learned, sampling, gate}}});
   for (auto const& [flag, masks] : all) {
     if (!given.contains(flag) || is_one_of(mask, masks)) continue;
+    if (measures_anyway && flag == std::string_view("mask-measure")) continue;
     std::string needed;
     for (auto const one : masks) {
       if (!needed.empty()) needed += " or ";
@@ -201,6 +220,25 @@ flag mask_flag(options& o) {
   auto chosen = choice("mask", mask_words, o.mask, descriptions);
   chosen.unit = "MASK";
   return chosen;
+}
+
+void check_density_token(given_flags const& given, options const& o) {
+  if (given.contains("density-token-at") && o.density_token == 0)
+    throw usage_error("--density-token-at needs --density-token N");
+  if (o.density_token == 0) return;
+  if (o.density_token == 1)
+    throw usage_error("--density-token 1 tells nothing: give two levels or more, or 0 for none");
+  if (o.mask_measure == density_choice::loss)
+    throw usage_error(
+        "--mask-measure loss tells of images, not of their patches: --density-token needs another");
+  if (o.decoder == decoder_choice::cross && o.density_token_at != mae::told_tokens::visible)
+    throw usage_error(
+        "--decoder cross has no mask tokens that can be told levels: leave --density-token-at " +
+        std::string(name(o.density_token_at)));
+  if (o.follows_student())
+    throw usage_error(
+        "a teacher that follows its student tells its tokens no levels: --density-token needs "
+        "another --teacher or --objective");
 }
 
 }  // namespace
@@ -253,7 +291,8 @@ std::vector<flag> mask_flags(options& o, mask_use use) {
 
 void check_mask(given_flags const& given, options const& o) {
   using enum mask_choice;
-  check_belongings(given, o.mask);
+  check_belongings(given, o.mask, o.density_token > 0);
+  check_density_token(given, o);
   check_ratio(given, o);
   if (o.mask == saliency && !(o.mask_ratio > 0.1 && o.mask_ratio < 0.9))
     throw usage_error(

@@ -114,7 +114,9 @@ struct options {
   double mask_entropy = 1e-2;                             // see sampling_mask
   target_weights mask_targets = target_weights::weighed;  // see gate_mask
   double mask_lr = 1e-3;
-  double mask_at = 1;  // progress at which it is shown
+  double mask_at = 1;              // progress at which it is shown
+  mae::index_t density_token = 0;  // levels that tokens are told; 0: none
+  mae::told_tokens density_token_at = mae::told_tokens::visible;
 
   std::optional<std::int64_t> epochs;  // of the whole training, a resumed part included
   std::optional<std::int64_t> steps;   // likewise

@@ -38,6 +38,7 @@
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/head/decoder.hpp>
+#include <mae/mask/patch_levels.hpp>
 #include <mae/train/report.hpp>
 
 #include <algorithm>
@@ -140,6 +141,7 @@ class session {
   std::shared_ptr<mae::thread_pool> threads_;
   chosen_mask mask_;
   beginning start_with_;  // the checkpoint until the task has taken its values
+  mae::patch_levels levels_;
   chosen_objective objective_;
   training_length length_;
   std::unique_ptr<training_task> task_;
@@ -163,6 +165,8 @@ session::session(options const& settings, image_sets const& images, beginning st
       threads_(std::make_shared<mae::thread_pool>(settings.threads)),
       mask_(make_mask(settings, images.train, config_of(settings), *threads_)),
       start_with_(std::move(start)),
+      levels_(make_levels(
+          settings, images.train, config_of(settings), start_with_.levels(), *threads_)),
       objective_(make_objective(settings, images.train, start_with_, *threads_)),
       length_(choose_length()),
       task_(make_task_of(length_)),
@@ -221,7 +225,7 @@ void session::add_record(Record const& record) {
 // ---- before the training -----------------------------------------------------------------------
 
 std::unique_ptr<training_task> session::make_task_of(training_length const& length) const {
-  return make_task({settings_, images_.train, mask_, objective_, length, start_with_, threads_});
+  return make_task({settings_, images_.train, mask_, objective_, length, start_with_, levels_, threads_});
 }
 
 /// The length; where the clock is the only limit, a few steps of another training are timed.

@@ -10,6 +10,7 @@
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/pixel_noise.hpp>
+#include <mae/mask/patch_levels.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/train/report.hpp>
 
@@ -93,7 +94,8 @@ struct task_parts {
   chosen_mask const& mask;
   chosen_objective const& objective;
   training_length const& length;
-  beginning const& start;  // what to begin or go on with
+  beginning const& start;           // what to begin or go on with
+  mae::patch_levels const& levels;  // of density, that tokens are told
   std::shared_ptr<mae::thread_pool> threads;
 };
 

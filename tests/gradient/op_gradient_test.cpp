@@ -43,6 +43,7 @@ std::vector<op_check> op_checks() {
       {{"place_tokens_forward", "place_tokens_backward", "place_tokens_slopes"},
        mae_test::check_place_tokens},
       {{"positions_backward"}, mae_test::check_positions},
+      {{"levels_backward"}, mae_test::check_levels},
       {{"gather_rows_forward", "gather_rows_backward"}, mae_test::check_gather_rows},
       {{"linear_backward_input", "layer_norm_backward_input", "place_tokens_backward_input"},
        mae_test::check_input_gradients},

@@ -228,6 +228,31 @@ inline void check_positions(std::size_t shape, std::uint64_t seed) {
   check_gradient("positions", forward, y_grad, positions.view(), grad.added());
 }
 
+/// Of rows of which some are told a level; one level is nobody's.
+inline void check_levels(std::size_t shape, std::uint64_t seed) {
+  std::vector<index_t> const source{-1, 1, 0, -1, 2};
+  std::vector<index_t> const position{0, 1, 1, 0, 1};
+  std::vector<index_t> const level{mae::token_sources::no_level, 2, 0, 0, 2};
+  index_t const width = std::array<index_t, 3>{1, 17, 6}[shape];
+  auto random = stream_of(seed);
+  padded_matrix<double> x(3, width, random);
+  padded_matrix<double> const shared(1, width, random);
+  padded_matrix<double> positions(2, width, random);
+  padded_matrix<double> levels(3, width, random);
+  padded_matrix<double> const y_grad(std::ssize(source), width, random);
+  mae::token_sources const from{source, position, level};
+  mae::eigen_lane<double> const lane;
+  auto const forward = [&] {
+    padded_matrix<double> y(std::ssize(source), width, unset);
+    mae::place_tokens_forward(
+        lane, x.view(), shared.vector(), positions.view(), from, y.view(), levels.view());
+    return y;
+  };
+  added_gradient grad(3, width, random);
+  mae::levels_backward(lane, y_grad.view(), level, grad.view());
+  check_gradient("levels", forward, y_grad, levels.view(), grad.added());
+}
+
 struct gather_shape {
   index_t inputs;
   index_t rows;

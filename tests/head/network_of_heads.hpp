@@ -14,6 +14,7 @@
 #include <mae/head/keypoints.hpp>
 #include <mae/head/painter.hpp>
 #include <mae/head/segmenter.hpp>
+#include <mae/mask/patch_levels.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/network_parts.hpp>
@@ -117,7 +118,14 @@ class network_of {
  public:
   explicit network_of(Heads const&... heads) : network_of(mae::position_table::sincos, heads...) {}
   explicit network_of(mae::position_table positions, Heads const&... heads)
-      : parts_{.config = odd_config, .heads = {heads...}, .positions = positions},
+      : network_of(positions, mae::patch_levels{}, heads...) {}
+  network_of(mae::position_table positions,
+             mae::patch_levels const& levels,
+             Heads const&... heads)
+      : parts_{.config = odd_config,
+               .heads = {heads...},
+               .positions = positions,
+               .levels = levels},
         values(static_cast<std::size_t>(layout.size())),
         pass_(backend_.make_lane(), parts_, mae::pass_kind::training) {
     for (auto const& tensor : layout.tensors()) {
@@ -156,6 +164,11 @@ class network_of {
   std::vector<double> values;
   std::array<double, sizeof...(Heads)> factors = mae::network_parts<Heads...>::equal_weights();
   std::vector<float> branch_scales;  // (images, 2 depth), or none
+
+  /// Tells tokens these levels of the batch's patches.
+  void tell_levels(std::span<index_t const> levels) {
+    batch_.shard.tell_levels(levels, odd_config.num_patches(), parts_.levels.told);
+  }
 
  private:
   typename pass_type::active_type active() const { return {mae::heads_on(parts_), factors.data()}; }

@@ -30,7 +30,8 @@ struct decoder_weights {
   matrix_view<T> positions;  // (N + 1, d)
   std::vector<block_weights<T, Linear>> blocks;
   norm_weights<T> norm;
-  Linear head;  // (target width, d)
+  Linear head;            // (target width, d)
+  matrix_view<T> levels;  // (L, d), of hidden patches' density; or none
 };
 
 template <Lane L>
@@ -96,7 +97,8 @@ matrix_view<scalar_of<L>> decoder_forward(L const& lane,
                        weights.mask_token,
                        weights.positions,
                        shard.decoder_tokens,
-                       keep.blocks.front().input.middle_rows(0, rows));
+                       keep.blocks.front().input.middle_rows(0, rows),
+                       weights.levels);
 
   auto const& last = keep.blocks.back();
   stack_forward<L>(lane,
@@ -225,6 +227,8 @@ void decoder_backward(head_input<L> const& in,
   if (weights_grad.positions.data != nullptr)
     positions_backward(
         lane, grad, shard.decoder_tokens, shard.decoder_offsets, weights_grad.positions);
+  if (weights_grad.levels.data != nullptr)
+    levels_backward(lane, grad, shard.decoder_tokens.level, weights_grad.levels);
   auto const embedded_grad = kept.embedded.middle_rows(0, shard.encoder_rows());
   // Encoder rows of images without targets are no decoder row's source.
   if (grad.rows - count < embedded_grad.rows) set_zero(lane, embedded_grad);

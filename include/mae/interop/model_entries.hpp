@@ -15,6 +15,7 @@ inline settings_list model_entries(safetensors_metadata const& all) {
                              "patch_",
                              "encoder_",
                              "decoder_",
+                             "density_token",
                              "norm_",
                              "mask",
                              "saliency_",

@@ -233,7 +233,8 @@ class onnx_encoder {
 inline safetensors_metadata onnx_metadata(pretrained_model const& model, onnx_products products) {
   auto metadata = model.description;
   std::erase_if(metadata, [](auto const& entry) {
-    return entry.first.starts_with("decoder_") || entry.first == kept_preprocessor;
+    return entry.first.starts_with("decoder_") || entry.first.starts_with("density_token") ||
+           entry.first == kept_preprocessor;
   });
   metadata["contents"] = "encoder";
   metadata["final_norm"] = model.final_norm() == norm_place::pooled ? "pooled" : "tokens";
@@ -250,12 +251,16 @@ inline safetensors_metadata onnx_metadata(pretrained_model const& model, onnx_pr
 /// them; the metadata has the checkpoint's entries. With int8 products, linear layers are those of
 /// quantised_encoder: whole numbers with a scale for each row of weights and each row of what they
 /// multiply, which the graph finds. What was at `path` stays as it was when anything fails. Throws
-/// io_error; config_error where the heads are not known, and for more than 2 GiB; numeric_error for
-/// a value that is not finite.
+/// io_error; config_error where the heads are not known, for an encoder whose tokens are told
+/// levels of density, and for more than 2 GiB; numeric_error for a value that is not finite.
 inline void save_onnx(std::string const& path,
                       pretrained_model const& model,
                       onnx_products products = onnx_products::floats) {
   detail::require_heads(model, model.sizes.encoder, "--heads");
+  if (model.levels().of_visible() > 0)
+    throw config_error(model.path +
+                       ": its tokens are told levels of density (density_token), which the graph "
+                       "would have to measure: that is not written to ONNX");
   detail::onnx_encoder encoder(model, products);
   encoder.graph().save(path, "encoder", detail::onnx_metadata(model, products));
 }

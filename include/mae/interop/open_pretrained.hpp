@@ -34,7 +34,8 @@ struct opened_headed_encoder : sized_headed_encoder<Mask, B, Heads...> {
 template <Backend B>
 struct opened_encoder : sized_encoder<B> {
   opened_encoder(pretrained_model const& found, B backend)
-      : sized_encoder<B>(found.sizes, 0, std::move(backend), found.norm_epsilon()) {}
+      : sized_encoder<B>(
+            found.sizes, 0, std::move(backend), found.norm_epsilon(), found.levels()) {}
 };
 
 template <class Painter, MaskPolicy Mask, Backend B, Objective Target>
@@ -43,6 +44,7 @@ sized_painting_model<Painter, Mask, B, Target> open_painter(
   require_decoder(found, Painter::name == cross_decoder_segment);
   require_heads(found, found.sizes.encoder, "--heads");
   require_heads(found, found.sizes.decoder, "--decoder-heads");
+  parts.levels = found.levels();
   opened_autoencoder<Painter, Mask, B, Target> model(found.sizes, std::move(parts));
   put_values(model, found, pretrained_parts::encoder_and_decoder);
   return model;
@@ -82,6 +84,7 @@ sized_headed_encoder<Mask, B, Heads...> open_pretrained_encoder(
         ": its final norm is that of pooled features (fc_norm), as of a model that "
         "was fine-tuned already: heads are put on tokens after a norm; --norm pooled "
         "goes on with it (final_norm in a program)");
+  parts.levels = found.levels();
   detail::opened_headed_encoder<Mask, B, Heads...> model(found.sizes, std::move(parts));
   detail::put_values(model, found, pretrained_parts::encoder);
   return model;

@@ -11,6 +11,7 @@
 #include <mae/interop/naming.hpp>
 #include <mae/interop/preprocessing.hpp>
 #include <mae/io/description.hpp>
+#include <mae/io/level_entries.hpp>
 #include <mae/io/safetensors_header.hpp>
 #include <mae/model/pooling.hpp>
 #include <mae/network/layout.hpp>
@@ -55,6 +56,8 @@ struct pretrained_model {
   pixel_statistics statistics() const {
     return parse_statistics(path, description, sizes.image.channels);
   }
+  /// Of density, that its tokens are told.
+  patch_levels levels() const { return parse_levels(path, description); }
   /// What its files say of how pictures become its input, the statistics among it.
   preprocessing pictures() const {
     return parse_preprocessing(path, description, sizes.image.channels);
@@ -111,11 +114,13 @@ inline parameter_layout layout_of(pretrained_model const& model,
                                   model_config const& sizes,
                                   index_t width) {
   parameter_layout layout;
+  auto const levels = model.levels();
   add_encoder(layout, sizes);
+  add_levels(layout, sizes, levels);
   if (model.crosses)
     add_cross_decoder(layout, sizes, width);
   else if (model.has_decoder)
-    add_decoder(layout, sizes, width);
+    add_decoder(layout, sizes, width, levels.of_hidden());
   return layout;
 }
 

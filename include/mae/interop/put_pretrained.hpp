@@ -71,11 +71,29 @@ inline void require_same_shape(pretrained_model const& found, tensor_spec const&
                          " in the file, but " + shape_text(file_shape(wanted)) + " in the model");
 }
 
+/// Throws config_error where a checkpoint's tokens are told other levels of density than the
+/// target's. A target may begin to tell some: they are zeros at first.
+inline void require_known_levels(pretrained_model const& found,
+                                 patch_levels const& target,
+                                 pretrained_parts parts) {
+  auto const levels = found.levels();
+  if (!levels.is_on()) return;
+  bool const is_whole = parts == pretrained_parts::encoder_and_decoder;
+  auto const wanted = is_whole ? target : target.of_encoder();
+  auto description = found.description;
+  if (!is_whole) {
+    for (auto const& entry : describe(levels)) description.erase(entry.name);
+    put(description, describe(levels.of_encoder()));
+  }
+  require_same_levels(found.path, description, wanted);
+}
+
 /// Puts the checkpoint's values, of images of the target's size, into a model or an encoder; with
 /// `parts` the encoder's alone.
 template <class Target>
 void put_values(Target& target, pretrained_model const& found, pretrained_parts parts) {
   using T = typename Target::scalar;
+  require_known_levels(found, target.levels(), parts);
   std::span<T const> const present = target.parameters().values();
   std::vector<T> values(present.size());
   target.backend().make_lane().download(present, std::span(values));
@@ -85,6 +103,7 @@ void put_values(Target& target, pretrained_model const& found, pretrained_parts 
     if (is_norm) tensor.name.erase(0, 3);  // among official names
     if (tensor.segment != encoder_segment && parts == pretrained_parts::encoder && !is_norm)
       continue;
+    if (tensor.is_optional && !found.layout.contains(tensor.name)) continue;
     require_same_shape(found, tensor);
     std::ranges::transform(found.tensor(tensor.name),
                            values.begin() + tensor.offset,

@@ -54,6 +54,10 @@ void write_tensors(File& file,
     for (auto const& part : parts_in(names, model.layout.find(tensor.name)))
       tensors.add(part, model.values.span());
   auto description = model.description;
+  if (held == std::string_view(contents::encoder)) {
+    for (auto const& entry : describe(model.levels())) description.erase(entry.name);
+    put(description, describe(model.levels().of_encoder()));
+  }
   description["contents"] = held;
   if (model.crosses && held == std::string_view(contents::model))
     description[heads_entry] = cross_decoder_segment;
@@ -131,6 +135,13 @@ inline void save_pretrained(std::string const& path,
   if (is_int8 && stored != dtype::f32)
     throw config_error(
         "a file in int8 has the rest of its tensors in fp32, and no other precision (--precision)");
+  bool const is_told = format == checkpoint_format::timm ? model.levels().of_visible() > 0
+                                                         : model.levels().is_on();
+  if (!is_int8 && is_told)
+    throw config_error(model.path +
+                       ": its tokens are told levels of density (density_token), which other "
+                       "libraries' models have not: save_encoder and save_model keep them, and "
+                       "--to int8 writes a file for this library");
   bool const keeps_decoder = model.has_decoder && format != checkpoint_format::timm && !is_int8;
   if (keeps_decoder && model.other_targets() == "principal")
     throw config_error(model.path +
@@ -141,6 +152,7 @@ inline void save_pretrained(std::string const& path,
   if (!keeps_decoder) {
     layout = {};
     add_encoder(layout, model.sizes);
+    add_levels(layout, model.sizes, model.levels());
   }
   if (format != checkpoint_format::huggingface) {
     atomic_file file(path);

@@ -8,6 +8,7 @@
 #include <mae/head/decoder.hpp>
 #include <mae/io/description.hpp>
 #include <mae/io/head_list.hpp>
+#include <mae/io/level_entries.hpp>
 #include <mae/io/mask_file.hpp>
 #include <mae/io/objective_file.hpp>
 #include <mae/io/parameter_file.hpp>
@@ -110,10 +111,11 @@ safetensors_metadata describe_model(Model const& model,
   add(describe(model.sizes().config));
   add(describe(model.statistics()));
   if (model.sizes().final_norm == norm_place::pooled) add({{"final_norm", "pooled"}});
+  bool const is_encoder = held == std::string_view(contents::encoder);
+  add(describe(is_encoder ? model.sizes().levels.of_encoder() : model.sizes().levels));
   add(detail::describe_mask(model));
   add(detail::describe_objective(model));
-  if (held != std::string_view(contents::encoder))
-    add(describe_heads(model.layout(), model.sizes()));
+  if (!is_encoder) add(describe_heads(model.layout(), model.sizes()));
   for (auto const& [name, value] : more) description.emplace(name, value);
   return description;
 }
@@ -170,6 +172,7 @@ std::vector<std::string> load_model(std::string const& path, Model& model) {
                 {{"norm_epsilon", decimal_text(model.sizes().norm_epsilon)},
                  {"position_order", position_order}});
   require_equal(path, file.metadata(), describe_heads(model.sizes()));
+  require_same_levels(path, file.metadata(), model.sizes().levels);
   auto left = heads_left_out(path, file.metadata(), model.layout());
   if (left.empty())
     reject_unknown_tensors(
@@ -197,7 +200,10 @@ encoder<Config, B> load_encoder(std::string const& path, B backend = B{}) {
   std::erase_if(sizes, [](setting const& size) { return size.name.starts_with("decoder_"); });
   sizes.push_back({"position_order", position_order});
   require_equal(path, file.metadata(), sizes);
-  encoder<Config, B> loaded(0, std::move(backend), parse_norm_epsilon(path, file.metadata(), 1e-6));
+  encoder<Config, B> loaded(0,
+                            std::move(backend),
+                            parse_norm_epsilon(path, file.metadata(), 1e-6),
+                            parse_levels(path, file.metadata()));
   // What was fine-tuned on the mean has its norm there, under another name.
   bool const pools_first = file.find("norm.weight") == nullptr && file.find(pooled_norm) != nullptr;
   parameter_layout named;

@@ -26,6 +26,13 @@ enum class density_measure {
   entropy,   // of the histogram of brightness in 16 equal bins of [0, 1], in bits
 };
 
+/// The words of files and command lines.
+constexpr char const* to_string(density_measure measure) {
+  return measure == density_measure::variance   ? "variance"
+         : measure == density_measure::gradient ? "gradient"
+                                                : "entropy";
+}
+
 /// The density of one patch (P) in [0, 1], of pixels `width` to a row, channel fastest. Comparable
 /// between patches of one size.
 inline double patch_density(density_measure measure,

@@ -20,13 +20,6 @@
 
 namespace mae {
 
-/// The words of files and command lines.
-constexpr char const* to_string(density_measure measure) {
-  return measure == density_measure::variance   ? "variance"
-         : measure == density_measure::gradient ? "gradient"
-                                                : "entropy";
-}
-
 /// What a density mask is made of.
 struct density_mask_options {
   double ratio = 0.75;  // hidden share, on average over the training set

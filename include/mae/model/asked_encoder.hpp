@@ -32,7 +32,9 @@ class asked_encoder {
  public:
   asked_encoder(sized_encoder<B>&& encoder, index_t blocks)
       : encoder_(std::move(encoder)),
-        parts_{encoder_.sizes(), encoder_.norm_epsilon()},
+        parts_{.config = encoder_.sizes(),
+               .norm_epsilon = encoder_.norm_epsilon(),
+               .levels = encoder_.levels()},
         blocks_{encoder_.sizes().encoder.depth - blocks + 1, encoder_.sizes().encoder.depth},
         plan_(mask_plan::all_visible(1, encoder_.sizes().num_patches())) {
     prepare();
@@ -51,8 +53,10 @@ class asked_encoder {
   void set_input(pixel_statistics const& statistics, double norm_epsilon) {
     encoder_.set_statistics(statistics);
     encoder_.set_norm_epsilon(norm_epsilon);
-    if (parts_.norm_epsilon != norm_epsilon) free_.clear();  // they were made for another
+    if (parts_.norm_epsilon != norm_epsilon || parts_.levels.is_on())
+      free_.clear();  // they were made for another
     parts_.norm_epsilon = norm_epsilon;
+    parts_.levels = encoder_.levels();
   }
 
   /// teacher::encode.

@@ -8,6 +8,7 @@
 #include <mae/core/views.hpp>
 #include <mae/head/decoder.hpp>
 #include <mae/head/painter.hpp>
+#include <mae/mask/patch_levels.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/mask/uniform.hpp>
@@ -23,6 +24,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -42,10 +44,23 @@ struct autoencoder_parts {
   position_table positions = position_table::sincos;
   patch_loss loss = {};
   double visible_weight = 0;  // of visible patches in the painter's gradient
+  patch_levels levels = {};   // of density, that tokens are told
   std::tuple<Heads...> heads = {};
   typename network_parts<painter, Heads...>::of_each_head head_weights =
       network_parts<painter, Heads...>::equal_weights();
 };
+
+namespace detail {
+
+/// Throws config_error where no mask token can be told its level.
+inline void require_mask_tokens(std::string_view painter, double weight) {
+  if (painter != decoder_segment || weight == 0)
+    throw config_error(
+        "mask tokens can be told their level of density by the painter alone whose tokens are all "
+        "patches, and which is on (--decoder self): tell visible tokens (told_tokens::visible)");
+}
+
+}  // namespace detail
 
 /// A model that paints by some painter, and has heads beside it, whose sizes are values of the
 /// object.
@@ -101,11 +116,14 @@ class sized_painting_model : public sized_model<Mask, B, Painter, Heads...> {
     painting.sizes = decoder_sizes::of(config, made_of.objective.target_width(config));
     painting.loss = made_of.loss;
     painting.visible_weight = made_of.visible_weight;
-    return {config,
-            checked_norm_epsilon(made_of.norm_epsilon),
-            std::tuple_cat(std::tuple(painting), made_of.heads),
-            made_of.head_weights,
-            made_of.positions};
+    painting.sizes.levels = made_of.levels.of_hidden();
+    if (painting.sizes.levels > 0) detail::require_mask_tokens(Painter::name, made_of.head_weights[0]);
+    return {.config = config,
+            .norm_epsilon = checked_norm_epsilon(made_of.norm_epsilon),
+            .heads = std::tuple_cat(std::tuple(painting), made_of.heads),
+            .weights = made_of.head_weights,
+            .positions = made_of.positions,
+            .levels = checked_levels(made_of.levels)};
   }
 
   // What paints, without the other heads: compiled once for all lists of heads. It predicts what is
@@ -115,7 +133,10 @@ class sized_painting_model : public sized_model<Mask, B, Painter, Heads...> {
     if (!sizes.is_on(0)) throw config_error("the model paints nothing: its painter has weight 0");
     auto painting = std::get<0>(sizes.heads);
     painting.visible_weight = 0;
-    return {sizes.config, sizes.norm_epsilon, {painting}};
+    return {.config = sizes.config,
+            .norm_epsilon = sizes.norm_epsilon,
+            .heads = {painting},
+            .levels = sizes.levels};
   }
   network_weights<scalar const, Painter> painting_weights() const {
     return {base::weights().encoder, {std::get<0>(base::weights().heads)}};

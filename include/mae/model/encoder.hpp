@@ -8,6 +8,7 @@
 #include <mae/core/views.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/normalise.hpp>
+#include <mae/mask/patch_levels.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encode_images.hpp>
@@ -61,6 +62,8 @@ class sized_encoder {
   void set_norm_epsilon(double epsilon) { parts_.norm_epsilon = checked_norm_epsilon(epsilon); }
   norm_place final_norm() const { return final_norm_; }
   void set_final_norm(norm_place place) { final_norm_ = place; }
+  /// Of density, that tokens are told.
+  patch_levels const& levels() const { return parts_.levels; }
   parameter_layout const& layout() const { return parameters_.layout(); }
   /// To be read: products read a packed copy, which set_parameters lets be made anew.
   parameter_block<B> const& parameters() const { return parameters_; }
@@ -77,6 +80,7 @@ class sized_encoder {
   void set_statistics(pixel_statistics statistics) {
     require_valid(statistics, parts_.config.image.channels);
     statistics_ = std::move(statistics);
+    parts_.levels.statistics = statistics_;
   }
 
   model_config const& sizes() const { return parts_.config; }
@@ -134,8 +138,14 @@ class sized_encoder {
   }
 
  protected:
-  sized_encoder(model_config const& checked, std::uint64_t seed, B backend, double norm_epsilon)
-      : parts_{checked, checked_norm_epsilon(norm_epsilon)},
+  sized_encoder(model_config const& checked,
+                std::uint64_t seed,
+                B backend,
+                double norm_epsilon,
+                patch_levels const& levels = {})
+      : parts_{.config = checked,
+               .norm_epsilon = checked_norm_epsilon(norm_epsilon),
+               .levels = checked_levels(levels).of_encoder()},
         backend_(std::move(backend)),
         parameters_(layout_of(parts_)),
         weights_(bind_network<scalar const>(layout(), parts_, parameters_.values().data())) {
@@ -239,8 +249,11 @@ class encoder : public sized_encoder<B> {
 
   /// An untrained encoder, with the values that an autoencoder of this seed and of
   /// linear_start::xavier begins with.
-  explicit encoder(std::uint64_t seed = 0, B backend = B{}, double norm_epsilon = 1e-6)
-      : sized_encoder<B>(config, seed, std::move(backend), norm_epsilon) {}
+  explicit encoder(std::uint64_t seed = 0,
+                   B backend = B{},
+                   double norm_epsilon = 1e-6,
+                   patch_levels const& levels = {})
+      : sized_encoder<B>(config, seed, std::move(backend), norm_epsilon, levels) {}
 };
 
 namespace detail {
@@ -250,8 +263,11 @@ template <Backend B>
 struct copied_encoder : sized_encoder<B> {
   template <MaskPolicy Mask, class... Heads>
   explicit copied_encoder(sized_model<Mask, B, Heads...> const& model)
-      : sized_encoder<B>(
-            model.sizes().config, model.seed(), model.backend(), model.sizes().norm_epsilon) {}
+      : sized_encoder<B>(model.sizes().config,
+                         model.seed(),
+                         model.backend(),
+                         model.sizes().norm_epsilon,
+                         model.levels()) {}
 };
 
 template <class Model, Encoder E>
@@ -272,7 +288,7 @@ void copy_encoder(Model const& model, E& copy) {
 template <model_config Config, class Model>
 encoder<Config, typename Model::backend_type> sized_copy(Model const& model) {
   encoder<Config, typename Model::backend_type> copy(
-      model.seed(), model.backend(), model.sizes().norm_epsilon);
+      model.seed(), model.backend(), model.sizes().norm_epsilon, model.levels());
   copy_encoder(model, copy);
   return copy;
 }

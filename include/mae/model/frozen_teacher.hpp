@@ -40,6 +40,10 @@ std::string identity_of(sized_encoder<B> const& encoder) {
   hash.add(stack.depth).add(stack.heads).add(encoder.norm_epsilon());
   for (auto const* of : {&encoder.statistics().mean, &encoder.statistics().deviation})
     for (double const value : *of) hash.add(value);
+  if (auto const& levels = encoder.levels(); levels.is_on()) {
+    hash.add(static_cast<index_t>(levels.measure));
+    for (float const bound : levels.bounds) hash.add(static_cast<double>(bound));
+  }
   host_values<B> const values(encoder.backend(), encoder.parameters().values());
   for (auto const& tensor : encoder.layout().tensors())
     hash.add(std::as_bytes(values.span().subspan(static_cast<std::size_t>(tensor.offset),

@@ -2,6 +2,7 @@
 
 #include <mae/backend/concept.hpp>
 #include <mae/core/config.hpp>
+#include <mae/mask/patch_levels.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/model/sized_model.hpp>
 #include <mae/network/layout.hpp>
@@ -27,6 +28,7 @@ struct headed_encoder_parts {
   linear_start linears = linear_start::xavier;
   position_table positions = position_table::sincos;
   norm_place final_norm = norm_place::tokens;  // pooled: of one classifier that normalises
+  patch_levels levels = {};                    // of density, that visible tokens are told
 };
 
 /// An encoder with heads whose sizes are values of the object: what `headed_encoder` of any
@@ -43,12 +45,13 @@ class sized_headed_encoder : public sized_model<Mask, B, Heads...> {
 
  protected:
   sized_headed_encoder(model_config const& checked, parts made_of)
-      : base({checked,
-              checked_norm_epsilon(made_of.norm_epsilon),
-              std::move(made_of.heads),
-              made_of.head_weights,
-              made_of.positions,
-              made_of.final_norm},
+      : base({.config = checked,
+              .norm_epsilon = checked_norm_epsilon(made_of.norm_epsilon),
+              .heads = std::move(made_of.heads),
+              .weights = made_of.head_weights,
+              .positions = made_of.positions,
+              .final_norm = made_of.final_norm,
+              .levels = checked_levels(made_of.levels).of_encoder()},
              made_of.seed,
              std::move(made_of.mask),
              std::move(made_of.backend),

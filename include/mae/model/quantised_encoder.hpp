@@ -24,7 +24,8 @@ template <Backend B>
 struct quantised_copy : sized_encoder<B> {
   template <class E>
   quantised_copy(E const& encoder, B backend)
-      : sized_encoder<B>(encoder.sizes(), 0, std::move(backend), encoder.norm_epsilon()) {
+      : sized_encoder<B>(
+            encoder.sizes(), 0, std::move(backend), encoder.norm_epsilon(), encoder.levels()) {
     host_values const values(encoder.backend(), encoder.parameters().values());
     this->set_final_norm(encoder.final_norm());
     this->set_parameters(values.span());

@@ -4,6 +4,7 @@
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/mask/learning.hpp>
+#include <mae/mask/patch_levels.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/network_parts.hpp>
@@ -47,12 +48,15 @@ class sized_model {
   /// positive and finite.
   void set_norm_epsilon(double epsilon) { sizes_.norm_epsilon = checked_norm_epsilon(epsilon); }
 
+  patch_levels const& levels() const { return sizes_.levels; }
+
   /// What maps a dataset's values to the network's input; a trainer sets it, a checkpoint keeps it.
   pixel_statistics const& statistics() const { return statistics_; }
   /// Throws config_error for statistics of other channels, and where normalising by them cannot be.
   void set_statistics(pixel_statistics statistics) {
     require_valid(statistics, sizes_.config.image.channels);
     statistics_ = std::move(statistics);
+    sizes_.levels.statistics = statistics_;
   }
 
  protected:

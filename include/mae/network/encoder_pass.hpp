@@ -95,7 +95,7 @@ void stack_backward(L const& lane,
 }
 
 /// Writes the first block's input: for each image its class token, then its visible patches, with
-/// their positions. patches (images * N, P), normalised.
+/// their positions, and their levels where these are told. patches (images * N, P), normalised.
 template <Lane L>
 void embed_patches(L const& lane,
                    encoder_operands<L> const& weights,
@@ -111,7 +111,8 @@ void embed_patches(L const& lane,
                        weights.class_token,
                        weights.positions,
                        shard.encoder_tokens,
-                       keep.blocks.front().input.middle_rows(0, shard.encoder_rows()));
+                       keep.blocks.front().input.middle_rows(0, shard.encoder_rows()),
+                       weights.levels);
 }
 
 /// Whether tokens are normalised, and not what is pooled of them.
@@ -247,6 +248,8 @@ void encoder_backward(L const& lane,
   if (weights_grad.positions.data != nullptr)
     positions_backward(
         lane, grad, shard.encoder_tokens, shard.encoder_offsets, weights_grad.positions);
+  if (weights_grad.levels.data != nullptr)
+    levels_backward(lane, grad, shard.encoder_tokens.level, weights_grad.levels);
   auto const embedded_grad = kept.embedded.middle_rows(0, shard.num_visible());
   if (!slopes.empty()) place_tokens_slopes(lane, embedded_grad, grad, shard.encoder_tokens, slopes);
   place_tokens_backward(lane, grad, shard.encoder_tokens, embedded_grad, weights_grad.class_token);

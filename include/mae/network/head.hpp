@@ -44,6 +44,7 @@ struct any_walk {
   void linear(char const* name, index_t out, index_t in);
   void token(char const* name, index_t width);
   void positions(char const* name, index_t patches, index_t width);
+  void table(char const* name, index_t rows, index_t width);
   void patch_projection(char const* name, model_config const& config);
 };
 

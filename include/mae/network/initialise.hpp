@@ -14,7 +14,8 @@
 namespace mae {
 
 /// Fills one tensor with its initial values. Its stream of random numbers is its number in the
-/// table, so that an encoder begins with the same values with and without a decoder.
+/// table, so that an encoder begins with the same values with and without a decoder; optional
+/// tensors are not numbered.
 template <class T>
 void initialise_tensor(tensor_spec const& tensor,
                        model_config const& config,
@@ -52,7 +53,8 @@ void initialise_parameters(parameter_layout const& layout,
                            std::span<T> values) {
   std::uint64_t index = 0;
   for (auto const& tensor : layout.tensors()) {
-    random_stream const random({.seed = seed, .use = purpose::initialise, .index = index++});
+    random_stream const random({.seed = seed, .use = purpose::initialise, .index = index});
+    if (!tensor.is_optional) ++index;
     initialise_tensor(tensor,
                       config,
                       random,

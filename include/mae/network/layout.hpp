@@ -3,6 +3,7 @@
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
+#include <mae/mask/patch_levels.hpp>
 #include <mae/network/part.hpp>
 
 #include <algorithm>
@@ -59,6 +60,7 @@ struct tensor_spec {
   initialiser start = {};
   bool decays = false;    // takes part in weight decay: the official rule is 2 or more dimensions
   bool is_token = false;  // likewise, but not in the official fine-tuning
+  bool is_optional = false;  // begins as zeros: the others' streams of random numbers stay theirs
   /// A patch projection [D, p, p, C]: files hold [D, C, p, p], as a convolution does.
   bool channels_last = false;
 
@@ -159,6 +161,14 @@ class parameter_layout {
              .start = {initialiser::kind::sincos_positions, 0.0}});
   }
 
+  /// Vectors that some networks choose among by number; weight decay leaves them out, and layers'
+  /// rates see them beside positions.
+  void add_table(std::string const& name, index_t rows, index_t width) {
+    index_t const depth = std::exchange(depth_, segment_ == encoder_segment ? 0 : depth_);
+    add_own({.name = name, .shape = {rows, width}, .is_optional = true});
+    depth_ = depth;
+  }
+
  private:
   /// Of a linear layer's or the patch projection's weights.
   initialiser start_of_weights(index_t out, index_t in) const {
@@ -204,6 +214,9 @@ class table_walk {
   void positions(char const* name, index_t patches, index_t width) {
     layout_.add_positions(prefix_ + name, patches, width);
   }
+  void table(char const* name, index_t rows, index_t width) {
+    layout_.add_table(prefix_ + name, rows, width);
+  }
   void patch_projection(char const* name, model_config const& config) {
     layout_.add_patch_projection(prefix_ + name, config);
   }
@@ -221,6 +234,16 @@ inline void add_encoder(parameter_layout& layout, model_config const& config) {
   layout.begin(encoder_segment);
   detail::table_walk at(layout);
   walk_encoder(at, config);
+}
+
+/// Adds what the encoder's segment has of levels that visible tokens are told.
+inline void add_levels(parameter_layout& layout,
+                       model_config const& config,
+                       patch_levels const& levels) {
+  layout.begin(encoder_segment);
+  detail::table_walk at(layout);
+  if (levels.of_visible() > 0)
+    at.table(visible_levels_name, levels.of_visible(), config.encoder.width);
 }
 
 }  // namespace mae

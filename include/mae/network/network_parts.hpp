@@ -5,6 +5,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/types.hpp>
+#include <mae/mask/patch_levels.hpp>
 #include <mae/network/capacity.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/part.hpp>
@@ -47,6 +48,8 @@ struct network_parts {
   position_table positions = position_table::sincos;
   /// Of what is pooled: the encoder has no final norm, and its one head normalises what it pools.
   norm_place final_norm = norm_place::tokens;
+  /// What tokens are told of their patches' density; a painter is to know of it too.
+  patch_levels levels = {};
 
   constexpr bool is_on(std::size_t head) const { return weights[head] != 0; }
   static constexpr std::array<std::string_view, num_heads> names() { return {Heads::name...}; }
@@ -59,6 +62,8 @@ struct network_parts {
       walk_encoder(at, config, of.encoder...);
     else
       walk_blocks_of_encoder(at, config, of.encoder...);
+    if (levels.of_visible() > 0)
+      at.table(visible_levels_name, levels.of_visible(), config.encoder.width, of.encoder.levels...);
     walk_heads(std::index_sequence_for<Heads...>{}, at, of...);
   }
 

@@ -20,6 +20,7 @@
 //   linear(name, out, in, of...)                 weight (out, in), bias (out)
 //   token(name, width, of...)                    (1, 1, width), learned
 //   positions(name, patches, width, of...)       (1, patches + 1, width), fixed or learned
+//   table(name, rows, width, of...)              (rows, width), learned, zero at first
 //   patch_projection(name, config, of...)        weight (width, p, p, C), bias (width)
 
 namespace mae {
@@ -100,6 +101,9 @@ struct value_count {
   constexpr void token(char const* /*name*/, index_t width) { values += width; }
   constexpr void positions(char const* /*name*/, index_t patches, index_t width) {
     values += (patches + 1) * width;
+  }
+  constexpr void table(char const* /*name*/, index_t rows, index_t width) {
+    values += rows * width;
   }
   constexpr void patch_projection(char const* name, model_config const& config) {
     linear(name, config.encoder.width, config.patch_values());

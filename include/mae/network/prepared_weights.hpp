@@ -98,6 +98,13 @@ class packed_layers {
                    matrix_view<T const>& to) {
       to = from;
     }
+    void table(char const* /*name*/,
+               index_t /*rows*/,
+               index_t /*width*/,
+               matrix_view<T const> const& from,
+               matrix_view<T const>& to) {
+      to = from;
+    }
     void patch_projection(char const* name,
                           model_config const& config,
                           linear_weights<T const> const& from,

@@ -2,6 +2,7 @@
 
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/mask/patch_levels.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/op/attention.hpp>
 #include <mae/op/tokens.hpp>
@@ -71,6 +72,25 @@ class shard_rows {
     images_ = last - first;
   }
 
+  /// Tells tokens the levels of their patches (images * N), those that are to be told.
+  void tell_levels(std::span<index_t const> of_patches, index_t patches, told_tokens told) {
+    if (told != told_tokens::mask)
+      for (index_t const source : encoder_source_)
+        encoder_level_.push_back(
+            source < 0 ? token_sources::no_level
+                       : of_patches[static_cast<std::size_t>(
+                             visible_patches_[static_cast<std::size_t>(source)])]);
+    if (told == told_tokens::visible) return;
+    for (index_t image = 0; image < images_; ++image) {
+      auto const last = static_cast<std::size_t>(decoder_offsets_[static_cast<std::size_t>(image + 1)]);
+      for (auto row = decoder_level_.size(); row < last; ++row)
+        decoder_level_.push_back(decoder_source_[row] >= 0
+                                     ? token_sources::no_level
+                                     : of_patches[static_cast<std::size_t>(
+                                           image * patches + decoder_position_[row] - 1)]);
+    }
+  }
+
   index_t images() const { return images_; }
   index_t num_visible() const { return std::ssize(visible_patches_); }
   index_t num_targets() const { return std::ssize(target_patches_); }
@@ -97,9 +117,9 @@ class shard_rows {
   row_offsets encoder_offsets() const { return {encoder_offsets_}; }
   row_offsets decoder_offsets() const { return {decoder_offsets_}; }
   /// From embedded visible patches to encoder rows.
-  token_sources encoder_tokens() const { return {encoder_source_, encoder_position_}; }
+  token_sources encoder_tokens() const { return {encoder_source_, encoder_position_, encoder_level_}; }
   /// From encoder rows to decoder rows.
-  token_sources decoder_tokens() const { return {decoder_source_, decoder_position_}; }
+  token_sources decoder_tokens() const { return {decoder_source_, decoder_position_, decoder_level_}; }
   /// The decoder rows of the targets, in the order of target_patches().
   std::span<index_t const> target_rows() const { return target_rows_; }
 
@@ -111,7 +131,9 @@ class shard_rows {
                        &encoder_position_,
                        &decoder_source_,
                        &decoder_position_,
-                       &target_rows_})
+                       &target_rows_,
+                       &encoder_level_,
+                       &decoder_level_})
       rows->clear();
     encoder_offsets_.assign(1, 0);
     decoder_offsets_.assign(1, 0);
@@ -159,6 +181,7 @@ class shard_rows {
   std::vector<index_t> encoder_source_, encoder_position_;
   std::vector<index_t> decoder_source_, decoder_position_;
   std::vector<index_t> target_rows_;
+  std::vector<index_t> encoder_level_, decoder_level_;  // none: tokens are not told
 };
 
 }  // namespace mae

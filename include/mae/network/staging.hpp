@@ -50,9 +50,12 @@ class staged_shard {
   using list = staged_array<B, index_t>;
 
  public:
-  /// Makes room for shards of no more rows, of an encoder of so many residual branches.
-  void reserve(shard_capacity const& room, index_t branches) {
+  /// Makes room for shards of no more rows, of an encoder of so many residual branches, whose
+  /// tokens are told levels or not.
+  void reserve(shard_capacity const& room, index_t branches, bool tells_levels = false) {
     branch_scales_.reserve(room.images * branches);
+    encoder_level_.reserve(tells_levels ? room.encoder_rows : 0);
+    decoder_level_.reserve(tells_levels ? room.decoder_rows : 0);
     visible_patches_.reserve(room.visible);
     for (list* const staged : {&target_patches_, &target_rows_}) staged->reserve(room.targets);
     for (list* const staged : {&encoder_offsets_, &decoder_offsets_, &target_offsets_})
@@ -73,9 +76,11 @@ class staged_shard {
             .encoder_offsets = offsets(encoder_offsets_, host.encoder_offsets),
             .decoder_offsets = offsets(decoder_offsets_, host.decoder_offsets),
             .encoder_tokens = {encoder_source_.stage(lane, host.encoder_tokens.source),
-                               encoder_position_.stage(lane, host.encoder_tokens.position)},
+                               encoder_position_.stage(lane, host.encoder_tokens.position),
+                               encoder_level_.stage(lane, host.encoder_tokens.level)},
             .decoder_tokens = {decoder_source_.stage(lane, host.decoder_tokens.source),
-                               decoder_position_.stage(lane, host.decoder_tokens.position)},
+                               decoder_position_.stage(lane, host.decoder_tokens.position),
+                               decoder_level_.stage(lane, host.decoder_tokens.level)},
             .target_rows = target_rows_.stage(lane, host.target_rows),
             .target_offsets = offsets(target_offsets_, host.target_offsets),
             .branch_scales = branch_scales_.stage(lane, host.branch_scales)};
@@ -83,7 +88,8 @@ class staged_shard {
 
  private:
   list visible_patches_, target_patches_, encoder_offsets_, decoder_offsets_, encoder_source_,
-      encoder_position_, decoder_source_, decoder_position_, target_rows_, target_offsets_;
+      encoder_position_, decoder_source_, decoder_position_, target_rows_, target_offsets_,
+      encoder_level_, decoder_level_;
   staged_array<B, float> branch_scales_;
 };
 

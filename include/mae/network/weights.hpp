@@ -35,6 +35,7 @@ struct encoder_weights {
   matrix_view<T> positions;  // (N + 1, D)
   std::vector<block_weights<T, Linear>> blocks;
   norm_weights<T> norm;
+  matrix_view<T> levels;  // (L, D), of visible patches' density; or none
 };
 
 /// Finds tensors by name in a flat array that has the given layout, and sees them in a walk's
@@ -64,6 +65,9 @@ class tensor_binder {
   void positions(char const* name, index_t patches, index_t /*width*/, matrix_view<T>& of) const {
     bool const is_fixed = layout_.find(prefix_ + name).kind == tensor_kind::buffer;
     if (std::is_const_v<T> || !is_fixed) of = matrix(prefix_ + name, patches + 1);
+  }
+  void table(char const* name, index_t rows, index_t /*width*/, matrix_view<T>& of) const {
+    of = matrix(prefix_ + name, rows);
   }
   void patch_projection(char const* name, model_config const& config, linear_weights<T>& of) const {
     linear(name, config.encoder.width, config.patch_values(), of);

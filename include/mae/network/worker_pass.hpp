@@ -3,6 +3,7 @@
 #include <mae/backend/concept.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/mask/patch_levels.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/network/capacity.hpp>
 #include <mae/network/network_parts.hpp>
@@ -71,7 +72,7 @@ class worker_pass {
   void reserve(typename Network::parts_type const& parts, shard_capacity const& room) {
     network_.fit(room);
     rows_.reserve(room.images, parts.config.num_patches(), room.longest_encoder_sequence - 1);
-    shard_.reserve(room, 2 * parts.config.encoder.depth);
+    shard_.reserve(room, 2 * parts.config.encoder.depth, parts.levels.is_on());
     patches_.reserve(room.visible * parts.config.patch_values());
     if constexpr (!B::uses_host_memory) {
       visible_.reserve(static_cast<std::size_t>(room.visible * parts.config.patch_values()));
@@ -95,6 +96,7 @@ class worker_pass {
                    std::span<T const> row_weights = {}) {
     if (predicted == predicted_patches::targets) predicted = detail::predicted_by(network_.parts());
     rows_.assign(plan, first, last, predicted);
+    if (network_.parts().levels.is_on()) tell_levels(patches, plan.patches());
     auto [shard, visible] = seen_of(patches);
     shard.branch_scales = branch_scales;
     input_type in{shard_.stage(lane(), shard), patches_.stage(lane(), visible), {}};
@@ -147,6 +149,20 @@ class worker_pass {
     return seen;
   }
 
+  /// Finds the levels that tokens are told, of `patches` (images * N, P), normalised.
+  void tell_levels(matrix_view<T const> patches, index_t of_image) {
+    auto const& parts = network_.parts();
+    found_levels_.assign(static_cast<std::size_t>(patches.rows), token_sources::no_level);
+    level_finder find(parts.levels, parts.config);
+    auto const find_all = [&](std::span<index_t const> rows) {
+      for (index_t const row : rows)
+        found_levels_[static_cast<std::size_t>(row)] = find(patches.row(row));
+    };
+    if (parts.levels.of_visible() > 0) find_all(rows_.visible_patches());
+    if (parts.levels.of_hidden() > 0) find_all(rows_.target_patches());
+    rows_.tell_levels(found_levels_, of_image, parts.levels.told);
+  }
+
   template <std::size_t... I>
   void reserve_labels(std::index_sequence<I...> /*each*/,
                       typename Network::parts_type const& parts,
@@ -163,6 +179,7 @@ class worker_pass {
   staged_array<B, T> patches_;
   std::vector<T> visible_;         // of the shard, (V, P)
   std::vector<index_t> in_order_;  // 0, 1, ..., V - 1
+  std::vector<index_t> found_levels_;
   std::array<staged_array<B, T>, Network::num_heads> labels_;
   staged_array<B, T> row_weights_;
   typename B::template buffer_of<double> totals_;

@@ -17,12 +17,14 @@ inline namespace MAE_ISA {
 
 /// Where each row of a sequence comes from: a row of the input, or `shared_token` for the one
 /// vector that stands in wherever the input has nothing (the class token, a mask token); and its
-/// position. Those of an image's rows ascend.
+/// position. Those of an image's rows ascend. Where tokens are told levels, that too.
 struct token_sources {
   static constexpr index_t shared_token = -1;
+  static constexpr index_t no_level = -1;
 
-  std::span<index_t const> source;    // (rows)
-  std::span<index_t const> position;  // (rows), a row of the table of positions
+  std::span<index_t const> source;      // (rows)
+  std::span<index_t const> position;    // (rows), a row of the table of positions
+  std::span<index_t const> level = {};  // (rows), one of the table of levels or no_level; or none
 };
 
 namespace kernel {
@@ -34,15 +36,20 @@ struct place_token_row {
   matrix_view<T const> positions;
   token_sources from;
   matrix_view<T> y;
+  matrix_view<T const> levels;
 
   template <class Block>
   MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
     index_t const source = from.source[static_cast<std::size_t>(row)];
     index_t const position = from.position[static_cast<std::size_t>(row)];
+    index_t const level = from.level.empty() ? token_sources::no_level
+                                             : from.level[static_cast<std::size_t>(row)];
     T const* const in = source < 0 ? shared : x.data + source * x.stride;
     T const* const place = positions.data + position * positions.stride;
     T* const out = y.data + row * y.stride;
-    block.for_each(y.cols, [&](index_t i) { out[i] = in[i] + place[i]; });
+    if (level < 0) return block.for_each(y.cols, [&](index_t i) { out[i] = in[i] + place[i]; });
+    T const* const told = levels.data + level * levels.stride;
+    block.for_each(y.cols, [&](index_t i) { out[i] = in[i] + place[i] + told[i]; });
   }
 };
 
@@ -124,6 +131,23 @@ struct add_position_grad {
   }
 };
 
+template <class T>
+struct add_level_grad {
+  matrix_view<T const> y_grad;
+  std::span<index_t const> level;
+  matrix_view<T> grad;
+
+  template <class Block>
+  MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
+    T* const sum = grad.data + row * grad.stride;
+    for (index_t from = 0; from < y_grad.rows; ++from) {
+      if (level[static_cast<std::size_t>(from)] != row) continue;
+      T const* const in = y_grad.data + from * y_grad.stride;
+      block.for_each(grad.cols, [&](index_t i) { sum[i] += in[i]; });
+    }
+  }
+};
+
 template <class T, class Y>
 struct copy_row {
   matrix_view<T const> x;
@@ -140,19 +164,22 @@ struct copy_row {
 
 }  // namespace kernel
 
-/// Lays out a sequence: y[r] = (x[source[r]] or the shared token) + positions[position[r]].
-/// x (inputs, D); shared (D); positions (N + 1, D); y (rows, D). This is how the encoder puts its
-/// class token before the visible patches and how the decoder inserts mask tokens.
+/// Lays out a sequence: y[r] = (x[source[r]] or the shared token) + positions[position[r]], and
+/// + levels[level[r]] where a row has one. x (inputs, D); shared (D); positions (N + 1, D); y (rows,
+/// D); levels (L, D) or none. This is how the encoder puts its class token before the visible
+/// patches and how the decoder inserts mask tokens.
 template <Lane L, class T = scalar_of<L>>
 void place_tokens_forward(L const& lane,
                           matrix_view<scalar_of<L> const> x,
                           std::span<scalar_of<L> const> shared,
                           matrix_view<scalar_of<L> const> positions,
                           token_sources from,
-                          matrix_view<scalar_of<L>> y) {
+                          matrix_view<scalar_of<L>> y,
+                          matrix_view<scalar_of<L> const> levels = {}) {
   assert(static_cast<index_t>(from.source.size()) == y.rows &&
          static_cast<index_t>(shared.size()) == y.cols);
-  lane.for_rows(y.rows, kernel::place_token_row<T>{x, shared.data(), positions, from, y});
+  assert(from.level.empty() || levels.cols == y.cols);
+  lane.for_rows(y.rows, kernel::place_token_row<T>{x, shared.data(), positions, from, y, levels});
 }
 
 /// Every row of x is the source of at most one row of y, so that its gradient is a copy; where it
@@ -193,6 +220,17 @@ void positions_backward(L const& lane,
   lane.for_rows(
       positions_grad.rows,
       kernel::add_position_grad<T>{y_grad, from.position, offsets.values(), positions_grad});
+}
+
+/// Adds to the gradient of the table of levels (L, D) that of each row which has one, in the order
+/// of rows. y_grad (rows, D).
+template <Lane L, class T = scalar_of<L>>
+void levels_backward(L const& lane,
+                     matrix_view<scalar_of<L> const> y_grad,
+                     std::span<index_t const> level,
+                     matrix_view<scalar_of<L>> levels_grad) {
+  assert(y_grad.cols == levels_grad.cols && std::ssize(level) == y_grad.rows);
+  lane.for_rows(levels_grad.rows, kernel::add_level_grad<T>{y_grad, level, levels_grad});
 }
 
 /// y[r] = x[from[r]], as scalars or as operands of a product. x (inputs, D), y (rows, D).

@@ -66,6 +66,9 @@ Model& prepared(Model& model,
                               : model.statistics();
   require_input(model, statistics);
   if (model.statistics().mean.empty()) model.set_statistics(statistics);
+  if (auto const& levels = model.sizes().levels; levels.is_on())
+    detail::require_that(levels.statistics == model.statistics(),
+                         "levels of density are found by other pixel statistics than the model's");
   return model;
 }
 

@@ -44,6 +44,10 @@ void require_average(Model const& model, Rule const& rule) {
   if (heads_asking_average(model.sizes()).any())
     detail::require_average_for(rule, "a head could take its keys from");
   if (!has_follower(model)) return;
+  if (model.sizes().levels.of_visible() > 0)
+    throw config_error(
+        "a teacher that follows its student tells its tokens no levels of density "
+        "(density_token): leave these, or take a teacher that stays as it is");
   if (!std::is_same_v<typename Model::scalar, float>)
     throw config_error("a teacher that follows its student reads floats, not doubles");
   detail::require_average_for(rule, "a teacher could follow");
