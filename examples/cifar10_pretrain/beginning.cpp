@@ -178,7 +178,8 @@ void check_statistics(options const& settings,
                        initial.description,
                        mae::describe(is_imagenet ? mae::imagenet_statistics()
                                                  : mae::channel_statistics(images, threads)));
-}mae::patch_levels beginning::levels() const {
+}
+mae::patch_levels beginning::levels() const {
   if (saved) return saved->levels;
   return initial ? initial->levels() : mae::patch_levels{};
 }

@@ -225,7 +225,8 @@ void session::add_record(Record const& record) {
 // ---- before the training -----------------------------------------------------------------------
 
 std::unique_ptr<training_task> session::make_task_of(training_length const& length) const {
-  return make_task({settings_, images_.train, mask_, objective_, length, start_with_, levels_, threads_});
+  return make_task(
+      {settings_, images_.train, mask_, objective_, length, start_with_, levels_, threads_});
 }
 
 /// The length; where the clock is the only limit, a few steps of another training are timed.

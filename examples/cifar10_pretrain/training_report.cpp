@@ -385,8 +385,7 @@ page_section settings_section(training_state const& state) {
   add("positions", std::string(o.positions == mae::position_table::learned ? "learned" : "sincos"));
   if (o.density_token > 0)
     add("density token",
-        std::to_string(o.density_token) + " levels, at " +
-            std::string(name(o.density_token_at)));
+        std::to_string(o.density_token) + " levels, at " + std::string(name(o.density_token_at)));
   add("images a step", std::to_string(s.batch_size));
   add_heads(o, add);
   add("steps", std::to_string(state.total_steps));

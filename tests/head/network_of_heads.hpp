@@ -119,13 +119,8 @@ class network_of {
   explicit network_of(Heads const&... heads) : network_of(mae::position_table::sincos, heads...) {}
   explicit network_of(mae::position_table positions, Heads const&... heads)
       : network_of(positions, mae::patch_levels{}, heads...) {}
-  network_of(mae::position_table positions,
-             mae::patch_levels const& levels,
-             Heads const&... heads)
-      : parts_{.config = odd_config,
-               .heads = {heads...},
-               .positions = positions,
-               .levels = levels},
+  network_of(mae::position_table positions, mae::patch_levels const& levels, Heads const&... heads)
+      : parts_{.config = odd_config, .heads = {heads...}, .positions = positions, .levels = levels},
         values(static_cast<std::size_t>(layout.size())),
         pass_(backend_.make_lane(), parts_, mae::pass_kind::training) {
     for (auto const& tensor : layout.tensors()) {

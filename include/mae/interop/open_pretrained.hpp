@@ -34,8 +34,8 @@ struct opened_headed_encoder : sized_headed_encoder<Mask, B, Heads...> {
 template <Backend B>
 struct opened_encoder : sized_encoder<B> {
   opened_encoder(pretrained_model const& found, B backend)
-      : sized_encoder<B>(
-            found.sizes, 0, std::move(backend), found.norm_epsilon(), found.levels()) {}
+      : sized_encoder<B>(found.sizes, 0, std::move(backend), found.norm_epsilon(), found.levels()) {
+  }
 };
 
 template <class Painter, MaskPolicy Mask, Backend B, Objective Target>

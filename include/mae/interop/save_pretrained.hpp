@@ -135,8 +135,8 @@ inline void save_pretrained(std::string const& path,
   if (is_int8 && stored != dtype::f32)
     throw config_error(
         "a file in int8 has the rest of its tensors in fp32, and no other precision (--precision)");
-  bool const is_told = format == checkpoint_format::timm ? model.levels().of_visible() > 0
-                                                         : model.levels().is_on();
+  bool const is_told =
+      format == checkpoint_format::timm ? model.levels().of_visible() > 0 : model.levels().is_on();
   if (!is_int8 && is_told)
     throw config_error(model.path +
                        ": its tokens are told levels of density (density_token), which other "

@@ -204,6 +204,8 @@ encoder<Config, B> load_encoder(std::string const& path, B backend = B{}) {
                             std::move(backend),
                             parse_norm_epsilon(path, file.metadata(), 1e-6),
                             parse_levels(path, file.metadata()));
+  if (!loaded.levels().is_on() && file.find(visible_levels_name) != nullptr)
+    throw format_error(path, 8, "it has a tensor density_token, and does not say of which levels");
   // What was fine-tuned on the mean has its norm there, under another name.
   bool const pools_first = file.find("norm.weight") == nullptr && file.find(pooled_norm) != nullptr;
   parameter_layout named;

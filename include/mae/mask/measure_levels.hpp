@@ -48,11 +48,10 @@ patch_levels measure_levels(index_t count,
     matrix_view<float> const patches(own.data() + values, of_image, patch_values);
     read(index, pixels);
     patchify(pixels, extent, patch, patches);
-    patch_densities(
-        measure,
-        {.patches = patches, .channels = extent.channels, .patch_width = patch.width},
-        std::span(found).subspan(static_cast<std::size_t>(index * of_image),
-                                 static_cast<std::size_t>(of_image)));
+    patch_densities(measure,
+                    {.patches = patches, .channels = extent.channels, .patch_width = patch.width},
+                    std::span(found).subspan(static_cast<std::size_t>(index * of_image),
+                                             static_cast<std::size_t>(of_image)));
   });
   std::sort(found.begin(), found.end());
   patch_levels levels{.measure = measure};
@@ -60,7 +59,8 @@ patch_levels measure_levels(index_t count,
     levels.bounds.push_back(
         found[all * static_cast<std::size_t>(level) / static_cast<std::size_t>(count)]);
   bool const begins = levels.bounds.front() > found.front();
-  if (!begins || std::adjacent_find(levels.bounds.begin(), levels.bounds.end()) != levels.bounds.end())
+  if (!begins ||
+      std::adjacent_find(levels.bounds.begin(), levels.bounds.end()) != levels.bounds.end())
     throw config_error("the images' patches are so often equally dense that they have no " +
                        std::to_string(count) +
                        " levels: take fewer (--density-token), or another measure");

@@ -49,8 +49,7 @@ struct patch_levels {
   }
   /// Whether patches have the same levels and the same tokens are told.
   bool tells_as(patch_levels const& other) const {
-    return bounds == other.bounds &&
-           (!is_on() || (measure == other.measure && told == other.told));
+    return bounds == other.bounds && (!is_on() || (measure == other.measure && told == other.told));
   }
 };
 

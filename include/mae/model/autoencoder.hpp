@@ -117,7 +117,8 @@ class sized_painting_model : public sized_model<Mask, B, Painter, Heads...> {
     painting.loss = made_of.loss;
     painting.visible_weight = made_of.visible_weight;
     painting.sizes.levels = made_of.levels.of_hidden();
-    if (painting.sizes.levels > 0) detail::require_mask_tokens(Painter::name, made_of.head_weights[0]);
+    if (painting.sizes.levels > 0)
+      detail::require_mask_tokens(Painter::name, made_of.head_weights[0]);
     return {.config = config,
             .norm_epsilon = checked_norm_epsilon(made_of.norm_epsilon),
             .heads = std::tuple_cat(std::tuple(painting), made_of.heads),

@@ -63,7 +63,8 @@ struct network_parts {
     else
       walk_blocks_of_encoder(at, config, of.encoder...);
     if (levels.of_visible() > 0)
-      at.table(visible_levels_name, levels.of_visible(), config.encoder.width, of.encoder.levels...);
+      at.table(
+          visible_levels_name, levels.of_visible(), config.encoder.width, of.encoder.levels...);
     walk_heads(std::index_sequence_for<Heads...>{}, at, of...);
   }
 

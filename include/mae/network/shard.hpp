@@ -76,13 +76,14 @@ class shard_rows {
   void tell_levels(std::span<index_t const> of_patches, index_t patches, told_tokens told) {
     if (told != told_tokens::mask)
       for (index_t const source : encoder_source_)
-        encoder_level_.push_back(
-            source < 0 ? token_sources::no_level
-                       : of_patches[static_cast<std::size_t>(
-                             visible_patches_[static_cast<std::size_t>(source)])]);
+        encoder_level_.push_back(source < 0
+                                     ? token_sources::no_level
+                                     : of_patches[static_cast<std::size_t>(
+                                           visible_patches_[static_cast<std::size_t>(source)])]);
     if (told == told_tokens::visible) return;
     for (index_t image = 0; image < images_; ++image) {
-      auto const last = static_cast<std::size_t>(decoder_offsets_[static_cast<std::size_t>(image + 1)]);
+      auto const last =
+          static_cast<std::size_t>(decoder_offsets_[static_cast<std::size_t>(image + 1)]);
       for (auto row = decoder_level_.size(); row < last; ++row)
         decoder_level_.push_back(decoder_source_[row] >= 0
                                      ? token_sources::no_level
@@ -117,9 +118,13 @@ class shard_rows {
   row_offsets encoder_offsets() const { return {encoder_offsets_}; }
   row_offsets decoder_offsets() const { return {decoder_offsets_}; }
   /// From embedded visible patches to encoder rows.
-  token_sources encoder_tokens() const { return {encoder_source_, encoder_position_, encoder_level_}; }
+  token_sources encoder_tokens() const {
+    return {encoder_source_, encoder_position_, encoder_level_};
+  }
   /// From encoder rows to decoder rows.
-  token_sources decoder_tokens() const { return {decoder_source_, decoder_position_, decoder_level_}; }
+  token_sources decoder_tokens() const {
+    return {decoder_source_, decoder_position_, decoder_level_};
+  }
   /// The decoder rows of the targets, in the order of target_patches().
   std::span<index_t const> target_rows() const { return target_rows_; }
 

@@ -42,8 +42,8 @@ struct place_token_row {
   MAE_HOST_DEVICE void operator()(Block const& block, index_t row) const {
     index_t const source = from.source[static_cast<std::size_t>(row)];
     index_t const position = from.position[static_cast<std::size_t>(row)];
-    index_t const level = from.level.empty() ? token_sources::no_level
-                                             : from.level[static_cast<std::size_t>(row)];
+    index_t const level =
+        from.level.empty() ? token_sources::no_level : from.level[static_cast<std::size_t>(row)];
     T const* const in = source < 0 ? shared : x.data + source * x.stride;
     T const* const place = positions.data + position * positions.stride;
     T* const out = y.data + row * y.stride;
@@ -165,9 +165,9 @@ struct copy_row {
 }  // namespace kernel
 
 /// Lays out a sequence: y[r] = (x[source[r]] or the shared token) + positions[position[r]], and
-/// + levels[level[r]] where a row has one. x (inputs, D); shared (D); positions (N + 1, D); y (rows,
-/// D); levels (L, D) or none. This is how the encoder puts its class token before the visible
-/// patches and how the decoder inserts mask tokens.
+/// + levels[level[r]] where a row has one. x (inputs, D); shared (D); positions (N + 1, D); y
+/// (rows, D); levels (L, D) or none. This is how the encoder puts its class token before the
+/// visible patches and how the decoder inserts mask tokens.
 template <Lane L, class T = scalar_of<L>>
 void place_tokens_forward(L const& lane,
                           matrix_view<scalar_of<L> const> x,

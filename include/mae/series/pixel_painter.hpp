@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mae/core/config.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/objective/pixels.hpp>
@@ -33,11 +34,15 @@ struct pixel_painter {
 
 /// An autoencoder as a painter, which refers to it. Its decoder must predict pixels as they are:
 /// one that predicts patches normalised by their own mean and deviation cannot say how high or wide
-/// a hidden patch is.
+/// a hidden patch is. Throws config_error for one whose tokens are told levels of density.
 template <class Model>
 pixel_painter painter_of(Model const& model) {
   static_assert(!std::is_same_v<typename Model::objective_type, normalised_pixels>,
                 "mae: a forecast needs a model that predicts pixels as they are (mae::pixels)");
+  if (model.sizes().levels.is_on())
+    throw config_error(
+        "a forecast needs a model whose tokens are told no levels of density (density_token): "
+        "those of pictures are not those of series");
   pixel_painter painter{model.sizes().config,
                         [&model](std::span<float const> images, mask_plan const& plan) {
                           return model.reconstruct(images, plan);
