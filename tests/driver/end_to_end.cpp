@@ -412,6 +412,31 @@ TEST_CASE("images that noise alone spoils are painted, shown and resumed") {
   CHECK_MESSAGE(resumed.exit_code == 0, resumed.err);
 }
 
+TEST_CASE("tokens are told levels of density, and a training goes on with its own") {
+  mae_test::temporary_folder const folder;
+  auto const run = [&](char const* out, std::int64_t steps, std::vector<std::string> more) {
+    more.insert(more.begin(), {"--batch-size", "8", "--heldout-images", "8"});
+    return training_words("synthetic", "micro8", steps, folder / out, more);
+  };
+  auto with = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"--density-token", "4", "--density-token-at", "both"});
+    return more;
+  };
+  auto const begun = run_program(run("told", 2, with({})));
+  CHECK_MESSAGE(begun.exit_code == 0, begun.err);
+  CHECK(run_program(run("told", 3, with({"--resume"}))).exit_code == 0);
+  auto const encoder =
+      mae::safetensors_file::load((folder / "told/encoder.safetensors").string());
+  CHECK(encoder.find("density_token") != nullptr);
+  CHECK(encoder.metadata().at("density_token_at") == "visible");
+  check_refused(run("told", 4, {"--resume"}), 1, "are 4, both, variance");
+  check_refused(run("told", 4, {"--resume", "--density-token", "3"}), 1, "but 3, visible");
+  auto const model = (folder / "told/model.safetensors").string();
+  check_refused(run("next", 1, {"--init", model}), 1, "but none here");
+  CHECK(run_program(run("next", 1, with({"--init", model}))).exit_code == 0);
+  CHECK(run_program(run("next", 2, with({"--resume"}))).exit_code == 0);
+}
+
 TEST_CASE("an encoder of before teaches another, and weights follow their schedules") {
   mae_test::temporary_folder const folder;
   auto const run = [&](char const* out, std::int64_t steps, std::vector<std::string> more) {

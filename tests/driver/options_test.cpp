@@ -404,6 +404,13 @@ TEST_CASE("wrong usage is refused in one sentence that names the flag") {
       {"--mask levels --mask-measure loss", "it needs --mask density"},
       {"--mask density --mask-measure loss --mask-budget batch",
        "needs a --mask-measure of pixels"},
+      {"--density-token 1", "--density-token 1 tells nothing"},
+      {"--density-token 257", "--density-token: must be a whole number from 0 to 256"},
+      {"--density-token-at mask", "--density-token-at needs --density-token N"},
+      {"--density-token 4 --mask density --mask-measure loss", "--density-token needs another"},
+      {"--density-token 4 --density-token-at both --decoder cross", "leave --density-token-at both"},
+      {"--density-token 4 --objective teacher --teacher ema", "--density-token needs another"},
+      {"--density-token 0 --mask-measure entropy", "--mask-measure needs --mask density"},
       {"--saliency-strength 1", "needs --mask saliency"},
       {"--mask random --mask-from 0.9 --mask-to 0.5", "not above --mask-to"},
       {"--mask-ratio 0", "--mask-ratio: must be a number between 0 and 1"},
@@ -530,6 +537,12 @@ TEST_CASE("contrast needs two views and a temperature that is positive") {
   CHECK(complaint("--contrast 1 --paint-views 0").starts_with("--paint-views: must be"));
   CHECK(complaint("--contrast 1 --paint-views 3") ==
         "--paint-views is more than the views of an image: give --views 3, or fewer to paint");
+  auto const told =
+      parsed("--mask block --density-token 6 --density-token-at both --mask-measure entropy");
+  CHECK(told.density_token == 6);
+  CHECK(told.density_token_at == mae::told_tokens::both);
+  CHECK(told.mask_measure == pretrain::density_choice::entropy);
+  CHECK(parsed("").density_token == 0);
   CHECK(parsed("--visible-loss 0.1").visible_loss == 0.1);
   CHECK(complaint("--visible-loss -1").starts_with("--visible-loss: must be"));
   CHECK(
@@ -666,6 +679,8 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
                            "--mask-entropy",
                            "--mask-targets",
                            "--mask-lr",
+                           "--density-token",
+                           "--density-token-at",
                            "--objective",
                            "--epochs",
                            "--steps",
