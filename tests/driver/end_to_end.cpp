@@ -425,8 +425,7 @@ TEST_CASE("tokens are told levels of density, and a training goes on with its ow
   auto const begun = run_program(run("told", 2, with({})));
   CHECK_MESSAGE(begun.exit_code == 0, begun.err);
   CHECK(run_program(run("told", 3, with({"--resume"}))).exit_code == 0);
-  auto const encoder =
-      mae::safetensors_file::load((folder / "told/encoder.safetensors").string());
+  auto const encoder = mae::safetensors_file::load((folder / "told/encoder.safetensors").string());
   CHECK(encoder.find("density_token") != nullptr);
   CHECK(encoder.metadata().at("density_token_at") == "visible");
   check_refused(run("told", 4, {"--resume"}), 1, "are 4, both, variance");

@@ -77,7 +77,7 @@ inline patch_levels parse_levels(std::string const& file, safetensors_metadata c
   try {
     return checked_levels(std::move(levels));
   } catch (config_error const& error) {
-    throw format_error(file, 8, std::string("metadata: ") + error.what());
+    throw format_error(file, 8, std::string("metadata: density_token_bounds: ") + error.what());
   }
 }
 
