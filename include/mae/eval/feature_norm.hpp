@@ -16,8 +16,8 @@ struct feature_sums {
   explicit feature_sums(index_t features) : values(features), squares(features) {}
 
   void clear() {
-    std::ranges::fill(values.span(), 0.0);
-    std::ranges::fill(squares.span(), 0.0);
+    for (double& value : values.span()) value = 0.0;
+    for (double& square : squares.span()) square = 0.0;
   }
   template <class T>
   void add(std::span<T const> features) {
@@ -62,7 +62,7 @@ class feature_norm {
  public:
   explicit feature_norm(index_t features)
       : running_mean_(features), running_variance_(features), batch_(features) {
-    std::ranges::fill(running_variance_.span(), 1.0);
+    for (double& variance : running_variance_.span()) variance = 1.0;
   }
 
   /// Takes a batch of `count` >= 2 rows into the running statistics and returns its own scaling,

@@ -89,9 +89,8 @@ inline void copy_at_unit_length(matrix_view<float const> from, matrix_view<float
     double squares = 0.0;
     for (double const value : from.row(i)) squares += value * value;
     double const scale = squares > 0.0 ? 1.0 / std::sqrt(squares) : 0.0;
-    std::ranges::transform(from.row(i), to.row(i).begin(), [scale](float value) {
-      return static_cast<float>(value * scale);
-    });
+    for (index_t k = 0; k < from.cols; ++k)
+      to(i, k) = static_cast<float>(static_cast<double>(from(i, k)) * scale);
   }
 }
 

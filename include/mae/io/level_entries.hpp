@@ -6,6 +6,7 @@
 #include <mae/io/safetensors_header.hpp>
 #include <mae/mask/patch_levels.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -20,8 +21,9 @@ constexpr char const* to_string(told_tokens told) {
 }
 
 /// What a model's file says of the levels that its tokens are told; nothing where they are told
-/// none.
-inline settings_list describe(patch_levels const& levels) {
+/// none. A template, as those below: compiled where levels are written or read.
+template <std::same_as<patch_levels> Levels>
+settings_list describe(Levels const& levels) {
   if (!levels.is_on()) return {};
   return {
       {"density_token", std::to_string(levels.count())},
@@ -52,7 +54,8 @@ Value value_of_word(std::string const& file,
 
 /// Reads levels back; none from a file that tells of none. Statistics are left to the model. Throws
 /// format_error for entries that do not fit together.
-inline patch_levels parse_levels(std::string const& file, safetensors_metadata const& description) {
+template <std::same_as<safetensors_metadata> Metadata>
+patch_levels parse_levels(std::string const& file, Metadata const& description) {
   auto const count = description.find("density_token");
   if (count == description.end()) return {};
   using enum density_measure;
@@ -82,9 +85,10 @@ inline patch_levels parse_levels(std::string const& file, safetensors_metadata c
 }
 
 /// Throws config_error where a file's model tells its tokens other levels than this one.
-inline void require_same_levels(std::string const& file,
-                                safetensors_metadata const& description,
-                                patch_levels const& expected) {
+template <std::same_as<safetensors_metadata> Metadata>
+void require_same_levels(std::string const& file,
+                         Metadata const& description,
+                         patch_levels const& expected) {
   auto const found = parse_levels(file, description);
   if (found.tells_as(expected)) return;
   auto const text = [](patch_levels const& levels) {

@@ -168,8 +168,8 @@ class safetensors_file {
     state.update(head.subspan(*header.hash_offset + digits.size()));
     state.update(data);
     std::string const expected = st::hash_digits(state.digest());
-    auto const expected_bytes = std::as_bytes(std::span(expected));
-    if (!std::equal(digits.begin(), digits.end(), expected_bytes.begin()))
+    auto const right = std::as_bytes(std::span(expected));
+    if (!std::equal(digits.begin(), digits.end(), right.begin(), right.end()))
       throw format_error(
           file, *header.hash_offset, "the hash is wrong: the file has changed since it was saved");
     header.metadata.erase(hash);

@@ -5,9 +5,10 @@
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/normalise.hpp>
-#include <mae/mask/density.hpp>
+#include <mae/mask/patch_density.hpp>
 
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -48,7 +49,8 @@ struct patch_levels {
     return levels;
   }
   /// Whether patches have the same levels and the same tokens are told.
-  bool tells_as(patch_levels const& other) const {
+  template <std::same_as<patch_levels> Levels>
+  bool tells_as(Levels const& other) const {
     return bounds == other.bounds && (!is_on() || (measure == other.measure && told == other.told));
   }
 };
@@ -56,8 +58,9 @@ struct patch_levels {
 inline constexpr index_t most_levels = 256;
 
 /// Returns them. Throws config_error for bounds that are not finite, do not ascend, or are too
-/// many.
-inline patch_levels checked_levels(patch_levels levels) {
+/// many. A template, as those below: compiled where it is used.
+template <std::same_as<patch_levels> Levels = patch_levels>
+Levels checked_levels(Levels levels) {
   auto const& bounds = levels.bounds;
   if (levels.count() > most_levels)
     throw config_error("patches have at most " + std::to_string(most_levels) +
@@ -71,10 +74,11 @@ inline patch_levels checked_levels(patch_levels levels) {
 }
 
 /// Finds levels, patch after patch.
+template <std::same_as<patch_levels> Levels>
 class level_finder {
  public:
   /// Keeps references.
-  level_finder(patch_levels const& levels, model_config const& config)
+  level_finder(Levels const& levels, model_config const& config)
       : levels_(levels),
         config_(config),
         pixels_(static_cast<std::size_t>(config.patch_values())) {}
@@ -97,7 +101,7 @@ class level_finder {
     return level;
   }
 
-  patch_levels const& levels_;
+  Levels const& levels_;
   model_config const& config_;
   std::vector<float> pixels_;
 };
