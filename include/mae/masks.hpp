@@ -12,4 +12,5 @@
 #include <mae/mask/learned.hpp>
 #include <mae/mask/levels.hpp>
 #include <mae/mask/loss_density.hpp>
+#include <mae/mask/measure_levels.hpp>
 #include <mae/mask/sampling.hpp>

@@ -49,8 +49,7 @@ struct patch_levels {
     return levels;
   }
   /// Whether patches have the same levels and the same tokens are told.
-  template <std::same_as<patch_levels> Levels>
-  bool tells_as(Levels const& other) const {
+  bool tells_as(patch_levels const& other) const {
     return bounds == other.bounds && (!is_on() || (measure == other.measure && told == other.told));
   }
 };
