@@ -85,9 +85,8 @@ void add_adaptive_flags(options& o, std::vector<flag>& flags) {
   flags.push_back(choice("mask-measure",
                          density_words,
                          o.mask_measure,
-                         "density, levels, --density-token: by what a patch is dense: variance\n"
-                         "of its pixels, their differences from neighbours, or entropy of their\n"
-                         "brightness;\n"
+                         "density, levels: by what a patch is dense: variance of its pixels,\n"
+                         "their differences from neighbours, or entropy of their brightness;\n"
                          "density in trainings: loss, the norm of its gradient in each image's\n"
                          "patches, as a moving average over the epochs\n"));
   flags.push_back({"mask-swing",
