@@ -37,7 +37,7 @@ void striped(index_t image, std::span<float> pixels) {
   }
 }
 
-mae::patch_levels measured(index_t count, index_t images = 50, int workers = 1) {
+mae::patch_levels measured_levels(index_t count, index_t images = 50, int workers = 1) {
   mae::thread_pool threads(workers);
   return mae::measure_levels(count,
                              mae::density_measure::variance,
@@ -48,7 +48,7 @@ mae::patch_levels measured(index_t count, index_t images = 50, int workers = 1) 
                              threads);
 }
 
-std::string refusal(auto const& make) {
+std::string levels_refusal(auto const& make) {
   try {
     make();
   } catch (mae::config_error const& error) {
@@ -76,7 +76,7 @@ TEST_CASE("each level has as many of the training set's patches, by their own de
   mae::pixel_statistics const statistics{.mean = {0.4, 0.6}, .deviation = {0.2, 0.3}};
   for (index_t const count : {2, 4, 5, 100}) {
     CAPTURE(count);
-    auto levels = measured(count);
+    auto levels = measured_levels(count);
     CHECK(levels.count() == count);
     levels.statistics = statistics;
     mae::level_finder find(levels, levels_config);
@@ -95,15 +95,18 @@ TEST_CASE("each level has as many of the training set's patches, by their own de
 }
 
 TEST_CASE("levels do not depend on threads") {
-  CHECK(measured(7).bounds == measured(7, 50, 3).bounds);
+  CHECK(measured_levels(7).bounds == measured_levels(7, 50, 3).bounds);
 }
 
 TEST_CASE("levels that cannot be are refused with a sentence") {
-  CHECK(refusal([] { measured(1); }).find("from 2 to 256 levels") != std::string::npos);
-  CHECK(refusal([] { measured(257, 200); }).find("from 2 to 256 levels") != std::string::npos);
-  CHECK(refusal([] { measured(5, 2); }).find("no more than there are patches (4)") !=
+  CHECK(levels_refusal([] { measured_levels(1); }).find("from 2 to 256 levels") !=
         std::string::npos);
-  CHECK(refusal([] { measured(2, 0); }).find("at least one image") != std::string::npos);
+  CHECK(levels_refusal([] { measured_levels(257, 200); }).find("from 2 to 256 levels") !=
+        std::string::npos);
+  CHECK(levels_refusal([] { measured_levels(5, 2); }).find("no more than there are patches (4)") !=
+        std::string::npos);
+  CHECK(levels_refusal([] { measured_levels(2, 0); }).find("at least one image") !=
+        std::string::npos);
   auto const flat = [] {
     mae::thread_pool threads(1);
     mae::measure_levels(
@@ -115,12 +118,12 @@ TEST_CASE("levels that cannot be are refused with a sentence") {
         [](index_t /*image*/, std::span<float> pixels) { std::ranges::fill(pixels, 0.5F); },
         threads);
   };
-  CHECK(refusal(flat).find("no 3 levels") != std::string::npos);
+  CHECK(levels_refusal(flat).find("no 3 levels") != std::string::npos);
 
   float const none = std::numeric_limits<float>::quiet_NaN();
   for (auto const& bounds :
        {std::vector<float>{1, 1}, std::vector<float>{2, 1}, std::vector<float>{0, none}})
-    CHECK(refusal([&] {
+    CHECK(levels_refusal([&] {
             mae::checked_levels({.bounds = bounds});
           }).find("take them from measure_levels") != std::string::npos);
   CHECK(mae::checked_levels({}).count() == 0);
