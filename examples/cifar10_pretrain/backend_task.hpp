@@ -25,6 +25,7 @@
 #include <mae/mask/plan.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/model/encoder_of.hpp>
 #include <mae/optimizer/adamw.hpp>
 #include <mae/optimizer/optional_average.hpp>
 #include <mae/train/heldout.hpp>

@@ -8,6 +8,7 @@
 #include <mae/data/subset.hpp>
 #include <mae/io/json_writer.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/model/encoder_of.hpp>
 #include <mae/op/pooling.hpp>
 
 #include <algorithm>

@@ -26,6 +26,7 @@
 #include <mae/mask/uniform.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/model/encoder_of.hpp>
 #include <mae/model/headed_encoder.hpp>
 #include <mae/objective/pixels.hpp>
 #include <mae/optimizer/adamw.hpp>

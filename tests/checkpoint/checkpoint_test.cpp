@@ -23,6 +23,7 @@
 #include <mae/mask/uniform.hpp>
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/model/encoder_of.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/objective/objective.hpp>
 #include <mae/objective/pixels.hpp>

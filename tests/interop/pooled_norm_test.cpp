@@ -15,6 +15,7 @@
 #include <mae/io/safetensors.hpp>
 #include <mae/mask/none.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/model/encoder_of.hpp>
 #include <mae/model/headed_encoder.hpp>
 #include <mae/network/part.hpp>
 #include <mae/op/pooling.hpp>

@@ -13,6 +13,7 @@
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/configs.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/model/encoder_of.hpp>
 #include <mae/model/pooling.hpp>
 #include <mae/model/reconstruction.hpp>
 #include <mae/network/encoder_pass.hpp>

@@ -18,6 +18,7 @@
 #include <mae/model/autoencoder.hpp>
 #include <mae/model/cross_autoencoder.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/model/encoder_of.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/network/staging.hpp>
 #include <mae/op/add.hpp>

@@ -13,6 +13,7 @@
 #include <mae/mask/measure_levels.hpp>
 #include <mae/mask/patch_levels.hpp>
 #include <mae/model/encoder.hpp>
+#include <mae/model/encoder_of.hpp>
 #include <mae/network/layout.hpp>
 #include <mae/op/pooling.hpp>
 #include <mae/optimizer/adamw.hpp>
