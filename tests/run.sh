@@ -2,7 +2,7 @@
 # Sets up and runs the tests that every change must pass:
 #   dev       g++, optimised: all tests but the thorough ones, format, clang-tidy of what trains
 #   debug     clang, the tests again under the address, leak and undefined-behaviour sanitizers, but
-#             the examples, the C library, backends against each other and what trains for a while
+#             the examples, the C library, other backends and instruction sets, and what trains for a while
 #   fuzz      with --fuzz: every fuzzer for half a minute
 # tests/nightly.sh runs the rest.
 #
