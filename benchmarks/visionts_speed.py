@@ -5,7 +5,7 @@ and prints the seconds of each and their ratio, by the clock and by what all thr
     visionts_speed.py ETTh1.csv [--build build/release] [--column OT] [--context 672] [--horizon 96]
         [--period 24] [--windows 1000] [--threads 2] [--batch 64]... [--rounds 5]
 
-Needs visionts (1.0.1) with torch, torchvision, timm and einops. The model is a small ViTMAE of pictures of
+Needs visionts (1.0.1) with torch, torchvision, timm, einops and requests. The model is a small ViTMAE of pictures of
 224 x 224 pixels with patches of 16: encoder 192 wide, 6 deep, decoder 128 wide, 2 deep. visionts is given its
 windows in batches of each size that is named, and the fastest counts; the windows are read before. What both
 say must agree to 1e-4 of the largest value. Only ratios of medians are meant to be read: absolute figures
