@@ -234,6 +234,9 @@ void check_density_token(given_flags const& given, options const& o) {
     throw usage_error(
         "--decoder cross has no mask tokens that can be told levels: leave --density-token-at " +
         std::string(name(o.density_token_at)));
+  if (o.noise.is_on())
+    throw usage_error(
+        "--noise would raise the density of what --density-token tells: give one of the two");
   if (o.follows_student())
     throw usage_error(
         "a teacher that follows its student tells its tokens no levels: --density-token needs "

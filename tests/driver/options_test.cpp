@@ -411,6 +411,7 @@ TEST_CASE("wrong usage is refused in one sentence that names the flag") {
       {"--density-token 4 --density-token-at both --decoder cross",
        "leave --density-token-at both"},
       {"--density-token 4 --objective teacher --teacher ema", "--density-token needs another"},
+      {"--density-token 4 --noise 0.1", "--noise would raise the density"},
       {"--density-token 0 --mask-measure entropy", "--mask-measure needs --mask density"},
       {"--saliency-strength 1", "needs --mask saliency"},
       {"--mask random --mask-from 0.9 --mask-to 0.5", "not above --mask-to"},

@@ -79,7 +79,8 @@ TEST_CASE("each level has as many of the training set's patches, by their own de
     auto levels = measured_levels(count);
     CHECK(levels.count() == count);
     levels.statistics = statistics;
-    mae::level_finder find(levels, levels_config);
+    std::vector<float> memory;
+    mae::level_finder find(levels, levels_config, memory);
     std::vector<index_t> of_level(static_cast<std::size_t>(count));
     index_t last = 0;
     for (index_t patch = 0; patch < 100; ++patch) {

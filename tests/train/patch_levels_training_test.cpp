@@ -214,3 +214,12 @@ TEST_CASE("mask tokens are told nothing where there are none") {
           mae_test::three_heads<told_eigen> const model(parts);
         }).find("mask tokens can be told") != std::string::npos);
 }
+
+TEST_CASE("noise, which would raise every level, is refused beside levels") {
+  auto model = a_told_model(told_eigen(1), levels_for(told_tokens::visible));
+  auto options = told_options;
+  options.noise = {0.1, 0.1};
+  CHECK(said_of([&] {
+          mae::trainer(model, told_images(), options);
+        }).find("train with noise or with levels") != std::string::npos);
+}

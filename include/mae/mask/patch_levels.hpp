@@ -72,15 +72,15 @@ Levels checked_levels(Levels levels) {
   return levels;
 }
 
-/// Finds levels, patch after patch.
+/// Finds levels, patch after patch, with memory for one that others may use in between.
 template <std::same_as<patch_levels> Levels>
 class level_finder {
  public:
   /// Keeps references.
-  level_finder(Levels const& levels, model_config const& config)
-      : levels_(levels),
-        config_(config),
-        pixels_(static_cast<std::size_t>(config.patch_values())) {}
+  level_finder(Levels const& levels, model_config const& config, std::vector<float>& memory)
+      : levels_(levels), config_(config), pixels_(memory) {
+    pixels_.resize(static_cast<std::size_t>(config.patch_values()));
+  }
 
   /// Of a patch (P) as the network takes it: normalised.
   template <class T>
@@ -102,7 +102,7 @@ class level_finder {
 
   Levels const& levels_;
   model_config const& config_;
-  std::vector<float> pixels_;
+  std::vector<float>& pixels_;
 };
 
 }  // namespace mae

@@ -153,7 +153,7 @@ class worker_pass {
   void tell_levels(matrix_view<T const> patches, index_t of_image) {
     auto const& parts = network_.parts();
     found_levels_.assign(static_cast<std::size_t>(patches.rows), token_sources::no_level);
-    level_finder find(parts.levels, parts.config);
+    level_finder find(parts.levels, parts.config, level_pixels_);
     auto const find_all = [&](std::span<index_t const> rows) {
       for (index_t const row : rows)
         found_levels_[static_cast<std::size_t>(row)] = find(patches.row(row));
@@ -180,6 +180,7 @@ class worker_pass {
   std::vector<T> visible_;         // of the shard, (V, P)
   std::vector<index_t> in_order_;  // 0, 1, ..., V - 1
   std::vector<index_t> found_levels_;
+  std::vector<float> level_pixels_;
   std::array<staged_array<B, T>, Network::num_heads> labels_;
   staged_array<B, T> row_weights_;
   typename B::template buffer_of<double> totals_;

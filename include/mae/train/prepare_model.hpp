@@ -66,9 +66,13 @@ Model& prepared(Model& model,
                               : model.statistics();
   require_input(model, statistics);
   if (model.statistics().mean.empty()) model.set_statistics(statistics);
-  if (auto const& levels = model.sizes().levels; levels.is_on())
+  if (auto const& levels = model.sizes().levels; levels.is_on()) {
+    detail::require_that(!options.noise.is_on(),
+                         "tokens are told levels of density, which noise would raise: train with "
+                         "noise or with levels (density_token)");
     detail::require_that(levels.statistics == model.statistics(),
                          "levels of density are found by other pixel statistics than the model's");
+  }
   return model;
 }
 
