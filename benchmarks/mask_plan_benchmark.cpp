@@ -75,8 +75,11 @@ void learn_of_batch(benchmark::State& state, Mask mask) {
   std::span<mae::patch_index const> const visible(order.data(), 16);
   std::span<mae::patch_index const> const targets(order.data() + 16, 48);
   std::vector<double> sums(static_cast<std::size_t>(mask.num_sums()));
-  mae::mask_feedback const told{
-      image, visible, targets, std::span(noise.pixels).first(48), std::span(noise.pixels).last(16)};
+  mae::mask_feedback const told{.image = image,
+                                .visible = visible,
+                                .targets = targets,
+                                .losses = std::span(noise.pixels).first(48),
+                                .slopes = std::span(noise.pixels).last(16)};
   mask.add_gradient(told, sums);
   mask.update(sums, 1);
   for (auto _ : state) {
