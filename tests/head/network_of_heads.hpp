@@ -162,7 +162,7 @@ class network_of {
 
   /// Tells tokens these levels of the batch's patches.
   void tell_levels(std::span<index_t const> levels) {
-    batch_.shard.tell_levels(levels, odd_config.num_patches(), parts_.levels.told);
+    batch_.shard.tell_levels(levels, parts_.levels.told);
   }
 
  private:

@@ -1,11 +1,15 @@
 #include <mae/core/config.hpp>
+#include <mae/core/random.hpp>
 #include <mae/core/types.hpp>
+#include <mae/mask/patch_levels.hpp>
 #include <mae/mask/plan.hpp>
 #include <mae/network/capacity.hpp>
 #include <mae/network/shard.hpp>
+#include <mae/op/tokens.hpp>
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <span>
 #include <vector>
 
@@ -90,6 +94,22 @@ TEST_CASE("of an unmasked image all is seen and nothing predicted") {
   CHECK(shard.num_targets() == 0);
   CHECK(listed(shard.encoder_offsets().values()) == rows{0, 4, 8});
   CHECK(listed(shard.encoder_tokens().position) == rows{0, 1, 2, 3, 0, 1, 2, 3});
+}
+
+TEST_CASE("mask tokens are told the levels of their own image, also behind one without targets") {
+  mae::shard_rows shard;
+  auto plan = ragged_plan();
+  mae::random_stream random{mae::stream_key{}};
+  plan.keep_targets(1, 0, random);
+  shard.assign(plan, 0, 3);
+  rows levels(15);
+  for (std::size_t i = 0; i < levels.size(); ++i)
+    levels[i] = static_cast<index_t>(i / 5 * 10 + i % 5);
+  shard.tell_levels(levels, mae::told_tokens::both);
+  constexpr index_t none = mae::token_sources::no_level;
+  CHECK(listed(shard.encoder_tokens().level) == rows{none, 1, 3, none, 14, none, 20, 21, 22});
+  CHECK(listed(shard.decoder_tokens().level) ==
+        rows{none, 0, none, none, 4, none, none, none, none, 23});
 }
 
 TEST_CASE("an empty shard has no rows") {

@@ -6,6 +6,7 @@
 #include <mae/core/parallel.hpp>
 #include <mae/data/channel_statistics.hpp>
 #include <mae/head/perceptual.hpp>
+#include <mae/mask/patch_levels.hpp>
 #include <mae/mask/random_ratio.hpp>
 #include <mae/mask/uniform.hpp>
 #include <mae/model/autoencoder.hpp>
@@ -195,4 +196,12 @@ TEST_CASE("a warm step at a perceptual distance allocates nothing" * counted_onl
                                    .mask = mae::random_ratio_mask({.low = 0.1, .high = 0.95}),
                                    .backend = two,
                                    .heads = {{mae::frozen_blocks_of(encoder, seen, two)}}});
+}
+
+TEST_CASE("a warm step whose tokens are told levels of density allocates nothing" * counted_only) {
+  check_warm_steps_of<model_of<float>>(
+      {.seed = 5,
+       .mask = mae::random_ratio_mask({.low = 0.1, .high = 0.95}),
+       .backend = mae::eigen_backend<float>(1),
+       .levels = {.bounds = {-6, -3}, .told = mae::told_tokens::both}});
 }

@@ -76,16 +76,10 @@ inline void require_same_shape(pretrained_model const& found, tensor_spec const&
 inline void require_known_levels(pretrained_model const& found,
                                  patch_levels const& target,
                                  pretrained_parts parts) {
-  auto const levels = found.levels();
-  if (!levels.is_on()) return;
   bool const is_whole = parts == pretrained_parts::encoder_and_decoder;
-  auto const wanted = is_whole ? target : target.of_encoder();
-  auto description = found.description;
-  if (!is_whole) {
-    for (auto const& entry : describe(levels)) description.erase(entry.name);
-    put(description, describe(levels.of_encoder()));
-  }
-  require_same_levels(found.path, description, wanted);
+  auto const levels = is_whole ? found.levels() : found.levels().of_encoder();
+  if (levels.is_on())
+    require_same_levels(found.path, levels, is_whole ? target : target.of_encoder());
 }
 
 /// Puts the checkpoint's values, of images of the target's size, into a model or an encoder; with

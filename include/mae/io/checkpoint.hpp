@@ -233,7 +233,7 @@ resume_report load_training(std::string const& path, Trainer& training) {
   detail::require_same_heads(path, metadata, training.model());
   require_equal(path, metadata, describe(training.options()));
   require_equal(path, file.metadata(), describe(training.model().sizes().config));
-  require_same_levels(path, file.metadata(), training.model().sizes().levels);
+  require_same_levels(path, parse_levels(path, file.metadata()), training.model().sizes().levels);
   resume_report const report{.step = progress.step,
                              .total_steps = training.total_steps(),
                              .previous_total_steps = read.count("total_steps"),

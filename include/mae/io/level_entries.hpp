@@ -85,11 +85,10 @@ patch_levels parse_levels(std::string const& file, Metadata const& description) 
 }
 
 /// Throws config_error where a file's model tells its tokens other levels than this one.
-template <std::same_as<safetensors_metadata> Metadata>
+template <std::same_as<patch_levels> Levels>
 void require_same_levels(std::string const& file,
-                         Metadata const& description,
+                         Levels const& found,
                          patch_levels const& expected) {
-  auto const found = parse_levels(file, description);
   if (found.tells_as(expected)) return;
   auto const text = [](patch_levels const& levels) {
     if (!levels.is_on()) return std::string("none");

@@ -172,7 +172,9 @@ std::vector<std::string> load_model(std::string const& path, Model& model) {
                 {{"norm_epsilon", decimal_text(model.sizes().norm_epsilon)},
                  {"position_order", position_order}});
   require_equal(path, file.metadata(), describe_heads(model.sizes()));
-  require_same_levels(path, file.metadata(), model.sizes().levels);
+  auto levels = parse_levels(path, file.metadata());
+  if constexpr (!requires { model.objective(); }) levels = levels.of_encoder();  // no decoder here
+  require_same_levels(path, levels, model.sizes().levels);
   auto left = heads_left_out(path, file.metadata(), model.layout());
   if (left.empty())
     reject_unknown_tensors(

@@ -11,6 +11,7 @@
 #include <mae/patch/patchify.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -53,6 +54,9 @@ patch_levels measure_levels(index_t count,
                     std::span(found).subspan(static_cast<std::size_t>(index * of_image),
                                              static_cast<std::size_t>(of_image)));
   });
+  for (float const density : found)
+    if (!std::isfinite(density))
+      throw config_error("a patch's density is not finite: levels need images without NaN");
   std::sort(found.begin(), found.end());
   patch_levels levels{.measure = measure};
   for (index_t level = 1; level < count; ++level)

@@ -56,8 +56,8 @@ struct patch_levels {
 
 inline constexpr index_t most_levels = 256;
 
-/// Returns them. Throws config_error for bounds that are not finite, do not ascend, or are too
-/// many. A template, as those below: compiled where it is used.
+/// Returns them, without another model's statistics. Throws config_error for bounds that are not
+/// finite, do not ascend, or are too many. A template, as those below: compiled where it is used.
 template <std::same_as<patch_levels> Levels = patch_levels>
 Levels checked_levels(Levels levels) {
   auto const& bounds = levels.bounds;
@@ -69,6 +69,7 @@ Levels checked_levels(Levels levels) {
       throw config_error(
           "the bounds of levels of density must be finite numbers, each above the one before: take "
           "them from measure_levels");
+  levels.statistics = {};
   return levels;
 }
 

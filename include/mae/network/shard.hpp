@@ -45,8 +45,9 @@ struct shard_view {
 /// all present patches in their order. An image without anything to predict has none.
 class shard_rows {
  public:
-  /// Makes room for images of `patches` patches, of which at most `max_visible` each are seen.
-  void reserve(index_t images, index_t patches, index_t max_visible) {
+  /// Makes room for images of `patches` patches, of which at most `max_visible` each are seen, and
+  /// of the levels that tokens are told, where they are.
+  void reserve(index_t images, index_t patches, index_t max_visible, bool tells_levels = false) {
     auto const make_room = [](index_t size, auto&... rows) {
       (rows.reserve(static_cast<std::size_t>(size)), ...);
     };
@@ -55,6 +56,9 @@ class shard_rows {
     make_room(images * (max_visible + 1), encoder_source_, encoder_position_);
     make_room(images * (patches + 1), decoder_source_, decoder_position_);
     make_room(images + 1, encoder_offsets_, decoder_offsets_, target_offsets_);
+    if (!tells_levels) return;
+    make_room(images * (max_visible + 1), encoder_level_);
+    make_room(images * (patches + 1), decoder_level_);
   }
 
   /// Lays out images [first, last) of the plan. Allocates only beyond the largest shard seen.
@@ -73,7 +77,7 @@ class shard_rows {
   }
 
   /// Tells tokens the levels of their patches (images * N), those that are to be told.
-  void tell_levels(std::span<index_t const> of_patches, index_t patches, told_tokens told) {
+  void tell_levels(std::span<index_t const> of_patches, told_tokens told) {
     if (told != told_tokens::mask)
       for (index_t const source : encoder_source_)
         encoder_level_.push_back(source < 0
@@ -81,14 +85,11 @@ class shard_rows {
                                      : of_patches[static_cast<std::size_t>(
                                            visible_patches_[static_cast<std::size_t>(source)])]);
     if (told == told_tokens::visible) return;
-    for (index_t image = 0; image < images_; ++image) {
-      auto const last =
-          static_cast<std::size_t>(decoder_offsets_[static_cast<std::size_t>(image + 1)]);
-      for (auto row = decoder_level_.size(); row < last; ++row)
-        decoder_level_.push_back(decoder_source_[row] >= 0
-                                     ? token_sources::no_level
-                                     : of_patches[static_cast<std::size_t>(
-                                           image * patches + decoder_position_[row] - 1)]);
+    decoder_level_.assign(decoder_source_.size(), token_sources::no_level);
+    for (std::size_t i = 0; i < target_rows_.size(); ++i) {
+      auto const row = static_cast<std::size_t>(target_rows_[i]);
+      if (decoder_source_[row] == token_sources::shared_token)
+        decoder_level_[row] = of_patches[static_cast<std::size_t>(target_patches_[i])];
     }
   }
 

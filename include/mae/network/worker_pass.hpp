@@ -71,8 +71,11 @@ class worker_pass {
   /// Makes room, so that no larger shard allocates.
   void reserve(typename Network::parts_type const& parts, shard_capacity const& room) {
     network_.fit(room);
-    rows_.reserve(room.images, parts.config.num_patches(), room.longest_encoder_sequence - 1);
-    shard_.reserve(room, 2 * parts.config.encoder.depth, parts.levels.is_on());
+    bool const tells_levels = parts.levels.is_on();
+    index_t const patches = parts.config.num_patches();
+    rows_.reserve(room.images, patches, room.longest_encoder_sequence - 1, tells_levels);
+    if (tells_levels) found_levels_.reserve(static_cast<std::size_t>(room.images * patches));
+    shard_.reserve(room, 2 * parts.config.encoder.depth, tells_levels);
     patches_.reserve(room.visible * parts.config.patch_values());
     if constexpr (!B::uses_host_memory) {
       visible_.reserve(static_cast<std::size_t>(room.visible * parts.config.patch_values()));
@@ -96,7 +99,7 @@ class worker_pass {
                    std::span<T const> row_weights = {}) {
     if (predicted == predicted_patches::targets) predicted = detail::predicted_by(network_.parts());
     rows_.assign(plan, first, last, predicted);
-    if (network_.parts().levels.is_on()) tell_levels(patches, plan.patches());
+    if (network_.parts().levels.is_on()) tell_levels(patches);
     auto [shard, visible] = seen_of(patches);
     shard.branch_scales = branch_scales;
     input_type in{shard_.stage(lane(), shard), patches_.stage(lane(), visible), {}};
@@ -150,7 +153,7 @@ class worker_pass {
   }
 
   /// Finds the levels that tokens are told, of `patches` (images * N, P), normalised.
-  void tell_levels(matrix_view<T const> patches, index_t of_image) {
+  void tell_levels(matrix_view<T const> patches) {
     auto const& parts = network_.parts();
     found_levels_.assign(static_cast<std::size_t>(patches.rows), token_sources::no_level);
     level_finder find(parts.levels, parts.config, level_pixels_);
@@ -160,7 +163,7 @@ class worker_pass {
     };
     if (parts.levels.of_visible() > 0) find_all(rows_.visible_patches());
     if (parts.levels.of_hidden() > 0) find_all(rows_.target_patches());
-    rows_.tell_levels(found_levels_, of_image, parts.levels.told);
+    rows_.tell_levels(found_levels_, parts.levels.told);
   }
 
   template <std::size_t... I>

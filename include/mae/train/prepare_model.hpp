@@ -60,19 +60,15 @@ Model& prepared(Model& model,
   require_queue(model.sizes(), dataset.size());
   require_mixable(options, model.sizes());
   require_told(model, options);
+  detail::require_that(!(model.sizes().levels.is_on() && options.noise.is_on()),
+                       "tokens are told levels of density, which noise would raise: train with "
+                       "noise or with levels (density_token)");
   sums_of_rank(schedule_of(model, options.samples()), exchange.rank(), exchange.ranks());
   auto const statistics = model.statistics().mean.empty()
                               ? channel_statistics(dataset, model.backend().threads())
                               : model.statistics();
   require_input(model, statistics);
   if (model.statistics().mean.empty()) model.set_statistics(statistics);
-  if (auto const& levels = model.sizes().levels; levels.is_on()) {
-    detail::require_that(!options.noise.is_on(),
-                         "tokens are told levels of density, which noise would raise: train with "
-                         "noise or with levels (density_token)");
-    detail::require_that(levels.statistics == model.statistics(),
-                         "levels of density are found by other pixel statistics than the model's");
-  }
   return model;
 }
 
