@@ -222,7 +222,7 @@ void require_queue(network_parts<Heads...> const& parts, index_t images) {
 
 /// Throws config_error for steps of so many images where a head couples them: that takes two; and
 /// where a head compares another number of each image's views, or no head learns from those that
-/// are not painted, or one predicts their visible patches.
+/// are not painted, or one predicts their visible patches or learns from what is painted of them.
 template <class Network>
 void require_samples(typename Network::parts_type const& parts,
                      index_t images,
@@ -247,6 +247,11 @@ void require_samples(typename Network::parts_type const& parts,
     throw config_error(
         "visible patches are predicted of every view, and some are not to be painted: set "
         "visible_weight or training_options::painted_views to 0");
+  for (std::size_t head = 0; head < Network::num_heads; ++head)
+    if (Network::hearing[head] && parts.is_on(head))
+      throw config_error("the head " + std::string(parts.names()[head]) +
+                         " learns from what is painted of every view, and some are not to be "
+                         "painted: set training_options::painted_views to 0");
   number = 0;
   auto const learns_unpainted = [&](auto const& head) {
     return parts.is_on(number++) && (couples_samples<std::remove_cvref_t<decltype(head)>> ||
