@@ -227,14 +227,14 @@ TEST_CASE("a denoiser that cannot be, and a training without noise, are refused"
 
   mae::network_parts<mae::painter, denoiser> parts{odd_config, 1e-6, {mae_test::a_painter(), head}};
   mae::training_options options;
-  CHECK(refusal_of<mae::config_error>([&] { mae::require_mixable(options, parts); }) ==
+  CHECK(refusal_of<mae::config_error>([&] { mae::require_noise(options, parts); }) ==
         "the head denoiser learns from noise, and the training has none: set "
         "training_options::noise");
   options.noise = {.sigma_min = 0.1, .sigma_max = 1};
-  CHECK(refusal_of<mae::config_error>([&] { mae::require_mixable(options, parts); }) ==
+  CHECK(refusal_of<mae::config_error>([&] { mae::require_noise(options, parts); }) ==
         "nothing was thrown");
   options.noise = {};
   parts.weights = {1, 0};
-  CHECK(refusal_of<mae::config_error>([&] { mae::require_mixable(options, parts); }) ==
+  CHECK(refusal_of<mae::config_error>([&] { mae::require_noise(options, parts); }) ==
         "nothing was thrown");
 }

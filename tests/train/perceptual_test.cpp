@@ -188,6 +188,22 @@ TEST_CASE("a painter learns to come near") {
   CHECK(mae::evaluate_heldout(model, images, 40).loss < 0.9 * before);
 }
 
+TEST_CASE("held-out losses tell the painter's from the distance") {
+  labelled_images const images(40);
+  auto const model = make_model(fp32(2));
+  auto const [sum, heads] = mae::evaluate_heldout_heads(model, images);
+  CHECK(heads[0].name == "decoder");
+  CHECK(heads[1].name == "perceptual");
+  CHECK(heads[0].counted == 40 * 12);
+  CHECK(heads[1].counted == 40);
+  CHECK(heads[1].loss > 0.1);
+  CHECK(sum.loss == doctest::Approx(heads[0].loss + 0.3 * heads[1].loss).epsilon(1e-12));
+  CHECK(sum.loss == mae::evaluate_heldout(model, images).loss);
+  auto const alone = mae::evaluate_heldout_heads(make_model(fp32(2), 0), images);
+  CHECK(alone.sum.loss == heads[0].loss);
+  CHECK(alone.heads[1].counted == 0);
+}
+
 TEST_CASE("what a distance cannot be is refused by its name") {
   labelled_images const images(60);
   auto const train = [&](auto model, mae::training_options const& options) {
@@ -236,6 +252,16 @@ TEST_CASE("what a distance cannot be is refused by its name") {
         "in patches of 4x4: both must see the same patches");
   CHECK(said_of([&] { at_a_distance(fp32(1), 9, 4); }) ==
         "the tokens after block 4 of an encoder whose blocks are 1 to 3");
+
+  mae::encoder<critic_config> const told(9, fp32(1), 1e-6, {.bounds = {0.001F, 0.005F}});
+  CHECK(said_of([&] {
+          mae::frozen_blocks_of(told, input_statistics, fp32(1));
+        }).starts_with("a perceptual distance's encoder tells its tokens no levels of density"));
+  auto some_painted = steps_of(20);
+  some_painted.views = 2;
+  some_painted.painted_views = 1;
+  CHECK(train(make_model(fp32(1)), some_painted)
+            .starts_with("the head perceptual learns from what is painted of every view"));
 
   perceiving<fp32> both(parts(at_a_distance(fp32(1)), 0.5));
   both.set_statistics(input_statistics);

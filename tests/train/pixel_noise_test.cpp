@@ -12,6 +12,7 @@
 #include <mae/core/types.hpp>
 #include <mae/data/dataset.hpp>
 #include <mae/data/pixel_noise.hpp>
+#include <mae/head/denoiser.hpp>
 #include <mae/head/painter.hpp>
 #include <mae/io/checkpoint.hpp>
 #include <mae/mask/none.hpp>
@@ -252,6 +253,25 @@ TEST_CASE("held-out images are seen without a training's noise, by the same mask
         mae::evaluate_heldout(model, images, 0, half_noise).baseline);  // targets are the same
 }
 
+TEST_CASE("held-out images without noise have no loss of what learns from it") {
+  labelled_images const images(20);
+  auto const said_of = [&](auto const& model) {
+    return refusal_of<mae::config_error>([&] { mae::evaluate_heldout(model, images); });
+  };
+  CHECK(said_of(denoising_model<>({.seed = 3, .visible_weight = 1})) ==
+        "the head decoder learns from noise here: give evaluate_heldout some, as its fourth "
+        "argument");
+  using beside = mae::autoencoder<small_config,
+                                  mae::uniform_mask<mae::ratio{3, 4}>,
+                                  mae::eigen_backend<float>,
+                                  mae::pixels,
+                                  mae::denoiser>;
+  CHECK(said_of(beside({.heads = {{}}, .head_weights = {1, 1}})) ==
+        "the head denoiser learns from noise here: give evaluate_heldout some, as its fourth "
+        "argument");
+  CHECK(said_of(beside({.heads = {{}}, .head_weights = {1, 0}})) == "nothing was thrown");
+}
+
 TEST_CASE("noise leaves the same bits for any threads, processes and after a resume") {
   labelled_images const images(90);
   auto options = denoising(6);
@@ -315,7 +335,7 @@ TEST_CASE("noise that cannot be is refused, and so is noise alone without target
   mae::trainer trainer(model, images, denoising(1));
   CHECK(refusal_of<mae::config_error>([&] {
           trainer.step();
-        }).ends_with("(where noise alone spoils images, a visible_weight)"));
+        }).ends_with("(where noise alone spoils images, noise and a visible_weight)"));
   denoising_model<> weighed({.visible_weight = 1});
   auto quiet = denoising(1);
   quiet.noise = {};

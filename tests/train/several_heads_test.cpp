@@ -188,7 +188,7 @@ TEST_CASE("a step in which no head has a label is refused, with the heads' names
   std::string const sentence =
       "the images of a step have no label from which a head could learn (classifier): give it "
       "labelled images, a mask that hides patches to be painted, or larger batches (where noise "
-      "alone spoils images, a visible_weight)";
+      "alone spoils images, noise and a visible_weight)";
   CHECK(refusal_of<mae::config_error>([&] { trainer.step(); }) == sentence);
   CHECK(refusal_of<mae::config_error>([&] { mae::evaluate_heldout(model, images); }) == sentence);
 }

@@ -110,7 +110,7 @@ TEST_CASE("a painter has nothing to learn of whole images") {
   CHECK(refusal_of<mae::config_error>([&] { trainer.step(); }) ==
         "the images of a step have no label from which a head could learn (decoder): give it "
         "labelled images, a mask that hides patches to be painted, or larger batches (where noise "
-        "alone spoils images, a visible_weight)");
+        "alone spoils images, noise and a visible_weight)");
   using both = mae::autoencoder<mae_test::small_config,
                                 mae::no_mask,
                                 mae::eigen_backend<float>,

@@ -32,12 +32,11 @@ void add_noise(batch_options const& options,
   threads.for_each(numbers.size(), [&](index_t i, int /*worker*/) {
     auto const key = noise_key(options, numbers, i, epoch);
     auto const patches = batch.patches_of(i, i + 1);
-    add_noise(noise_level(options.noise, key),
-              key,
-              batch.plan.visible(i),
-              matrix_view<T>(batch.patches.data() + (patches.data - batch.patches.data()),
-                             patches.rows,
-                             patches.cols));
+    add_noise(
+        noise_level(options.noise, key),
+        key,
+        batch.plan.visible(i),
+        matrix_view<T>(batch.patches.data() + i * patches.size(), patches.rows, patches.cols));
   });
 }
 

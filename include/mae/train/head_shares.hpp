@@ -53,7 +53,8 @@ head_shares<sizeof...(Heads)> shares_of(network_parts<Heads...> const& parts,
     throw config_error("the images of a step have no label from which a head could learn (" +
                        empty +
                        "): give it labelled images, a mask that hides patches to be painted, or "
-                       "larger batches (where noise alone spoils images, a visible_weight)");
+                       "larger batches (where noise alone spoils images, noise and a "
+                       "visible_weight)");
   return shares;
 }
 

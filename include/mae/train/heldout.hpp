@@ -19,6 +19,7 @@
 #include <mae/train/exchange.hpp>
 #include <mae/train/head_passes.hpp>
 #include <mae/train/head_shares.hpp>
+#include <mae/train/mixable.hpp>
 #include <mae/train/report.hpp>
 #include <mae/train/step_sums.hpp>
 #include <mae/train/trainable.hpp>
@@ -34,10 +35,20 @@
 #include <numeric>
 #include <optional>
 #include <span>
+#include <string>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
 namespace mae {
+
+/// A held-out loss, and what each head adds to it times its weight: the mean over its counted rows,
+/// of which one that couples images has none.
+template <std::size_t NumHeads>
+struct heldout_heads {
+  heldout_loss sum = {};
+  std::array<head_report, NumHeads> heads = {};
+};
 
 /// Runs batches forward only, shards in parallel.
 template <class Network>
@@ -129,21 +140,59 @@ auto heldout_mask_of(M const& mask) {
     return typename heldout_mask<M>::type{};
 }
 
+/// Throws config_error where a head that is on has no row since it learns from noise, and there is
+/// none: a denoiser, or a painter of visible patches of which none is hidden.
+template <class... Heads>
+void require_heldout_noise(network_parts<Heads...> const& parts,
+                           std::array<double, sizeof...(Heads)> const& counted) {
+  std::size_t number = 0;
+  auto const require = [&](auto const& head) {
+    std::size_t const mine = number++;
+    if (!parts.is_on(mine) || counted[mine] > 0) return;
+    bool needs_noise = learns_noise<std::remove_cvref_t<decltype(head)>>;
+    if constexpr (requires { head.predicts(); })
+      needs_noise = head.predicts() == predicted_patches::all_present;
+    if (needs_noise)
+      throw config_error("the head " + std::string(parts.names()[mine]) +
+                         " learns from noise here: give evaluate_heldout some, as its fourth "
+                         "argument");
+  };
+  std::apply([&](auto const&... heads) { (require(heads), ...); }, parts.heads);
+}
+
+/// What was found, of the losses' sums.
+template <class Parts>
+heldout_heads<Parts::num_heads> heldout_of(Parts const& parts,
+                                           std::array<double, Parts::num_heads> const& losses,
+                                           bool has_noise,
+                                           step_sums<Parts>& sums) {
+  alone here;
+  auto const counted = sums.counted(here, {});
+  if (!has_noise) require_heldout_noise(parts, counted);
+  shares_of(parts, parts.weights, counted);
+  step_report report;
+  sums.report(losses, counted, report);
+  heldout_heads<Parts::num_heads> found{.sum = {report.loss, report.baseline}};
+  std::ranges::copy(report.heads, found.heads.begin());
+  return found;
+}
+
 }  // namespace detail
 
 /// The loss on the first `images` images of a dataset (0: all of them), but for heads that couple
-/// images. Each image has one fixed uniform 75% mask, whatever the training's policy, and no
-/// augmentation, so that trainings with different masks can be compared; only what is trained on
-/// whole images (no_mask, or a policy whose hides_nothing() is true) is evaluated on whole ones.
-/// What the encoder sees is as it is, whatever noise the training had, unless some is asked for:
-/// then each image has one fixed noise, for all models. The same bits for any number of threads.
-/// Throws config_error for a dataset without images or of another extent than the model's, and for
-/// one without a label from which any head could learn.
+/// images, with each head's (heldout_heads). Each image has one fixed uniform 75% mask, whatever
+/// the training's policy, and no augmentation, so that trainings with different masks can be
+/// compared; only what is trained on whole images (no_mask, or a policy whose hides_nothing() is
+/// true) is evaluated on whole ones. What the encoder sees is as it is, whatever noise the training
+/// had, unless some is asked for: then each image has one fixed noise, for all models. The same
+/// bits for any number of threads. Throws config_error for a dataset without images or of another
+/// extent than the model's, for one without a label from which any head could learn, and without
+/// noise where a head learns from it.
 template <Trainable Model, Dataset D>
-heldout_loss evaluate_heldout(Model const& model,
-                              D const& dataset,
-                              index_t images = 0,
-                              pixel_noise const& noise = {}) {
+auto evaluate_heldout_heads(Model const& model,
+                            D const& dataset,
+                            index_t images = 0,
+                            pixel_noise const& noise = {}) {
   using T = typename Model::scalar;
   using network = typename Model::network_type;
   auto const mask = detail::heldout_mask_of(model.mask());
@@ -190,13 +239,18 @@ heldout_loss evaluate_heldout(Model const& model,
       sums.add_zero_losses(here, loader, batch, 0, batch.images());
     }
   }
-  step_report report;
-  auto const counted = sums.counted(here, {});
   if (shards.has_none())
     throw config_error("all heads of the model couple images: there is no held-out loss of them");
-  shares_of(model.sizes(), model.sizes().weights, counted);
-  sums.report(losses, counted, report);
-  return {report.loss, report.baseline};
+  return detail::heldout_of(model.sizes(), losses, noise.is_on(), sums);
+}
+
+/// Likewise the weighted sum of all heads' alone.
+template <Trainable Model, Dataset D>
+heldout_loss evaluate_heldout(Model const& model,
+                              D const& dataset,
+                              index_t images = 0,
+                              pixel_noise const& noise = {}) {
+  return evaluate_heldout_heads(model, dataset, images, noise).sum;
 }
 
 }  // namespace mae

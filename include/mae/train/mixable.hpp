@@ -34,12 +34,11 @@ inline constexpr bool learns_noise = requires {
 }  // namespace detail
 
 /// Throws config_error where images are to be mixed and a head's labels could not say so, or to be
-/// turned and sheared and a head's labels would not follow; and where a head learns from noise and
-/// there is none.
+/// turned and sheared and a head's labels would not follow.
 template <class... Heads>
 void require_mixable(training_options const& options, network_parts<Heads...> const& parts) {
   std::size_t head = 0;
-  auto const require = [&](bool mixes, bool moves, bool needs_noise, std::string_view name) {
+  auto const require = [&](bool mixes, bool moves, std::string_view name) {
     if (!parts.is_on(head++)) return;
     if (options.mix.is_on() && !mixes)
       throw config_error("the head " + std::string(name) +
@@ -47,16 +46,21 @@ void require_mixable(training_options const& options, network_parts<Heads...> co
     if (options.changes.is_on() && !moves)
       throw config_error("the labels of the head " + std::string(name) +
                          " do not follow what RandAugment moves: leave it out");
-    if (needs_noise && !options.noise.is_on())
+  };
+  (require(detail::bears_mixtures<Heads>, !detail::tells_places<Heads>, Heads::name), ...);
+}
+
+/// Throws config_error where a head learns from noise and a training has none.
+template <class... Heads>
+void require_noise(training_options const& options, network_parts<Heads...> const& parts) {
+  std::size_t head = 0;
+  auto const require = [&](bool needs_noise, std::string_view name) {
+    if (parts.is_on(head++) && needs_noise && !options.noise.is_on())
       throw config_error("the head " + std::string(name) +
                          " learns from noise, and the training has none: set "
                          "training_options::noise");
   };
-  (require(detail::bears_mixtures<Heads>,
-           !detail::tells_places<Heads>,
-           detail::learns_noise<Heads>,
-           Heads::name),
-   ...);
+  (require(detail::learns_noise<Heads>, Heads::name), ...);
 }
 
 }  // namespace mae

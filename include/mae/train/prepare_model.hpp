@@ -59,6 +59,7 @@ Model& prepared(Model& model,
   require_samples<typename Model::network_type>(model.sizes(), images_of_step, options);
   require_queue(model.sizes(), dataset.size());
   require_mixable(options, model.sizes());
+  require_noise(options, model.sizes());
   require_told(model, options);
   detail::require_that(!(model.sizes().levels.is_on() && options.noise.is_on()),
                        "tokens are told levels of density, which noise would raise: train with "
