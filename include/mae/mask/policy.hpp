@@ -33,7 +33,8 @@ struct mask_context {
 ///
 /// `max_visible(patches)` bounds the visible count, so that training memory is known in advance.
 /// The members are const and are called from several threads at once, one image each. `counts` is
-/// called before `score`, on the same stream.
+/// called before `score`, on the same stream. Optional: `hides_nothing()`, of a policy that says at
+/// run time whether it hides none, as no_mask; held-out images are whole then, too.
 template <class M>
 concept MaskPolicy = std::movable<M> && requires(M const& mask,
                                                  index_t patches,

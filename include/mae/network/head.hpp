@@ -112,8 +112,10 @@ concept HasConstOptions = requires(H const& head, model_config const& config) {
 /// `settings()`, a settings_list of what gives its tensors their meaning, and
 /// `training_settings()`, of what else decides a training: files keep them, and loading compares
 /// them; `start_deviation`, of its weights' first values where they are normal; `label(image,
-/// rows)`, which makes its labels (LabelMaker); `scratch_size<L>(room, members)`, the scalars of
-/// scratch memory that its pass needs on a lane of so many members.
+/// rows)`, which makes its labels (LabelMaker); `hears_painter` (heard_painter.hpp) and
+/// `learns_noise`, static constants that are true of one that learns from what is painted, and of
+/// one that does from noise on what is seen, of which there must be some; `scratch_size<L>(room,
+/// members)`, the scalars of scratch memory that its pass needs on a lane of so many members.
 template <class H>
 concept Head = std::copyable<H> && detail::HasConstOptions<H> &&
     requires(H const& head,

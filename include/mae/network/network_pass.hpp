@@ -41,7 +41,7 @@ class network_pass {
   static constexpr std::size_t num_heads = sizeof...(Heads);
   /// Which heads couple images, and which learn from what the first paints.
   static constexpr std::array<bool, num_heads> coupling{couples_samples<Heads>...};
-  static constexpr std::array<bool, num_heads> hearing{hears_painter<Heads>...};
+  static constexpr std::array<bool, num_heads> hearing = detail::hearing_of<lane_type, Heads...>();
 
   using backend_type = B;
   using parts_type = network_parts<Heads...>;
