@@ -138,7 +138,9 @@ void say_plan(options const& settings,
        .step_images = of_step,
        .step_flops = static_cast<double>(of_step) * image_flops(settings, mask, config),
        .counted = std::string("products alone, backward as twice forward") +
-                  (settings.objective == objective_choice::teacher ? ", the teacher's not" : ""),
+                  (settings.objective == objective_choice::teacher || settings.perceptual > 0
+                       ? ", the teacher's not"
+                       : ""),
        .step_seconds = seconds,
        .steps = steps,
        .steps_done = done,

@@ -53,8 +53,9 @@ double training_flops(mae::model_config const& config,
   auto const narrow = static_cast<double>(config.decoder.width);
   double const between = 2 * (visible + 1) * width * narrow;
   double const painting = 2 * (predicted + painted_visible) * narrow * values;
-  double const decoding =
-      predicted > 0 ? stack_flops(config.decoder, visible + predicted + 1) + painting : 0;
+  double const decoding = predicted + painted_visible > 0
+                              ? stack_flops(config.decoder, visible + predicted + 1) + painting
+                              : 0;
   double const forward = encoder_flops(config, visible) + between + decoding;
   double const embedding = 2 * visible * values * width;
   return 3 * forward - embedding;  // pixels have no gradient

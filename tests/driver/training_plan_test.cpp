@@ -28,6 +28,10 @@ TEST_CASE("a step's operations are those of its products, counted one by one") {
   CHECK(pretrain::training_flops(config, 4, 6, 4) == doctest::Approx(2 * embedding + 3 * all));
   double const unpainted = block(5, 48) + product(5, 48, 24);
   CHECK(pretrain::training_flops(config, 4, 0) == doctest::Approx(2 * embedding + 3 * unpainted));
+  // Whole images with noise, which are painted.
+  double const whole = block(17, 48) + product(17, 48, 24) + block(17, 24) + product(16, 24, 192);
+  CHECK(pretrain::training_flops(config, 16, 0, 16) ==
+        doctest::Approx(2 * product(16, 192, 48) + 3 * whole));
 }
 
 }  // namespace
