@@ -129,8 +129,9 @@ class backend_task final : public training_task {
     mae::save_encoder(file.string(), model_, pictures_);
   }
 
-  mae::heldout_loss evaluate_heldout(image_set const& images, mae::index_t count) const override {
-    return mae::evaluate_heldout(model_, images, count, heldout_noise_);
+  heldout_losses evaluate_heldout(image_set const& images, mae::index_t count) const override {
+    return heldout_losses_of(
+        mae::evaluate_heldout_heads(model_, images, count, heldout_noise_).heads);
   }
   part_encoder feature_encoder(image_set const& images) const override {
     auto const encoder =

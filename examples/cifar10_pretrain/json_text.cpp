@@ -100,6 +100,13 @@ of_comparing compared_in(parsed_record const& record) {
   return compared;
 }
 
+/// Those that are known.
+json_object& with_compared(json_object& object, of_comparing const& compared) {
+  for (std::size_t i = 0; i < comparing_heads.size(); ++i)
+    if (!std::isnan(compared[i])) object.add(comparing_heads[i], compared[i]);
+  return object;
+}
+
 /// Whether a record of gradients is one that `to_json` could have made.
 bool is_whole(parsed_record const& record) {
   auto const count = record.heads.size();
@@ -123,7 +130,8 @@ void add_to(training_history& history, parsed_record const& record) {
                                 value("images_per_second"),
                                 compared_in(record)});
   else if (record.kind == "heldout")
-    history.heldout.push_back({record.step, value("epoch"), value("loss"), value("baseline")});
+    history.heldout.push_back(
+        {record.step, value("epoch"), value("loss"), value("baseline"), compared_in(record)});
   else if (record.kind == "probe")
     history.probes.push_back(
         {record.step, value("epoch"), record.optional("linear_top1"), record.optional("knn_top1")});
@@ -159,19 +167,17 @@ std::string to_json(training_record const& record) {
       .add("lr", record.lr)
       .add("gradient_norm", record.gradient_norm)
       .add("images_per_second", record.images_per_second);
-  for (std::size_t i = 0; i < comparing_heads.size(); ++i)
-    if (!std::isnan(record.compared[i])) object.add(comparing_heads[i], record.compared[i]);
-  return object.line();
+  return with_compared(object, record.compared).line();
 }
 
 std::string to_json(heldout_record const& record) {
-  return json_object()
-      .add("kind", "heldout")
+  auto object = json_object();
+  object.add("kind", "heldout")
       .add("step", record.step)
       .add("epoch", record.epoch)
       .add("loss", record.loss)
-      .add("baseline", record.baseline)
-      .line();
+      .add("baseline", record.baseline);
+  return with_compared(object, record.compared).line();
 }
 
 std::string to_json(probe_record const& record) {

@@ -40,7 +40,7 @@ chart loss_chart(training_history const& history) {
   if (!history.heldout.empty()) {  // the baseline is a property of the data: draw it from the start
     baseline.points.insert(baseline.points.begin(), {0, history.heldout.front().baseline});
   }
-  return {"Loss of masked patches", "epoch", "mean squared error", {training, heldout, baseline}};
+  return {"Loss of painted patches", "epoch", "mean squared error", {training, heldout, baseline}};
 }
 
 }  // namespace pretrain

@@ -28,12 +28,13 @@ struct training_record {
   of_comparing compared = none_compared();  // losses, where they are learned
 };
 
-/// The loss on held-out images under one fixed mask, and of predicting zero there.
+/// The painter's loss on held-out images under one fixed mask, and of predicting zero there.
 struct heldout_record {
   std::int64_t step = 0;
   double epoch = 0;
   double loss = 0;
   double baseline = 0;
+  of_comparing compared = none_compared();  // where they are learned and couple no images
 };
 
 /// What the frozen encoder is worth with labels; top-1 in percent, absent where not measured.

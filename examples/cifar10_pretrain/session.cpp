@@ -394,7 +394,8 @@ void session::add_heldout() {
   add_record(heldout_record{.step = task_->step(),
                             .epoch = epochs_of(task_->step()),
                             .loss = heldout.loss,
-                            .baseline = heldout.baseline});
+                            .baseline = heldout.baseline,
+                            .compared = heldout.compared});
 }
 
 /// False when the user interrupted it.

@@ -30,6 +30,9 @@ std::shared_ptr<mae::frozen_blocks<Backend> const> open_blocks(task_parts const&
     auto const encoder = mae::open_pretrained_encoder(
         mae::read_pretrained(o.teacher.string(), {.flags_of = "mae_convert's "}),
         mae::eigen_backend<float>(1));
+    if (mae::index_t const depth = encoder.sizes().encoder.depth; o.perceptual_block > depth)
+      throw mae::config_error("--perceptual-block " + std::to_string(o.perceptual_block) +
+                              " of an encoder whose blocks are 1 to " + std::to_string(depth));
     auto const seen = input_statistics(o, parts.images, parts.start, *parts.threads);
     auto made = mae::frozen_blocks_of(encoder, seen, backend, o.perceptual_block);
     mae::perceptual<Backend>{made}.fitted(config_of(o));  // of the same patches

@@ -3,10 +3,27 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace pretrain {
+
+namespace {
+
+/// Those that are known.
+void add_compared(event_file& file,
+                  std::int64_t step,
+                  std::string const& prefix,
+                  of_comparing const& compared) {
+  for (std::size_t i = 0; i < comparing_heads.size(); ++i) {
+    if (std::isnan(compared[i])) continue;
+    auto const tag = prefix + comparing_heads[i];
+    file.add(step, std::array<scalar_summary, 1>{{{tag, compared[i]}}});
+  }
+}
+
+}  // namespace
 
 tensorboard_log::tensorboard_log(std::filesystem::path const& folder,
                                  training_history const& history)
@@ -28,17 +45,14 @@ void tensorboard_log::add(training_record const& record) {
                   {"training/gradient_norm", record.gradient_norm},
                   {"training/images_per_second", record.images_per_second}});
   file_.add(record.step, scalars);
-  for (std::size_t i = 0; i < comparing_heads.size(); ++i)
-    if (!std::isnan(record.compared[i]))
-      file_.add(record.step,
-                std::array<scalar_summary, 1>{
-                    {{std::string("loss/") + comparing_heads[i], record.compared[i]}}});
+  add_compared(file_, record.step, "loss/", record.compared);
 }
 
 void tensorboard_log::add(heldout_record const& record) {
   file_.add(record.step,
             std::array<scalar_summary, 2>{
                 {{"loss/heldout", record.loss}, {"loss/heldout_baseline", record.baseline}}});
+  add_compared(file_, record.step, "loss/heldout_", record.compared);
 }
 
 void tensorboard_log::add(probe_record const& record) {

@@ -154,6 +154,11 @@ std::vector<chart> compared_charts(training_history const& history) {
         "epoch",
         words[i][1],
         {{comparing_heads[i], "", series_style::line, smoothed(line, &training_record::loss)}}};
+    auto heldout = series_of("held-out");
+    for (auto const& record : history.heldout)
+      if (std::isfinite(record.compared[i]))
+        heldout.points.push_back({record.epoch, record.compared[i]});
+    if (!heldout.points.empty()) made.series.push_back(std::move(heldout));
     if (!made.series.front().points.empty()) charts.push_back(std::move(made));
   }
   return charts;
@@ -225,10 +230,12 @@ page_table heldout_table(std::vector<heldout_record> const& heldout) {
 }
 
 page_section curves(training_history const& history, mask_choice mask) {
-  page_section section{.title = "Curves",
-                       .text =
-                           "Of training steps, means of neighbouring ones. The held-out loss is "
-                           "of images that are not trained on, under one fixed mask."};
+  page_section section{
+      .title = "Curves",
+      .text = std::string("Of training steps, means of neighbouring ones. The held-out "
+                          "loss is of images that are not trained on, ") +
+              (mask == mask_choice::none ? "whole, each with one fixed noise."
+                                         : "under one fixed mask.")};
   section.figures.push_back(loss_chart(history));
   if (auto probes = probe_chart(history.probes); !probes.series.empty())
     section.figures.push_back(std::move(probes));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "compared.hpp"
 #include "encoding.hpp"
 #include "images.hpp"
 #include "options.hpp"
@@ -14,6 +15,7 @@
 #include <mae/mask/plan.hpp>
 #include <mae/train/report.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -38,6 +40,21 @@ struct compute_description {
   bool is_emulated = false;     // the processor has no instructions for this precision
   bool uses_processor = false;  // its instruction set decides the speed
 };
+
+/// Losses on held-out images: the painter's, and of predicting zero there; and those of heads after
+/// it that are learned and couple no images.
+struct heldout_losses {
+  double loss = 0;
+  double baseline = 0;
+  of_comparing compared = none_compared();
+};
+/// Of the reports of a network's heads, the painter's first.
+inline heldout_losses heldout_losses_of(std::span<mae::head_report const> heads) {
+  heldout_losses found{.loss = heads[0].loss, .baseline = heads[0].baseline};
+  for (std::size_t i = 1; i < heads.size(); ++i)
+    if (heads[i].weight > 0 && heads[i].counted > 0) found.compared[i - 1] = heads[i].loss;
+  return found;
+}
 
 /// A model and its training, whatever the backend and the precision: all that a session asks of
 /// them. The rest of the program sees no template, and is compiled once. Members throw what the
@@ -70,7 +87,7 @@ class training_task {
   virtual void save_encoder(std::filesystem::path const& file) const = 0;
 
   /// On the first `count` images.
-  virtual mae::heldout_loss evaluate_heldout(image_set const& images, mae::index_t count) const = 0;
+  virtual heldout_losses evaluate_heldout(image_set const& images, mae::index_t count) const = 0;
   /// Encodes parts of `images`, which must outlive it, by a copy of the encoder as it stands: the
   /// mean patch token of each image, without a mask.
   virtual part_encoder feature_encoder(image_set const& images) const = 0;

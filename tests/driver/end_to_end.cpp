@@ -467,7 +467,7 @@ TEST_CASE("an encoder of before teaches another, and weights follow their schedu
   CHECK(run_program(run("near", 2, nearer)).exit_code == 0);
   nearer.back() = "--perceptual-block";
   nearer.push_back("2");
-  check_refused(run("far", 1, nearer), 1, "the tokens after block 2 of an encoder whose blocks");
+  check_refused(run("far", 1, nearer), 1, "--perceptual-block 2 of an encoder whose blocks");
 
   std::vector<std::string> const moving{"--objective", "teacher", "--teacher", "ema"};
   auto const followed = run_program(run("moving", 1, moving));

@@ -4,18 +4,22 @@
 #include "summary.hpp"
 #include "temporary_folder.hpp"
 #include "text_file.hpp"
+#include "training_task.hpp"
 
 #include <mae/core/error.hpp>
+#include <mae/train/report.hpp>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
 
+#include <array>
 #include <cmath>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -198,6 +202,32 @@ TEST_CASE("a resumed log keeps what came up to its step, drops the rest and torn
   REQUIRE(history.probes.size() == 1);
   CHECK(history.probes[0].linear_top1 == 40.0);
   CHECK_FALSE(history.probes[0].knn_top1.has_value());
+}
+
+TEST_CASE("a held-out loss is the painter's, and a distance is beside it, also after a resume") {
+  std::array<mae::head_report, 5> heads{};  // painter, contrast, sigreg, uniformity, perceptual
+  heads[0] = {.name = "decoder", .weight = 1, .counted = 8, .loss = 0.8, .baseline = 0.99};
+  heads[1] = {.name = "contrast", .weight = 1, .counted = 0};  // couples images
+  heads[2].weight = heads[3].weight = 0;
+  heads[4] = {.name = "perceptual", .weight = 2, .counted = 8, .loss = 0.5, .baseline = 1};
+  auto const found = pretrain::heldout_losses_of(heads);
+  CHECK(found.loss == 0.8);
+  CHECK(found.baseline == 0.99);
+  CHECK(pretrain::heldout_losses_of(std::span(heads).first(1)).loss == 0.8);
+
+  mae_test::temporary_folder const scratch;
+  auto const path = scratch / "metrics.jsonl";
+  metrics_log(path).add(heldout_record{
+      .step = 1, .loss = found.loss, .baseline = found.baseline, .compared = found.compared});
+  json const line = json::parse(lines_of(path).at(0));
+  CHECK(line["loss"] == 0.8);
+  CHECK(line["perceptual"] == 0.5);
+  for (char const* const other : {"contrast", "sigreg", "uniformity"})
+    CHECK_FALSE(line.contains(other));
+  metrics_log const again(path, 1);
+  REQUIRE(again.history().heldout.size() == 1);
+  CHECK(again.history().heldout[0].compared[3] == 0.5);
+  CHECK(std::isnan(again.history().heldout[0].compared[0]));
 }
 
 TEST_CASE("a log resumed without its file begins one") {

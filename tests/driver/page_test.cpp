@@ -140,6 +140,27 @@ TEST_CASE(
   CHECK(pretrain::strips_of(read_text(file)).size() == 1);
 }
 
+TEST_CASE("a report says how held-out images are seen, and draws their distance") {
+  mae_test::temporary_folder const scratch;
+  auto const file = scratch / "report.html";
+  pretrain::options settings;
+  pretrain::training_history history;
+  history.training.push_back({.step = 1, .epoch = 1, .loss = 0.8});
+  history.training[0].compared[3] = 0.4;
+  auto const written = [&] {
+    pretrain::training_report(file).write({settings, {}, history, 30, false});
+    return read_text(file);
+  };
+  CHECK(written().find("not trained on, under one fixed mask.") != std::string::npos);
+  CHECK(written().find("; held-out from") == std::string::npos);
+  history.heldout.push_back({.step = 1, .epoch = 1, .loss = 0.9, .baseline = 1});
+  history.heldout[0].compared[3] = 0.5;
+  settings.mask = pretrain::mask_choice::none;
+  CHECK(written().find("not trained on, whole, each with one fixed noise.") != std::string::npos);
+  CHECK(written().find("perceptual from 0.4 to 0.4; held-out from 0.5 to 0.5") !=
+        std::string::npos);
+}
+
 TEST_CASE("a report of a file that is none, or is torn, begins without pictures") {
   mae_test::temporary_folder const scratch;
   CHECK_NOTHROW(pretrain::training_report(scratch / "none.html", 5));

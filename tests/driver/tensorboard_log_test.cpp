@@ -44,11 +44,17 @@ TEST_CASE("a log of a resumed training holds what lies behind it, and what it ad
   history.training.push_back({.step = 1, .epoch = 0.5, .loss = 0.75});
   history.health.push_back({.step = 1, .epoch = 0.5, .effective_rank = 3});
   pretrain::tensorboard_log log(scratch / "tb", history);
-  log.add(pretrain::heldout_record{.step = 2, .epoch = 1, .loss = 0.5, .baseline = 1});
+  log.add(pretrain::heldout_record{.step = 2,
+                                   .epoch = 1,
+                                   .loss = 0.5,
+                                   .baseline = 1,
+                                   .compared = {std::nan(""), std::nan(""), std::nan(""), 0.25}});
   CHECK(log.is_whole());
   std::string const bytes = read_text(scratch / "tb/events.out.tfevents.mae");
-  for (char const* const tag : {"loss/training", "health/effective_rank", "loss/heldout"})
+  for (char const* const tag :
+       {"loss/training", "health/effective_rank", "loss/heldout", "loss/heldout_perceptual"})
     CHECK(bytes.find(tag) != std::string::npos);
+  CHECK(bytes.find("loss/heldout_contrast") == std::string::npos);
 }
 
 }  // namespace
