@@ -25,7 +25,8 @@ namespace mae {
 
 /// What the head number `I` of a model, a denoiser, makes of whole images with noise of deviation
 /// sigma: D(x~) (B, H, W, C), in the units of `images` (B, H, W, C), which are normalised. The
-/// score of noisy images at x~ is (D(x~) - x~) / sigma^2. The same bits for any number of threads.
+/// score of noisy images at x~ is (D(x~) - x~) / sigma^2. What it makes of a sigma outside the
+/// range of its training is a guess: nothing is refused. The same bits for any number of threads.
 /// Throws config_error for values that are no whole number of images, for a sigma that is not
 /// finite and above 0, and where the head is off.
 template <std::size_t I, Trainable Model>
