@@ -229,10 +229,10 @@ TEST_CASE("what a distance cannot be is refused by its name") {
   auto mistaken = make_model(fp32(1), head);
   CHECK(train(std::move(mistaken), steps_of(20)).starts_with("the units of perceptual are not"));
 
-  auto const parts = [](mae::perceptual<fp32> const& head, double visible_weight = 0) {
+  auto const parts = [](mae::perceptual<fp32> const& chosen, double visible_weight = 0) {
     return perceiving<fp32>::parts{.mask = mae::random_ratio_mask({.low = 0.3, .high = 0.9}),
                                    .visible_weight = visible_weight,
-                                   .heads = {head}};
+                                   .heads = {chosen}};
   };
   CHECK(said_of([&] {
           perceiving<fp32> const model(parts({}));
