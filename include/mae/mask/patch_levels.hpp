@@ -78,9 +78,9 @@ template <std::same_as<patch_levels> Levels>
 class level_finder {
  public:
   /// Keeps references.
-  level_finder(Levels const& levels, model_config const& config, std::vector<float>& memory)
-      : levels_(levels), config_(config), pixels_(memory) {
-    pixels_.resize(static_cast<std::size_t>(config.patch_values()));
+  level_finder(Levels const& levels, model_config const& sizes, std::vector<float>& memory)
+      : levels_(levels), config_(sizes), pixels_(memory) {
+    pixels_.resize(static_cast<std::size_t>(sizes.patch_values()));
   }
 
   /// Of a patch (P) as the network takes it: normalised.

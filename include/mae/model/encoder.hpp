@@ -74,8 +74,9 @@ class sized_encoder {
   /// Throws config_error for statistics of other channels, and where normalising by them cannot be.
   void set_statistics(pixel_statistics statistics) {
     require_valid(statistics, parts_.config.image.channels);
+    auto of_levels = parts_.levels.is_on() ? statistics : pixel_statistics{};
     statistics_ = std::move(statistics);
-    parts_.levels.statistics = statistics_;
+    parts_.levels.statistics = std::move(of_levels);
   }
 
   model_config const& sizes() const { return parts_.config; }

@@ -55,8 +55,9 @@ class sized_model {
   /// Throws config_error for statistics of other channels, and where normalising by them cannot be.
   void set_statistics(pixel_statistics statistics) {
     require_valid(statistics, sizes_.config.image.channels);
+    auto of_levels = sizes_.levels.is_on() ? statistics : pixel_statistics{};
     statistics_ = std::move(statistics);
-    sizes_.levels.statistics = statistics_;
+    sizes_.levels.statistics = std::move(of_levels);
   }
 
  protected:
