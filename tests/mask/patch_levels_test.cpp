@@ -62,8 +62,8 @@ std::vector<float> normalised_patch(index_t number, mae::pixel_statistics const&
   std::vector<float> image(static_cast<std::size_t>(levels_config.image.values()));
   striped(number / 2, image);
   std::vector<float> patch;
-  for (std::size_t row = 0; row < 4; ++row) {
-    auto const begin = image.begin() + static_cast<std::ptrdiff_t>(16 * row + 8 * (number % 2));
+  for (index_t row = 0; row < 4; ++row) {
+    auto const begin = image.begin() + 16 * row + 8 * (number % 2);
     patch.insert(patch.end(), begin, begin + 8);
   }
   mae::normalise_pixels(patch, statistics);

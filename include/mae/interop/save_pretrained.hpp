@@ -120,6 +120,21 @@ inline std::string preprocessor_of(pretrained_model const& model) {
   return preprocessor_text(model.path, how, model.sizes.image);
 }
 
+/// Throws config_error for what a format or a type of values cannot hold of a model.
+inline void require_held(pretrained_model const& model, checkpoint_format format, dtype stored) {
+  bool const is_int8 = format == checkpoint_format::int8;
+  if (is_int8 && stored != dtype::f32)
+    throw config_error(
+        "a file in int8 has the rest of its tensors in fp32, and no other precision (--precision)");
+  bool const is_told =
+      format == checkpoint_format::timm ? model.levels().of_visible() > 0 : model.levels().is_on();
+  if (!is_int8 && is_told)
+    throw config_error(model.path +
+                       ": its tokens are told levels of density (density_token), which other "
+                       "libraries' models have not: save_encoder and save_model keep them, and "
+                       "--to int8 writes a file for this library");
+}
+
 }  // namespace detail
 
 /// Writes a checkpoint for another library, or for this one; what was there before stays as it was
@@ -132,16 +147,7 @@ inline void save_pretrained(std::string const& path,
                             checkpoint_format format,
                             dtype stored = dtype::f32) {
   bool const is_int8 = format == checkpoint_format::int8;
-  if (is_int8 && stored != dtype::f32)
-    throw config_error(
-        "a file in int8 has the rest of its tensors in fp32, and no other precision (--precision)");
-  bool const is_told =
-      format == checkpoint_format::timm ? model.levels().of_visible() > 0 : model.levels().is_on();
-  if (!is_int8 && is_told)
-    throw config_error(model.path +
-                       ": its tokens are told levels of density (density_token), which other "
-                       "libraries' models have not: save_encoder and save_model keep them, and "
-                       "--to int8 writes a file for this library");
+  detail::require_held(model, format, stored);
   bool const keeps_decoder = model.has_decoder && format != checkpoint_format::timm && !is_int8;
   if (keeps_decoder && model.other_targets() == "principal")
     throw config_error(model.path +

@@ -58,10 +58,7 @@ class frozen_blocks {
       std::copy_n(values.data() + from.offset, tensor.size(), values_.data() + tensor.offset);
     }
     show_as_seen();
-    operands_ =
-        prepared_.update(parts_, bind_network<T const>(layout_, parts_, values_.data()), backend)
-            .encoder;
-    operands_.norm = {};
+    prepare(backend);
   }
   frozen_blocks(frozen_blocks const&) = delete;
   frozen_blocks& operator=(frozen_blocks const&) = delete;
@@ -82,6 +79,12 @@ class frozen_blocks {
                          std::to_string(config.encoder.depth));
     config.encoder.depth = settings.blocks;
     return {config, checked_norm_epsilon(settings.norm_epsilon)};
+  }
+
+  void prepare(B const& backend) {
+    auto const weights = bind_network<T const>(layout_, parts_, values_.data());
+    operands_ = prepared_.update(parts_, weights, backend).encoder;
+    operands_.norm = {};
   }
 
   /// A value x of the input that is seen is (x * seen deviation + seen mean - own mean) / own
