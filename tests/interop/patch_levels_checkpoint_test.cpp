@@ -110,7 +110,7 @@ TEST_CASE("a checkpoint that was read tells its tokens their levels") {
     mae::normalise_pixels(pixels, found.statistics());
     mae::mask_plan plan(1, 16);
     std::vector<float> scores(16, 1.0F);
-    for (std::size_t const patch : {0, 3, 5, 9}) scores[patch] = 0;
+    for (std::size_t const patch : {0U, 3U, 5U, 9U}) scores[patch] = 0;
     plan.assign(0, {.visible = 4, .target = 12}, scores);
     CHECK(painter.reconstruct(pixels, plan) == file.model.reconstruct(pixels, plan));
 
