@@ -90,8 +90,8 @@ std::vector<flag> schedule_flags(options& o) {
            "TEXT",
            "how the weights of painter, contrast, sigreg, uniformity and perceptual\n"
            "move with the training's progress, factors that are linear between\n"
-           "points: \"contrast=0@0,1@0.3;painter=1@0.8,0@0.9\"; and how gradients meet:\n"
-           "project (PCGrad) or balance (equal norms), a pass for every head",
+           "points: \"contrast=0@0,1@0.3;painter=1@0.8,0@0.9\"; and how gradients\n"
+           "meet: project (PCGrad) or balance (equal norms), a pass for every head",
            [&o](std::string const& text) { read_schedules(text, o); }},
           {"alternate",
            "N",
