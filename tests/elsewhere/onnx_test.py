@@ -35,8 +35,8 @@ def expect_close(what, actual, expected):
     print(f"{what}: within {difference:.2g}")
 
 
-def convert(program, path, out, *flags, fails_with=None):
-    done = subprocess.run([program, "--model", path, "--to", "onnx", "--out", out, *flags],
+def convert(program, path, out, *flags, to="onnx", fails_with=None):
+    done = subprocess.run([program, "--model", path, "--to", to, "--out", out, *flags],
                           capture_output=True, text=True)
     if fails_with is None and done.returncode != 0:
         sys.exit(f"mae_convert: {done.stderr}")
@@ -98,7 +98,7 @@ def check_refusals(program, folder):
     out = folder / "refused.onnx"
     convert(program, model, out, "--precision", "bf16", fails_with="--to onnx multiplies floats or int8")
     convert(program, FIXTURES / "timm_mean", out, fails_with="--heads says it")
-    convert(program, model, out, "--to", "timm", "--precision", "int8", fails_with="is of --to onnx")
+    convert(program, model, out, "--precision", "int8", to="timm", fails_with="is of --to onnx")
     assert not out.exists()
 
 
