@@ -62,14 +62,14 @@ def read_reply(stream, method="GET"):
     return Reply(status, headers, body)
 
 
-class Server:
-    """mae_serve, running. Ended by SIGTERM, after which `code` and `log` are there."""
+class Listener:
+    """A program that listens at a port and says which, running. Ended by SIGTERM, after which `code` and `log` are
+    there."""
 
-    def __init__(self, program, model, *flags, env=None, port=0):
+    def __init__(self, *command, env=None):
         self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            [program, "--model", str(model), "--port", str(port), "--threads", "2", *flags], stdout=subprocess.PIPE,
-            stderr=self.errors, env={**os.environ, **(env or {})})
+        self.process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=self.errors,
+                                        env={**os.environ, **(env or {})})
         said = b""
         while b"listening at" not in said:
             line = self.process.stdout.readline()
@@ -149,6 +149,13 @@ class Server:
                     return read_reply(stream)
                 except OSError:
                     return None
+
+
+class Server(Listener):
+    """mae_serve."""
+
+    def __init__(self, program, model, *flags, env=None, port=0, threads=2):
+        super().__init__(program, "--model", model, "--port", port, "--threads", threads, *flags, env=env)
 
     def metric(self, name):
         """The value of a line of /metrics."""
