@@ -18,6 +18,7 @@ import argparse
 import asyncio
 import concurrent.futures
 import contextlib
+import importlib.util
 import io
 import json
 import socket
@@ -39,24 +40,26 @@ except ImportError as missing:
     sys.exit(f"fastapi_service.py: {missing}; it needs: pip install fastapi 'uvicorn[standard]' pillow numpy torch")
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's
-OFFICIAL_NAMES = {"embed": "patch_embed.proj", "cls": "cls_token", "pos": "pos_embed", "mlp.0": "mlp.fc1", "mlp.2": "mlp.fc2"}
+OFFICIAL_NAMES = {"embed": "patch_embed.proj", "cls": "cls_token", "pos": "pos_embed", "mlp.0": "mlp.fc1",
+                  "mlp.2": "mlp.fc2"}
 
 
 def write_model(model, path):
     """The encoder's tensors as a safetensors file with the official names."""
-    header, data = {}, b""
+    header, data, size = {}, [], 0
     for name, tensor in model.state_dict().items():
         if name.startswith(("dec_", "mask_token", "head")):
             continue
         for ours, official in OFFICIAL_NAMES.items():
             name = name.replace(ours, official)
-        octets = tensor.numpy().astype("<f4").tobytes()
-        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [len(data), len(data) + len(octets)]}
-        data += octets
+        data.append(tensor.numpy().astype("<f4").tobytes())
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [size, size + len(data[-1])]}
+        size += len(data[-1])
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text + data)
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.writelines(data)
 
 
 def pixels_of(body, side):
@@ -75,7 +78,8 @@ class Encoder:
         if precision == "int8":
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # it is deprecated
-                self.network = torch.ao.quantization.quantize_dynamic(self.network, {torch.nn.Linear}, dtype=torch.qint8)
+                self.network = torch.ao.quantization.quantize_dynamic(
+                    self.network, {torch.nn.Linear}, dtype=torch.qint8)
         self.mean, self.deviation = (torch.tensor(values).reshape(3, 1, 1) for values in (MEAN, DEVIATION))
 
     def __call__(self, images):
@@ -188,11 +192,13 @@ def main():
     torch.set_num_threads(max(1, a.threads // a.at_once))
     encoder = Encoder(model, a.precision)
     if a.attention is None:
-        encoder.take_faster_attention([torch.zeros(config["image"], config["image"], 3, dtype=torch.uint8)] * a.max_batch)
+        blank = torch.zeros(config["image"], config["image"], 3, dtype=torch.uint8)
+        encoder.take_faster_attention([blank] * a.max_batch)
     settings = uvicorn.Config(service(Batches(encoder, a.max_batch, a.at_once), config["image"]), host="127.0.0.1",
                           port=a.port, log_level="warning", access_log=False)
     attention = "fused" if pytorch_mae.Attention.fused else "written-out"
-    print(f"FastAPI {fastapi.__version__}, uvicorn {uvicorn.__version__}, PyTorch {torch.__version__} "
+    loop = "uvloop" if importlib.util.find_spec("uvloop") else "asyncio"
+    print(f"FastAPI {fastapi.__version__}, uvicorn {uvicorn.__version__} ({loop}), PyTorch {torch.__version__} "
           f"{a.precision} {attention}", flush=True)
     Server(settings).run()
 

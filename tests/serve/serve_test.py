@@ -20,6 +20,7 @@ import unittest
 from pathlib import Path
 
 sys.dont_write_bytecode = True
+from load import Load  # noqa: E402
 from serving import Server, fixtures, head, multipart, png, read_reply  # noqa: E402
 
 PROGRAM = str(Path(sys.argv.pop(1)).resolve())
@@ -170,6 +171,13 @@ class Answers(Case):
         self.assertEqual([found[i] for i in range(len(PICTURES))], alone)
         # Some were computed together, or nothing was shown.
         self.assertLess(self.server.metric('mae_serve_batch_images_bucket{le="1"}') - batches, len(PICTURES))
+
+    def test_a_load_counts_answers_and_what_is_wrong(self):
+        load = Load(self.server, PICTURES, connections=8, seconds=20, requests=200)
+        self.assertEqual((len(load.seconds), load.wrong), (200, []))
+        self.assertLess(0, load.quantile(0.5))
+        wrong = Load(self.server, [b"no picture"], connections=2, seconds=20, requests=6).wrong
+        self.assertEqual([status for status, _ in wrong], [400] * 6)
 
     def test_reconstructions_are_those_of_mae_reconstruct(self):
         folder = self.folder()
