@@ -11,6 +11,7 @@
 #include <mae/core/text.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
+#include <mae/io/file.hpp>
 #include <mae/series/context_picture.hpp>
 #include <mae/series/forecast.hpp>
 #include <mae/series/forecast_layout.hpp>
@@ -188,6 +189,8 @@ void write_anomalies(tools::forecast_run const& run) {
 }
 
 void run(tools::forecast_settings& o) {
+  for (auto const& file : {o.out, o.plot, o.training.save})
+    if (!file.empty()) mae::require_replaceable(file);  // before minutes of training
   auto model = o.trains ? tools::forecast_model() : tools::open_model(o);
   tools::forecast_run found{o, mae::read_series(o.data, o.reading)};
   if (!found.data.time.has_stamps())

@@ -143,6 +143,19 @@ TEST_CASE("mae_forecast trains a model of windows, and goes on with it") {
   CHECK(mae::read_series(it.out).names == words{"load", "load score"});
 }
 
+TEST_CASE("mae_forecast trains nothing that it cannot write") {
+  forecast_of_hours const it;
+  write_text(it.data, hours(month));
+  auto const nowhere = it.folder.file("no/folder");
+  for (words where : {words{"--out", nowhere}, {"--plot", nowhere}, {"--save", nowhere}}) {
+    where.insert(where.end(), {"--train", "--steps", "1000000", "--horizon", "24"});
+    auto const result = it.run(where);
+    CHECK(result.exit_code != 0);
+    CHECK(says(result.err, nowhere));
+    CHECK_FALSE(says(result.out, "training on"));
+  }
+}
+
 TEST_CASE("mae_forecast holds a model to what it has learnt from") {
   forecast_of_hours const it;
   write_text(it.data, hours(month));
