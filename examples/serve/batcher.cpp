@@ -10,12 +10,13 @@ using clock = std::chrono::steady_clock;
 using mae::index_t;
 
 bool fit_together(batch_job const& one, batch_job const& other) {
-  return one.model == other.model && one.of.what == other.of.what;
+  return one.model == other.model && one.of.what == other.of.what &&
+         one.of.attention == other.of.attention;
 }
 
 /// All images of a batch in one.
 image_batch joined(std::span<batch_job const> jobs) {
-  image_batch all{.what = jobs.front().of.what};
+  image_batch all{.what = jobs.front().of.what, .attention = jobs.front().of.attention};
   for (auto const& job : jobs) {
     all.images += job.of.images;
     all.pixels.insert(all.pixels.end(), job.of.pixels.begin(), job.of.pixels.end());
@@ -151,7 +152,6 @@ void batcher::compute(std::span<batch_job const> batch) {
 bool batcher::answer(std::span<batch_job const> batch) {
   auto const& model = *batch.front().model;
   auto const start = clock::now();
-  task const what = batch.front().of.what;
   index_t images = 0;
   std::vector<float> values;
   std::exception_ptr failure;
@@ -164,7 +164,7 @@ bool batcher::answer(std::span<batch_job const> batch) {
     failure = std::current_exception();
   }
   double const seconds = std::chrono::duration<double>(clock::now() - start).count();
-  auto const width = static_cast<std::size_t>(model.width(what));
+  auto const width = static_cast<std::size_t>(model.width(batch.front().of));
   std::size_t first = 0;
   for (auto const& job : batch) {
     auto const size = failure ? 0 : static_cast<std::size_t>(job.of.images) * width;

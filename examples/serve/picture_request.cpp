@@ -94,6 +94,22 @@ hidden_patches read_hidden(query_values const& query, mae::model_config const& s
   return draw_hidden(sizes, ratio, seed);
 }
 
+attention_asked read_attention(query_values const& query, mae::model_config const& sizes) {
+  constexpr pretrain::choice_words<bool, 2> heads_words{{{"mean", false}, {"each", true}}};
+  index_t const depth = sizes.encoder.depth;
+  auto const what = "a whole number from 1 to " + std::to_string(depth);
+  attention_asked asked;
+  read_choice(query, "heads", heads_words, asked.each_head);
+  asked.block = read_number<index_t>(
+                    query,
+                    "block",
+                    depth,
+                    [&](index_t block) { return block >= 1 && block <= depth; },
+                    what.c_str()) -
+                1;
+  return asked;
+}
+
 std::vector<std::string_view> pictures_of(request const& in, std::size_t most) {
   if (media_type(in.head.content_type) != "multipart/form-data") {
     if (in.body.empty()) throw request_error(400, "no_picture", "the request has no body");
@@ -185,6 +201,37 @@ reply classes_reply(picture_request const& asked,
   return {.body = all.line() + '\n'};
 }
 
+std::string json_of(std::vector<neighbour> const& all) {
+  std::string list;
+  for (auto const& one : all)
+    (list += list.empty() ? "[" : ",") += mae::json_object()
+                                              .add("index", one.index)
+                                              .add("score", one.cosine)
+                                              .add("name", one.name)
+                                              .line();
+  return list + ']';
+}
+
+reply neighbours_reply(picture_request const& asked,
+                       gallery const& pictures,
+                       std::span<float const> values) {
+  mae::json_object all;
+  all.add("pool", pretrain::word_of(tools::pooling_words, asked.pool))
+      .add("gallery", pictures.size())
+      .add_json("neighbours", json_of(pictures.most_like(values, asked.pool, asked.k)));
+  return {.body = all.line() + '\n'};
+}
+
+reply attention_reply(picture_request const& asked,
+                      mae::model_config const& sizes,
+                      std::span<float const> values) {
+  auto const tokens = static_cast<std::size_t>(sizes.num_patches() + 1);
+  std::vector<std::size_t> shape{asked.images, tokens, tokens};
+  if (asked.attention.each_head)
+    shape.insert(shape.begin() + 1, static_cast<std::size_t>(sizes.encoder.heads));
+  return numbers_reply(values, shape);
+}
+
 reply painting_reply(picture_request const& asked,
                      mae::model_config const& sizes,
                      std::span<std::uint8_t const> pixels,
@@ -206,6 +253,35 @@ reply view_of(served_model const& model, std::span<std::uint8_t const> pixels) {
           .body = png_of_painting(sizes, pixels, nothing, none, painting_view::pasted)};
 }
 
+reply thumbnail_of(served_model const& model, index_t index) {
+  auto const* const pictures = model.pictures();
+  if (pictures == nullptr) return not_offered(task::neighbours).to_reply();
+  if (index >= pictures->size())
+    return error_reply(404,
+                       "no_such_picture",
+                       "the gallery has " + std::to_string(pictures->size()) +
+                           " pictures, whose numbers begin with 0");
+  return {.content_type = "image/png", .body = pictures->thumbnail(index)};
+}
+
+request_error not_offered(task what) {
+  char const* const why = [&] {
+    switch (what) {
+      case task::classify:
+        return "no classifier is served (--classifier)";
+      case task::neighbours:
+        return "no gallery is served (--gallery)";
+      case task::attention:
+        return "an encoder in int8 has no weights that attention could be computed from: "
+               "--precision fp32 and bf16 have them";
+      default:
+        return "the model has no decoder that paints pixels (cross-attention decoders are not "
+               "served)";
+    }
+  }();
+  return {404, "not_offered", why};
+}
+
 picture_request read_picture_request(route const& which,
                                      request const& in,
                                      served_model const& model,
@@ -217,7 +293,8 @@ picture_request read_picture_request(route const& which,
   picture_request asked{.what = *task_of(which.what)};
   std::vector<std::string_view> offered{"application/json"};
   if (asked.what == task::features) offered.emplace_back("application/octet-stream");
-  if (asked.what == task::tokens) offered = {"application/octet-stream"};
+  if (asked.what == task::tokens || asked.what == task::attention)
+    offered = {"application/octet-stream"};
   if (asked.what == task::reconstruct || asked.what == task::view) offered = {"image/png"};
   auto const chosen = choose_media_type(in.head.accept, offered);
   if (chosen.empty())
@@ -231,6 +308,15 @@ picture_request read_picture_request(route const& which,
       [](std::size_t value) { return value > 0; },
       "a whole number from 1 on");
   read_choice(query, "view", view_words, asked.view);
+  constexpr index_t most_neighbours = 100;
+  asked.k = read_number<index_t>(
+      query,
+      "k",
+      asked.k,
+      [](index_t value) { return value >= 1 && value <= most_neighbours; },
+      "a whole number from 1 to 100");
+  if (asked.what == task::attention)
+    asked.attention = read_attention(query, model.sizes(asked.what));
   pictures = pictures_of(in, most);
   asked.images = pictures.size();
   bool const takes_several = asked.what == task::features || asked.what == task::classify;
@@ -278,6 +364,10 @@ reply answer_of(picture_request const& asked,
                             static_cast<std::size_t>(sizes.num_patches() + 1),
                             static_cast<std::size_t>(sizes.encoder.width)});
     }
+    case task::attention:
+      return attention_reply(asked, model.sizes(asked.what), values);
+    case task::neighbours:
+      return neighbours_reply(asked, *model.pictures(), values);
     case task::view:
     case task::features:
       break;

@@ -24,6 +24,8 @@ struct picture_request {
   mae::pooling pool = mae::pooling::mean;
   bool as_bytes = false;  // features, not as JSON
   std::size_t top = 5;    // classes
+  mae::index_t k = 8;     // neighbours
+  attention_asked attention = {};
   hidden_patches hidden = {};
   painting_view view = painting_view::pasted;
   std::size_t images = 0;
@@ -47,6 +49,12 @@ std::vector<std::uint8_t> decode_pictures(task what,
 
 /// A picture as the model takes it, from its pixels.
 reply view_of(served_model const& model, std::span<std::uint8_t const> pixels);
+
+/// A picture of the gallery, small; an error where there is none of this number.
+reply thumbnail_of(served_model const& model, mae::index_t index);
+
+/// Why a model does not offer a task.
+request_error not_offered(task what);
 
 /// The answer, from what served_model::compute made of images.
 reply answer_of(picture_request const& asked,

@@ -4,11 +4,17 @@
 #include <mae/io/json_writer.hpp>
 
 #include <algorithm>
+#include <cstddef>
+#include <utility>
 
 namespace serve {
 namespace {
 
+using mae::index_t;
 using mae::json_object;
+
+/// The one path with a part that varies.
+constexpr std::string_view thumbnail_path = "/v1/gallery/{index}/thumbnail";
 
 std::vector<parameter> painting_parameters() {
   return {{"ratio",
@@ -27,16 +33,47 @@ std::vector<parameter> painting_parameters() {
            "image with its hidden patches grey; all of these"}};
 }
 
+std::vector<parameter> attention_parameters() {
+  return {{"block",
+           R"({"type":"integer","minimum":1})",
+           "which of the encoder's blocks is looked into, from 1; without it the last"},
+          {"heads",
+           R"({"type":"string","enum":["mean","each"],"default":"mean"})",
+           "the mean of the block's heads, or all of them"}};
+}
+
+std::vector<route> gallery_routes(parameter const& pool) {
+  return {{"POST",
+           "/v1/neighbours",
+           endpoint::neighbours,
+           false,
+           "The gallery's pictures that are most like a picture",
+           "application/json",
+           {{"k",
+             R"({"type":"integer","minimum":1,"maximum":100,"default":8})",
+             "how many of them, that of the greatest cosine first"},
+            pool}},
+          {"GET",
+           thumbnail_path,
+           endpoint::thumbnail,
+           false,
+           "A picture of the gallery, small",
+           "image/png",
+           {{"index",
+             R"({"type":"integer","minimum":0})",
+             "of the picture, as /v1/neighbours says it",
+             "path"}}}};
+}
+
 std::vector<route> make_routes() {
   constexpr std::string_view json = "application/json";
-  std::vector<parameter> const pool{
-      {"pool",
-       R"({"type":"string","enum":["mean","class","both"],"default":"mean"})",
-       "of a picture: the mean of its patch tokens, its class token, or both"}};
+  parameter const pool{"pool",
+                       R"({"type":"string","enum":["mean","class","both"],"default":"mean"})",
+                       "of a picture: the mean of its patch tokens, its class token, or both"};
   std::vector<parameter> const top{{"top",
                                     R"({"type":"integer","minimum":1,"default":5})",
                                     "how many classes are named for each picture"}};
-  return {
+  std::vector<route> routes{
       {"GET", "/", endpoint::page, true, "A page that shows what the model sees", "text/html"},
       {"GET", "/healthz", endpoint::health, true, "Whether the program runs", "text/plain"},
       {"GET", "/readyz", endpoint::readiness, true, "Whether it takes requests", "text/plain"},
@@ -49,7 +86,7 @@ std::vector<route> make_routes() {
        false,
        "Features of pictures",
        "application/json application/octet-stream",
-       pool},
+       {pool}},
       {"POST",
        "/v1/tokens",
        endpoint::tokens,
@@ -64,7 +101,16 @@ std::vector<route> make_routes() {
        false,
        "A picture whose hidden patches are painted",
        "image/png",
-       painting_parameters()}};
+       painting_parameters()},
+      {"POST",
+       "/v1/attention",
+       endpoint::attention,
+       false,
+       "How much each token of a picture takes of each in a block, the class token first",
+       "application/octet-stream",
+       attention_parameters()}};
+  for (auto& more : gallery_routes(pool)) routes.push_back(std::move(more));
+  return routes;
 }
 
 /// What an answer holds, by its media type.
@@ -87,6 +133,7 @@ std::string responses_of(route const& which) {
               .add_json("content", content_of(which.answers)));
   std::vector<char const*> errors{"400", "405", "408", "431", "500", "503"};
   if (!which.is_open) errors.push_back("401");
+  if (which.what == endpoint::thumbnail) errors.push_back("404");
   if (task_of(which.what))
     for (char const* const status : {"406", "413", "415", "422", "429"}) errors.push_back(status);
   std::ranges::sort(errors, {}, [](char const* text) { return std::string_view(text); });
@@ -96,13 +143,12 @@ std::string responses_of(route const& which) {
 
 std::string parameters_of(route const& which) {
   std::string list = "[";
-  for (auto const& one : which.parameters)
-    (list += list.size() > 1 ? "," : "") += json_object()
-                                                .add("name", one.name)
-                                                .add("in", "query")
-                                                .add("description", one.description)
-                                                .add_json("schema", std::string(one.schema))
-                                                .line();
+  for (auto const& one : which.parameters) {
+    json_object of;
+    of.add("name", one.name).add("in", one.in).add("description", one.description);
+    if (one.in == "path") of.add("required", true);
+    (list += list.size() > 1 ? "," : "") += of.add_json("schema", std::string(one.schema)).line();
+  }
   return list + ']';
 }
 
@@ -127,7 +173,25 @@ std::vector<route> const& all_routes() {
   return routes;
 }
 
+std::optional<index_t> picture_in(std::string_view path) {
+  constexpr auto number = thumbnail_path.find('{');
+  constexpr auto rest = thumbnail_path.substr(thumbnail_path.find('}') + 1);
+  constexpr std::size_t most_digits = 9;
+  if (!path.starts_with(thumbnail_path.substr(0, number)) || !path.ends_with(rest)) return {};
+  if (path.size() <= number + rest.size()) return {};
+  auto const digits = path.substr(number, path.size() - number - rest.size());
+  if (digits.size() > most_digits) return {};
+  index_t index = 0;
+  for (char const digit : digits) {
+    if (digit < '0' || digit > '9') return {};
+    index = 10 * index + (digit - '0');
+  }
+  return index;
+}
+
 route const* find_route(std::string_view path) {
+  if (path == thumbnail_path) return nullptr;
+  if (picture_in(path)) path = thumbnail_path;
   auto const found = std::ranges::find(all_routes(), path, &route::path);
   return found == all_routes().end() ? nullptr : &*found;
 }
@@ -144,6 +208,10 @@ std::optional<task> task_of(endpoint what) {
       return task::tokens;
     case endpoint::view:
       return task::view;
+    case endpoint::attention:
+      return task::attention;
+    case endpoint::neighbours:
+      return task::neighbours;
     default:
       return std::nullopt;
   }
@@ -154,6 +222,7 @@ std::string describe_interface(served_model const& model, bool needs_token) {
   for (auto const& which : all_routes()) {
     auto const needed = task_of(which.what);
     if (needed && !model.offers(*needed)) continue;
+    if (which.what == endpoint::thumbnail && model.pictures() == nullptr) continue;
     char const* const method = which.method == "GET" ? "get" : "post";
     paths.add(which.path, json_object().add(method, describe(which, needs_token)));
   }

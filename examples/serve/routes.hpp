@@ -2,7 +2,8 @@
 
 #include "served_model.hpp"
 
-#include <array>
+#include <mae/core/types.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,7 +25,10 @@ enum class endpoint : std::uint8_t {
   tokens,
   classify,
   reconstruct,
-  view
+  view,
+  attention,
+  neighbours,
+  thumbnail
 };
 
 /// A parameter of a query, as /openapi.json describes it.
@@ -32,6 +36,7 @@ struct parameter {
   std::string_view name;
   std::string_view schema;  // JSON
   std::string_view description;
+  std::string_view in = "query";
 };
 
 struct route {
@@ -49,6 +54,9 @@ std::vector<route> const& all_routes();
 
 /// The route of a path; nullptr where there is none.
 route const* find_route(std::string_view path);
+
+/// Of a thumbnail's path, the number of its picture.
+std::optional<mae::index_t> picture_in(std::string_view path);
 
 /// The task of a route that takes pictures.
 std::optional<task> task_of(endpoint what);

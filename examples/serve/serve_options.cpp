@@ -35,6 +35,12 @@ std::vector<pretrain::flag> model_flags(serve_options& o) {
            "a model.safetensors of mae_finetune: its encoder and its classifier\n"
            "answer /v1/classify; may be the file of --model",
            pretrain::words(o.classifier)},
+          {"gallery",
+           "DIR",
+           "a folder of pictures (PNG, JPEG), among which /v1/neighbours looks for\n"
+           "those that are most like one; they are encoded before requests are taken",
+           pretrain::words(o.gallery)},
+          tools::unreadable_flag(o),
           pretrain::choice("precision",
                            precision_words,
                            o.precision,

@@ -20,6 +20,7 @@ struct serve_options : tools::common_options {
   serve_options() { settings.max_pixels = 25'000'000; }
 
   std::string classifier;  // the model.safetensors of a fine-tuning; empty: none
+  std::string gallery;     // a folder of pictures; empty: none
   precision_choice precision = precision_choice::fp32;
 
   std::string host = "127.0.0.1";

@@ -49,7 +49,8 @@ std::string json_list(std::vector<std::string> const& texts) {
 
 served_model::served_model(serve_options const& o,
                            std::shared_ptr<mae::thread_pool> const& threads,
-                           std::ostream& notes)
+                           std::ostream& notes,
+                           std::atomic<bool> const& is_ending)
     : precision_(o.precision) {
   auto const model = tools::read_model(o, notes);
   encoder_ = open(model, o, !o.known.fit.empty(), threads, notes);
@@ -67,6 +68,15 @@ served_model::served_model(serve_options const& o,
     }
   }
   try_out();
+  if (o.gallery.empty()) return;
+  gallery_ = std::make_unique<gallery const>(
+      gallery_source{.folder = o.gallery,
+                     .skips_unreadable = o.settings.unreadable == pretrain::unreadable_choice::skip,
+                     .pictures = encoder_->pictures,
+                     .features = encoder_->compute.features},
+      *threads,
+      notes,
+      is_ending);
 }
 
 std::shared_ptr<served_model::opened_encoder const> served_model::open(
@@ -96,7 +106,8 @@ std::shared_ptr<served_model::opened_encoder const> served_model::open(
 /// anybody asks.
 void served_model::try_out() const {
   constexpr std::uint8_t grey = 128;
-  for (auto const what : {task::features, task::tokens, task::classify, task::reconstruct}) {
+  for (auto const what :
+       {task::features, task::tokens, task::classify, task::reconstruct, task::attention}) {
     if (!offers(what)) continue;
     auto const& of = sizes(what);
     image_batch batch{.what = what, .images = 1};
@@ -110,18 +121,34 @@ void served_model::try_out() const {
 }
 
 bool served_model::offers(task what) const {
-  if (what == task::classify) return classifier_.has_value();
-  return what != task::reconstruct || painter_ != nullptr;
+  switch (what) {
+    case task::classify:
+      return classifier_.has_value();
+    case task::reconstruct:
+      return painter_ != nullptr;
+    case task::attention:
+      return static_cast<bool>(encoder_->compute.attention);
+    case task::neighbours:
+      return gallery_ != nullptr;
+    case task::features:
+    case task::tokens:
+    case task::view:
+      break;
+  }
+  return true;
 }
 
 mae::model_config const& served_model::sizes(task what) const {
   return encoder(what).sizes;
 }
 
-index_t served_model::width(task what) const {
-  auto const& of = sizes(what);
-  if (what == task::reconstruct) return of.image.values();
-  return (what == task::tokens ? of.num_patches() + 1 : 2) * of.encoder.width;
+index_t served_model::width(image_batch const& batch) const {
+  auto const& of = sizes(batch.what);
+  index_t const tokens = of.num_patches() + 1;
+  if (batch.what == task::reconstruct) return of.image.values();
+  if (batch.what == task::attention)
+    return (batch.attention.each_head ? of.encoder.heads : 1) * tokens * tokens;
+  return (batch.what == task::tokens ? tokens : 2) * of.encoder.width;
 }
 
 std::vector<std::uint8_t> served_model::decode(task what,
@@ -134,6 +161,7 @@ std::vector<std::uint8_t> served_model::decode(task what,
 std::vector<float> served_model::compute(image_batch const& batch) const {
   if (batch.what == task::reconstruct) return painter_->paint(batch.pixels, batch.hidden);
   auto const& compute = encoder(batch.what).compute;
+  if (batch.what == task::attention) return compute.attention(batch.pixels, batch.attention);
   return batch.what == task::tokens ? compute.tokens(batch.pixels) : compute.features(batch.pixels);
 }
 
@@ -144,7 +172,13 @@ std::string served_model::describe() const {
   index_t const width = encoder_->sizes.encoder.width;
   mae::json_object widths;
   widths.add("mean", width).add("class", width).add("both", 2 * width);
-  all.add("feature_widths", widths).add("reconstructs", offers(task::reconstruct));
+  all.add("feature_widths", widths)
+      .add("reconstructs", offers(task::reconstruct))
+      .add("attention", offers(task::attention));
+  if (gallery_ != nullptr)
+    all.add("gallery", mae::json_object().add("pictures", gallery_->size()));
+  else
+    all.add_json("gallery", "null");
   if (classifier_) {
     auto tuned = to_json(classifying_->sizes);
     tuned.add_json("classes", json_list(classifier_->names));
@@ -161,7 +195,9 @@ std::string served_model::sentence() const {
          std::to_string(of.encoder.width) + " for images of " + mae::to_string(of.image) + ", " +
          std::string(name(precision_)) + "; features" +
          (classifier_ ? ", " + std::to_string(classifier_->classes()) + " classes" : "") +
-         (painter_ != nullptr ? ", reconstructions" : "");
+         (painter_ != nullptr ? ", reconstructions" : "") +
+         (gallery_ != nullptr ? ", a gallery of " + std::to_string(gallery_->size()) + " pictures"
+                              : "");
 }
 
 }  // namespace serve

@@ -7,9 +7,7 @@
 #include <mae/core/text.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <ctime>
 #include <exception>
 #include <iostream>
 #include <new>
@@ -68,7 +66,8 @@ service::service(serve_options const& o)
     : options_(o),
       token_(bearer_token::find(o.token_file)),
       threads_(std::make_shared<mae::thread_pool>(o.settings.threads)),
-      model_(std::make_shared<served_model const>(o, threads_, std::cerr)),
+      model_(
+          std::make_shared<served_model const>(o, threads_, std::cerr, std::atomic<bool>(false))),
       workers_(worker_threads(*threads_)),
       batcher_(
           {.images = o.max_batch, .delay = o.max_delay, .queue = o.queue},
@@ -108,7 +107,7 @@ std::optional<reply> service::refuse(request_head const& head) const {
 
 void service::answer(request in, send_reply send) {
   auto const& which = *find_route(in.head.path());
-  if (!task_of(which.what)) return send(answer_now(which));
+  if (!task_of(which.what)) return send(answer_now(which, in.head));
   auto const shared = std::make_shared<request>(std::move(in));
   workers_.post([this, &which, shared, send = std::move(send)] {
     try {
@@ -119,7 +118,7 @@ void service::answer(request in, send_reply send) {
   });
 }
 
-reply service::answer_now(route const& which) const {
+reply service::answer_now(route const& which, request_head const& head) const {
   bool const is_ready = !traffic_.draining;
   switch (which.what) {
     case endpoint::page:
@@ -138,6 +137,8 @@ reply service::answer_now(route const& which) const {
       return {.body = describe_interface(*model(), needs_token())};
     case endpoint::model:
       return {.body = model()->describe()};
+    case endpoint::thumbnail:
+      return thumbnail_of(*model(), *picture_in(head.path()));
     default:
       return text_reply("ok\n");
   }
@@ -147,12 +148,7 @@ void service::take_pictures(route const& which, request const& in, send_reply co
   if (*in.abandoned) return;
   auto work = std::make_shared<picture_work>(picture_work{model(), {}, {}, in.abandoned, send});
   auto const what = *task_of(which.what);
-  if (!work->model->offers(what))
-    throw request_error(404,
-                        "not_offered",
-                        what == task::classify ? "no classifier is served (--classifier)"
-                                               : "the model has no decoder that paints pixels "
-                                                 "(cross-attention decoders are not served)");
+  if (!work->model->offers(what)) throw not_offered(what);
   auto const most = static_cast<std::size_t>(options_.max_batch);
   std::vector<std::string_view> pictures;
   work->asked = read_picture_request(which, in, *work->model, most, pictures);
@@ -182,7 +178,8 @@ void service::enqueue(std::shared_ptr<picture_work> work) {
   image_batch of{.what = work->asked.what,
                  .images = static_cast<index_t>(work->asked.images),
                  .pixels = work->pixels,
-                 .hidden = work->asked.hidden};
+                 .hidden = work->asked.hidden,
+                 .attention = work->asked.attention};
   auto const abandoned = work->abandoned;
   auto const model = work->model;
   auto done = [this, work = std::move(work)](std::span<float const> values,
@@ -248,7 +245,8 @@ void service::reload() {
 void service::read_again() {
   std::ostringstream notes;
   try {
-    auto const read = std::make_shared<served_model const>(options_, threads_, notes);
+    auto const read =
+        std::make_shared<served_model const>(options_, threads_, notes, traffic_.draining);
     auto const old = model();  // which may be gone with the last request to it, not within the lock
     {
       std::lock_guard const lock(mutex_);
@@ -269,18 +267,10 @@ void service::drain() {
 }
 
 void service::stop() {
+  traffic_.draining = true;  // what is read again is not read to its end
   if (reloader_.joinable()) reloader_.join();
   batcher_.stop();
   workers_.stop();
-}
-
-void log_line(std::string_view text) {
-  std::time_t const now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  std::array<char, 32> stamp{};
-  std::size_t const length = std::strftime(stamp.data(), stamp.size(), "%FT%TZ ", &parts);
-  std::cerr << std::string(stamp.data(), length) + mae::printable(text) + '\n' << std::flush;
 }
 
 }  // namespace serve

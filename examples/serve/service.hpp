@@ -2,6 +2,7 @@
 
 #include "batcher.hpp"
 #include "bearer_token.hpp"
+#include "log_line.hpp"
 #include "message.hpp"
 #include "metrics.hpp"
 #include "routes.hpp"
@@ -60,7 +61,7 @@ class service {
  private:
   struct picture_work;
 
-  reply answer_now(route const& which) const;
+  reply answer_now(route const& which, request_head const& head) const;
   void take_pictures(route const& which, request const& in, send_reply const& send);
   void enqueue(std::shared_ptr<picture_work> work);
   static reply reply_of_failure(std::exception_ptr const& failure);
@@ -79,8 +80,5 @@ class service {
   workers workers_;
   batcher batcher_;
 };
-
-/// A line of the log, on stderr, with the time.
-void log_line(std::string_view text);
 
 }  // namespace serve

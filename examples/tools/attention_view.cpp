@@ -37,6 +37,10 @@ rows_view see(std::span<float const> square, index_t side) {
   return {square.data(), side, side};
 }
 
+mae::matrix_view<float> as_view(matrix& m) {
+  return {m.data(), m.rows(), m.cols()};
+}
+
 matrix linear(matrix const& x, mae::linear_weights<float const> const& weights) {
   matrix y = x * see(weights.weight).transpose();
   y.rowwise() += see(weights.bias);
@@ -53,15 +57,45 @@ matrix layer_norm(matrix const& x, mae::norm_weights<float const> const& weights
   return y;
 }
 
-/// A block's probabilities (H, S, S), from its input (S, D): of the norm's output, queries and keys
-/// of each head, and softmax of their products over sqrt(D / H).
-void put_probabilities(matrix const& input,
-                       mae::block_weights<float const> const& weights,
-                       double epsilon,
-                       index_t heads,
-                       float* out) {
-  matrix const qkv = linear(layer_norm(input, weights.norm1, epsilon), weights.qkv);
-  index_t const width = input.cols();
+std::vector<float> patches_of(Eigen::Ref<Eigen::RowVectorXf const> const& tokens) {
+  return {tokens.data() + 1, tokens.data() + tokens.size()};
+}
+
+}  // namespace
+
+void put_first_input(attention_source const& of,
+                     std::span<float const> image,
+                     mae::matrix_view<float> out) {
+  auto const& sizes = of.sizes;
+  std::vector<float> pixels(image.begin(), image.end());
+  mae::normalise_pixels(pixels, of.statistics);
+  matrix cut(sizes.num_patches(), sizes.patch_values());
+  mae::patchify(pixels,
+                sizes.image,
+                sizes.patch,
+                mae::matrix_view<float>(cut.data(), cut.rows(), cut.cols()));
+  Eigen::Map<matrix> first(out.data, out.rows, out.cols);
+  first.row(0) = see(of.weights.class_token);
+  first.bottomRows(cut.rows()) = linear(cut, of.weights.patch_embed);
+  first += see(of.weights.positions);
+  if (of.levels.of_visible() == 0) return;
+  std::vector<float> memory;
+  mae::level_finder find(of.levels, sizes, memory);
+  mae::matrix_view<float const> const patches(cut.data(), cut.rows(), cut.cols());
+  for (index_t patch = 0; patch < patches.rows; ++patch)
+    first.row(patch + 1) += see(of.weights.levels.row(find(patches.row(patch))));
+}
+
+/// Of the norm's output, queries and keys of each head, and softmax of their products over
+/// sqrt(D / H).
+void visit_probabilities(attention_source const& of,
+                         index_t block,
+                         mae::matrix_view<float const> input,
+                         take_head const& take) {
+  auto const& weights = of.weights.blocks[static_cast<std::size_t>(block)];
+  matrix const qkv = linear(layer_norm(see(input), weights.norm1, of.norm_epsilon), weights.qkv);
+  index_t const width = input.cols;
+  index_t const heads = of.sizes.encoder.heads;
   index_t const each = width / heads;
   for (index_t head = 0; head < heads; ++head) {
     matrix p = qkv.middleCols(head * each, each) *
@@ -71,15 +105,9 @@ void put_probabilities(matrix const& input,
     p = (p.colwise() - greatest).array().exp();
     Eigen::VectorXf const sums = p.rowwise().sum();
     p = sums.cwiseInverse().asDiagonal() * p;
-    std::copy_n(p.data(), p.size(), out + head * p.size());
+    take(head, {p.data(), static_cast<std::size_t>(p.size())});
   }
 }
-
-std::vector<float> patches_of(Eigen::Ref<Eigen::RowVectorXf const> const& tokens) {
-  return {tokens.data() + 1, tokens.data() + tokens.size()};
-}
-
-}  // namespace
 
 struct attention_viewer::parts {
   mae::sized_encoder<backend> encoder;  // gives its blocks' tokens without a norm
@@ -97,8 +125,7 @@ attention_viewer::~attention_viewer() = default;
 attention_of_image attention_viewer::look(pretrain::image_set const& images, index_t number) const {
   auto const& encoder = parts_->encoder;
   auto const& sizes = encoder.sizes();
-  auto const weights =
-      mae::bind_encoder(encoder.layout(), sizes, encoder.parameters().values().data());
+  auto const source = attention_source_of(encoder);
   index_t const tokens = encoder.num_tokens();
   index_t const blocks = sizes.encoder.depth;
 
@@ -106,15 +133,7 @@ attention_of_image attention_viewer::look(pretrain::image_set const& images, ind
                              matrix(tokens, sizes.encoder.width));
   std::vector<float> pixels(static_cast<std::size_t>(sizes.image.values()));
   images.read(number, pixels);
-  mae::normalise_pixels(pixels, encoder.statistics());
-  matrix cut(sizes.num_patches(), sizes.patch_values());
-  mae::patchify(pixels,
-                sizes.image,
-                sizes.patch,
-                mae::matrix_view<float>(cut.data(), cut.rows(), cut.cols()));
-  states[0].row(0) = see(weights.class_token);
-  states[0].bottomRows(cut.rows()) = linear(cut, weights.patch_embed);
-  states[0] += see(weights.positions);
+  put_first_input(source, pixels, as_view(states[0]));
   encoder.encode_blocks(mae::subset(images, number, 1),
                         {1, blocks},
                         [&](index_t /*image*/, index_t block, mae::matrix_view<float const> seen) {
@@ -125,13 +144,15 @@ attention_of_image attention_viewer::look(pretrain::image_set const& images, ind
   index_t const of_block = found.heads * tokens * tokens;
   found.probabilities.resize(static_cast<std::size_t>(blocks * of_block));
   for (index_t block = 0; block < blocks; ++block)
-    put_probabilities(states[static_cast<std::size_t>(block)],
-                      weights.blocks[static_cast<std::size_t>(block)],
-                      encoder.norm_epsilon(),
-                      found.heads,
-                      found.probabilities.data() + block * of_block);
+    visit_probabilities(source,
+                        block,
+                        as_view(states[static_cast<std::size_t>(block)]),
+                        [&, at = found.probabilities.begin() + block * of_block](
+                            index_t head, std::span<float const> of_head) {
+                          std::ranges::copy(of_head, at + head * std::ssize(of_head));
+                        });
   matrix const last = parts_->norm == mae::norm_place::tokens
-                          ? layer_norm(states.back(), weights.norm, encoder.norm_epsilon())
+                          ? layer_norm(states.back(), source.weights.norm, encoder.norm_epsilon())
                           : states.back();
   if (!last.allFinite())
     throw mae::config_error("image " + std::to_string(number) +

@@ -2,11 +2,17 @@
 
 #include "images.hpp"
 
+#include <mae/core/config.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
+#include <mae/core/views.hpp>
+#include <mae/data/normalise.hpp>
 #include <mae/interop/pretrained.hpp>
+#include <mae/mask/patch_levels.hpp>
+#include <mae/network/weights.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -45,6 +51,46 @@ std::vector<float> attention_rollout(attention_of_image const& attention);
 
 /// The cosine of every patch's token and one of them, (N).
 std::vector<float> similarity_to_patch(attention_of_image const& attention, mae::index_t patch);
+
+/// What attention is computed from: an open encoder's parts, which must outlive it.
+struct attention_source {
+  mae::model_config const& sizes;
+  mae::pixel_statistics const& statistics;
+  mae::patch_levels const& levels;
+  double norm_epsilon = 0;
+  mae::encoder_weights<float const> weights;
+};
+
+/// Of a mae::sized_encoder in the processor's memory.
+template <class Encoder>
+attention_source attention_source_of(Encoder const& encoder) {
+  float const* const values = encoder.parameters().values().data();
+  auto const& sizes = encoder.sizes();
+  attention_source of{.sizes = sizes,
+                      .statistics = encoder.statistics(),
+                      .levels = encoder.levels(),
+                      .norm_epsilon = encoder.norm_epsilon(),
+                      .weights = mae::bind_encoder(encoder.layout(), sizes, values)};
+  if (auto const rows = of.levels.of_visible(); rows > 0)
+    mae::tensor_binder<float const>(encoder.layout(), values)
+        .table(mae::visible_levels_name, rows, sizes.encoder.width, of.weights.levels);
+  return of;
+}
+
+/// Writes the first block's input (S, D) of an image (H, W, C) in [0, 1].
+void put_first_input(attention_source const& of,
+                     std::span<float const> image,
+                     mae::matrix_view<float> out);
+
+/// Gets the probabilities (S, S) of a head.
+using take_head = std::function<void(mae::index_t head, std::span<float const>)>;
+
+/// Lets the probabilities of a block, from 0, be taken head after head, of its input (S, D): what
+/// the block before it gives without a norm.
+void visit_probabilities(attention_source const& of,
+                         mae::index_t block,
+                         mae::matrix_view<float const> input,
+                         take_head const& take);
 
 /// The encoder of a checkpoint on the processor.
 class attention_viewer {

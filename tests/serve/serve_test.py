@@ -222,6 +222,14 @@ class Answers(Case):
             (422, "bad_parameter", "POST", "/v1/features?pool=mean&pool=mean", picture, "image/png"),
             (422, "unknown_parameter", "POST", "/v1/features?pol=mean", picture, "image/png"),
             (400, "bad_request", "POST", "/v1/features?pool=%zz", picture, "image/png"),
+            (404, "not_offered", "POST", "/v1/neighbours", picture, "image/png"),
+            (404, "not_offered", "GET", "/v1/gallery/0/thumbnail", None, None),
+            (405, "method_not_allowed", "GET", "/v1/attention", None, None),
+            (422, "bad_parameter", "POST", "/v1/attention?block=0", picture, "image/png"),
+            (422, "bad_parameter", "POST", "/v1/attention?block=99", picture, "image/png"),
+            (422, "bad_parameter", "POST", "/v1/attention?heads=all", picture, "image/png"),
+            (422, "too_many_pictures", "POST", "/v1/attention", *multipart([picture] * 2)),
+            (400, "bad_picture", "POST", "/v1/attention", picture[:60], "image/png"),
             (422, "bad_parameter", "POST", "/v1/reconstruct?ratio=1", picture, "image/png"),
             (422, "bad_parameter", "POST", "/v1/reconstruct?ratio=nan", picture, "image/png"),
             (422, "bad_parameter", "POST", "/v1/reconstruct?seed=-1", picture, "image/png"),
@@ -234,6 +242,8 @@ class Answers(Case):
                 self.check_error(reply, status, code)
                 if status == 405:
                     self.assertEqual(reply.headers["allow"], "POST" if "/v1" in target else "GET, HEAD")
+        self.check_error(self.ask("POST", "/v1/attention", picture, headers={"Accept": "application/json"}), 406,
+                         "not_acceptable")
         reply = self.ask("POST", "/v1/features", picture, headers={"Accept": "text/html"})
         self.check_error(reply, 406, "not_acceptable")
         second = self.ask("POST", "/v1/features", *multipart([picture, b"broken"]))
@@ -275,7 +285,7 @@ class Answers(Case):
         self.assertTrue(interface["openapi"].startswith("3."))
         self.assertNotIn("/v1/classify", interface["paths"])
         self.assertEqual(set(interface["paths"]), {"/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/v1/model",
-                                                   "/v1/features", "/v1/tokens", "/v1/view", "/v1/reconstruct"})
+                                                   "/v1/features", "/v1/tokens", "/v1/view", "/v1/reconstruct", "/v1/attention"})
         for path, methods in interface["paths"].items():
             (method, said), = methods.items()
             reply = self.ask(method.upper(), path, PICTURES[0] if method == "post" else None)
@@ -573,6 +583,253 @@ class Signals(Case):
             self.assertEqual(server.end(), 0)
 
 
+class Attention(Case):
+    """Of a small ViT, whose attention timm says (tests/tools/make_attention_fixture.py)."""
+
+    fixture = fixtures().parent.parent / "tools" / "attention"
+    model = fixture / "model"
+    picture = (fixture / "pictures" / "noise.png").read_bytes()
+    heads, tokens = 3, 9
+
+    def expected(self, block):
+        """(H, S, S) of a block from 1."""
+        data = (self.fixture / "expected.safetensors").read_bytes()
+        size = struct.unpack("<Q", data[:8])[0]
+        entry = json.loads(data[8:8 + size])["probabilities"]
+        self.assertEqual(entry["shape"], [2, 1 * self.heads, self.tokens, self.tokens])
+        first = 8 + size + entry["data_offsets"][0]
+        values = struct.unpack_from(f"<{2 * self.heads * self.tokens ** 2}f", data, first)
+        each = self.heads * self.tokens ** 2
+        return values[(block - 1) * each:block * each]
+
+    def ask(self, server, query, shape):
+        reply = server.ask("POST", "/v1/attention" + query, self.picture)
+        self.assertEqual((reply.status, reply.headers["x-mae-shape"]), (200, shape), reply)
+        return struct.unpack(f"<{len(reply.body) // 4}f", reply.body)
+
+    def check_close(self, found, expected, most):
+        self.assertEqual(len(found), len(expected))
+        self.assertLess(max(abs(a - b) for a, b in zip(found, expected)), most)
+
+    def test_it_is_that_of_timm(self):
+        square = self.tokens ** 2
+        for precision, most in (("fp32", 1e-5), ("bf16", 0.02)):
+            with Server(PROGRAM, self.model, "--precision", precision) as server:
+                self.assertIs(json.loads(server.ask("GET", "/v1/model").body)["attention"], True)
+                for block in (1, 2):
+                    each = self.ask(server, f"?heads=each&block={block}", "1,3,9,9")
+                    self.check_close(each, self.expected(block), most)
+                    mean = self.ask(server, f"?block={block}", "1,9,9")
+                    self.check_close(mean, [sum(each[i::square]) / 3 for i in range(square)], 1e-6)
+                    for row in range(self.tokens):
+                        self.assertAlmostEqual(sum(mean[row * 9:row * 9 + 9]), 1, places=5)
+                self.assertEqual(self.ask(server, "", "1,9,9"), mean)  # of the last block
+                # Blocks without the final norm leave what comes after with it.
+                tokens = server.ask("POST", "/v1/tokens", self.picture).body
+                self.ask(server, "?block=2", "1,9,9")
+                self.assertEqual(server.ask("POST", "/v1/tokens", self.picture).body, tokens)
+
+    def test_it_has_the_same_bits_in_every_batch(self):
+        queries = ("?block=1", "?block=2", "?block=2&heads=each", "?block=1&heads=each")
+        with Server(PROGRAM, self.model, "--max-delay", "50ms") as server:
+            alone = [server.ask("POST", "/v1/attention" + query, self.picture).body for query in queries]
+            found = {}
+
+            def ask(i):
+                found[i] = server.ask("POST", "/v1/attention" + queries[i % 4], self.picture).body
+
+            threads = [threading.Thread(target=ask, args=(i,)) for i in range(16)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        self.assertEqual([found[i] for i in range(16)], alone * 4)
+
+    def test_int8_has_none(self):
+        with Server(PROGRAM, self.model, "--precision", "int8") as server:
+            self.check_error(server.ask("POST", "/v1/attention", self.picture), 404, "not_offered")
+            self.assertNotIn("/v1/attention", json.loads(server.ask("GET", "/openapi.json").body)["paths"])
+            self.assertIs(json.loads(server.ask("GET", "/v1/model").body)["attention"], False)
+
+
+class Gallery(Case):
+    def gallery(self):
+        """Twelve pictures, some of the same name, and one that is none."""
+        folder = self.folder() / "pictures"
+        for part in ("a secret folder", "b"):
+            (folder / part).mkdir(parents=True)
+        for i in range(12):
+            (folder / ("a secret folder", "b")[i % 2] / self.name(i)).write_bytes(PICTURES[i])
+        (folder / "b" / "broken.png").write_bytes(PICTURES[0][:60])
+        return folder
+
+    def name(self, i):
+        return f"{i // 2:02}.png"
+
+    def serve(self, folder, *flags, model=MODEL):
+        return Server(PROGRAM, model, "--gallery", str(folder), *flags)
+
+    def neighbours(self, server, picture, query=""):
+        reply = server.ask("POST", "/v1/neighbours" + query, picture)
+        self.assertEqual(reply.status, 200, reply)
+        return json.loads(reply.body)
+
+    def test_neighbours_are_those_of_mae_search(self):
+        folder = self.gallery()
+        out = self.folder()
+        (out / "q.png").write_bytes(PICTURES[20])
+        with self.serve(folder, "--unreadable", "skip") as server:
+            self.assertIn("a gallery of 12 pictures", server.said)
+            self.assertRegex(server.log(), "left out: .*broken.png")
+            self.assertIn("12 pictures, encoded in", server.log())
+            self.assertEqual(json.loads(server.ask("GET", "/v1/model").body)["gallery"], {"pictures": 12})
+            for pool in ("mean", "class", "both"):
+                run_tool("mae_search", "--model", MODEL, "--gallery", folder, "--query", out / "q.png", "--out", out,
+                         "--unreadable", "skip", "--results", 5, "--pool", pool)
+                said = self.neighbours(server, PICTURES[20], f"?k=5&pool={pool}")
+                self.assertEqual((said["gallery"], said["pool"]), (12, pool))
+                lines = (out / "results.csv").read_text().splitlines()[1:]
+                for line, one in zip(lines, said["neighbours"], strict=True):
+                    _, _, file, _, cosine = line.split(",")
+                    self.assertEqual(one["name"], file.split("/")[-1])
+                    self.assertAlmostEqual(one["score"], float(cosine), places=5)
+            # Itself first, by its name alone; all there are where more are asked for.
+            for i, picture in enumerate(PICTURES[:12]):
+                found = self.neighbours(server, picture, "?k=100")["neighbours"]
+                self.assertEqual(len(found), 12)
+                self.assertAlmostEqual(found[0]["score"], 1)
+                self.assertEqual(found[0]["name"], self.name(i))
+                self.assertEqual(sorted(one["index"] for one in found), list(range(12)))
+                scores = [one["score"] for one in found]
+                self.assertEqual(scores, sorted(scores, reverse=True))
+            self.assertEqual(len(self.neighbours(server, PICTURES[0])["neighbours"]), 8)
+            self.assertNotIn("secret", json.dumps(self.neighbours(server, PICTURES[0], "?k=100")))
+            form = server.ask("POST", "/v1/neighbours", *multipart(PICTURES[:1]))
+            self.assertEqual(json.loads(form.body), self.neighbours(server, PICTURES[0]))
+
+    def test_thumbnails_and_wrong_requests(self):
+        folder = self.gallery()
+        (folder / "beside.png").write_bytes(PICTURES[13])  # the folders are no classes here
+        with self.serve(folder, "--unreadable", "skip") as server:
+            nearest = self.neighbours(server, PICTURES[5], "?k=1")["neighbours"][0]["index"]
+            small = server.ask("GET", f"/v1/gallery/{nearest}/thumbnail")
+            self.assertEqual((small.status, small.headers["content-type"]), (200, "image/png"))
+            self.assertEqual(small.body, server.ask("POST", "/v1/view", PICTURES[5]).body)  # no larger than it may be
+            head_alone = server.ask("HEAD", f"/v1/gallery/{nearest}/thumbnail")
+            self.assertEqual((head_alone.status, head_alone.body), (200, b""))
+            self.assertEqual(int(head_alone.headers["content-length"]), len(small.body))
+            for index in ("13", "999999999"):
+                self.check_error(server.ask("GET", f"/v1/gallery/{index}/thumbnail"), 404, "no_such_picture")
+            for index in ("", "-1", "x", "1.0", "0x1", "{index}", "1%30", "9999999999", "../0", "0/..", "broken.png"):
+                self.check_error(server.ask("GET", f"/v1/gallery/{index}/thumbnail"), 404, "not_found")
+            self.check_error(server.ask("POST", "/v1/gallery/0/thumbnail", PICTURES[0]), 405, "method_not_allowed")
+            for query in ("k=0", "k=101", "k=-1", "k=x", "k=", "k=1.5", "pool=all", "k=2&k=3"):
+                self.check_error(server.ask("POST", "/v1/neighbours?" + query, PICTURES[0]), 422, "bad_parameter")
+            self.check_error(server.ask("POST", "/v1/neighbours?top=1", PICTURES[0]), 422, "unknown_parameter")
+            self.check_error(server.ask("POST", "/v1/neighbours", *multipart(PICTURES[:2])), 422, "too_many_pictures")
+            self.check_error(server.ask("POST", "/v1/neighbours", b"none"), 400, "bad_picture")
+            self.assertIn('route="/v1/gallery/{index}/thumbnail",status="404"', server.ask("GET", "/metrics").body.decode())
+            paths = json.loads(server.ask("GET", "/openapi.json").body)["paths"]
+            self.assertTrue(paths["/v1/gallery/{index}/thumbnail"]["get"]["parameters"][0]["required"])
+            self.assertEqual(server.end(), 0)
+
+    def test_thumbnails_of_large_images_are_small(self):
+        larger = self.folder() / "larger.safetensors"
+        run_tool("mae_convert", "--model", MODEL, "--image-size", "120x108", "--out", larger)
+        folder = self.folder()
+        (folder / "noise.png").write_bytes(png(120, 108))
+        with self.serve(folder, model=larger) as server:
+            small = server.ask("GET", "/v1/gallery/0/thumbnail").body
+            self.assertIn(struct.unpack(">II", small[16:24]), ((96, 86), (86, 96)))
+            self.assertLess(len(small), 32 << 10)
+
+    def test_the_token_holds_for_it_too(self):
+        token = {"MAE_SERVE_TOKEN": "a-token-of-a-test"}
+        with Server(PROGRAM, MODEL, "--gallery", str(self.gallery()), "--unreadable", "skip", env=token) as server:
+            right = {"Authorization": "Bearer a-token-of-a-test"}
+            for method, path, body in (("POST", "/v1/neighbours", PICTURES[0]), ("POST", "/v1/attention", PICTURES[0]),
+                                       ("GET", "/v1/gallery/0/thumbnail", None)):
+                self.check_error(server.ask(method, path, body), 401, "unauthorized")
+                self.assertEqual(server.ask(method, path, body, headers=right).status, 200)
+
+    def test_folders_that_cannot_be_one(self):
+        empty, broken, many = self.folder(), self.folder(), self.folder()
+        (broken / "b.png").write_bytes(b"no picture")
+        (many / "0.png").write_bytes(PICTURES[0])
+        for i in range(1, 10_001):
+            os.link(many / "0.png", many / f"{i}.png")
+        for flags, why in ((("--gallery", str(self.gallery())), "broken.png.*--unreadable skip leaves such files out"),
+                           (("--gallery", str(broken), "--unreadable", "skip"), "none of its pictures can be read"),
+                           (("--gallery", str(empty)), "holds no pictures"),
+                           (("--gallery", str(empty / "nowhere")), "nowhere"),
+                           (("--gallery", str(many)), "10001 pictures; a gallery has at most 10000")):
+            with self.assertRaisesRegex(RuntimeError, "(?s)ended by [12].*" + why):
+                Server(PROGRAM, MODEL, *flags)
+
+    def test_sighup_encodes_it_again(self):
+        folder = self.folder()
+        for i in range(4):
+            (folder / f"{i}.png").write_bytes(PICTURES[i])
+        model = self.folder() / "model"
+        shutil.copytree(MODEL, model)
+        with self.serve(folder, model=model) as server:
+            before = self.neighbours(server, PICTURES[6])
+            wrong, answers, done = [], set(), threading.Event()
+
+            def ask():
+                while not done.is_set():
+                    try:
+                        answers.add(json.dumps(self.neighbours(server, PICTURES[6])))
+                        assert server.ask("GET", "/v1/gallery/3/thumbnail").status == 200
+                    except Exception as error:  # any: none is to be lost
+                        wrong.append(error)
+
+            threads = [threading.Thread(target=ask) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            try:
+                for i in range(4, 300):
+                    (folder / f"{i}.png").write_bytes(PICTURES[i % 40])
+                other = fixtures().parent.parent / "tools" / "fixtures" / "vit_mae"
+                for old in model.iterdir():
+                    old.unlink()
+                for new in ("config.json", "model.safetensors"):
+                    shutil.copy(other / new, model)
+                server.process.send_signal(signal.SIGHUP)
+                until(lambda: server.metric('mae_serve_reloads_total{result="done"}') == 1, 30)
+                after = self.neighbours(server, PICTURES[6])
+                self.assertEqual(after["gallery"], 300)
+                self.assertAlmostEqual(after["neighbours"][0]["score"], 1)
+                self.assertNotEqual(after, before)
+                (folder / "4.png").write_bytes(b"broken")
+                server.process.send_signal(signal.SIGHUP)
+                until(lambda: "not reloaded" in server.log(), 30)
+                self.assertEqual(self.neighbours(server, PICTURES[6]), after)
+            finally:
+                done.set()
+                for thread in threads:
+                    thread.join()
+            self.assertEqual(wrong, [])
+            # Either the old model among the old pictures, or the new among the new.
+            self.assertEqual(answers, {json.dumps(before), json.dumps(after)})
+            self.assertEqual(server.end(), 0)
+
+    def test_an_end_does_not_wait_for_it(self):
+        folder = self.folder()
+        (folder / "0.png").write_bytes(PICTURES[0])
+        with self.serve(folder) as server:
+            large = png(2000, 2000, colours=(7,))
+            (folder / "1.png").write_bytes(large)
+            for i in range(2, 2000):
+                os.link(folder / "1.png", folder / f"{i}.png")
+            server.process.send_signal(signal.SIGHUP)
+            time.sleep(0.5)
+            start = time.monotonic()
+            self.assertEqual(server.end(), 0)
+            self.assertLess(time.monotonic() - start, 10)
+            self.assertIn("not reloaded", server.log())
+
+
 class Models(Case):
     def test_other_precisions(self):
         with Server(PROGRAM, MODEL) as exact:
@@ -644,15 +901,19 @@ class Documents(Case):
             self.assertIn("--" + flag, self.page)
 
     def test_every_route_and_status_is_described(self):
-        with Server(PROGRAM, MODEL) as server:
+        folder = self.folder()
+        (folder / "a.png").write_bytes(PICTURES[0])
+        with Server(PROGRAM, MODEL, "--gallery", str(folder)) as server:
             paths = json.loads(server.ask("GET", "/openapi.json").body)["paths"]
         for path, methods in paths.items():
-            self.assertIn(path, self.page)
+            self.assertIn(path.replace("{index}", "INDEX"), self.page)
             for said in methods.values():
                 for status in set(said["responses"]) - {"200"}:
                     self.assertIn(f"\n| {status} | ", self.page)
                 for parameter in said["parameters"]:
-                    self.assertRegex(self.page, f"[?&]{parameter['name']}=")
+                    self.assertEqual(parameter["in"], "path" if "{" + parameter["name"] + "}" in path else "query")
+                    if parameter["in"] == "query":
+                        self.assertRegex(self.page, f"[?&]{parameter['name']}=")
 
     @unittest.skipUnless(shutil.which("curl"), "there is no curl")
     def test_its_commands_work(self):

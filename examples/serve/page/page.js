@@ -1,7 +1,7 @@
 "use strict";
 const element = id => document.getElementById(id);
-const state = {file: null, token: "", model: null, hidden: [], tokens: null, drag: null, asked: 0,
-  takes: 0, isTaking: false, isMissed: false};
+const state = {file: null, token: "", model: null, hidden: [], tokens: null, attention: null, chosen: 0, drag: null,
+  asked: {}, takes: 0, isTaking: false, isMissed: false};
 
 // ---- the server ----
 
@@ -22,16 +22,19 @@ function say(text, isBad = false) {
   element("status").textContent = text;
   element("status").classList.toggle("bad", isBad);
 }
-/// Lets an answer count only where nothing was asked since.
-async function guarded(work) {
-  const turn = ++state.asked;
-  document.body.classList.add("busy");
+/// Lets an answer count only where nothing of its kind was asked since.
+async function guarded(work, kind = "picture") {
+  const turn = (state.asked[kind] ?? 0) + 1;
+  state.asked[kind] = turn;
+  const isLast = () => turn === state.asked[kind];
+  const isBusy = on => kind === "picture" && document.body.classList.toggle("busy", on);
+  isBusy(true);
   try {
-    await work(() => turn === state.asked);
+    await work(isLast);
   } catch (error) {
-    if (turn === state.asked) say(error.message, true);
+    if (isLast()) say(error.message, true);
   } finally {
-    if (turn === state.asked) document.body.classList.remove("busy");
+    if (isLast()) isBusy(false);
   }
 }
 /// The address of a picture that can be shown at once.
@@ -145,27 +148,100 @@ function heat(value) {
   const part = at - Math.floor(at);
   return stops[Math.floor(at)].map((from, i) => Math.round(from + part * (stops[Math.floor(at) + 1][i] - from)));
 }
-function compareTo(chosen) {
+const classToken = -1;  // chosen instead of a patch
+const isAttending = () => element("shown").querySelector(":checked").value === "attention";
+/// Colours patches by numbers from `least` to `greatest`, which `word` puts into words.
+function colourPatches(numbers, least, greatest, word) {
+  element("least").textContent = numbers ? word(least) : "";
+  element("greatest").textContent = numbers ? word(greatest) : "";
+  element("class-token").setAttribute("aria-pressed", state.chosen === classToken);
+  [...element("tokens").children].forEach((button, patch) => {
+    button.setAttribute("aria-pressed", patch === state.chosen);
+    button.style.background = numbers ? `rgb(${heat((numbers[patch] - least) / (greatest - least || 1)).join(" ")} / .72)` : "";
+    button.title = numbers ? `${isAttending() ? "takes" : "cosine"} ${word(numbers[patch])}` : "";
+  });
+}
+function showSimilarity() {
   const {values, width} = state.tokens;
   const token = patch => values.subarray((patch + 1) * width, (patch + 2) * width);
   const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
-  const own = token(chosen);
+  const own = token(state.chosen);
   const cosines = state.hidden.map((_, patch) => {
     const other = token(patch);
     return dot(own, other) / Math.sqrt(dot(own, own) * dot(other, other));
   });
-  const least = Math.min(...cosines);
-  element("least").textContent = least.toFixed(2);
-  [...element("tokens").children].forEach((button, patch) => {
-    button.style.background = `rgb(${heat((cosines[patch] - least) / (1 - least || 1)).join(" ")} / .72)`;
-    button.setAttribute("aria-pressed", patch === chosen);
-    button.title = `cosine ${cosines[patch].toFixed(2)}`;
-  });
+  colourPatches(cosines, Math.min(...cosines), Math.max(...cosines), value => value.toFixed(2));
 }
+/// Nothing until it is here.
+function showAttention() {
+  const tokens = state.hidden.length + 1;
+  const first = (state.chosen + 1) * tokens + 1;  // after what is taken of the class token
+  const taken = state.attention && [...state.attention.values.subarray(first, first + tokens - 1)];
+  colourPatches(taken, 0, taken && Math.max(...taken), value => `${(100 * value).toFixed(1)} %`);
+}
+function showPatches() {
+  const attends = isAttending();
+  element("of-block").hidden = !attends;
+  element("explained").textContent = "Choose a patch or the class token: each patch shows " +
+    (attends ? "how much of it the chosen one's token takes in this block, as a mean of the block's heads"
+             : "the cosine of its token and the chosen one's") + ", the whole picture being seen.";
+  if (state.tokens) attends ? showAttention() : showSimilarity();
+}
+function choose(token) {
+  state.chosen = token;
+  showPatches();
+}
+/// Asks for the attention of a block, where it is to be shown and is not here.
+async function attend() {
+  const {file} = state;
+  const block = element("block").value;
+  const isHere = state.attention?.file === file && state.attention.block === block;
+  if (!isHere) state.attention = null;
+  showPatches();
+  if (!file || !isAttending() || isHere) return;
+  await guarded(async isLast => {
+    const reply = await send(`/v1/attention?block=${block}`, "application/octet-stream", file);
+    const values = new Float32Array(await reply.arrayBuffer());
+    if (!isLast() || file !== state.file) return;
+    if (values.length !== (state.hidden.length + 1) ** 2) throw new Error(otherModel);
+    state.attention = {file, block, values};
+    showPatches();
+  }, "attention");
+}
+function showNeighbour({name, score}, picture) {
+  const item = document.createElement("li");
+  const image = document.createElement("img");
+  image.src = picture;
+  image.alt = "";  // the name follows
+  item.append(image, ...[name, `cosine ${score.toFixed(3)}`].map(text => {
+    const line = document.createElement("span");
+    line.textContent = text;
+    return line;
+  }));
+  return item;
+}
+function showNeighbours(...items) {
+  for (const image of element("neighbours").querySelectorAll("img")) URL.revokeObjectURL(image.src);
+  element("neighbours").replaceChildren(...items);
+}
+async function findNeighbours() {
+  const {file} = state;
+  if (!file || !state.model.gallery) return;
+  await guarded(async isLast => {
+    const path = `/v1/neighbours?k=${element("k").value}&pool=${element("pool").value}`;
+    const {neighbours, gallery} = await (await send(path, "application/json", file)).json();
+    const pictures = await Promise.all(neighbours.map(async ({index}) =>
+      pictureOf(await ask(`/v1/gallery/${index}/thumbnail`))));
+    if (!isLast() || file !== state.file) return pictures.forEach(one => URL.revokeObjectURL(one));
+    showNeighbours(...neighbours.map((one, i) => showNeighbour(one, pictures[i])));
+    element("searched").textContent = `${neighbours.length} of ${gallery} pictures, that of the greatest cosine first.`;
+  }, "neighbours");
+}
+const otherModel = "Another model is served now: load this page again.";
 async function tokensOf(file) {
   const reply = await send("/v1/tokens", "application/octet-stream", file);
   const [, count, width] = reply.headers.get("X-MAE-Shape").split(",").map(Number);
-  if (count !== state.rows * state.columns + 1) throw new Error("Another model is served now: load this page again.");
+  if (count !== state.rows * state.columns + 1) throw new Error(otherModel);
   return {values: new Float32Array(await reply.arrayBuffer()), width};
 }
 /// Until all of it is here, the picture that is on the page goes on to be asked about.
@@ -180,21 +256,27 @@ async function take(file) {
     const picture = await pictureOf(await send("/v1/view", "image/png", file));
     const tokens = await tokensOf(file);
     if (!isLast()) return URL.revokeObjectURL(picture);
-    Object.assign(state, {file, tokens});
+    Object.assign(state, {file, tokens, attention: null});
     isTaken = true;
+    showNeighbours();  // of another picture
     show(picture, "original", "compared", "held");
     element("painted").style.visibility = "hidden";  // of another picture
     element("stage").hidden = false;
     drawMask();
     showMask();
-    compareTo(Math.floor(state.rows / 2) * state.columns + Math.floor(state.columns / 2));
+    choose(Math.floor(state.rows / 2) * state.columns + Math.floor(state.columns / 2));
     say("");
   });
   if (turn !== state.takes) return;
   const isMissed = state.isMissed;
   state.isTaking = state.isMissed = false;
-  if (isTaken) paint();
-  else if (isMissed) paint(true);
+  if (isTaken) {
+    paint();
+    attend();
+    findNeighbours();
+  } else if (isMissed) {
+    paint(true);
+  }
 }
 
 // ---- what people do ----
@@ -258,7 +340,7 @@ function watchGrid() {
   };
   element("tokens").onclick = event => {
     const button = event.target.closest("button");
-    if (button) compareTo(Number(button.dataset.patch));
+    if (button) choose(Number(button.dataset.patch));
   };
 }
 function watchControls() {
@@ -275,6 +357,9 @@ function watchControls() {
     again();
   };
   element("all").onchange = () => paint();
+  element("shown").onchange = element("block").onchange = attend;
+  element("class-token").onclick = () => choose(classToken);
+  element("k").onchange = element("pool").onchange = findNeighbours;
   const compare = element("compare");
   const hold = isHeld => {
     compare.setAttribute("aria-pressed", isHeld);
@@ -383,8 +468,15 @@ async function askModel() {
     `${state.rows * state.columns} patches; ${state.model.precision}.` +
     (reconstructs() ? "" : " The model has no decoder that paints: serve one to see reconstructions.");
   element("painting").hidden = !reconstructs();
+  element("gallery").hidden = !state.model.gallery;
+  element("shown").hidden = !state.model.attention;
+  if (!state.model.attention) element("shown").querySelector("[value=similarity]").checked = true;
+  const blocks = element("block");
+  if (blocks.length !== encoder.depth)
+    blocks.replaceChildren(...Array.from({length: encoder.depth}, (_, i) =>
+      new Option(i + 1 === encoder.depth ? `${i + 1}, the last` : i + 1, i + 1, false, i + 1 === encoder.depth)));
   fillGrid(element("grid"), "hide");
-  fillGrid(element("tokens"), "compare");
+  fillGrid(element("tokens"), "choose");
   if (state.hidden.length !== state.rows * state.columns) state.hidden = Array(state.rows * state.columns).fill(0);
   if (!state.file) return;
   showMask();
