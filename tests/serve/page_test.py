@@ -3,12 +3,15 @@
 keys, shows reconstructions and similarities, survives a file that is no picture, and says nothing on
 the console. Exit status 77 where no Chromium is installed.
 
-    page_test.py PROGRAM [SCREENSHOT.png]
+    page_test.py PROGRAM
+    page_test.py PROGRAM SCREENSHOT.png MODEL    what the page shows of a model, as a picture
 """
 
 import http.server
 import json
+import math
 import queue
+import random
 import shutil
 import subprocess
 import sys
@@ -19,7 +22,7 @@ import urllib.request
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-from serving import Server, fixtures  # noqa: E402
+from serving import Server, fixtures, png, png_of  # noqa: E402
 
 # Drives the page in a frame of the same origin, and sends what went wrong to /driven.
 DRIVER = """<!doctype html><meta charset="utf-8">
@@ -118,13 +121,63 @@ async function drive(frame) {
   check(bodies.reconstruct === bodies.tokens && bodies.reconstruct === bodies.view, "of one and the same file");
   check(at("compared").src === at("original").src && at("held").src === at("original").src, "and everywhere");
   check(at("painted").style.visibility === "", "and painted for all to see");
-  const good = bodies.view;
 
   const tokens = at("tokens").children;
   tokens[0].click();
   check(tokens[0].getAttribute("aria-pressed") === "true" && tokens[0].title === "cosine 1.00", "alike to itself");
   check(new Set([...tokens].map(one => one.style.background)).size > 4, "colours tell how alike");
 
+  // attention instead of similarity, of a patch and of the class token, and of another block
+  const shows = word => () => [...tokens].every(one => one.title.startsWith(word));
+  const titles = () => [...tokens].map(one => one.title).join();
+  const shown = kind => page.querySelector(`#shown [value=${kind}]`).click();
+  const chosen = () => [...tokens].filter(one => one.getAttribute("aria-pressed") === "true").length;
+  check(at("of-block").hidden, "a block is chosen of attention alone");
+  shown("attention");
+  await until(shows("takes"), "attention shows");
+  check(!at("of-block").hidden && at("block").value === `${at("block").length}`, "of the last block");
+  const ofPatch = titles();
+  at("class-token").click();
+  check(at("class-token").getAttribute("aria-pressed") === "true" && chosen() === 0, "the class token is chosen");
+  check(titles() !== ofPatch && shows("takes")(), "and what it takes shows");
+  const sum = [...tokens].reduce((all, one) => all + parseFloat(one.title.split(" ")[1]), 0);
+  check(sum > 20 && sum < 101, "shares of one, in per cent: " + sum);
+  const ofLast = titles();
+  at("block").value = "1";
+  at("block").dispatchEvent(new Event("change"));
+  await until(() => shows("takes")() && titles() !== ofLast, "another block shows");
+  tokens[5].focus();
+  tokens[5].dispatchEvent(new frame.contentWindow.KeyboardEvent("keydown", {key: "ArrowDown", bubbles: true}));
+  check(page.activeElement === tokens[9], "the arrows move here, too");
+  tokens[9].click();
+  check(chosen() === 1 && tokens[9].getAttribute("aria-pressed") === "true", "and the space bar chooses");
+
+  // what is near in the gallery
+  const near = () => [...at("neighbours").children];
+  const change = (id, value) => { at(id).value = value; at(id).dispatchEvent(new Event("change")); };
+  await until(() => near().length === 8, "neighbours show");
+  change("k", "4");
+  await until(() => near().length === 4, "fewer of them");
+  check(near().every(one => one.querySelector("img").naturalWidth > 0), "with thumbnails");
+  check(near().every(one => /^[0-9]+[.]pngcosine -?[01][.][0-9]{3}$/.test(one.textContent)), "and names: " + near()[0].textContent);
+  const old = near()[0];
+  change("pool", "class");
+  await until(() => near().length === 4 && near()[0] !== old, "others by the class token");
+  check(at("searched").textContent.startsWith("4 of 12"), "how many is said");
+
+  // another picture, of which attention and neighbours are asked for again
+  const ofStripes = titles();
+  sample("hills");
+  await until(() => shows("takes")() && titles() !== ofStripes, "attention of another picture");
+  await until(() => near().length === 4 && near()[0] !== old, "neighbours of another picture");
+  const hills = at("original").src;
+  sample("stripes");
+  await until(() => at("original").src !== hills, "the first again");
+  await until(() => bodies.reconstruct === bodies.view && isSettled() && near().length === 4, "with all of it");
+  shown("similarity");
+  check(shows("cosine")() && at("of-block").hidden, "similarity again");
+
+  const good = bodies.view;
   // broken files, the second before the first is refused
   const give = name => {
     const broken = new DataTransfer();
@@ -157,10 +210,22 @@ async function drive(frame) {
   await paint(() => at("unlock").requestSubmit(), "it goes on with a token");
   check(at("unlock").hidden && mask() === masked, "with the mask that was there");
   check(tokens.length === patches.length && [...tokens].every(one => one.title), "and what is alike");
+  await until(() => near().length === 4, "and what is near");
   const root = page.documentElement;
   check(root.scrollWidth <= root.clientWidth, `${root.scrollWidth} pixels in ${root.clientWidth}`);
   for (const control of page.querySelectorAll("button, input, select"))
     check(control.getAttribute("aria-label") || control.textContent.trim() || control.labels?.length, "without a name: " + control.outerHTML.slice(0, 80));
+
+  // a server that offers neither
+  shown("attention");
+  frame.contentWindow.fetch = async (path, options) => {
+    const reply = await theirs.call(frame.contentWindow, path, options);
+    if (path !== "/v1/model") return reply;
+    return new frame.contentWindow.Response(JSON.stringify({...await reply.json(), attention: false, gallery: null}));
+  };
+  at("unlock").requestSubmit();
+  await until(() => at("gallery").hidden && at("shown").hidden, "what is not offered is hidden");
+  await until(shows("cosine"), "and similarity shows");
 }
 document.querySelector("iframe").onload = event => {
   const frame = event.target;
@@ -173,9 +238,82 @@ document.querySelector("iframe").onload = event => {
 """
 
 
+# Shows the page in the whole window. What the image waits for holds up the load event, which a screenshot waits for.
+SHOWN = """<!doctype html><meta charset="utf-8"><style>body{margin:0}iframe{border:0;display:block;width:100vw;height:100vh}
+</style><iframe src="/"></iframe><img src="/shown" alt="" style="position:absolute;opacity:0"><script>
+const sleep = time => new Promise(done => setTimeout(done, time));
+document.querySelector("iframe").onload = async event => {
+  const page = event.target.contentDocument;
+  const at = id => page.getElementById(id);
+  const is = async holds => { while (!holds()) await sleep(50); };
+  page.querySelector("[data-sample=hills]").click();
+  await is(() => at("status").textContent.startsWith("Painted"));
+  at("seed").value = 4;
+  at("another").click();
+  page.querySelector("#shown [value=attention]").click();
+  await is(() => at("tokens").children[0].title.startsWith("takes"));
+  await is(() => at("neighbours").children.length === 8);
+  await sleep(500);
+  fetch("/driven", {method: "POST", body: "[]"});
+};
+</script>
+"""
+
+
+def drawn(kind, seed, side=64):
+    """A PNG of hills, shapes or stripes, as the page's samples are, of other sizes, places and colours."""
+    of = random.Random(seed)
+    colours = [tuple(of.randrange(256) for _ in range(3)) for _ in range(4)]
+    a, b, c, d = (of.random() for _ in range(4))
+
+    def hills(x, y):
+        if y > .85 - .1 * d * math.sin(9 * x + 6 * a) ** 2:
+            return 39, 76, 44
+        if y > .6 + .2 * c - .15 * math.sin(6 * x + 6 * b) ** 2:
+            return 92, 127 - int(40 * a), 103
+        if math.hypot(x - .2 - .6 * b, y - .25) < .1:
+            return 255, 243, 176
+        return tuple(int(low + (high - low) * y) for low, high in zip((58, 123, 213), (246, 214, 168)))
+
+    def shapes(x, y):
+        if math.hypot(x - .3 - .1 * a, y - .3) < .1 + .1 * b:
+            return colours[0]
+        if .6 < x < .7 + .2 * c and .15 < y < .5:
+            return colours[1]
+        return colours[2] if .5 < y < .9 and abs(x - .5) < y - .5 else (244, 239, 230)
+
+    def stripes(x, y):
+        return colours[0] if (x + (d - .5) * y) * (4 + 4 * c) % 1 < .5 else colours[1]
+
+    paint = {"hills": hills, "shapes": shapes, "stripes": stripes}[kind]
+    rows = b"".join(b"\0" + b"".join(bytes(paint(x / side, y / side)) for x in range(side)) for y in range(side))
+    return png_of(side, side, rows)
+
+
+def take_screenshot(browser, program, path, model, more=()):
+    """The page in the state that SHOWN brings it to."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        pictures = Path(scratch) / "pictures"
+        pictures.mkdir()
+        for kind in ("hills", "shapes", "stripes"):
+            for seed in range(16):
+                (pictures / f"{kind}-{seed:02}.png").write_bytes(drawn(kind, seed))
+        server = Server(program, model, "--gallery", str(pictures))
+        handler = make_handler(f"http://127.0.0.1:{server.port}", SHOWN, queue.Queue())
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as proxy:
+            threading.Thread(target=proxy.serve_forever, daemon=True).start()
+            subprocess.run(
+                [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={scratch}/user",
+                 "--hide-scrollbars", "--window-size=1024,1560", f"--screenshot={path}", *more,
+                 f"http://127.0.0.1:{proxy.server_address[1]}/drive"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120, check=True)
+            proxy.shutdown()
+        server.end()
+
+
 def make_handler(target, driver, driven):
-    """Serves the driver at /drive, puts what it sends into `driven`, and hands all else to the server, but
-    for the first question, which fails."""
+    """Serves the driver at /drive, puts what it sends into `driven`, for which /shown waits, and hands all else
+    to the server, but for the first question, which fails."""
     failing = ["/v1/model"]
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -188,6 +326,8 @@ def make_handler(target, driver, driven):
                 status, body = 500, b"{}"
             elif self.path == "/driven":
                 driven.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            elif self.path == "/shown":
+                driven.get(timeout=100)
             elif self.path != "/drive":
                 asked = urllib.request.Request(target + self.path, method=self.command)
                 for name in ("Accept", "Content-Type"):
@@ -243,7 +383,13 @@ def main():
     if browser is None:
         print("skipped: no Chromium is installed")
         return 77
-    server = Server(sys.argv[1], fixtures() / "rgb")
+    if len(sys.argv) > 2:
+        take_screenshot(browser, *sys.argv[1:4])
+        return 0
+    gallery = tempfile.TemporaryDirectory()
+    for i in range(12):
+        (Path(gallery.name) / f"{i:02}.png").write_bytes(png(12, 12, i))
+    server = Server(sys.argv[1], fixtures() / "rgb", "--gallery", gallery.name)
     faults = []
     for width in (390, 1280):
         driven = queue.Queue()

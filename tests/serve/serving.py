@@ -20,6 +20,11 @@ def png(width, height, seed=0, text=b"", colours=range(256)):
         rows = (b"\0" + bytes(colours) * 3 * width) * height
     else:
         rows = b"".join(b"\0" + bytes(drawn.choices(colours, k=3 * width)) for _ in range(height))
+    return png_of(width, height, rows, text)
+
+
+def png_of(width, height, rows, text=b""):
+    """A PNG of rows of RGB, a zero before each."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
