@@ -134,18 +134,18 @@ async function drive(frame) {
   const chosen = () => [...tokens].filter(one => one.getAttribute("aria-pressed") === "true").length;
   check(at("of-block").hidden, "a block is chosen of attention alone");
   shown("attention");
-  await until(shows("takes"), "attention shows");
+  await until(shows("gets"), "attention shows");
   check(!at("of-block").hidden && at("block").value === `${at("block").length}`, "of the last block");
   const ofPatch = titles();
   at("class-token").click();
   check(at("class-token").getAttribute("aria-pressed") === "true" && chosen() === 0, "the class token is chosen");
-  check(titles() !== ofPatch && shows("takes")(), "and what it takes shows");
+  check(titles() !== ofPatch && shows("gets")(), "and where it looks shows");
   const sum = [...tokens].reduce((all, one) => all + parseFloat(one.title.split(" ")[1]), 0);
   check(sum > 20 && sum < 101, "shares of one, in per cent: " + sum);
   const ofLast = titles();
   at("block").value = "1";
   at("block").dispatchEvent(new Event("change"));
-  await until(() => shows("takes")() && titles() !== ofLast, "another block shows");
+  await until(() => shows("gets")() && titles() !== ofLast, "another block shows");
   tokens[5].focus();
   tokens[5].dispatchEvent(new frame.contentWindow.KeyboardEvent("keydown", {key: "ArrowDown", bubbles: true}));
   check(page.activeElement === tokens[9], "the arrows move here, too");
@@ -168,7 +168,7 @@ async function drive(frame) {
   // another picture, of which attention and neighbours are asked for again
   const ofStripes = titles();
   sample("hills");
-  await until(() => shows("takes")() && titles() !== ofStripes, "attention of another picture");
+  await until(() => shows("gets")() && titles() !== ofStripes, "attention of another picture");
   await until(() => near().length === 4 && near()[0] !== old, "neighbours of another picture");
   const hills = at("original").src;
   sample("stripes");
@@ -251,7 +251,7 @@ document.querySelector("iframe").onload = async event => {
   at("seed").value = 4;
   at("another").click();
   page.querySelector("#shown [value=attention]").click();
-  await is(() => at("tokens").children[0].title.startsWith("takes"));
+  await is(() => at("tokens").children[0].title.startsWith("gets"));
   await is(() => at("neighbours").children.length === 8);
   await sleep(500);
   fetch("/driven", {method: "POST", body: "[]"});
@@ -304,7 +304,7 @@ def take_screenshot(browser, program, path, model, more=()):
             threading.Thread(target=proxy.serve_forever, daemon=True).start()
             subprocess.run(
                 [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={scratch}/user",
-                 "--hide-scrollbars", "--window-size=1024,1560", f"--screenshot={path}", *more,
+                 "--hide-scrollbars", "--window-size=1024,1690", f"--screenshot={path}", *more,
                  f"http://127.0.0.1:{proxy.server_address[1]}/drive"],
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120, check=True)
             proxy.shutdown()

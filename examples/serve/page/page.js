@@ -158,7 +158,7 @@ function colourPatches(numbers, least, greatest, word) {
   [...element("tokens").children].forEach((button, patch) => {
     button.setAttribute("aria-pressed", patch === state.chosen);
     button.style.background = numbers ? `rgb(${heat((numbers[patch] - least) / (greatest - least || 1)).join(" ")} / .72)` : "";
-    button.title = numbers ? `${isAttending() ? "takes" : "cosine"} ${word(numbers[patch])}` : "";
+    button.title = numbers ? `${isAttending() ? "gets" : "cosine"} ${word(numbers[patch])}` : "";
   });
 }
 function showSimilarity() {
@@ -182,9 +182,8 @@ function showAttention() {
 function showPatches() {
   const attends = isAttending();
   element("of-block").hidden = !attends;
-  element("explained").textContent = "Choose a patch or the class token: each patch shows " +
-    (attends ? "how much of it the chosen one's token takes in this block, as a mean of the block's heads"
-             : "the cosine of its token and the chosen one's") + ", the whole picture being seen.";
+  element("explained").textContent = "Choose a patch, or the class token: each patch shows " +
+    (attends ? "what share of its attention the chosen one gives it in this block." : "the cosine of its token and the chosen one's.");
   if (state.tokens) attends ? showAttention() : showSimilarity();
 }
 function choose(token) {
@@ -474,7 +473,7 @@ async function askModel() {
   const blocks = element("block");
   if (blocks.length !== encoder.depth)
     blocks.replaceChildren(...Array.from({length: encoder.depth}, (_, i) =>
-      new Option(i + 1 === encoder.depth ? `${i + 1}, the last` : i + 1, i + 1, false, i + 1 === encoder.depth)));
+      new Option(i + 1 === encoder.depth ? `${i + 1}, last` : i + 1, i + 1, false, i + 1 === encoder.depth)));
   fillGrid(element("grid"), "hide");
   fillGrid(element("tokens"), "choose");
   if (state.hidden.length !== state.rows * state.columns) state.hidden = Array(state.rows * state.columns).fill(0);
