@@ -28,9 +28,11 @@ image_batch joined(std::span<batch_job const> jobs) {
 }  // namespace
 
 batcher::batcher(batch_limits limits,
+                 turns& shared,
                  std::function<bool()> more_may_come,
                  std::function<void(index_t, double)> report)
     : limits_(limits),
+      turns_(shared),
       more_may_come_(std::move(more_may_come)),
       report_(std::move(report)),
       thread_([this] { run(); }) {}
@@ -158,7 +160,7 @@ bool batcher::answer(std::span<batch_job const> batch) {
   try {
     auto const all = joined(batch);
     images = all.images;
-    values = model.compute(all);
+    values = turns_.take([&] { return model.compute(all); });
   } catch (...) {
     if (batch.size() > 1) return false;
     failure = std::current_exception();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "served_model.hpp"
+#include "turns.hpp"
 
 #include <mae/core/types.hpp>
 
@@ -40,9 +41,11 @@ struct batch_limits {
 /// depend on what else is in its batch, waiting changes no bit.
 class batcher {
  public:
-  /// `more_may_come` says whether it is worth to wait for other requests, `report` gets each
-  /// batch's size and seconds; both on the batcher's thread.
+  /// Batches are computed in turns with others of `shared`. `more_may_come` says whether it is
+  /// worth to wait for other requests, `report` gets each batch's size and seconds; both on the
+  /// batcher's thread.
   batcher(batch_limits limits,
+          turns& shared,
           std::function<bool()> more_may_come,
           std::function<void(mae::index_t, double)> report);
   batcher(batcher const&) = delete;
@@ -83,6 +86,7 @@ class batcher {
   void drop_abandoned();
 
   batch_limits limits_;
+  turns& turns_;
   std::function<bool()> more_may_come_;
   std::function<void(mae::index_t, double)> report_;
   mutable std::mutex mutex_;

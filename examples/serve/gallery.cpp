@@ -45,12 +45,17 @@ mae::picture_list list_of(std::string const& folder, std::ostream& notes) {
   return list;
 }
 
-/// Few enough that requests need not wait long for the threads, and enough for all of these.
-index_t pictures_at_once(mae::thread_pool const& threads) {
-  constexpr index_t least = 8;
+/// Beside requests few enough that these need not wait long, else enough for all threads.
+index_t pictures_at_once(mae::thread_pool const& threads, bool is_beside) {
   constexpr index_t most = 64;
-  return std::clamp<index_t>(2 * threads.size(), least, most);
+  return is_beside ? std::min<index_t>(threads.size(), most) : most;
 }
+
+/// Some of a folder's pictures, and their features.
+struct encoded_pictures {
+  mae::decoded_pictures decoded;
+  std::vector<float> features;
+};
 
 std::string name_of(std::string const& path) {
   return mae::printable(path.substr(path.rfind('/') + 1));
@@ -99,22 +104,27 @@ class progress_log {
 gallery::gallery(gallery_source const& source,
                  mae::thread_pool& threads,
                  std::ostream& notes,
-                 std::atomic<bool> const& is_ending) {
+                 encoding_beside const& beside) {
   mae::image_folder const folder(list_of(source.folder, notes), source.pictures);
   pretrain::image_request const request{.extent = source.pictures.extent,
                                         .skip_unreadable = source.skips_unreadable};
   auto const values = static_cast<std::size_t>(source.pictures.extent.values());
   progress_log progress(folder.size());
   index_t left_out = 0;
-  index_t const step = pictures_at_once(threads);
+  index_t const step = pictures_at_once(threads, beside.others != nullptr);
   for (index_t first = 0; first < folder.size(); first += step) {
-    if (is_ending) throw mae::error("the gallery is not encoded to its end, as the server ends");
+    if (beside.is_ending != nullptr && *beside.is_ending)
+      throw mae::error("the gallery is not encoded to its end, as the server ends");
     index_t const last = std::min(first + step, folder.size());
-    auto const decoded = mae::decode_range(folder, first, last, threads);
+    auto const encode = [&] {
+      encoded_pictures some{mae::decode_range(folder, first, last, threads), {}};
+      if (!some.decoded.numbers.empty()) some.features = source.features(some.decoded.pixels);
+      return some;
+    };
+    auto const [decoded, features] =
+        beside.others == nullptr ? encode() : beside.others->take(encode);
     pretrain::take_unreadable(decoded.unreadable, request, notes);
     left_out += std::ssize(decoded.unreadable);
-    if (decoded.numbers.empty()) continue;
-    auto const features = source.features(decoded.pixels);
     features_.insert(features_.end(), features.begin(), features.end());
     for (std::size_t i = 0; i < decoded.numbers.size(); ++i) {
       names_.push_back(name_of(folder.path(decoded.numbers[i])));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "encoders.hpp"
+#include "turns.hpp"
 
 #include <mae/core/types.hpp>
 #include <mae/images/fitted_image.hpp>
@@ -19,6 +20,13 @@ class thread_pool;
 }  // namespace mae
 
 namespace serve {
+
+/// Beside what a gallery is encoded: nothing, or requests, with which it takes turns, until the
+/// program is to end.
+struct encoding_beside {
+  turns* others = nullptr;
+  std::atomic<bool> const* is_ending = nullptr;
+};
 
 /// A folder of pictures, and how they become a model's features.
 struct gallery_source {
@@ -43,14 +51,14 @@ class gallery {
   static constexpr mae::index_t most_pictures = 10'000;
   static constexpr mae::index_t thumbnail_side = 96;
 
-  /// Encodes the folder's pictures, in the order of their paths' bytes, a few at once, so that
-  /// other work of `threads` goes on. Says on the log how far it is; which files are left out, on
-  /// `notes`. Throws mae::config_error for a folder without pictures or with too many, for one that
-  /// cannot be decoded where such are not to be skipped, and mae::error where `is_ending`.
+  /// Encodes the folder's pictures, in the order of their paths' bytes; beside requests as few at
+  /// once as there are threads. Says on the log how far it is; which files are left out, on
+  /// `notes`. Throws mae::config_error for a folder without pictures or with too many, and for one
+  /// that cannot be decoded where such are not to be skipped; mae::error where the program ends.
   gallery(gallery_source const& source,
           mae::thread_pool& threads,
           std::ostream& notes,
-          std::atomic<bool> const& is_ending);
+          encoding_beside const& beside);
 
   mae::index_t size() const { return std::ssize(names_); }
   /// A PNG of at most thumbnail_side pixels in each direction.

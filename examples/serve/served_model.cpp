@@ -50,7 +50,7 @@ std::string json_list(std::vector<std::string> const& texts) {
 served_model::served_model(serve_options const& o,
                            std::shared_ptr<mae::thread_pool> const& threads,
                            std::ostream& notes,
-                           std::atomic<bool> const& is_ending)
+                           encoding_beside const& beside)
     : precision_(o.precision) {
   auto const model = tools::read_model(o, notes);
   encoder_ = open(model, o, !o.known.fit.empty(), threads, notes);
@@ -76,7 +76,7 @@ served_model::served_model(serve_options const& o,
                      .features = encoder_->compute.features},
       *threads,
       notes,
-      is_ending);
+      beside);
 }
 
 std::shared_ptr<served_model::opened_encoder const> served_model::open(

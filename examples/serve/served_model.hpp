@@ -12,7 +12,6 @@
 #include <mae/images/fitted_image.hpp>
 #include <mae/interop/pretrained_model.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <iosfwd>
@@ -46,7 +45,7 @@ class served_model {
   served_model(serve_options const& o,
                std::shared_ptr<mae::thread_pool> const& threads,
                std::ostream& notes,
-               std::atomic<bool> const& is_ending);
+               encoding_beside const& beside = {});
 
   bool offers(task what) const;
   /// Of a task's images.

@@ -66,11 +66,11 @@ service::service(serve_options const& o)
     : options_(o),
       token_(bearer_token::find(o.token_file)),
       threads_(std::make_shared<mae::thread_pool>(o.settings.threads)),
-      model_(
-          std::make_shared<served_model const>(o, threads_, std::cerr, std::atomic<bool>(false))),
+      model_(std::make_shared<served_model const>(o, threads_, std::cerr)),
       workers_(worker_threads(*threads_)),
       batcher_(
           {.images = o.max_batch, .delay = o.max_delay, .queue = o.queue},
+          turns_,
           [this] { return !traffic_.draining && traffic_.connections > traffic_.waiting; },
           [this](index_t images, double seconds) { metrics_.count_batch(images, seconds); }) {}
 
@@ -245,8 +245,11 @@ void service::reload() {
 void service::read_again() {
   std::ostringstream notes;
   try {
-    auto const read =
-        std::make_shared<served_model const>(options_, threads_, notes, traffic_.draining);
+    auto const read = std::make_shared<served_model const>(
+        options_,
+        threads_,
+        notes,
+        encoding_beside{.others = &turns_, .is_ending = &traffic_.draining});
     auto const old = model();  // which may be gone with the last request to it, not within the lock
     {
       std::lock_guard const lock(mutex_);

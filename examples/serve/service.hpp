@@ -8,6 +8,7 @@
 #include "routes.hpp"
 #include "serve_options.hpp"
 #include "served_model.hpp"
+#include "turns.hpp"
 #include "workers.hpp"
 
 #include <mae/core/parallel.hpp>
@@ -70,6 +71,7 @@ class service {
   serve_options options_;
   bearer_token token_;
   std::shared_ptr<mae::thread_pool> threads_;
+  turns turns_;  // of those who compute by them
   mutable std::mutex mutex_;
   std::shared_ptr<served_model const> model_;
   std::thread reloader_;
