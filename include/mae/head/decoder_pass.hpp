@@ -63,7 +63,7 @@ struct decoder_activations {
     keep.tokens = memory.template matrix_of<O>(room.encoder_rows, sizes.encoder_width);
     keep.embedded = memory.matrix(room.encoder_rows, stack.width);
     for (index_t i = 0; i < (kind == pass_kind::training ? stack.depth : 1); ++i)
-      keep.blocks.push_back(block_activations<L>::carve(memory, stack, room.decoder_rows));
+      keep.blocks.push_back(block_activations<L>::carve(memory, stack, room.decoder_rows, kind));
     keep.target_middle = memory.matrix(room.targets, stack.width);
     keep.targets = memory.matrix(room.targets, stack.width);
     keep.statistics = memory.matrix(room.targets, 2);

@@ -45,7 +45,7 @@ struct encoder_activations {
     keep.patches = memory.template matrix_of<O>(room.visible, config.patch_values());
     keep.embedded = memory.matrix(room.visible, stack.width);
     for (index_t i = 0; i < (kind == pass_kind::training ? stack.depth : 1); ++i)
-      keep.blocks.push_back(block_activations<L>::carve(memory, stack, room.encoder_rows));
+      keep.blocks.push_back(block_activations<L>::carve(memory, stack, room.encoder_rows, kind));
     keep.output = memory.matrix(room.encoder_rows, stack.width);
     keep.statistics = memory.matrix(room.encoder_rows, 2);
     keep.tokens = memory.matrix(room.encoder_rows, stack.width);

@@ -34,15 +34,19 @@ struct block_activations {
   matrix_view<T> norm2_statistics;  // (R, 2)
   matrix_view<O> norm2;             // (R, D)
   matrix_view<O> activated;         // (R, hidden), after GELU
-  matrix_view<O> slope;             // (R, hidden), the derivative of GELU
+  matrix_view<O> slope;             // (R, hidden), the derivative of GELU; see carve_slope
 
-  static block_activations carve(carver<T>& memory, stack_config const& stack, index_t rows) {
-    return carve(memory, stack, rows, 3 * stack.width);
+  static block_activations carve(carver<T>& memory,
+                                 stack_config const& stack,
+                                 index_t rows,
+                                 pass_kind kind = pass_kind::training) {
+    return carve(memory, stack, rows, 3 * stack.width, kind);
   }
   static block_activations carve(carver<T>& memory,
                                  stack_config const& stack,
                                  index_t rows,
-                                 index_t qkv_width) {
+                                 index_t qkv_width,
+                                 pass_kind kind = pass_kind::training) {
     index_t const width = stack.width;
     return {.input = memory.matrix(rows, width),
             .norm1_statistics = memory.matrix(rows, 2),
@@ -54,7 +58,7 @@ struct block_activations {
             .norm2_statistics = memory.matrix(rows, 2),
             .norm2 = memory.template matrix_of<O>(rows, width),
             .activated = memory.template matrix_of<O>(rows, stack.hidden()),
-            .slope = memory.template matrix_of<O>(rows, stack.hidden())};
+            .slope = carve_slope(memory, rows, stack.hidden(), kind)};
   }
 
   /// The first `rows` rows of everything: a shard smaller than the capacity.
@@ -72,9 +76,22 @@ struct block_activations {
             .activated = cut(activated),
             .slope = cut(slope)};
   }
+
+ private:
+  /// For inference, after which nobody reads slopes, all rows are one, which stays in a core's
+  /// first cache; not on lanes that write several at once.
+  static matrix_view<O> carve_slope(carver<T>& memory,
+                                    index_t rows,
+                                    index_t hidden,
+                                    pass_kind kind) {
+    if (kind == pass_kind::training || L::is_parallel)
+      return memory.template matrix_of<O>(rows, hidden);
+    return {memory.template matrix_of<O>(1, hidden).data, rows, hidden, 0};
+  }
 };
 
-/// Gradients that live only while one block goes backward.
+/// Gradients that live only while one block goes backward; its MLP's and its attention's share
+/// room.
 template <Lane L>
 struct block_gradients {
   using T = scalar_of<L>;
@@ -86,18 +103,20 @@ struct block_gradients {
   matrix_view<O> attended;  // (R, D)
   matrix_view<T> norm;      // (R, D)
 
-  static block_gradients carve(carver<T>& memory, stack_config const& stack, index_t rows) {
-    return carve(memory, stack, rows, 3 * stack.width);
-  }
   static block_gradients carve(carver<T>& memory,
                                stack_config const& stack,
                                index_t rows,
-                               index_t qkv_width) {
-    return {.output = memory.template matrix_of<O>(rows, stack.width),
-            .hidden = memory.template matrix_of<O>(rows, stack.hidden()),
-            .qkv = memory.template matrix_of<O>(rows, qkv_width),
-            .attended = memory.template matrix_of<O>(rows, stack.width),
-            .norm = memory.matrix(rows, stack.width)};
+                               index_t qkv_width = 0) {  // 0: 3 D
+    if (qkv_width == 0) qkv_width = 3 * stack.width;
+    block_gradients grads;
+    grads.output = memory.template matrix_of<O>(rows, stack.width);
+    grads.norm = memory.matrix(rows, stack.width);
+    auto again = memory;
+    grads.hidden = memory.template matrix_of<O>(rows, stack.hidden());
+    grads.qkv = again.template matrix_of<O>(rows, qkv_width);
+    grads.attended = again.template matrix_of<O>(rows, stack.width);
+    if (memory.used() < again.used()) memory = again;
+    return grads;
   }
 
   block_gradients first_rows(index_t rows) const {
