@@ -1,6 +1,7 @@
 #include "small_training.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
 #include <mae/core/views.hpp>
 #include <mae/data/channel_statistics.hpp>
@@ -12,7 +13,9 @@
 #include <mae/objective/pixels.hpp>
 #include <mae/train/batch_loader.hpp>
 #include <mae/train/exchange.hpp>
+#include <mae/train/gradient_memory.hpp>
 #include <mae/train/gradients.hpp>
+#include <mae/train/partial_gradients.hpp>
 #include <mae/train/shard_schedule.hpp>
 
 #include <doctest/doctest.h>
@@ -91,7 +94,8 @@ class reference {
 
 mae::gradient_sum<model_type::network_type> make_sum(reference const& expected,
                                                      mae::shard_schedule const& schedule,
-                                                     int threads) {
+                                                     int threads,
+                                                     mae::gradient_memory const& memory = {}) {
   auto const& model = expected.model();
   return {model.sizes(),
           model.layout(),
@@ -99,7 +103,8 @@ mae::gradient_sum<model_type::network_type> make_sum(reference const& expected,
           schedule,
           model.mask().max_visible(model_type::num_patches),
           backend_type(threads),
-          {0, schedule.sums}};
+          {0, schedule.sums},
+          memory};
 }
 
 mae::alone here;
@@ -167,5 +172,58 @@ TEST_CASE("more threads than partial sums share their memory and give the same b
     sum.add(expected.model().weights(), expected.batch());
     sum.reduce(here);
     REQUIRE(mae_test::bits_of(sum.values()) == mae_test::bits_of(alone.values()));
+  }
+}
+
+TEST_CASE("partial sums that share memory give the bits of those that have their own") {
+  reference const expected(37);
+  auto const check = [&](mae::shard_schedule const& schedule) {
+    auto apart = make_sum(expected, schedule, 1);
+    apart.clear();
+    apart.add(expected.model().weights(), expected.batch());
+    auto const squares = apart.reduce(here).squared_norm;
+    for (int const threads : {1, 2, 3, 4, 5, 6, 9}) {
+      CAPTURE(schedule.shards);
+      CAPTURE(schedule.sums);
+      CAPTURE(threads);
+      auto sum = make_sum(expected, schedule, threads, {.adds_once = true});
+      for (int round = 0; round < 4; ++round) {
+        sum.clear();
+        sum.add(expected.model().weights(), expected.batch());
+        REQUIRE(sum.reduce(here).squared_norm == squares);
+        REQUIRE(mae_test::bits_of(sum.values()) == mae_test::bits_of(apart.values()));
+      }
+    }
+  };
+  for (index_t const sums : {1, 2, 3, 4, 5, 6, 7, 8, 13})
+    check({.images = 37, .shards = mae::round_up(10, sums), .sums = sums});
+  check({.images = 37, .shards = 3, .sums = 8});  // some have no shard
+}
+
+TEST_CASE("few threads need memory for fewer than all partial sums") {
+  using partial = mae::partial_gradients<model_type::network_type>;
+  CHECK(partial::memories_for(8, 1) == 4);
+  CHECK(partial::memories_for(8, 2) == 4);
+  CHECK(partial::memories_for(8, 3) == 5);
+  CHECK(partial::memories_for(8, 4) == 5);
+  CHECK(partial::memories_for(8, 5) == 5);
+  CHECK(partial::memories_for(8, 6) == 6);
+  CHECK(partial::memories_for(8, 8) == 8);
+  CHECK(partial::memories_for(5, 2) == 3);
+  CHECK(partial::memories_for(4, 1) == 3);
+  CHECK(partial::memories_for(2, 1) == 2);
+  CHECK(partial::memories_for(1, 1) == 1);
+  CHECK(partial::memories_for(0, 1) == 0);
+}
+
+TEST_CASE("a second batch for partial sums that share memory is refused") {
+  reference const expected(24);
+  auto sum = make_sum(expected, {.images = 24, .shards = 8, .sums = 8}, 2, {.adds_once = true});
+  for (int round = 0; round < 2; ++round) {
+    sum.clear();
+    sum.add(expected.model().weights(), expected.batch());
+    CHECK_THROWS_AS(sum.add(expected.model().weights(), expected.batch()), mae::config_error);
+    sum.reduce(here);
+    CHECK(relative_distance(sum.values(), expected.gradient()) < 2e-6);
   }
 }

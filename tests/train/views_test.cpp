@@ -301,7 +301,8 @@ auto gradient_bits(index_t keep_bytes) {
   mae::training_batch<float, 2> batch;
   loader.load({numbers, 0, 180, 2}, {}, batch);
   mae::alone here;
-  auto sum = mae::gradients_of(model, 180, here, keep_bytes);
+  auto sum =
+      mae::gradients_of(model, 180, here, {.adds_once = keep_bytes > 0, .keep_bytes = keep_bytes});
   mae::coupled_samples<float, typename network::parts_type> coupled(model.sizes(), 180);
   for (int step = 0; step < 3; ++step) {
     sum.clear();

@@ -12,6 +12,7 @@
 #include <mae/op/set_zero.hpp>
 #include <mae/train/coupled_samples.hpp>
 #include <mae/train/exchange.hpp>
+#include <mae/train/gradient_memory.hpp>
 #include <mae/train/head_shares.hpp>
 #include <mae/train/kept_shards.hpp>
 #include <mae/train/partial_gradients.hpp>
@@ -52,9 +53,7 @@ class gradient_sum {
   using coupled_type = coupled_samples<T, parts_type>;
 
   /// Allocates everything that these weights and shards with at most `max_visible` visible patches
-  /// an image need, for this process's own partial sums. Where heads couple images, and what the
-  /// encoder makes of all own shards fits in `keep_bytes`, it is kept from `embed`, then due, to
-  /// `add`, one for each `clear` and `begin_part`; else it runs forward twice, to the same bits.
+  /// an image need, for this process's own partial sums.
   gradient_sum(parts_type const& parts,
                parameter_layout const& layout,
                values_type const& weights,
@@ -62,7 +61,7 @@ class gradient_sum {
                index_t max_visible,
                B const& backend,
                sum_range const& own,
-               index_t keep_bytes = 0)
+               gradient_memory const& memory = {})
       : parts_(parts),
         schedule_(schedule),
         own_(own),
@@ -71,7 +70,7 @@ class gradient_sum {
                 backend,
                 parts,
                 pass_kind::training),
-        gradients_(layout, parts, own.size()),
+        gradients_(layout, parts, own.size(), memory.adds_once ? passes_.size() : own.size()),
         factors_(static_cast<index_t>(num_heads)),
         totals_(num_totals() + 1) {
     auto const room = shard_capacity::bound(
@@ -79,7 +78,7 @@ class gradient_sum {
     for (index_t i = 0; i < passes_.size(); ++i) passes_[i].reserve(parts, room);
     index_t const first = schedule.first_shard(own.first);
     if ((heads_on(parts) & coupled_type::heads()).any())
-      kept_.reserve(parts, room, first, schedule.first_shard(own.last) - first, keep_bytes);
+      kept_.reserve(parts, room, first, schedule.first_shard(own.last) - first, memory.keep_bytes);
     operands_ = &prepared_.update(parts_, weights, backend_);
   }
 
@@ -120,6 +119,7 @@ class gradient_sum {
       averaged_ = &prepared_average_.update(parts_, *averaged, backend_);
     are_kept_ = !kept_.empty();
     for_shards(weights,
+               own_,
                [&](worker_pass<Network>& pass, index_t, index_t shard, image_range const& images) {
                  auto const in = pass.bring(batch.plan,
                                             images.first,
@@ -152,8 +152,7 @@ class gradient_sum {
     auto const active = shares_.active & heads;
     if (active.none()) return;
     bool const is_part = (heads_on(parts_) & ~heads).any();
-    for_shards(
-        weights,
+    auto const add_shard =
         [&](worker_pass<Network>& pass, index_t sum, index_t shard, image_range const& images) {
           auto labels = batch.labels_of(images.first, images.last);
           if (coupled != nullptr)
@@ -168,9 +167,7 @@ class gradient_sum {
                                      batch.branch_scales_of(images.first, images.last),
                                      predicted_patches::targets,
                                      batch.row_weights_of(images.first, images.last));
-          auto& gradients = gradients_[sum - own_.first];
-          if (gradients.is_empty) set_zero(pass.lane(), gradients.values.span());
-          gradients.is_empty = false;
+          auto const& gradients = gradients_.at(pass.lane(), sum - own_.first);
           auto* const totals = totals_.data() + sum * static_cast<index_t>(num_heads);
           auto const of = typename Network::active_type{
               active, factors_.data(), is_part, are_kept_, !told.slopes.empty()};
@@ -180,10 +177,13 @@ class gradient_sum {
           pass.lane().replay(recording_key(phase, active, pass, kept, sum, in),
                              [=, this, &pass, &gradients] {
                                pass.network().forward(*operands_, in, of, totals);
-                               pass.network().backward(*operands_, in, of, gradients.weights);
+                               pass.network().backward(*operands_, in, of, gradients);
                              });
           pass.tell(in, batch.told_of(told, images.first, images.last));
-        });
+        };
+    gradients_.for_rounds(backend_.threads(), [&](index_t first, index_t last) {
+      for_shards(weights, {own_.first + first, own_.first + last}, add_shard);
+    });
   }
 
   /// When all that was added is done: the partial sums of all processes, pair by pair in a tree.
@@ -259,17 +259,17 @@ class gradient_sum {
       }
   }
 
-  /// body(pass, sum, shard, images) for every shard of the process's own partial sums, those of
-  /// each in their order.
+  /// body(pass, sum, shard, images) for every shard of these of the process's own partial sums,
+  /// those of each in their order.
   template <class Body>
-  void for_shards(values_type const& weights, Body const& body) {
+  void for_shards(values_type const& weights, sum_range const& sums, Body const& body) {
     if (!is_prepared_) operands_ = &prepared_.update(parts_, weights, backend_);
     is_prepared_ = true;
     bool const pass_for_each_sum = passes_.size() == own_.size();
-    backend_.for_each(own_.size(), [&](index_t i, int worker) {
-      index_t const sum = own_.first + i;
+    backend_.for_each(sums.size(), [&](index_t i, int worker) {
+      index_t const sum = sums.first + i;
       for (index_t s = schedule_.first_shard(sum); s < schedule_.first_shard(sum + 1); ++s)
-        body(passes_[pass_for_each_sum ? i : worker],
+        body(passes_[pass_for_each_sum ? sum - own_.first : worker],
              sum,
              s,
              image_range{schedule_.first_image(s) - first_image(),

@@ -3,11 +3,10 @@
 #include <mae/core/types.hpp>
 #include <mae/mask/policy.hpp>
 #include <mae/train/exchange.hpp>
+#include <mae/train/gradient_memory.hpp>
 #include <mae/train/gradients.hpp>
 #include <mae/train/shard_schedule.hpp>
 #include <mae/train/trainable.hpp>
-
-#include <cstddef>
 
 namespace mae {
 
@@ -27,19 +26,12 @@ shard_schedule schedule_of(Model const& model, index_t batch_size) {
                          B::shards);
 }
 
-/// How much of a step may be kept (see gradient_sum): of accumulated batches, and of several
-/// passes, one is there at a time, and nothing is.
-constexpr index_t kept_bytes(index_t accumulate, std::size_t passes) {
-  return accumulate == 1 && passes == 1 ? index_t{2} << 30 : 0;
-}
-
-/// The sums of a model's gradients for batches of so many images, of a process of an exchange. With
-/// `keep_bytes` see gradient_sum.
+/// The sums of a model's gradients for batches of so many images, of a process of an exchange.
 template <Trainable Model, Exchange E>
 gradient_sum<typename Model::network_type> gradients_of(Model const& model,
                                                         index_t batch_size,
                                                         E const& exchange,
-                                                        index_t keep_bytes = 0) {
+                                                        gradient_memory const& memory = {}) {
   auto const schedule = schedule_of(model, batch_size);
   return {model.sizes(),
           model.layout(),
@@ -48,7 +40,7 @@ gradient_sum<typename Model::network_type> gradients_of(Model const& model,
           checked_max_visible(model),
           model.backend(),
           sums_of_rank(schedule, exchange.rank(), exchange.ranks()),
-          keep_bytes};
+          memory};
 }
 
 }  // namespace mae

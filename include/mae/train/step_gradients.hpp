@@ -11,6 +11,7 @@
 #include <mae/train/coupled_samples.hpp>
 #include <mae/train/exchange.hpp>
 #include <mae/train/fitting_batch.hpp>
+#include <mae/train/gradient_memory.hpp>
 #include <mae/train/gradients.hpp>
 #include <mae/train/gradients_of.hpp>
 #include <mae/train/head_meeting.hpp>
@@ -71,8 +72,8 @@ class step_gradients {
         coupled_(trained.sizes(), options.samples() * options.accumulate),
         gradients_(make_for_batch(
             options.batch_size,
-            [&, kept = kept_bytes(options.accumulate, batches_.passes())](index_t size) {
-              return gradients_of(trained, size * options.views, exchange, kept);
+            [&, memory = memory_of_steps(options.accumulate, batches_.passes())](index_t size) {
+              return gradients_of(trained, size * options.views, exchange, memory);
             })),
         mask_gradients_(trained.mask(), trained.sizes(), gradients_.schedule(), gradients_.own()),
         meeting_(trained.layout(), trained.sizes(), options) {}
