@@ -11,8 +11,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -47,19 +45,7 @@ std::vector<std::uint8_t> decode_pictures(task what,
                                           served_model const& model,
                                           std::atomic<bool> const& abandoned);
 
-/// A picture as the model takes it, from its pixels.
-reply view_of(served_model const& model, std::span<std::uint8_t const> pixels);
-
-/// A picture of the gallery, small; an error where there is none of this number.
-reply thumbnail_of(served_model const& model, mae::index_t index);
-
 /// Why a model does not offer a task.
 request_error not_offered(task what);
-
-/// The answer, from what served_model::compute made of images.
-reply answer_of(picture_request const& asked,
-                served_model const& model,
-                std::span<std::uint8_t const> pixels,
-                std::span<float const> values);
 
 }  // namespace serve

@@ -1,6 +1,7 @@
 #include "service.hpp"
 
 #include "page_text.hpp"
+#include "picture_answer.hpp"
 #include "picture_request.hpp"
 
 #include <mae/core/error.hpp>
