@@ -14,7 +14,9 @@
 
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
+#include <mae/data/memory_dataset.hpp>
 #include <mae/interop/pretrained.hpp>
+#include <mae/io/dtype.hpp>
 #include <mae/io/safetensors.hpp>
 
 #include <doctest/doctest.h>
@@ -22,10 +24,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <numeric>
 #include <random>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -89,6 +94,65 @@ TEST_CASE("the class token's attention is the first row of the last block's head
     }
     CHECK(mean[patch] == doctest::Approx(sum / 3));
   }
+}
+
+/// A flat patch beside each that is none, of the fixture's extent.
+std::vector<std::uint8_t> dense_and_flat_patches() {
+  std::mt19937 random(4);
+  std::vector<std::uint8_t> pixels(std::size_t{16} * 32 * 3, 128);
+  for (std::size_t i = 0; i < pixels.size(); ++i)
+    if (i / 3 % 32 / 8 % 2 == 0) pixels[i] = static_cast<std::uint8_t>(random() % 256);
+  return pixels;
+}
+
+/// What an encoder looks at whose tokens are told how dense their patches are. Its first block
+/// changes no token, and the second one's heads are the same: both look at the same tokens.
+tools::attention_of_image seen_where_density_is_told(float how_loud) {
+  mae_test::temporary_folder const folder;
+  std::string const plain = folder.file("plain.safetensors");
+  REQUIRE(run_program(
+              {std::string(TOOLS) + "/mae_convert", "--model", fixture + "model", "--out", plain})
+              .exit_code == 0);
+  editable_file file(plain);
+  std::vector<float> const nothing(std::size_t{24} * 96);
+  for (std::string const name : {"attn.proj.", "mlp.fc2."})
+    for (std::string const kind : {"weight", "bias"}) {
+      auto& bytes = file.tensor("blocks.0." + name + kind).bytes;
+      bytes = std::as_bytes(std::span(nothing)).first(bytes.size());
+    }
+  for (std::string const name : {"norm1.", "attn.qkv."})
+    for (std::string const kind : {"weight", "bias"})
+      file.tensor("blocks.1." + name + kind).bytes = file.tensor("blocks.0." + name + kind).bytes;
+  auto told = noise(index_t{2} * 24, 8);
+  for (float& value : told) value *= how_loud;
+  file.tensors.push_back({.name = "density_token",
+                          .type = mae::dtype::f32,
+                          .shape = {2, 24},
+                          .bytes = std::as_bytes(std::span(std::as_const(told)))});
+  file.metadata["density_token"] = "2";
+  file.metadata["density_token_at"] = "visible";
+  file.metadata["density_token_measure"] = "variance";
+  file.metadata["density_token_bounds"] = "-5";
+  file.save(folder.file("told.safetensors"));
+
+  auto const model = mae::read_pretrained(folder.file("told.safetensors"));
+  auto const pixels = dense_and_flat_patches();
+  pretrain::image_set const images(
+      mae::memory_dataset<std::uint8_t>::view(pixels, {.extent = model.sizes.image}));
+  return tools::attention_viewer(model, std::make_shared<mae::thread_pool>(1)).look(images, 0);
+}
+
+TEST_CASE(
+    "what the first block looks at is told the patches' density, as the encoder's tokens are") {
+  auto const quiet = seen_where_density_is_told(0);
+  auto const loud = seen_where_density_is_told(1);
+  float most = 0;
+  for (index_t head = 0; head < 3; ++head)
+    for (std::size_t i = 0; i < 81; ++i) {
+      CHECK(loud.of_head(0, head)[i] == doctest::Approx(loud.of_head(1, head)[i]).epsilon(1e-5));
+      most = std::max(most, std::abs(loud.of_head(1, head)[i] - quiet.of_head(1, head)[i]));
+    }
+  CHECK(most > 0.05F);  // or nothing is told
 }
 
 TEST_CASE("a patch is as like itself as can be, and likeness goes both ways") {
