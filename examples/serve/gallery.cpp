@@ -9,6 +9,7 @@
 
 #include <mae/core/clock.hpp>
 #include <mae/core/error.hpp>
+#include <mae/core/hash.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/core/text.hpp>
@@ -18,6 +19,8 @@
 #include <mae/images/picture_list.hpp>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -78,6 +81,19 @@ std::string thumbnail_of(mae::image_extent const& extent, std::span<std::uint8_t
   return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};  // NOLINT(*-reinterpret-cast)
 }
 
+void add_text(mae::xxh64& hash, std::string const& text) {
+  std::array<std::size_t, 1> const size{text.size()};
+  hash.update(std::as_bytes(std::span(size)));
+  hash.update(std::as_bytes(std::span(text)));
+}
+
+std::string hexadecimal_text(std::uint64_t value) {
+  constexpr int base = 16;
+  std::array<char, 16> digits{};
+  auto const written = std::to_chars(digits.data(), digits.data() + digits.size(), value, base);
+  return {digits.data(), written.ptr};
+}
+
 /// Says now and then how far it is.
 class progress_log {
  public:
@@ -125,6 +141,9 @@ gallery::gallery(gallery_source const& source,
         beside.others == nullptr ? encode() : beside.others->take(encode);
     pretrain::take_unreadable(decoded.unreadable, request, notes);
     left_out += std::ssize(decoded.unreadable);
+    if (features_.empty() && !features.empty())
+      features_.reserve(features.size() / decoded.numbers.size() *
+                        static_cast<std::size_t>(folder.size()));
     features_.insert(features_.end(), features.begin(), features.end());
     for (std::size_t i = 0; i < decoded.numbers.size(); ++i) {
       names_.push_back(name_of(folder.path(decoded.numbers[i])));
@@ -135,6 +154,10 @@ gallery::gallery(gallery_source const& source,
   }
   if (names_.empty())
     throw mae::config_error("--gallery " + source.folder + ": none of its pictures can be read");
+  mae::xxh64 hash;
+  for (auto const* const texts : {&names_, &thumbnails_})
+    for (auto const& text : *texts) add_text(hash, text);
+  version_ = hexadecimal_text(hash.digest());
   log_line("gallery: " + std::to_string(size()) + " pictures, encoded in " +
            mae::decimal_text(std::round(10 * progress.seconds()) / 10) + " s" +
            (left_out > 0 ? "; left out: " + std::to_string(left_out) : ""));

@@ -61,6 +61,8 @@ class gallery {
           encoding_beside const& beside);
 
   mae::index_t size() const { return std::ssize(names_); }
+  /// Tells it from others: a hash of its names and thumbnails in their order, in another run, too.
+  std::string const& version() const { return version_; }
   /// A PNG of at most thumbnail_side pixels in each direction.
   std::string const& thumbnail(mae::index_t index) const {
     return thumbnails_[static_cast<std::size_t>(index)];
@@ -75,6 +77,7 @@ class gallery {
   std::vector<std::string> names_;
   std::vector<std::string> thumbnails_;
   std::vector<float> features_;  // (n, 2 D)
+  std::string version_;
 };
 
 }  // namespace serve

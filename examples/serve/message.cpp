@@ -151,13 +151,14 @@ std::string_view choose_media_type(std::string_view accept,
 
 std::string_view reason_of(int status) {
   using known = std::pair<int, std::string_view>;
-  constexpr std::array<known, 15> reasons{{{200, "OK"},
+  constexpr std::array<known, 16> reasons{{{200, "OK"},
                                            {400, "Bad Request"},
                                            {401, "Unauthorized"},
                                            {404, "Not Found"},
                                            {405, "Method Not Allowed"},
                                            {406, "Not Acceptable"},
                                            {408, "Request Timeout"},
+                                           {409, "Conflict"},
                                            {413, "Payload Too Large"},
                                            {415, "Unsupported Media Type"},
                                            {422, "Unprocessable Entity"},

@@ -116,6 +116,7 @@ reply neighbours_reply(picture_request const& asked,
   mae::json_object all;
   all.add("pool", pretrain::word_of(tools::pooling_words, asked.pool))
       .add("gallery", pictures.size())
+      .add("version", pictures.version())
       .add_json("neighbours", json_of(pictures.most_like(values, asked.pool, asked.k)));
   return {.body = all.line() + '\n'};
 }
@@ -151,15 +152,20 @@ reply view_of(served_model const& model, std::span<std::uint8_t const> pixels) {
           .body = png_of_painting(sizes, pixels, nothing, none, painting_view::pasted)};
 }
 
-reply thumbnail_of(served_model const& model, index_t index) {
+reply thumbnail_of(served_model const& model, thumbnail_request const& asked) {
   auto const* const pictures = model.pictures();
-  if (pictures == nullptr) return not_offered(task::neighbours).to_reply();
-  if (index >= pictures->size())
-    return error_reply(404,
-                       "no_such_picture",
-                       "the gallery has " + std::to_string(pictures->size()) +
-                           " pictures, whose numbers begin with 0");
-  return {.content_type = "image/png", .body = pictures->thumbnail(index)};
+  if (pictures == nullptr) throw not_offered(task::neighbours);
+  if (asked.version && *asked.version != pictures->version())
+    throw request_error(409,
+                        "another_gallery",
+                        "the gallery is not of that version: it was read again, or is another "
+                        "server's; /v1/neighbours says its version and indices");
+  if (asked.index >= pictures->size())
+    throw request_error(404,
+                        "no_such_picture",
+                        "the gallery has " + std::to_string(pictures->size()) +
+                            " pictures, whose numbers begin with 0");
+  return {.content_type = "image/png", .body = pictures->thumbnail(asked.index)};
 }
 
 reply answer_of(picture_request const& asked,

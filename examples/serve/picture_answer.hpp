@@ -4,8 +4,6 @@
 #include "picture_request.hpp"
 #include "served_model.hpp"
 
-#include <mae/core/types.hpp>
-
 #include <cstdint>
 #include <span>
 
@@ -20,7 +18,8 @@ reply answer_of(picture_request const& asked,
 /// A picture as the model takes it, from its pixels.
 reply view_of(served_model const& model, std::span<std::uint8_t const> pixels);
 
-/// A picture of the gallery, small; an error where there is none of this number.
-reply thumbnail_of(served_model const& model, mae::index_t index);
+/// A picture of the gallery, small. Throws request_error where there is none of this number, or
+/// another gallery was meant.
+reply thumbnail_of(served_model const& model, thumbnail_request const& asked);
 
 }  // namespace serve

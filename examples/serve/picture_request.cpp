@@ -23,6 +23,13 @@ constexpr pretrain::choice_words<painting_view, 4> view_words{{{"pasted", painti
                                                                {"masked", painting_view::masked},
                                                                {"sheet", painting_view::sheet}}};
 
+query_values query_of(route const& which, request_head const& head) {
+  std::vector<std::string_view> known;
+  for (auto const& one : which.parameters)
+    if (one.in == "query") known.push_back(one.name);
+  return parse_query(head.target, known);
+}
+
 [[noreturn]] void refuse(std::string const& name,
                          std::string const& what,
                          std::string const& text) {
@@ -142,9 +149,7 @@ picture_request read_picture_request(route const& which,
                                      served_model const& model,
                                      std::size_t most,
                                      std::vector<std::string_view>& pictures) {
-  std::vector<std::string_view> known;
-  for (auto const& one : which.parameters) known.push_back(one.name);
-  auto const query = parse_query(in.head.target, known);
+  auto const query = query_of(which, in.head);
   picture_request asked{.what = *task_of(which.what)};
   std::vector<std::string_view> offered{"application/json"};
   if (asked.what == task::features) offered.emplace_back("application/octet-stream");
@@ -178,6 +183,14 @@ picture_request read_picture_request(route const& which,
   if (asked.images != 1 && !takes_several)
     throw request_error(422, "too_many_pictures", "this takes one picture at a time");
   if (asked.what == task::reconstruct) asked.hidden = read_hidden(query, model.sizes(asked.what));
+  return asked;
+}
+
+thumbnail_request read_thumbnail_request(route const& which, request_head const& head) {
+  auto const query = query_of(which, head);
+  thumbnail_request asked{.index = *picture_in(head.path())};
+  if (auto const version = query.find("version"); version != query.end())
+    asked.version = version->second;
   return asked;
 }
 

@@ -11,6 +11,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -36,6 +38,15 @@ picture_request read_picture_request(route const& which,
                                      served_model const& model,
                                      std::size_t most,
                                      std::vector<std::string_view>& pictures);
+
+/// What a request asks of the gallery.
+struct thumbnail_request {
+  mae::index_t index = 0;
+  std::optional<std::string> version = {};  // of the gallery that is meant; any without it
+};
+
+/// Reads it. Throws request_error.
+thumbnail_request read_thumbnail_request(route const& which, request_head const& head);
 
 /// Pictures as the model's images for a task, (n, H, W, C); fewer of them where the request is
 /// abandoned meanwhile. Throws request_error, which names the picture by its number from 1 where

@@ -62,7 +62,10 @@ std::vector<route> gallery_routes(parameter const& pool) {
            {{"index",
              R"({"type":"integer","minimum":0})",
              "of the picture, as /v1/neighbours says it",
-             "path"}}}};
+             "path"},
+            {"version",
+             R"({"type":"string"})",
+             "of the gallery, as /v1/neighbours says it; of another one the answer is 409"}}}};
 }
 
 std::vector<route> make_routes() {
@@ -133,7 +136,8 @@ std::string responses_of(route const& which) {
               .add_json("content", content_of(which.answers)));
   std::vector<char const*> errors{"400", "405", "408", "431", "500", "503"};
   if (!which.is_open) errors.push_back("401");
-  if (which.what == endpoint::thumbnail) errors.push_back("404");
+  if (which.what == endpoint::thumbnail)
+    for (char const* const status : {"404", "409", "422"}) errors.push_back(status);
   if (task_of(which.what))
     for (char const* const status : {"406", "413", "415", "422", "429"}) errors.push_back(status);
   std::ranges::sort(errors, {}, [](char const* text) { return std::string_view(text); });

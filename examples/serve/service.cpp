@@ -108,7 +108,16 @@ std::optional<reply> service::refuse(request_head const& head) const {
 
 void service::answer(request in, send_reply send) {
   auto const& which = *find_route(in.head.path());
-  if (!task_of(which.what)) return send(answer_now(which, in.head));
+  if (!task_of(which.what)) {
+    auto const now = [&] {
+      try {
+        return answer_now(which, in.head);
+      } catch (...) {
+        return reply_of_failure(std::current_exception());
+      }
+    };
+    return send(now());
+  }
   auto const shared = std::make_shared<request>(std::move(in));
   workers_.post([this, &which, shared, send = std::move(send)] {
     try {
@@ -139,7 +148,7 @@ reply service::answer_now(route const& which, request_head const& head) const {
     case endpoint::model:
       return {.body = model()->describe()};
     case endpoint::thumbnail:
-      return thumbnail_of(*model(), *picture_in(head.path()));
+      return thumbnail_of(*model(), read_thumbnail_request(which, head));
     default:
       return text_reply("ok\n");
   }

@@ -103,9 +103,15 @@ async function drive(frame) {
   // a mask that is changed while a picture is on its way, as all others are
   const theirs = frame.contentWindow.fetch;
   const bodies = {};
+  let isReadAgain = false;
   frame.contentWindow.fetch = async (path, options) => {
     for (const kind of ["view", "tokens", "reconstruct"]) if (path.startsWith("/v1/" + kind)) bodies[kind] = options.body;
     if (path === "/v1/view") await sleep(600);
+    if (path.includes("/thumbnail")) {
+      check(/[?]version=[0-9a-f]+$/.test(path), "a thumbnail of that gallery: " + path);
+      if (isReadAgain) path += "0";  // of another, as if it was read again since
+      isReadAgain = false;
+    }
     return theirs.call(frame.contentWindow, path, options);
   };
   const isSettled = () => !page.body.classList.contains("busy");
@@ -159,8 +165,15 @@ async function drive(frame) {
   change("k", "4");
   await until(() => near().length === 4, "fewer of them");
   check(near().every(one => one.querySelector("img").naturalWidth > 0), "with thumbnails");
-  check(near().every(one => /^[0-9]+[.]pngcosine -?[01][.][0-9]{3}$/.test(one.textContent)), "and names: " + near()[0].textContent);
+  const isNamed = one => /^([0-9]+|<img src=x>)[.]pngcosine -?[01][.][0-9]{3}$/.test(one.textContent);
+  change("k", "16");
+  await until(() => near().length === 12, "all there are");
+  check(near().every(isNamed), "and names: " + near()[0].textContent);
+  check(near().some(one => one.textContent.startsWith("<")) && !page.querySelector("#neighbours [src=x]"), "which are text");
+  change("k", "4");
+  await until(() => near().length === 4, "fewer again");
   const old = near()[0];
+  isReadAgain = true;
   change("pool", "class");
   await until(() => near().length === 4 && near()[0] !== old, "others by the class token");
   check(at("searched").textContent.startsWith("4 of 12"), "how many is said");
@@ -388,7 +401,8 @@ def main():
         return 0
     gallery = tempfile.TemporaryDirectory()
     for i in range(12):
-        (Path(gallery.name) / f"{i:02}.png").write_bytes(png(12, 12, i))
+        name = f"{i:02}.png" if i < 11 else "<img src=x>.png"
+        (Path(gallery.name) / name).write_bytes(png(12, 12, i))
     server = Server(sys.argv[1], fixtures() / "rgb", "--gallery", gallery.name)
     faults = []
     for width in (390, 1280):

@@ -718,6 +718,18 @@ class Gallery(Case):
             head_alone = server.ask("HEAD", f"/v1/gallery/{nearest}/thumbnail")
             self.assertEqual((head_alone.status, head_alone.body), (200, b""))
             self.assertEqual(int(head_alone.headers["content-length"]), len(small.body))
+            version = self.neighbours(server, PICTURES[5])["version"]
+            self.assertRegex(version, "^[0-9a-f]{1,16}$")
+            named = server.ask("GET", f"/v1/gallery/{nearest}/thumbnail?version={version}")
+            self.assertEqual((named.status, named.body), (200, small.body))
+            for other in (version + "0", version[1:], ""):
+                for index in (nearest, 999999999):
+                    path = f"/v1/gallery/{index}/thumbnail?version={other}"
+                    self.check_error(server.ask("GET", path), 409, "another_gallery")
+            self.assertEqual(server.ask("HEAD", f"/v1/gallery/{nearest}/thumbnail?version=0").status, 409)
+            for query, status, code in ((f"vers={version}", 422, "unknown_parameter"), ("index=1", 422, "unknown_parameter"),
+                                        ("version=0&version=0", 422, "bad_parameter"), ("version=%", 400, "bad_request")):
+                self.check_error(server.ask("GET", f"/v1/gallery/{nearest}/thumbnail?" + query), status, code)
             for index in ("13", "999999999"):
                 self.check_error(server.ask("GET", f"/v1/gallery/{index}/thumbnail"), 404, "no_such_picture")
             for index in ("", "-1", "x", "1.0", "0x1", "{index}", "1%30", "9999999999", "../0", "0/..", "broken.png"):
@@ -774,13 +786,15 @@ class Gallery(Case):
         shutil.copytree(MODEL, model)
         with self.serve(folder, model=model) as server:
             before = self.neighbours(server, PICTURES[6])
+            third = server.ask("GET", "/v1/gallery/3/thumbnail").body
             wrong, answers, done = [], set(), threading.Event()
 
             def ask():
                 while not done.is_set():
                     try:
                         answers.add(json.dumps(self.neighbours(server, PICTURES[6])))
-                        assert server.ask("GET", "/v1/gallery/3/thumbnail").status == 200
+                        thumbnail = server.ask("GET", f"/v1/gallery/3/thumbnail?version={before['version']}")
+                        assert thumbnail.status in (200, 409) and (thumbnail.status == 409 or thumbnail.body == third)
                     except Exception as error:  # any: none is to be lost
                         wrong.append(error)
 
@@ -800,7 +814,13 @@ class Gallery(Case):
                 after = self.neighbours(server, PICTURES[6])
                 self.assertEqual(after["gallery"], 300)
                 self.assertAlmostEqual(after["neighbours"][0]["score"], 1)
-                self.assertNotEqual(after, before)
+                self.assertNotEqual(after["version"], before["version"])
+                stale = server.ask("GET", f"/v1/gallery/0/thumbnail?version={before['version']}")
+                self.check_error(stale, 409, "another_gallery")
+                # What is read again and is the same has the same version.
+                server.process.send_signal(signal.SIGHUP)
+                until(lambda: server.metric('mae_serve_reloads_total{result="done"}') == 2, 30)
+                self.assertEqual(self.neighbours(server, PICTURES[6]), after)
                 (folder / "4.png").write_bytes(b"broken")
                 server.process.send_signal(signal.SIGHUP)
                 until(lambda: "not reloaded" in server.log(), 30)

@@ -13,7 +13,8 @@ async function ask(path, options = {}) {
   if (reply.ok) return reply;
   if (reply.status === 401) element("unlock").hidden = false;
   const said = await reply.json().catch(() => null);
-  throw new Error(said?.error?.message ?? `the server answered ${reply.status}`);
+  const error = new Error(said?.error?.message ?? `the server answered ${reply.status}`);
+  throw Object.assign(error, {status: reply.status});
 }
 const send = (path, accept, file = state.file) =>
   ask(path, {method: "POST", body: file, headers: {"Content-Type": "application/octet-stream", Accept: accept}});
@@ -228,9 +229,14 @@ async function findNeighbours() {
   if (!file || !state.model.gallery) return;
   await guarded(async isLast => {
     const path = `/v1/neighbours?k=${element("k").value}&pool=${element("pool").value}`;
-    const {neighbours, gallery} = await (await send(path, "application/json", file)).json();
-    const pictures = await Promise.all(neighbours.map(async ({index}) =>
-      pictureOf(await ask(`/v1/gallery/${index}/thumbnail`))));
+    const look = async () => {
+      const found = await (await send(path, "application/json", file)).json();
+      const pictures = await Promise.all(found.neighbours.map(async ({index}) =>
+        pictureOf(await ask(`/v1/gallery/${index}/thumbnail?version=${found.version}`))));
+      return {...found, pictures};
+    };
+    const isOther = error => error.status === 409;  // read again in between
+    const {neighbours, gallery, pictures} = await look().catch(error => isOther(error) ? look() : Promise.reject(error));
     if (!isLast() || file !== state.file) return pictures.forEach(one => URL.revokeObjectURL(one));
     showNeighbours(...neighbours.map((one, i) => showNeighbour(one, pictures[i])));
     element("searched").textContent = `${neighbours.length} of ${gallery} pictures, that of the greatest cosine first.`;
