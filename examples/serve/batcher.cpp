@@ -95,7 +95,8 @@ batcher::jobs batcher::next() {
       continue;
     }
     changed_.wait_until(lock, queue_.front().queued + limits_.delay, [this] {
-      return stopping_ || ready_images() >= limits_.images || (all_are_here() && !more_may_come_());
+      return stopping_ || ready_images() >= most_together(queue_.front()) ||
+             (all_are_here() && !more_may_come_());
     });
     drop_abandoned();
     if (!queue_.empty()) return take_batch();
@@ -117,6 +118,12 @@ bool batcher::all_are_here() const {
   return images == reserved_;
 }
 
+/// Images of a batch with this one, so that their values do not fill the memory.
+index_t batcher::most_together(batch_job const& job) const {
+  constexpr index_t most_values = index_t{1} << 25;  // 128 MiB, and as much again on their way out
+  return std::clamp<index_t>(most_values / job.model->width(job.of), 1, limits_.images);
+}
+
 /// Those that could be in a batch with the first.
 index_t batcher::ready_images() const {
   index_t images = 0;
@@ -127,12 +134,13 @@ index_t batcher::ready_images() const {
 /// The first job, and those after it that fit, as long as there is room: who came first is first.
 batcher::jobs batcher::take_batch() {
   jobs batch;
+  index_t const most = most_together(queue_.front());
   index_t images = 0;
   std::deque<batch_job> left;
   bool is_open = true;
   for (auto& job : queue_) {
     bool const fits = batch.empty() || fit_together(job, batch.front());
-    is_open = is_open && (!fits || batch.empty() || images + job.of.images <= limits_.images);
+    is_open = is_open && (!fits || batch.empty() || images + job.of.images <= most);
     if (fits && is_open) {
       images += job.of.images;
       batch.push_back(std::move(job));
@@ -154,18 +162,25 @@ void batcher::compute(std::span<batch_job const> batch) {
 bool batcher::answer(std::span<batch_job const> batch) {
   auto const& model = *batch.front().model;
   auto const start = clock::now();
+  auto turn = start;
   index_t images = 0;
   std::vector<float> values;
   std::exception_ptr failure;
   try {
     auto const all = joined(batch);
     images = all.images;
-    values = turns_.take([&] { return model.compute(all); });
+    values = turns_.take([&] {
+      turn = clock::now();
+      return model.compute(all);
+    });
   } catch (...) {
     if (batch.size() > 1) return false;
     failure = std::current_exception();
   }
-  double const seconds = std::chrono::duration<double>(clock::now() - start).count();
+  auto const end = clock::now();
+  auto const since = [&](clock::time_point then) {
+    return std::chrono::duration<double>(end - then).count();
+  };
   auto const width = static_cast<std::size_t>(model.width(batch.front().of));
   std::size_t first = 0;
   for (auto const& job : batch) {
@@ -173,8 +188,8 @@ bool batcher::answer(std::span<batch_job const> batch) {
     job.done(std::span(values).subspan(first, size), failure);
     first += size;
   }
-  if (!failure) report_(images, seconds);
-  note_time(seconds / static_cast<double>(std::max<index_t>(1, images)));
+  if (!failure) report_(images, since(turn));
+  note_time(since(start) / static_cast<double>(std::max<index_t>(1, images)));
   return true;
 }
 

@@ -31,7 +31,7 @@ struct batch_job {
 };
 
 struct batch_limits {
-  mae::index_t images = 64;  // of a batch
+  mae::index_t images = 64;  // of a batch; fewer where an image's values are very many
   std::chrono::microseconds delay{2'000};
   mae::index_t queue = 256;  // images that wait, or are on their way here
 };
@@ -42,8 +42,8 @@ struct batch_limits {
 class batcher {
  public:
   /// Batches are computed in turns with others of `shared`. `more_may_come` says whether it is
-  /// worth to wait for other requests, `report` gets each batch's size and seconds; both on the
-  /// batcher's thread.
+  /// worth to wait for other requests, `report` gets each batch's size and seconds, those of
+  /// others' turns not counted; both on the batcher's thread.
   batcher(batch_limits limits,
           turns& shared,
           std::function<bool()> more_may_come,
@@ -77,6 +77,7 @@ class batcher {
 
   void run();
   jobs next();
+  mae::index_t most_together(batch_job const& job) const;
   mae::index_t ready_images() const;
   bool all_are_here() const;
   jobs take_batch();

@@ -196,7 +196,9 @@ void service::enqueue(std::shared_ptr<picture_work> work) {
                                              std::exception_ptr const& failure) {
     try {
       if (failure) std::rethrow_exception(failure);
+      if (*work->abandoned) return;
       workers_.post([work, own = std::vector<float>(values.begin(), values.end())] {
+        if (*work->abandoned) return;
         try {
           work->send(answer_of(work->asked, *work->model, work->pixels, own));
         } catch (...) {
