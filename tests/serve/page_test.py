@@ -104,9 +104,12 @@ async function drive(frame) {
   const theirs = frame.contentWindow.fetch;
   const bodies = {};
   let isReadAgain = false;
+  let refused = [];
   frame.contentWindow.fetch = async (path, options) => {
     for (const kind of ["view", "tokens", "reconstruct"]) if (path.startsWith("/v1/" + kind)) bodies[kind] = options.body;
     if (path === "/v1/view") await sleep(600);
+    if (refused.some(one => path.startsWith(one)))
+      return new frame.contentWindow.Response('{"error": {"message": "refused here"}}', {status: 429});
     if (path.includes("/thumbnail")) {
       check(/[?]version=[0-9a-f]+$/.test(path), "a thumbnail of that gallery: " + path);
       if (isReadAgain) path += "0";  // of another, as if it was read again since
@@ -177,6 +180,21 @@ async function drive(frame) {
   change("pool", "class");
   await until(() => near().length === 4 && near()[0] !== old, "others by the class token");
   check(at("searched").textContent.startsWith("4 of 12"), "how many is said");
+
+  // what is refused is said where it would be, whatever is painted meanwhile
+  refused = ["/v1/attention", "/v1/neighbours"];
+  change("block", "2");
+  await until(() => at("explained").textContent === "refused here", "that attention is refused is said");
+  tokens[3].click();
+  check(at("explained").textContent === "refused here" && tokens[3].title === "", "for as long as it is");
+  change("k", "8");
+  await until(() => at("searched").textContent === "refused here" && near().length === 0, "and that neighbours are");
+  refused = [];
+  change("block", "1");
+  await until(shows("gets"), "attention shows again");
+  check(at("explained").textContent.startsWith("Choose"), "and is explained");
+  change("k", "4");
+  await until(() => near().length === 4, "and neighbours");
 
   // another picture, of which attention and neighbours are asked for again
   const ofStripes = titles();

@@ -1,7 +1,7 @@
 "use strict";
 const element = id => document.getElementById(id);
-const state = {file: null, token: "", model: null, hidden: [], tokens: null, attention: null, chosen: 0, drag: null,
-  asked: {}, takes: 0, isTaking: false, isMissed: false};
+const state = {file: null, token: "", model: null, hidden: [], tokens: null, attention: null, refusal: null, chosen: 0,
+  drag: null, asked: {}, takes: 0, isTaking: false, isMissed: false};
 
 // ---- the server ----
 
@@ -23,8 +23,8 @@ function say(text, isBad = false) {
   element("status").textContent = text;
   element("status").classList.toggle("bad", isBad);
 }
-/// Lets an answer count only where nothing of its kind was asked since.
-async function guarded(work, kind = "picture") {
+/// Lets an answer count only where nothing of its kind was asked since; `fail` gets what went wrong.
+async function guarded(work, kind = "picture", fail = text => say(text, true)) {
   const turn = (state.asked[kind] ?? 0) + 1;
   state.asked[kind] = turn;
   const isLast = () => turn === state.asked[kind];
@@ -33,7 +33,7 @@ async function guarded(work, kind = "picture") {
   try {
     await work(isLast);
   } catch (error) {
-    if (isLast()) say(error.message, true);
+    if (isLast()) fail(error.message);
   } finally {
     if (isLast()) isBusy(false);
   }
@@ -183,8 +183,9 @@ function showAttention() {
 function showPatches() {
   const attends = isAttending();
   element("of-block").hidden = !attends;
-  element("explained").textContent = "Choose a patch, or the class token: each patch shows " +
+  const text = attends && state.refusal || "Choose a patch, or the class token: each patch shows " +
     (attends ? "what share of its attention the chosen one gives it in this block." : "the cosine of its token and the chosen one's.");
+  if (element("explained").textContent !== text) element("explained").textContent = text;  // which is read out
   if (state.tokens) attends ? showAttention() : showSimilarity();
 }
 function choose(token) {
@@ -196,7 +197,7 @@ async function attend() {
   const {file} = state;
   const block = element("block").value;
   const isHere = state.attention?.file === file && state.attention.block === block;
-  if (!isHere) state.attention = null;
+  if (!isHere) state.attention = state.refusal = null;
   showPatches();
   if (!file || !isAttending() || isHere) return;
   await guarded(async isLast => {
@@ -206,7 +207,10 @@ async function attend() {
     if (values.length !== (state.hidden.length + 1) ** 2) throw new Error(otherModel);
     state.attention = {file, block, values};
     showPatches();
-  }, "attention");
+  }, "attention", text => {  // here: paintings have a word on the status, too
+    state.refusal = text;
+    showPatches();
+  });
 }
 function showNeighbour({name, score}, picture) {
   const item = document.createElement("li");
@@ -220,7 +224,8 @@ function showNeighbour({name, score}, picture) {
   }));
   return item;
 }
-function showNeighbours(...items) {
+function showNeighbours(text, ...items) {
+  element("searched").textContent = text;
   for (const image of element("neighbours").querySelectorAll("img")) URL.revokeObjectURL(image.src);
   element("neighbours").replaceChildren(...items);
 }
@@ -238,9 +243,9 @@ async function findNeighbours() {
     const isOther = error => error.status === 409;  // read again in between
     const {neighbours, gallery, pictures} = await look().catch(error => isOther(error) ? look() : Promise.reject(error));
     if (!isLast() || file !== state.file) return pictures.forEach(one => URL.revokeObjectURL(one));
-    showNeighbours(...neighbours.map((one, i) => showNeighbour(one, pictures[i])));
-    element("searched").textContent = `${neighbours.length} of ${gallery} pictures, that of the greatest cosine first.`;
-  }, "neighbours");
+    showNeighbours(`${neighbours.length} of ${gallery} pictures, that of the greatest cosine first.`,
+      ...neighbours.map((one, i) => showNeighbour(one, pictures[i])));
+  }, "neighbours", text => showNeighbours(text));
 }
 const otherModel = "Another model is served now: load this page again.";
 async function tokensOf(file) {
@@ -261,9 +266,9 @@ async function take(file) {
     const picture = await pictureOf(await send("/v1/view", "image/png", file));
     const tokens = await tokensOf(file);
     if (!isLast()) return URL.revokeObjectURL(picture);
-    Object.assign(state, {file, tokens, attention: null});
+    Object.assign(state, {file, tokens, attention: null, refusal: null});
     isTaken = true;
-    showNeighbours();  // of another picture
+    showNeighbours("");  // of another picture
     show(picture, "original", "compared", "held");
     element("painted").style.visibility = "hidden";  // of another picture
     element("stage").hidden = false;
