@@ -645,6 +645,36 @@ class Attention(Case):
                 thread.join()
         self.assertEqual([found[i] for i in range(16)], alone * 4)
 
+    def test_it_disturbs_no_other_answer_nor_a_gallery_that_is_read_again(self):
+        folder = self.folder()
+        for i, picture in enumerate(PICTURES):
+            (folder / f"{i}.png").write_bytes(picture)
+        asked = ("/v1/attention?block=1", "/v1/attention?block=2&heads=each", "/v1/tokens", "/v1/features?pool=both",
+                 "/v1/neighbours?k=40&pool=both")
+        with Server(PROGRAM, self.model, "--gallery", str(folder)) as server:
+            alone = [server.ask("POST", path, self.picture).body for path in asked]
+            wrong, done = [], threading.Event()
+
+            def ask(i):
+                while not done.is_set():
+                    reply = server.ask("POST", asked[i], self.picture)
+                    if (reply.status, reply.body) != (200, alone[i]):
+                        wrong.append((asked[i], reply))
+
+            threads = [threading.Thread(target=ask, args=(i % len(asked),)) for i in range(10)]
+            for thread in threads:
+                thread.start()
+            try:
+                for i in range(3):
+                    server.process.send_signal(signal.SIGHUP)
+                    until(lambda: server.metric('mae_serve_reloads_total{result="done"}') == i + 1, 30)
+            finally:
+                done.set()
+                for thread in threads:
+                    thread.join()
+            self.assertEqual(wrong, [])
+            self.assertEqual(server.end(), 0)
+
     def test_int8_has_none(self):
         with Server(PROGRAM, self.model, "--precision", "int8") as server:
             self.check_error(server.ask("POST", "/v1/attention", self.picture), 404, "not_offered")
