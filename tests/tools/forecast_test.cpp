@@ -144,16 +144,21 @@ TEST_CASE("mae_forecast trains a model of windows, and goes on with it") {
 }
 
 TEST_CASE("mae_forecast trains nothing that it cannot write") {
-  forecast_of_hours const it;
+  forecast_of_hours it;
   write_text(it.data, hours(month));
   auto const nowhere = it.folder.file("no/folder");
-  for (words where : {words{"--out", nowhere}, {"--plot", nowhere}, {"--save", nowhere}}) {
-    where.insert(where.end(), {"--train", "--steps", "1000000", "--horizon", "24"});
-    auto const result = it.run(where);
-    CHECK(result.exit_code != 0);
+  auto const refuses = [&](words const& more) {
+    words all{"--train", "--steps", "1000000", "--horizon", "24"};
+    all.insert(all.end(), more.begin(), more.end());
+    auto const result = it.run(all);
+    CHECK(result.exit_code == 1);
     CHECK(says(result.err, nowhere));
     CHECK_FALSE(says(result.out, "training on"));
-  }
+  };
+  refuses({"--plot", nowhere});
+  refuses({"--save", nowhere});
+  it.out = nowhere;
+  refuses({});
 }
 
 TEST_CASE("mae_forecast holds a model to what it has learnt from") {
