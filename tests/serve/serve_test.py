@@ -4,6 +4,7 @@
     serve_test.py PROGRAM FOLDER_OF_THE_TOOLS
 """
 
+import contextlib
 import json
 import os
 import re
@@ -46,6 +47,29 @@ def until(holds, seconds=10):
     while not holds():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def asking_all_along(ask, count=3):
+    """Threads that call ask(number of the thread) again and again; yields the list of what goes wrong."""
+    wrong, done = [], threading.Event()
+
+    def work(number):
+        while not done.is_set():
+            try:
+                ask(number)
+            except Exception as error:  # any: none is to be lost
+                wrong.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield wrong
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
 
 
 class Case(unittest.TestCase):
@@ -548,19 +572,7 @@ class Signals(Case):
         model = self.model()
         with Server(PROGRAM, model) as server:
             before = server.features(PICTURES[0])
-            wrong, done = [], threading.Event()
-
-            def ask():
-                while not done.is_set():
-                    try:
-                        server.features(PICTURES[0])
-                    except Exception as error:  # any: none is to be lost
-                        wrong.append(error)
-
-            threads = [threading.Thread(target=ask) for _ in range(3)]
-            for thread in threads:
-                thread.start()
-            try:
+            with asking_all_along(lambda _: server.features(PICTURES[0])) as wrong:
                 other = fixtures().parent.parent / "tools" / "fixtures" / "vit_mae"
                 for old in model.iterdir():
                     old.unlink()
@@ -573,10 +585,6 @@ class Signals(Case):
                 server.process.send_signal(signal.SIGHUP)
                 until(lambda: "not reloaded" in server.log())
                 self.assertEqual(server.features(PICTURES[0]), after)
-            finally:
-                done.set()
-                for thread in threads:
-                    thread.join()
             self.assertEqual(wrong, [])
             self.assertEqual(server.metric('mae_serve_reloads_total{result="done"}'), 1)
             self.assertEqual(server.metric('mae_serve_reloads_total{result="refused"}'), 1)
@@ -653,25 +661,16 @@ class Attention(Case):
                  "/v1/neighbours?k=40&pool=both")
         with Server(PROGRAM, self.model, "--gallery", str(folder)) as server:
             alone = [server.ask("POST", path, self.picture).body for path in asked]
-            wrong, done = [], threading.Event()
 
-            def ask(i):
-                while not done.is_set():
-                    reply = server.ask("POST", asked[i], self.picture)
-                    if (reply.status, reply.body) != (200, alone[i]):
-                        wrong.append((asked[i], reply))
+            def ask(number):
+                path, expected = list(zip(asked, alone))[number % len(asked)]
+                reply = server.ask("POST", path, self.picture)
+                self.assertEqual((path, reply.status, reply.body), (path, 200, expected))
 
-            threads = [threading.Thread(target=ask, args=(i % len(asked),)) for i in range(10)]
-            for thread in threads:
-                thread.start()
-            try:
+            with asking_all_along(ask, 10) as wrong:
                 for i in range(3):
                     server.process.send_signal(signal.SIGHUP)
                     until(lambda: server.metric('mae_serve_reloads_total{result="done"}') == i + 1, 30)
-            finally:
-                done.set()
-                for thread in threads:
-                    thread.join()
             self.assertEqual(wrong, [])
             self.assertEqual(server.end(), 0)
 
@@ -817,21 +816,14 @@ class Gallery(Case):
         with self.serve(folder, model=model) as server:
             before = self.neighbours(server, PICTURES[6])
             third = server.ask("GET", "/v1/gallery/3/thumbnail").body
-            wrong, answers, done = [], set(), threading.Event()
+            answers = set()
 
-            def ask():
-                while not done.is_set():
-                    try:
-                        answers.add(json.dumps(self.neighbours(server, PICTURES[6])))
-                        thumbnail = server.ask("GET", f"/v1/gallery/3/thumbnail?version={before['version']}")
-                        assert thumbnail.status in (200, 409) and (thumbnail.status == 409 or thumbnail.body == third)
-                    except Exception as error:  # any: none is to be lost
-                        wrong.append(error)
+            def ask(_):
+                answers.add(json.dumps(self.neighbours(server, PICTURES[6])))
+                thumbnail = server.ask("GET", f"/v1/gallery/3/thumbnail?version={before['version']}")
+                assert thumbnail.status in (200, 409) and (thumbnail.status == 409 or thumbnail.body == third)
 
-            threads = [threading.Thread(target=ask) for _ in range(3)]
-            for thread in threads:
-                thread.start()
-            try:
+            with asking_all_along(ask) as wrong:
                 for i in range(4, 300):
                     (folder / f"{i}.png").write_bytes(PICTURES[i % 40])
                 other = fixtures().parent.parent / "tools" / "fixtures" / "vit_mae"
@@ -855,10 +847,6 @@ class Gallery(Case):
                 server.process.send_signal(signal.SIGHUP)
                 until(lambda: "not reloaded" in server.log(), 30)
                 self.assertEqual(self.neighbours(server, PICTURES[6]), after)
-            finally:
-                done.set()
-                for thread in threads:
-                    thread.join()
             self.assertEqual(wrong, [])
             # Either the old model among the old pictures, or the new among the new.
             self.assertEqual(answers, {json.dumps(before), json.dumps(after)})
