@@ -27,6 +27,7 @@ from serving import Server, fixtures, head, multipart, png, read_reply  # noqa: 
 PROGRAM = str(Path(sys.argv.pop(1)).resolve())
 TOOLS = Path(sys.argv.pop(1)).resolve()
 MODEL = fixtures() / "rgb"
+OTHER_MODEL = fixtures().parent.parent / "tools" / "fixtures" / "vit_mae"
 PICTURES = [png(12 + i % 5, 12 + i % 3, i) for i in range(40)]
 OCTETS = {"Accept": "application/octet-stream"}
 
@@ -70,6 +71,14 @@ def asking_all_along(ask, count=3):
         done.set()
         for thread in threads:
             thread.join()
+
+
+def replace_model(folder):
+    """By OTHER_MODEL's files."""
+    for old in folder.iterdir():
+        old.unlink()
+    for new in ("config.json", "model.safetensors"):
+        shutil.copy(OTHER_MODEL / new, folder)
 
 
 class Case(unittest.TestCase):
@@ -573,15 +582,11 @@ class Signals(Case):
         with Server(PROGRAM, model) as server:
             before = server.features(PICTURES[0])
             with asking_all_along(lambda _: server.features(PICTURES[0])) as wrong:
-                other = fixtures().parent.parent / "tools" / "fixtures" / "vit_mae"
-                for old in model.iterdir():
-                    old.unlink()
-                for new in ("config.json", "model.safetensors"):
-                    shutil.copy(other / new, model)
+                replace_model(model)
                 server.process.send_signal(signal.SIGHUP)
                 until(lambda: server.features(PICTURES[0]) != before)
                 after = server.features(PICTURES[0])
-                (model / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes()[:-1000])
+                (model / "model.safetensors").write_bytes((OTHER_MODEL / "model.safetensors").read_bytes()[:-1000])
                 server.process.send_signal(signal.SIGHUP)
                 until(lambda: "not reloaded" in server.log())
                 self.assertEqual(server.features(PICTURES[0]), after)
@@ -826,11 +831,7 @@ class Gallery(Case):
             with asking_all_along(ask) as wrong:
                 for i in range(4, 300):
                     (folder / f"{i}.png").write_bytes(PICTURES[i % 40])
-                other = fixtures().parent.parent / "tools" / "fixtures" / "vit_mae"
-                for old in model.iterdir():
-                    old.unlink()
-                for new in ("config.json", "model.safetensors"):
-                    shutil.copy(other / new, model)
+                replace_model(model)
                 server.process.send_signal(signal.SIGHUP)
                 until(lambda: server.metric('mae_serve_reloads_total{result="done"}') == 1, 30)
                 after = self.neighbours(server, PICTURES[6])
