@@ -4,6 +4,7 @@
 #include "chart.hpp"
 #include "feature_encoder.hpp"
 #include "feature_flags.hpp"
+#include "folds.hpp"
 #include "grading.hpp"
 #include "images.hpp"
 #include "labelled_folder.hpp"
@@ -126,6 +127,26 @@ void read_features(probe_task& task,
       scores.knn.push_back(percent * share);
 }
 
+/// Reads features of training images by folds: scores are of all of them, each graded once.
+void read_folds(probe_task& task, mae::labelled_features const& all, tools::layer_scores& scores) {
+  index_t const folds = task.options.folds;
+  if (all.size() < 2 * folds)
+    throw pretrain::usage_error("--folds " + std::to_string(folds) + " needs at least " +
+                                std::to_string(2 * folds) + " training images, and there are " +
+                                std::to_string(all.size()));
+  std::vector<double> knn(task.options.has_knn() ? task.neighbours.size() : 0);
+  for (index_t fold = 0; fold < folds; ++fold) {
+    tools::fold_of_images const parts(all, fold, folds);
+    tools::layer_scores found;
+    read_features(task, parts.others.view(), parts.held_out.view(), found);
+    double const share =
+        static_cast<double>(std::ssize(parts.held_out.labels)) / static_cast<double>(all.size());
+    if (found.linear) scores.linear = scores.linear.value_or(0) + share * *found.linear;
+    for (std::size_t k = 0; k < knn.size(); ++k) knn[k] += share * found.knn[k];
+  }
+  scores.knn = std::move(knn);
+}
+
 /// Reads features of as many blocks at once as memory may hold: they come from one pass.
 void read_features(probe_task& task, std::vector<tools::layer_scores>& layers) {
   constexpr index_t most_bytes = index_t{4} << 30;
@@ -137,6 +158,10 @@ void read_features(probe_task& task, std::vector<tools::layer_scores>& layers) {
     auto const pass = std::span(layers).subspan(first, std::min(at_once, layers.size() - first));
     mae::block_range const blocks{pass.front().layer, pass.back().layer};
     auto const train = encode(task, sets.train, size.train, sets.train_name, blocks);
+    if (options.folds > 0) {
+      for (auto& scores : pass) read_folds(task, train.after(scores.layer), scores);
+      continue;
+    }
     auto const test = encode(task, sets.test, size.test, sets.test_name, blocks);
     for (auto& scores : pass)
       read_features(task, train.after(scores.layer), test.after(scores.layer), scores);
@@ -157,11 +182,17 @@ void read_visible(probe_task& task,
     auto const see_tests = chooser.of_set(tools::seen_set::tests);
     auto const train =
         encode(task, sets.train, task.size.train, sets.train_name, blocks, &see_training);
-    auto const test = encode(task, sets.test, task.size.test, sets.test_name, blocks, &see_tests);
     auto& scores =
         report.layers.emplace_back(tools::layer_scores{.layer = blocks.last, .visible = number});
-    read_features(task, train.after(blocks.last), test.after(blocks.last), scores);
-    scores.seen = chooser.mean_visible();
+    bool const by_folds = task.options.folds > 0;
+    if (by_folds) {
+      read_folds(task, train.after(blocks.last), scores);
+    } else {
+      auto const test = encode(task, sets.test, task.size.test, sets.test_name, blocks, &see_tests);
+      read_features(task, train.after(blocks.last), test.after(blocks.last), scores);
+    }
+    scores.seen =
+        chooser.mean_visible(by_folds ? tools::seen_set::training : tools::seen_set::tests);
   }
 }
 
@@ -220,7 +251,8 @@ std::vector<pretrain::page_entry> settings_of(probe_task const& task) {
       {"model", o.model},
       {"data", task.sets.name},
       {"training images", std::to_string(task.size.train)},
-      {"test images", std::to_string(task.size.test)},
+      o.folds > 0 ? pretrain::page_entry{"folds", std::to_string(o.folds)}
+                  : pretrain::page_entry{"test images", std::to_string(task.size.test)},
       {"classes", std::to_string(task.sets.train.num_classes())},
       {"precision", std::string(pretrain::word_of(tools::feature_precision_words, o.precision))}};
   if (o.has_linear() || o.has_knn())
@@ -302,9 +334,11 @@ void run(tools::probe_options const& o) {
   auto const sets = pretrain::load_images(
       source, tools::request_for(o, model, source, true), *threads, std::cerr);
   pretrain::require_classes(sets);
-  auto const size = pretrain::size_of_grading(sets, o.settings.probe_images);
+  auto size = pretrain::size_of_grading(sets, o.settings.probe_images);
+  if (o.folds > 0) size.test = 0;
+  index_t const read = o.folds > 0 ? size.train - mae::ceil_div(size.train, o.folds) : size.train;
   probe_task task{
-      o, encoder, sets, size, neighbours_of(o, size.train), mae::eigen_backend<float>(threads)};
+      o, encoder, sets, size, neighbours_of(o, read), mae::eigen_backend<float>(threads)};
   tools::probe_report report{.neighbours = task.neighbours};
   if (o.visible.empty())
     for (index_t block = blocks.first; block <= blocks.last; ++block)
@@ -314,10 +348,12 @@ void run(tools::probe_options const& o) {
   else if (o.has_linear() || o.has_knn())
     read_features(task, report.layers);
   if (o.has_attentive()) read_tokens(task, report.layers);
-  if (o.has_linear() && pretrain::can_grade_pixels(sets))
+  if (o.has_linear() && o.folds == 0 && pretrain::can_grade_pixels(sets))
     report.pixels = pretrain::grade_pixels(sets, size, threads).linear;
-  std::cout << size.train << " training and " << size.test << " test images of " << sets.name
-            << ", " << sets.train.num_classes() << " classes";
+  std::cout << size.train << " training "
+            << (o.folds > 0 ? "images in " + std::to_string(o.folds) + " folds, no test images"
+                            : "and " + std::to_string(size.test) + " test images")
+            << " of " << sets.name << ", " << sets.train.num_classes() << " classes";
   if (o.has_linear() || o.has_knn())
     std::cout << "; features: " << pretrain::word_of(tools::pooling_words, o.pool) << ", "
               << encoder.width(o.pool) << " values";

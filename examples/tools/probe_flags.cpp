@@ -16,6 +16,7 @@ namespace tools {
 namespace {
 
 constexpr std::uint64_t most_queries = 1024;
+constexpr std::uint64_t most_folds = 100;
 constexpr pretrain::choice_words<reader_choice, 5> reader_words{
     {{"knn", reader_choice::knn},
      {"linear", reader_choice::linear},
@@ -120,8 +121,15 @@ void check_visible(pretrain::given_flags const& given, probe_options const& o) {
   if (!o.visible_objects) return;
   if (given.contains("test-part"))
     refuse("--test-part has no meaning with --visible-objects: --split says which are tests");
-  for (char const* const flag :
-       {"probe", "knn", "pool", "queries", "token-memory", "layer", "precision", "probe-images"})
+  for (char const* const flag : {"probe",
+                                 "knn",
+                                 "pool",
+                                 "queries",
+                                 "token-memory",
+                                 "layer",
+                                 "precision",
+                                 "probe-images",
+                                 "folds"})
     if (given.contains(flag))
       refuse("--" + std::string(flag) +
              " has no meaning with --visible-objects, which reads "
@@ -171,6 +179,11 @@ std::vector<pretrain::flag_group> flags_for(probe_options& o) {
          "grade on the first N training images and as many test images in\n"
          "proportion; 0: on all [0]",
          pretrain::whole(o.settings.probe_images, 0, pretrain::a_billion)},
+        {"folds",
+         "N",
+         "leave the test images alone, as the tuning of a training should: each Nth of\n"
+         "the training images is graded by what has read the others; 0: off [0]",
+         pretrain::whole(o.folds, 0, most_folds)},
         {"out",
          "DIR",
          "also write layers.csv there: a line for each block that is read, a\n"
@@ -195,6 +208,14 @@ void check_combinations(pretrain::given_flags const& given, probe_options const&
   need("pool", o.has_knn() || o.has_linear(), "all");
   need("queries", o.has_attentive(), "attentive or all");
   need("token-memory", o.has_attentive(), "attentive or all");
+  if (o.folds == 1) throw pretrain::usage_error("--folds takes 2 or more, or 0");
+  if (o.folds > 0 && o.has_attentive())
+    throw pretrain::usage_error("--folds has no meaning with --probe " +
+                                std::string(pretrain::word_of(reader_words, o.readers)) +
+                                ": give --probe knn, linear or both");
+  if (o.folds > 0 && given.contains("test-part"))
+    throw pretrain::usage_error(
+        "--test-part has no meaning with --folds, which grades training images");
   check_visible(given, o);
 }
 

@@ -34,6 +34,7 @@ struct probe_options : common_options {
   layer_choice layers;
   mae::index_t queries = 8;  // as mae::attentive_options has it
   double token_gigabytes = 4;
+  mae::index_t folds = 0;  // of the training images; 0: test images are graded
   std::string out;
   std::vector<mae::index_t> visible;  // patches, ascending; empty: all, or what the mask shows
   bool visible_objects = false;

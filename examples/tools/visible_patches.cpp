@@ -57,9 +57,8 @@ void patch_chooser::plan(seen_set set,
     mask_.score(context, random, scores);
     plan.assign(at, counts, scores);
   }
-  if (set != seen_set::tests) return;
-  images_ += 1;
-  visible_ += plan.counts(at).visible;
+  of(set).images += 1;
+  of(set).visible += plan.counts(at).visible;
 }
 
 mae::see_patches patch_chooser::of_set(seen_set set) const {
@@ -69,8 +68,9 @@ mae::see_patches patch_chooser::of_set(seen_set set) const {
   };
 }
 
-double patch_chooser::mean_visible() const {
-  return static_cast<double>(visible_) / static_cast<double>(std::max<index_t>(images_, 1));
+double patch_chooser::mean_visible(seen_set set) const {
+  return static_cast<double>(of(set).visible) /
+         static_cast<double>(std::max<index_t>(of(set).images, 1));
 }
 
 namespace {

@@ -11,7 +11,9 @@
 #include <mae/mask/plan.hpp>
 #include <mae/model/encode_images.hpp>
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -43,8 +45,8 @@ class patch_chooser {
   /// The same for all images of a set; this object must outlive it.
   mae::see_patches of_set(seen_set set) const;
 
-  /// The mean number of visible patches of the tests that were planned so far.
-  double mean_visible() const;
+  /// The mean number of visible patches of the images of a set that were planned so far.
+  double mean_visible(seen_set set) const;
 
  private:
   pretrain::chosen_mask mask_;
@@ -52,8 +54,12 @@ class patch_chooser {
   std::uint64_t seed_;
   double progress_;
   std::optional<mae::index_t> exactly_;
-  mutable std::atomic<mae::index_t> images_{0};  // tests
-  mutable std::atomic<mae::index_t> visible_{0};
+  struct planned {
+    std::atomic<mae::index_t> images{0};
+    std::atomic<mae::index_t> visible{0};
+  };
+  planned& of(seen_set set) const { return planned_[static_cast<std::size_t>(set)]; }
+  mutable std::array<planned, 2> planned_;  // for each set
 };
 
 /// Throws usage_error for a number of --visible beyond the model's patches.

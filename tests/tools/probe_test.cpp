@@ -228,6 +228,42 @@ TEST_CASE("all patches visible give the bits of no --visible, and fewer a curve"
   CHECK_FALSE(dense.starts_with("8,8.000,"));
 }
 
+TEST_CASE("by folds every training image is graded once, and no test image") {
+  mae_test::temporary_folder const scratch;
+  mae_test::temporary_folder const data;
+  // Light squares are of one class, dark ones of the other; the folder is in the order of classes.
+  for (char const* const kind : {"dark", "light"}) {
+    fs::create_directories(data / kind);
+    for (int i = 0; i < 12; ++i)
+      write_square(data.file(std::string(kind) + "/" + std::to_string(100 + i) + ".png"),
+                   kind[0] == 'd' ? 10 + i : 200 + i,
+                   kind[0] == 'd' ? 60 : 250,
+                   12,
+                   8);
+  }
+  auto const by = [&](std::string const& folds, std::vector<std::string> more) {
+    more.insert(more.end(), {"--data", data.path().string(), "--folds", folds, "--knn", "1"});
+    more.insert(more.end(), {"--out", scratch.file("x")});
+    auto const result = run_probe(more);
+    CHECK_MESSAGE(result.exit_code == 0, result.err);
+    return result.out;
+  };
+  std::string const text = by("4", {});
+  CHECK(holds(text, " training images in 4 folds, no test images of "));
+  CHECK_FALSE(holds(text, "raw pixels"));
+  // Dealt evenly, or a fold of one class alone would be graded by the other.
+  CHECK(read_text(scratch.file("x/layers.csv")) == "layer,linear,knn_1\r\n3,100.0000,100.0000\r\n");
+  CHECK(holds(read_text(scratch.file("x/report.html")), "folds"));
+  by("4", {"--visible", "16"});
+  CHECK(read_text(scratch.file("x/visible.csv")) ==
+        "visible,seen,linear,knn_1\r\n16,16.000,100.0000,100.0000\r\n");
+  check_usage({"--folds", "1"}, "--folds takes 2 or more, or 0");
+  check_usage({"--folds", "3", "--probe", "all"}, "--folds has no meaning with --probe all");
+  check_usage({"--folds", "3", "--test-part", "4"}, "--test-part has no meaning with --folds");
+  check_usage({"--data", data.path().string(), "--folds", "13"},
+              "--folds 13 needs at least 26 training images");
+}
+
 TEST_CASE("numbers of visible patches that cannot be are refused") {
   check_usage({"--visible", "0"}, "must be a whole number from 1 to 1000000000, not 0");
   check_usage({"--visible", "4,4"}, "must rise, and 4 follows 4");
