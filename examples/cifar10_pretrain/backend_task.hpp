@@ -96,6 +96,7 @@ class backend_task final : public training_task {
         pictures_(parts.start.picture_entries),
         begun_with_(parts.start.begun_with),
         heldout_noise_(heldout_noise(parts.settings)),
+        pictured_noise_(pictured_noise(parts.settings)),
         model_(make_model(parts, std::move(backend))),
         training_(model_,
                   parts.images,
@@ -105,7 +106,7 @@ class backend_task final : public training_task {
   compute_description compute() const override { return compute_; }
   mae::model_config const& config() const override { return model_.sizes().config; }
   mae::pixel_statistics const& statistics() const override { return model_.statistics(); }
-  mae::pixel_noise const& noise() const override { return heldout_noise_; }
+  mae::pixel_noise const& noise() const override { return pictured_noise_; }
   chosen_mask const& mask() const override { return std::as_const(model_).mask(); }
 
   std::int64_t steps_per_epoch() const override { return training_.steps_per_epoch(); }
@@ -210,6 +211,7 @@ class backend_task final : public training_task {
   mae::settings_list pictures_;
   std::string begun_with_;
   mae::pixel_noise heldout_noise_;
+  mae::pixel_noise pictured_noise_;
   model_type model_;
   mae::trainer<model_type, image_set, rule_type> training_;
 };

@@ -5,10 +5,11 @@
 
 namespace pretrain {
 
-/// The heads that compare images, and what is painted with the true picture, beside the painter and
-/// in the order of a task's network; their names are also those of their flags and of metrics.
-inline constexpr std::array<char const*, 4> comparing_heads{
-    "contrast", "sigreg", "uniformity", "perceptual"};
+/// The heads that compare images, or what is painted with the true picture, or take noise away,
+/// beside the painter and in the order of a task's network; their names are also those of their
+/// flags and of metrics.
+inline constexpr std::array<char const*, 5> comparing_heads{
+    "contrast", "sigreg", "uniformity", "perceptual", "denoiser"};
 
 /// A number for each of them.
 using of_comparing = std::array<double, comparing_heads.size()>;

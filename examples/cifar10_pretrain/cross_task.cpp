@@ -1,4 +1,4 @@
-#include "perceptual_head.hpp"
+#include "processor_heads.hpp"
 #include "processor_task.hpp"
 
 #include <mae/backend/eigen/eigen_backend.hpp>

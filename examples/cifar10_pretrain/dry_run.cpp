@@ -13,6 +13,7 @@
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
 #include <mae/head/contrast.hpp>
+#include <mae/head/denoiser.hpp>
 #include <mae/head/projection_layers.hpp>
 #include <mae/head/sigreg.hpp>
 
@@ -76,6 +77,15 @@ double comparing_flops(options const& settings, mae::model_config const& config,
   return flops;
 }
 
+/// Of the visible patches of a view: what levels say, and the layers.
+double denoising_flops(options const& settings, mae::model_config const& config, double visible) {
+  if (settings.denoiser == 0) return 0;
+  auto const layers = mae::denoiser{}.fitted(config).layers();
+  index_t const weights = config.encoder.width * mae::denoiser::level_values +
+                          layers.hidden * (layers.inputs + layers.outputs);
+  return 3 * 2 * visible * static_cast<double>(weights);  // backward as twice forward
+}
+
 /// Of an image, all its views.
 double image_flops(options const& settings,
                    chosen_mask const& mask,
@@ -90,10 +100,11 @@ double image_flops(options const& settings,
   double const painting = crosses ? cross_training_flops(config, visible, predicted)
                                   : training_flops(config, visible, predicted, seen);
   double const encoding = training_flops(config, visible, 0);
-  double const comparing = comparing_flops(settings, config, visible);
+  double const beside =
+      comparing_flops(settings, config, visible) + denoising_flops(settings, config, visible);
   return static_cast<double>(painted) * painting +
          static_cast<double>(settings.views - painted) * encoding +
-         static_cast<double>(settings.views) * comparing;
+         static_cast<double>(settings.views) * beside;
 }
 
 }  // namespace

@@ -34,16 +34,27 @@ void read_noise(std::string const& text, mae::pixel_noise& noise) {
 
 }  // namespace
 
-flag noise_flag(options& o) {
-  return {"noise",
-          "SIGMA|MIN:MAX",
-          "add normal noise to what the encoder sees, of so large a deviation in\n"
-          "normalised pixels; or of one drawn for each view, log-uniformly between\n"
-          "two. Targets are without. Beside masks, or alone with --mask none [none]",
-          [&o](std::string const& text) { read_noise(text, o.noise); }};
+std::vector<flag> noise_flags(options& o) {
+  return {{"noise",
+           "SIGMA|MIN:MAX",
+           "add normal noise to what the encoder sees, of so large a deviation in\n"
+           "normalised pixels; or of one drawn for each view, log-uniformly between\n"
+           "two. Targets are without. Beside masks, or alone with --mask none [none]",
+           [&o](std::string const& text) { read_noise(text, o.noise); }},
+          {"denoiser",
+           "WEIGHT",
+           with_default("beside painting, take the noise away from what is seen, knowing how\n"
+                        "much it is, with this weight (docs/objectives.md); 0: paint alone",
+                        o.denoiser),
+           not_negative(o.denoiser)}};
 }
 
 void check_noise(given_flags const& given, options const& o) {
+  if (o.denoiser > 0 && !o.noise.is_on())
+    throw usage_error("--denoiser needs --noise: there is nothing else that it could take away");
+  if (o.denoiser > 0 && o.backend != backend_choice::eigen)
+    throw usage_error("--denoiser is trained on the processor: leave --backend " +
+                      std::string(name(o.backend)));
   if (o.mask != mask_choice::none) return;
   if (o.visible_loss == 0)
     throw usage_error(
@@ -54,6 +65,10 @@ void check_noise(given_flags const& given, options const& o) {
 }
 
 mae::pixel_noise heldout_noise(options const& o) {
+  return o.denoiser > 0 ? o.noise : pictured_noise(o);
+}
+
+mae::pixel_noise pictured_noise(options const& o) {
   return o.mask == mask_choice::none ? o.noise : mae::pixel_noise{};
 }
 

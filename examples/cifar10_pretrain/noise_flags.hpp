@@ -13,13 +13,15 @@
 
 namespace pretrain {
 
-/// --noise, and what must hold with it (throws usage_error).
-flag noise_flag(options& o);
+/// --noise and --denoiser, and what must hold with them (throws usage_error).
+std::vector<flag> noise_flags(options& o);
 void check_noise(given_flags const& given, options const& o);
 
 /// What held-out images are spoilt by: they are seen as they are, and masked, so that trainings can
-/// be compared, but where noise alone is to be taken away.
+/// be compared, but where noise is to be taken away.
 mae::pixel_noise heldout_noise(options const& o);
+/// What spoils them in pictures: noise where it is all there is.
+mae::pixel_noise pictured_noise(options const& o);
 
 /// What a report says of it; nothing where there is none.
 mae::settings_list noise_entries(options const& o);

@@ -171,7 +171,7 @@ flag_group model_flags(options& o) {
   for (auto& contrast : contrast_flags(o)) flags.push_back(std::move(contrast));
   for (auto& schedule : schedule_flags(o)) flags.push_back(std::move(schedule));
   for (auto& mask : mask_flags(o, mask_use::training)) flags.push_back(std::move(mask));
-  flags.push_back(noise_flag(o));
+  for (auto& of_noise : noise_flags(o)) flags.push_back(std::move(of_noise));
   return {"Model and task", std::move(flags)};
 }
 

@@ -64,6 +64,7 @@ struct options {
   double sigreg = 0;
   double uniformity = 0;
   double perceptual = 0;
+  double denoiser = 0;
   mae::index_t perceptual_block = 0;  // after which tokens are compared; 0: the encoder's last
   double temperature = 0.2;           // of contrast
   key_choice keys = key_choice::own;
@@ -88,8 +89,10 @@ struct options {
   }
   bool compares_views() const { return contrast > 0 || sigreg > 0; }
   bool compares_images() const { return compares_views() || uniformity > 0; }
-  /// Whether a head learns beside the painter.
-  bool learns_beside() const { return compares_images() || perceptual > 0; }
+  /// Whether a head other than the painter has a gradient of its own.
+  bool has_heads_beside() const { return compares_images() || denoiser > 0; }
+  /// Whether a head learns beside the painter, or through it.
+  bool learns_beside() const { return has_heads_beside() || perceptual > 0; }
   statistics_choice statistics = statistics_choice::data;
   bool statistics_asked = false;  // --statistics was given, which a checkpoint may contradict
   mae::linear_start linears = mae::linear_start::xavier;

@@ -88,10 +88,11 @@ void check_painted_always(options const& o) {
 std::vector<flag> schedule_flags(options& o) {
   return {{"head-schedule",
            "TEXT",
-           "how the weights of painter, contrast, sigreg, uniformity and perceptual\n"
-           "move with the training's progress, factors that are linear between\n"
-           "points: \"contrast=0@0,1@0.3;painter=1@0.8,0@0.9\"; and how gradients\n"
-           "meet: project (PCGrad) or balance (equal norms), a pass for every head",
+           "how the weights of painter, contrast, sigreg, uniformity, perceptual and\n"
+           "denoiser move with the training's progress: factors that are linear\n"
+           "between points, \"contrast=0@0,1@0.3;painter=1@0.8,0@0.9\"; and how\n"
+           "gradients meet: project (PCGrad) or balance (equal norms), a pass for\n"
+           "every head",
            [&o](std::string const& text) { read_schedules(text, o); }},
           {"alternate",
            "N",
@@ -110,27 +111,27 @@ std::vector<flag> schedule_flags(options& o) {
 }
 
 void check_schedules(given_flags const& given, options const& o) {
-  of_comparing const weights{o.contrast, o.sigreg, o.uniformity, o.perceptual};
+  of_comparing const weights{o.contrast, o.sigreg, o.uniformity, o.perceptual, o.denoiser};
   for (auto const& schedule : o.head_schedules) {
     if (schedule.head == mae::decoder_segment) continue;
     auto const* const found = std::ranges::find(comparing_heads, schedule.head);
     if (found == comparing_heads.end())
       throw usage_error("--head-schedule: there is no head " + schedule.head +
-                        ": name painter, contrast, sigreg, uniformity or perceptual");
+                        ": name painter, contrast, sigreg, uniformity, perceptual or denoiser");
     if (weights[static_cast<std::size_t>(found - comparing_heads.begin())] == 0)
       throw usage_error("--head-schedule: " + schedule.head + " is off: give its weight by --" +
                         schedule.head);
   }
-  if (given.contains("alternate") && !o.compares_images())
+  if (given.contains("alternate") && !o.has_heads_beside())
     throw usage_error("--alternate needs two heads to take turns: give --contrast, or another");
   if (o.conflicts != mae::conflict_rule::sum && o.alternate > 0)
     throw usage_error(
         "--alternate leaves one head a step, whose gradient conflicts with none: leave it, or "
         "project and balance of --head-schedule");
-  if (o.conflicts != mae::conflict_rule::sum && !o.compares_images())
+  if (o.conflicts != mae::conflict_rule::sum && !o.has_heads_beside())
     throw usage_error(
         "--head-schedule: project and balance need two heads: give --contrast, or another");
-  if (o.record_gradients > 0 && !o.compares_images())
+  if (o.record_gradients > 0 && !o.has_heads_beside())
     throw usage_error(
         "--record-gradients needs two heads whose gradients meet: give --contrast, or another");
   if (o.perceptual > 0) check_painted_always(o);

@@ -138,13 +138,15 @@ chart step_chart(training_history const& history,
       title, "epoch", unit, {{name, "", series_style::line, smoothed(history.training, value)}}};
 }
 
-/// Of each head that compares images and was learned.
+/// Of each head beside the painter that was learned.
 std::vector<chart> compared_charts(training_history const& history) {
-  constexpr std::array<std::array<char const*, 2>, comparing_heads.size()> words{
+  constexpr auto words = std::to_array<std::array<char const*, 2>>(
       {{"Contrast of views", "InfoNCE"},
        {"SIGReg of views", "spread and distance from a normal distribution"},
        {"Uniformity of images", "mean squared cosine"},
-       {"Perceptual distance", "mean squared difference of tokens"}}};
+       {"Perceptual distance", "mean squared difference of tokens"},
+       {"Noise taken away", "mean squared error of visible patches"}});
+  static_assert(words.size() == comparing_heads.size());
   std::vector<chart> charts;
   for (std::size_t i = 0; i < comparing_heads.size(); ++i) {
     auto line = history.training;
@@ -194,7 +196,7 @@ void add_heads(options const& o, Add const& add) {
         std::to_string(o.local.views) + " of " + mae::decimal_text(o.local.crop_min) + " to " +
             mae::decimal_text(o.local.crop_max));
   if (o.painted_views > 0) add("of those painted", std::to_string(o.painted_views));
-  of_comparing const weights{o.contrast, o.sigreg, o.uniformity, o.perceptual};
+  of_comparing const weights{o.contrast, o.sigreg, o.uniformity, o.perceptual, o.denoiser};
   for (std::size_t i = 0; i < weights.size(); ++i)
     if (weights[i] > 0) add(comparing_heads[i], "weight " + mae::decimal_text(weights[i]));
   if (o.perceptual > 0) add("perceptual's encoder", o.teacher.string());

@@ -69,7 +69,7 @@ class training_task {
   virtual compute_description compute() const = 0;
   virtual mae::model_config const& config() const = 0;
   virtual mae::pixel_statistics const& statistics() const = 0;
-  /// What held-out images are spoilt by.
+  /// What held-out images are spoilt by in pictures.
   virtual mae::pixel_noise const& noise() const = 0;
   virtual chosen_mask const& mask() const = 0;
 

@@ -412,6 +412,34 @@ TEST_CASE("images that noise alone spoils are painted, shown and resumed") {
   CHECK_MESSAGE(resumed.exit_code == 0, resumed.err);
 }
 
+TEST_CASE("noise is taken away beside painting, with held-out losses of its own") {
+  mae_test::temporary_folder const folder;
+  auto const run =
+      [&](std::int64_t steps, std::string const& weight, std::vector<std::string> more) {
+        more.insert(more.begin(), {"--batch-size", "8", "--heldout-images", "8"});
+        more.insert(more.begin(),
+                    {"--noise", "0.2:1", "--denoiser", weight, "--record-gradients", "1"});
+        return training_words("synthetic", "micro8", steps, folder / "out", more);
+      };
+  auto const begun = run_program(run(2, "0.5", {}));
+  CHECK_MESSAGE(begun.exit_code == 0, begun.err);
+  std::istringstream lines(read_text(folder / "out/metrics.jsonl"));
+  int trained = 0;
+  int held_out = 0;
+  for (std::string line; std::getline(lines, line);) {
+    bool const learns = line.find("\"denoiser\":") != std::string::npos;
+    if (line.starts_with(R"({"kind":"training")")) trained += learns ? 1 : 0;
+    if (line.starts_with(R"({"kind":"heldout")")) held_out += learns ? 1 : 0;
+  }
+  CHECK(trained == 2);
+  CHECK(held_out >= 2);
+  CHECK(read_text(folder / "out/metrics.jsonl").find("\"painter/denoiser\":") != std::string::npos);
+  check_refused(run(3, "0.25", {"--resume"}), 1, "0.25");
+  auto const resumed = run_program(run(3, "0.5", {"--resume"}));
+  CHECK_MESSAGE(resumed.exit_code == 0, resumed.err);
+  CHECK(read_text(folder / "out/report.html").find("denoiser") != std::string::npos);
+}
+
 TEST_CASE("tokens are told levels of density, and a training goes on with its own") {
   mae_test::temporary_folder const folder;
   auto const run = [&](char const* out, std::int64_t steps, std::vector<std::string> more) {

@@ -205,10 +205,12 @@ TEST_CASE("a resumed log keeps what came up to its step, drops the rest and torn
 }
 
 TEST_CASE("a held-out loss is the painter's, and a distance is beside it, also after a resume") {
-  std::array<mae::head_report, 5> heads{};  // painter, contrast, sigreg, uniformity, perceptual
+  // The painter, contrast, sigreg, uniformity, perceptual and denoiser.
+  std::array<mae::head_report, 6> heads{};
   heads[0] = {.name = "decoder", .weight = 1, .counted = 8, .loss = 0.8, .baseline = 0.99};
   heads[1] = {.name = "contrast", .weight = 1, .counted = 0};  // couples images
   heads[2].weight = heads[3].weight = 0;
+  heads[5].weight = 0;
   heads[4] = {.name = "perceptual", .weight = 2, .counted = 8, .loss = 0.5, .baseline = 1};
   auto const found = pretrain::heldout_losses_of(heads);
   CHECK(found.loss == 0.8);
@@ -222,7 +224,7 @@ TEST_CASE("a held-out loss is the painter's, and a distance is beside it, also a
   json const line = json::parse(lines_of(path).at(0));
   CHECK(line["loss"] == 0.8);
   CHECK(line["perceptual"] == 0.5);
-  for (char const* const other : {"contrast", "sigreg", "uniformity"})
+  for (char const* const other : {"contrast", "sigreg", "uniformity", "denoiser"})
     CHECK_FALSE(line.contains(other));
   metrics_log const again(path, 1);
   REQUIRE(again.history().heldout.size() == 1);

@@ -133,6 +133,12 @@ TEST_CASE("noise that cannot be is refused, and what hides nothing without it") 
   CHECK(
       complaint("--mask none --noise 1")
           .starts_with("--mask none leaves no hidden patch to learn from: give --visible-loss 1"));
+  CHECK(complaint("--denoiser 1").starts_with("--denoiser needs --noise"));
+  CHECK(complaint("--denoiser 1 --noise 1 --backend thrust-cpp")
+            .starts_with("--denoiser is trained on the processor"));
+  CHECK(complaint("--denoiser -1 --noise 1").starts_with("--denoiser: must be"));
+  CHECK(complaint("--noise 1 --head-schedule denoiser=1@0") ==
+        "--head-schedule: denoiser is off: give its weight by --denoiser");
   std::string const alone = "--mask none --noise 1 --visible-loss 1 ";
   CHECK(complaint(alone + "--predict-share 0.5")
             .starts_with("--predict-share has no meaning with --mask none"));
@@ -314,6 +320,10 @@ TEST_CASE("every flag reaches its field") {
   CHECK(alone.mask == pretrain::mask_choice::none);
   CHECK(pretrain::heldout_noise(alone) == alone.noise);
   CHECK_FALSE(pretrain::heldout_noise(parsed("--noise 0.5")).is_on());
+  options const denoised = parsed("--noise 0.5 --denoiser 0.3 --alternate 2");
+  CHECK(denoised.denoiser == 0.3);
+  CHECK(pretrain::heldout_noise(denoised) == denoised.noise);
+  CHECK_FALSE(pretrain::pictured_noise(denoised).is_on());
   CHECK(parsed("--lr 5e-4").lr == 5e-4);
   CHECK(parsed("--quiet").quiet);
   CHECK(parsed("").heldout_images == 1000);
@@ -595,7 +605,7 @@ TEST_CASE("what changes during a training is checked before it") {
         "--head-schedule: contrast is off: give its weight by --contrast");
   CHECK(complaint("--head-schedule teacher=1@0") ==
         "--head-schedule: there is no head teacher: name painter, contrast, sigreg, "
-        "uniformity or perceptual");
+        "uniformity, perceptual or denoiser");
   CHECK(complaint("--head-schedule painter=1@2").starts_with("--head-schedule: the schedule of"));
   CHECK(complaint("--head-schedule painter=1@0;decoder=0.5@0") ==
         "--head-schedule: the head 'decoder' has two schedules: give it one");
@@ -733,6 +743,7 @@ TEST_CASE("the help names every flag and fits a terminal of 100 columns") {
                            "--predict-share",
                            "--visible-loss",
                            "--noise",
+                           "--denoiser",
                            "--head-schedule",
                            "--alternate",
                            "--record-gradients",
