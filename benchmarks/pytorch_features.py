@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Times the encoder of pytorch_mae.py on unmasked images, to set beside feature_speed. Prints one
-JSON line.
+JSON line. int8 is quantize_dynamic of all linear layers.
 
     pytorch_features.py --config tiny4 --batch 256 --precision fp32 --threads 2
 """
@@ -40,7 +40,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", default="tiny4")
     parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--precision", choices=["fp32", "bf16", "int8"], default="fp32")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--compile", action="store_true", help="through torch.compile")
@@ -51,6 +51,8 @@ def main():
     torch.manual_seed(0)
     config = pytorch_mae.CONFIGS[chosen.config]
     encoder = Features(pytorch_mae.MaskedAutoencoder(**config)).eval()
+    if chosen.precision == "int8":
+        encoder = torch.ao.quantization.quantize_dynamic(encoder, {torch.nn.Linear}, dtype=torch.qint8)
     run = torch.compile(encoder) if chosen.compile else encoder
     images = torch.randn(chosen.batch, 3, config["image"], config["image"])
     lowered = chosen.precision == "bf16"
