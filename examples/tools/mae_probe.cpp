@@ -339,7 +339,7 @@ void run(tools::probe_options const& o) {
   index_t const read = o.folds > 0 ? size.train - mae::ceil_div(size.train, o.folds) : size.train;
   probe_task task{
       o, encoder, sets, size, neighbours_of(o, read), mae::eigen_backend<float>(threads)};
-  tools::probe_report report{.neighbours = task.neighbours};
+  tools::probe_report report{.neighbours = task.neighbours, .folds = o.folds};
   if (o.visible.empty())
     for (index_t block = blocks.first; block <= blocks.last; ++block)
       report.layers.push_back({.layer = block});

@@ -187,7 +187,7 @@ std::vector<pretrain::flag_group> flags_for(probe_options& o) {
         {"out",
          "DIR",
          "also write layers.csv there: a line for each block that is read, a\n"
-         "column for each way of reading, in percent of the test images; report.html,\n"
+         "column for each way of reading, in percent of what is graded; report.html,\n"
          "a page that shows them; with --layer all also layers.svg, their curves;\n"
          "with --visible instead visible.csv, .json and .svg; with --visible-objects\n"
          "objects.csv",

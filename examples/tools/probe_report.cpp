@@ -64,6 +64,24 @@ std::string name_of_line(probe_report const& report, layer_scores const& scores,
   return is_all ? "the encoder" : "block " + std::to_string(scores.layer);
 }
 
+/// What a page says of its figures.
+std::string what_is_graded(probe_report const& report, bool says_seen) {
+  bool const by_folds = report.folds > 0;
+  std::string const graded = by_folds ? "training" : "test";
+  std::string text = "The share of " + graded +
+                     " images whose class is read off the frozen encoder's tokens, in percent";
+  text += by_folds ? ": each by what has read the other folds. No test image was looked at."
+                   : ". A best figure is chosen by the test images, which flatters it.";
+  if (!report.is_over_visible()) return text;
+  if (says_seen)
+    return text +
+           " So many patches of an image were to be encoded on average over the training "
+           "images; seen is the mean of the " +
+           graded + " images.";
+  return text + " So many patches of each image were encoded" +
+         (by_folds ? "." : ", of the training images as of the tests.");
+}
+
 }  // namespace
 
 std::string to_table(probe_report const& report, mae::index_t depth) {
@@ -148,15 +166,7 @@ pretrain::page to_page(probe_report const& report,
   }
   pretrain::page_section read{
       .title = over_visible ? "Of so many visible patches" : "After each block",
-      .text =
-          "The share of test images whose class is read off the frozen encoder's tokens, in "
-          "percent. A best figure is chosen by the test images, which flatters it."};
-  if (over_visible)
-    read.text +=
-        says_seen ? " So many patches of an image were to be encoded on average over the training "
-                    "images; seen is the tests' mean."
-                  : " So many patches of each image were encoded, of the training images as of the "
-                    "tests.";
+      .text = what_is_graded(report, says_seen)};
   if (layers.size() > 1) read.figures.push_back(to_chart(report));
   read.tables.push_back(std::move(table));
   return {
@@ -196,6 +206,7 @@ std::string to_json(probe_report const& report) {
   }
   mae::json_object all;
   all.add("patches", report.patches);
+  if (report.folds > 0) all.add("folds", report.folds);
   if (report.pixels) all.add("pixels", *report.pixels);
   return all.add_json("curve", "[" + curve + "]").line() + "\n";
 }

@@ -11,8 +11,8 @@
 
 namespace tools {
 
-/// What was read off the tokens after one block, as shares of the test images in percent; what was
-/// not asked for is missing.
+/// What was read off the tokens after one block, as shares of the images that are graded in
+/// percent; what was not asked for is missing.
 struct layer_scores {
   mae::index_t layer = 0;    // the block's number, from 1
   mae::index_t visible = 0;  // patches that were encoded, where the report is over them
@@ -27,6 +27,7 @@ struct probe_report {
   std::vector<mae::index_t> neighbours = {};  // of kNN
   std::optional<double> pixels = {};          // the linear probe of the raw pixels
   std::vector<layer_scores> layers = {};
+  mae::index_t folds = 0;    // of the training images, which were graded; 0: test images were
   mae::index_t patches = 0;  // of an image, of a report over visible patches; 0: over blocks
 
   bool is_over_visible() const { return patches > 0; }
