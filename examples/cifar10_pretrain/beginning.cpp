@@ -22,6 +22,7 @@
 
 #include <ostream>
 #include <string>
+#include <utility>
 
 namespace pretrain {
 namespace {
@@ -118,6 +119,12 @@ std::shared_ptr<mae::pretrained_model const> read_initial(options const& setting
   auto initial = std::make_shared<mae::pretrained_model const>(
       mae::read_pretrained(settings.init.string(), {.flags_of = "mae_convert's "}));
   for (auto const& note : initial->notes) notes << mae::printable(note) << '\n';
+  for (auto const& [head, weight] : {std::pair{"contrast", settings.contrast},
+                                     std::pair{"sigreg", settings.sigreg},
+                                     std::pair{"denoiser", settings.denoiser}})
+    if (weight > 0)
+      notes << "note: the layers of --" << head
+            << " begin anew: of a checkpoint encoder and decoder are taken\n";
   if (initial->final_norm() == mae::norm_place::pooled)
     notes << mae::printable("note: the norm of the mean (fc_norm) of " + initial->path +
                             " begins as that of every token, which a decoder reads")

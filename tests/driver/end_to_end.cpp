@@ -435,6 +435,16 @@ TEST_CASE("noise is taken away beside painting, with held-out losses of its own"
   CHECK(held_out >= 2);
   CHECK(read_text(folder / "out/metrics.jsonl").find("\"painter/denoiser\":") != std::string::npos);
   check_refused(run(3, "0.25", {"--resume"}), 1, "0.25");
+  // Another training takes the encoder and the decoder, whatever learned beside them.
+  auto const model = (folder / "out/model.safetensors").string();
+  auto const other = training_words("synthetic",
+                                    "micro8",
+                                    1,
+                                    folder / "other",
+                                    {"--batch-size", "8", "--contrast", "0.5", "--init", model});
+  auto const begun_with = run_program(other);
+  CHECK_MESSAGE(begun_with.exit_code == 0, begun_with.err);
+  CHECK(begun_with.err.find("note: the layers of --contrast begin anew") != std::string::npos);
   auto const resumed = run_program(run(3, "0.5", {"--resume"}));
   CHECK_MESSAGE(resumed.exit_code == 0, resumed.err);
   CHECK(read_text(folder / "out/report.html").find("denoiser") != std::string::npos);

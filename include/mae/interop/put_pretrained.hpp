@@ -4,6 +4,7 @@
 #include <mae/core/error.hpp>
 #include <mae/core/settings.hpp>
 #include <mae/head/cross_decoder.hpp>
+#include <mae/head/decoder.hpp>
 #include <mae/interop/pretrained_model.hpp>
 #include <mae/interop/resize_images.hpp>
 #include <mae/io/description.hpp>
@@ -82,6 +83,18 @@ inline void require_known_levels(pretrained_model const& found,
     require_same_levels(found.path, levels, is_whole ? target : target.of_encoder());
 }
 
+/// Whether a tensor is taken from a checkpoint: heads beside a decoder, of which it has nothing,
+/// begin anew.
+inline bool is_taken(pretrained_model const& found,
+                     tensor_spec const& tensor,
+                     pretrained_parts parts) {
+  if (tensor.segment == encoder_segment) return true;
+  if (parts == pretrained_parts::encoder) return false;
+  bool const is_painted_with =
+      tensor.segment == decoder_segment || tensor.segment == cross_decoder_segment;
+  return is_painted_with || found.layout.contains(tensor.name);
+}
+
 /// Puts the checkpoint's values, of images of the target's size, into a model or an encoder; with
 /// `parts` the encoder's alone.
 template <class Target>
@@ -95,8 +108,7 @@ void put_values(Target& target, pretrained_model const& found, pretrained_parts 
     bool const is_norm =
         found.final_norm() == norm_place::pooled && tensor.name.starts_with("fc_norm.");
     if (is_norm) tensor.name.erase(0, 3);  // among official names
-    if (tensor.segment != encoder_segment && parts == pretrained_parts::encoder && !is_norm)
-      continue;
+    if (!is_taken(found, tensor, parts) && !is_norm) continue;
     if (tensor.is_optional && !found.layout.contains(tensor.name)) continue;
     require_same_shape(found, tensor);
     std::ranges::transform(found.tensor(tensor.name),
@@ -145,7 +157,8 @@ void require_same_targets(pretrained_model const& found, Model const& model) {
 /// Puts a checkpoint of anyone's, as read_pretrained returns it, into a model of the same sizes,
 /// but for the height and width of its images, for which tables of positions are resampled. The
 /// model takes its norms' epsilon and its pixel statistics, where it has some; with `parts` the
-/// encoder's alone. The model is as it was when anything is wrong: throws as read_pretrained,
+/// encoder's alone. A head beside the decoder, of which the checkpoint has nothing, stays as it is.
+/// The model is as it was when anything is wrong: throws as read_pretrained,
 /// config_error for other sizes or another objective, and for a file without a decoder where one is
 /// wanted.
 template <class Model>
