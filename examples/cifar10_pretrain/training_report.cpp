@@ -359,19 +359,10 @@ page_section gradients(std::vector<gradient_record> const& records) {
 
 // ---- settings and time -------------------------------------------------------------------------
 
-page_section settings_section(training_state const& state) {
-  auto const& o = state.settings;
-  auto const& s = state.summary;
-  page_section section{.title = "Settings"};
-  auto const add = [&](char const* name, std::string value) {
-    section.entries.push_back({name, std::move(value)});
-  };
+/// How much the mask hides.
+template <class Add>
+void add_mask(options const& o, Add const& add) {
   auto const number = [](double value) { return mae::decimal_text(value); };
-  add("data", s.data);
-  add("configuration", s.config);
-  add("parameters", std::to_string(s.parameters));
-  if (!o.init.empty()) add("begun with", o.init.string());
-  add("mask", s.mask);
   auto const list = [&](std::vector<double> const& shares) {
     std::string text;
     for (double const share : shares) text += (text.empty() ? "" : ", ") + number(share);
@@ -388,6 +379,22 @@ page_section settings_section(training_state const& state) {
   if (o.mask == mask_choice::ramped && (o.ramp_begins > 0 || o.ramp_ends < 1))
     add("share moves",
         "from " + number(o.ramp_begins) + " to " + number(o.ramp_ends) + " of the training");
+}
+
+page_section settings_section(training_state const& state) {
+  auto const& o = state.settings;
+  auto const& s = state.summary;
+  page_section section{.title = "Settings"};
+  auto const add = [&](char const* name, std::string value) {
+    section.entries.push_back({name, std::move(value)});
+  };
+  auto const number = [](double value) { return mae::decimal_text(value); };
+  add("data", s.data);
+  add("configuration", s.config);
+  add("parameters", std::to_string(s.parameters));
+  if (!o.init.empty()) add("begun with", o.init.string());
+  add("mask", s.mask);
+  add_mask(o, add);
   add("targets", s.objective);
   for (auto const& [entry, value] : s.targets)
     if (entry != "objective") section.entries.push_back({entry, value});

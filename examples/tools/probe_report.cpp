@@ -146,7 +146,7 @@ pretrain::page to_page(probe_report const& report,
   bool const over_visible = report.is_over_visible();
   pretrain::page_table table{"As numbers", {over_visible ? "visible patches" : "block"}, {}};
   bool const says_seen = varies(report);
-  if (says_seen) table.columns.push_back("seen, on average");
+  if (says_seen) table.columns.emplace_back("seen, on average");
   for (auto const& reader : columns) {
     auto const highest = std::ranges::max_element(reader.percent);
     auto const& at = layers[static_cast<std::size_t>(highest - reader.percent.begin())];
