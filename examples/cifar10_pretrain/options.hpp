@@ -2,6 +2,7 @@
 
 #include "choices.hpp"
 #include "command_line.hpp"
+#include "compared.hpp"
 #include "saved_settings.hpp"
 
 #include <mae/core/settings.hpp>
@@ -89,6 +90,10 @@ struct options {
   }
   bool compares_views() const { return contrast > 0 || sigreg > 0; }
   bool compares_images() const { return compares_views() || uniformity > 0; }
+  /// The weights of comparing_heads, in their order.
+  of_comparing weights_beside() const {
+    return {contrast, sigreg, uniformity, perceptual, denoiser};
+  }
   /// Whether a head other than the painter has a gradient of its own.
   bool has_heads_beside() const { return compares_images() || denoiser > 0; }
   /// Whether a head learns beside the painter, or through it.

@@ -111,7 +111,7 @@ std::vector<flag> schedule_flags(options& o) {
 }
 
 void check_schedules(given_flags const& given, options const& o) {
-  of_comparing const weights{o.contrast, o.sigreg, o.uniformity, o.perceptual, o.denoiser};
+  auto const weights = o.weights_beside();
   for (auto const& schedule : o.head_schedules) {
     if (schedule.head == mae::decoder_segment) continue;
     auto const* const found = std::ranges::find(comparing_heads, schedule.head);

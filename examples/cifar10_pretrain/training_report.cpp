@@ -196,7 +196,7 @@ void add_heads(options const& o, Add const& add) {
         std::to_string(o.local.views) + " of " + mae::decimal_text(o.local.crop_min) + " to " +
             mae::decimal_text(o.local.crop_max));
   if (o.painted_views > 0) add("of those painted", std::to_string(o.painted_views));
-  of_comparing const weights{o.contrast, o.sigreg, o.uniformity, o.perceptual, o.denoiser};
+  auto const weights = o.weights_beside();
   for (std::size_t i = 0; i < weights.size(); ++i)
     if (weights[i] > 0) add(comparing_heads[i], "weight " + mae::decimal_text(weights[i]));
   if (o.perceptual > 0) add("perceptual's encoder", o.teacher.string());
