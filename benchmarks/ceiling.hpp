@@ -3,7 +3,7 @@
 // What this processor's cores can multiply: independent chains of the tile kernel's own
 // multiply-adds, that never leave the registers.
 //
-// Where bfloat16 is multiplied in tile registers, the ceiling is theirs.
+// Where an operand is multiplied in tile registers, the ceiling is theirs.
 
 #include <mae/backend/tile/operand.hpp>
 #include <mae/backend/tile/tile_registers.hpp>
@@ -34,7 +34,7 @@ inline void pretend_to_change(std::uint32_t& value) {
 }
 
 template <class O>
-void multiply_in_registers() {
+void multiply_in_vectors() {
   using cell = mae::cell_of<O>;
   mae::vector_of<mae::sum_of<O>> sums[chains] = {};
   for (auto& sum : sums) pretend_to_change(sum);  // or they would be one
@@ -52,29 +52,28 @@ void multiply_in_registers() {
   for (auto& sum : sums) pretend_to_change(sum);
 }
 
+template <class O>
+void multiply_in_registers() {
+#ifdef MAE_HAS_TILE_REGISTERS
+  if constexpr (mae::has_tile_registers<O>) {
+    mae::kernel::tile_register_use const registers;
+    for (long round = 0; round < rounds; ++round) {
+      mae::kernel::register_products<O>::add_upper();
+      mae::kernel::register_products<O>::add_lower();
+    }
+    return;
+  }
+#endif
+  multiply_in_vectors<O>();
+}
+
 /// Operations of multiply_in_registers.
 template <class O>
 constexpr double operations() {
-  return 2.0 * mae::vector_length<mae::sum_of<O>> * mae::operand_traits<O>::values_per_cell *
-         chains * rounds;
+  double const sums =
+      mae::has_tile_registers<O> ? 4 * 16 * 16 * 16 : chains * mae::vector_length<mae::sum_of<O>>;
+  return 2.0 * sums * mae::operand_traits<O>::values_per_cell * rounds;
 }
-
-#ifdef MAE_HAS_TILE_REGISTERS
-template <>
-inline void multiply_in_registers<mae::bfloat16>() {
-  mae::kernel::tile_register_use const registers;
-  for (long round = 0; round < rounds; ++round) {
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
-  }
-}
-template <>
-constexpr double operations<mae::bfloat16>() {
-  return 2.0 * 4 * 16 * 16 * 32 * rounds;
-}
-#endif
 
 }  // namespace detail
 

@@ -24,6 +24,7 @@ namespace {
 using mae::index_t;
 using mae::int8_of_four;
 using mae::int8_of_pair;
+using mae::int8_of_signed_four;
 using mae::matrix_view;
 
 /// Whole numbers of [-127, 127] as floats; with `extremes` the two ends alone.
@@ -125,12 +126,13 @@ std::vector<std::int8_t> quantised(std::vector<float> const& row, float* scale =
 TEST_CASE_TEMPLATE("sums of int8 products are those of whole numbers",
                    O,
                    int8_of_pair,
-                   int8_of_four) {
+                   int8_of_four,
+                   int8_of_signed_four) {
   for (bool const extremes : {false, true}) {
     CAPTURE(extremes);
-    for (index_t const rows : {1, 2, 3, 5, 6, 7, 12, 13, 25})
+    for (index_t const rows : {1, 2, 3, 5, 6, 7, 12, 13, 16, 17, 25, 33, 49})
       for (index_t const cols : {1, 7, 8, 16, 17, 33, 65})
-        for (index_t const depth : {1, 2, 3, 4, 5, 17, 64}) {
+        for (index_t const depth : {1, 2, 3, 4, 5, 17, 64, 65, 192}) {
           CAPTURE(rows);
           CAPTURE(cols);
           CAPTURE(depth);
@@ -138,13 +140,15 @@ TEST_CASE_TEMPLATE("sums of int8 products are those of whole numbers",
         }
     CHECK(is_exact<O>(301, 40, 96, extremes));  // several blocks of rows
     CHECK(is_exact<O>(7, 17, 5120, extremes));
+    if (extremes) CHECK(is_exact<O>(301, 352, 3072, extremes));  // weights beyond a second cache
   }
 }
 
 TEST_CASE_TEMPLATE("the deepest product of the greatest values fits",
                    O,
                    int8_of_pair,
-                   int8_of_four) {
+                   int8_of_four,
+                   int8_of_signed_four) {
   for (float const of : {127.0F, -127.0F}) {
     std::vector<float> const x(static_cast<std::size_t>(mae::most_int8_depth), 127.0F);
     std::vector<float> const weights(static_cast<std::size_t>(mae::most_int8_depth), of);
@@ -169,8 +173,13 @@ TEST_CASE("a multiply-add of registers is that of whole numbers") {
     mae::vector_of<std::int32_t> fours{};
     mae::vector_of<std::int32_t> fours_apart{};
     mae::operand_traits<int8_of_four>::multiply_add(fours, a, b);
-    mae::kernel::add_four_products(fours_apart, a, b);
+    mae::kernel::add_four_products<std::uint8_t>(fours_apart, a, b);
     CHECK(std::memcmp(&fours, &fours_apart, sizeof(fours)) == 0);
+    mae::vector_of<std::int32_t> signed_fours{};
+    mae::vector_of<std::int32_t> signed_fours_apart{};
+    mae::operand_traits<int8_of_signed_four>::multiply_add(signed_fours, a, b);
+    mae::kernel::add_four_products<std::int8_t>(signed_fours_apart, a, b);
+    CHECK(std::memcmp(&signed_fours, &signed_fours_apart, sizeof(signed_fours)) == 0);
 
     a &= 0x007F007FU;  // of [-127, 127] in 16 bits
     if (again % 3 == 0) a = 0xFF81FF81U;
@@ -234,7 +243,8 @@ TEST_CASE("values of a scale, quantised again, are the same whole numbers and sc
 TEST_CASE_TEMPLATE("an entry's bits do not depend on the rows beside it, however large",
                    O,
                    int8_of_pair,
-                   int8_of_four) {
+                   int8_of_four,
+                   int8_of_signed_four) {
   mae::random_stream random({.seed = 5, .use = mae::purpose::probe});
   constexpr index_t depth = 50;
   constexpr index_t cols = 37;

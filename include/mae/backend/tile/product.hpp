@@ -1,5 +1,6 @@
 #pragma once
 
+#include <mae/backend/tile/block_rows.hpp>
 #include <mae/backend/tile/operand.hpp>
 #include <mae/backend/tile/packing.hpp>
 #include <mae/backend/tile/tile_kernel.hpp>
@@ -96,13 +97,6 @@ void finish_tile(sum_of<O> const* sums,
   }
 }
 
-/// Rows of a left operand that meet all panels of the right one before the next rows do: few enough
-/// to stay in a core's second cache, unless they are very deep, and enough that the panels are
-/// fetched rarely. Tile registers wait for their rows: so few for them that at the depths of small
-/// models they stay in the first cache.
-template <class O>
-inline constexpr index_t most_block_rows = has_tile_registers<O> ? 64 : 22 * tile_rows<O>;
-
 /// A block of rows times one panel after the other. While a panel is multiplied, the next one is
 /// fetched, a share with each tile.
 template <class O, class Epilogue>
@@ -111,9 +105,15 @@ class block_product {
   /// Of the product's rows [first, last).
   block_product(index_t first, index_t last, packed_matrix<O> const& b, Epilogue const& epilogue)
       : first_(first), last_(last), b_(b), epilogue_(epilogue) {
-    index_t const panel_bytes =
-        cells_for<O>(b.depth) * tile_cols<O> * static_cast<index_t>(sizeof(cell_of<O>));
-    share_ = round_up(ceil_div(panel_bytes, ceil_div(last - first, tile_rows<O>)), cache_line);
+    index_t const tiles = ceil_div(last - first, tile_rows<O>);
+    if constexpr (has_tile_registers<O>)
+      share_ =
+          is_streamed(b)
+              ? ceil_div(depth_cells<O> * tile_cols<O> * static_cast<index_t>(sizeof(cell_of<O>)),
+                         tiles * cache_line)
+              : 0;
+    else
+      share_ = round_up(ceil_div(panel_bytes<O>(b.depth), tiles), cache_line);
   }
 
   /// tiles(): multiplies all tiles of the block by a panel.
@@ -137,7 +137,10 @@ class block_product {
     index_t const cols = std::min(tile_cols<O>, b_.cols - col_);
     if constexpr (has_tile_registers<O>) {
       static_assert(tile_cols<O> == 32 && depth_cells<O> == 16);
-      multiply_in_tile_registers<rows>(depth / depth_cells<O>, a, stride, panel, sums_.data());
+      index_t const blocks = depth / depth_cells<O>;
+      multiply_in_tile_registers<O, rows>(
+          blocks, a, stride, panel, sums_.data(), next_panel_, next_share_);
+      next_panel_ += blocks * next_share_ * cache_line;
     } else {
       multiply_tile<O, order, rows>(depth, a, stride, panel, sums_.data(), ahead);
     }
@@ -146,8 +149,8 @@ class block_product {
 
  private:
   /// What is asked for while a tile is summed: what its own result meets, and a share of the next
-  /// panel. Tile registers sum too soon, so that it is what the next tile's result meets, while
-  /// this one's is finished.
+  /// panel. Tile registers sum too soon for the former, so that it is what the next tile's result
+  /// meets, while this one's is finished.
   tile_forecast<O> forecast(index_t row, index_t rows, index_t end) {
     if constexpr (has_tile_registers<O>) {
       bool const is_last = row + rows >= last_;
@@ -166,7 +169,7 @@ class block_product {
   index_t last_;
   packed_matrix<O> const& b_;
   Epilogue const& epilogue_;
-  index_t share_;
+  index_t share_;  // of the next panel with each tile: bytes, or a line for each of its blocks
   index_t col_ = 0;
   char const* next_panel_ = nullptr;
   index_t next_share_ = 0;
@@ -231,7 +234,7 @@ constexpr bool needs_padding(index_t rows, index_t depth) {
 /// Computes a * b and hands it to epilogue(values, row, col, count), in pieces: the columns [col,
 /// col + count) of a row. Every sum runs over the depth in order, so that an entry's bits do not
 /// depend on the rows beside it. `padding` has room for padding_cells where needs_padding. Called
-/// where a host_lane of O exists: it has asked for the registers.
+/// where a host_lane or quantised_rows of O exist: they have asked for the registers.
 template <class O, class Epilogue>
 void multiply(left_operand const& a,
               packed_matrix<O> const& b,
@@ -245,7 +248,7 @@ void multiply(left_operand const& a,
     }
     return;
   }
-  index_t const blocks = ceil_div(a.rows, kernel::most_block_rows<O>);
+  index_t const blocks = ceil_div(a.rows, kernel::most_block_rows(b));
   index_t const rows = round_up(ceil_div(a.rows, blocks), tile_rows<O>);
   for (index_t first = 0; first < a.rows; first += rows)
     kernel::multiply_block<O>(a, first, std::min(first + rows, a.rows), b, epilogue);

@@ -10,16 +10,24 @@
 #include <type_traits>
 #if defined(__SSE2__)
 #include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
 #endif
 
 /// By which instruction int8 is multiplied, beyond what MAE_ISA says: the namespace of all that
 /// depends on it.
-#if defined(__AVX512F__) ? defined(__AVX512VNNI__) : defined(__AVXVNNI__) && defined(__FMA__)
+#if defined(MAE_HAS_TILE_REGISTERS) && defined(__AMX_INT8__)
+#define MAE_INT8_ISA int8_in_tiles
+#define MAE_INT8_IN_TILES
+#elif defined(__AVX512F__) ? defined(__AVX512VNNI__) : defined(__AVXVNNI__) && defined(__FMA__)
 #define MAE_INT8_ISA int8_by_fours
 #define MAE_INT8_BY_FOURS
 #elif defined(__AVX512F__) ? defined(__AVX512BW__) : defined(__SSE2__)
 #define MAE_INT8_ISA int8_by_pairs
 #define MAE_INT8_BY_PAIRS
+#elif defined(__ARM_FEATURE_DOTPROD)
+#define MAE_INT8_ISA int8_by_dot_products
+#define MAE_INT8_BY_DOT_PRODUCTS
 #else
 #define MAE_INT8_ISA int8_portable
 #endif
@@ -28,7 +36,7 @@ namespace mae {
 inline namespace MAE_ISA {
 inline namespace MAE_INT8_ISA {
 
-// Both operands below give the same sums, those of whole numbers: no instruction here saturates, as
+// All operands below give the same sums, those of whole numbers: no instruction here saturates, as
 // vpmaddubsw does.
 
 /// A value of [-127, 127] that is widened to 16 bits when it is packed: two products and their sum
@@ -43,14 +51,27 @@ struct int8_of_four {
   std::uint8_t bits;
 };
 
+/// One of 8 bits, four to a cell, multiplied as s8 * s8 (AMX's tile registers, aarch64's dot
+/// products).
+struct int8_of_signed_four {
+  std::int8_t value;
+};
+
 /// The one that the processor multiplies best.
-#ifdef MAE_INT8_BY_FOURS
+#if defined(MAE_INT8_IN_TILES) || defined(MAE_INT8_BY_DOT_PRODUCTS)
+using int8_operand = int8_of_signed_four;
+#elif defined(MAE_INT8_BY_FOURS)
 using int8_operand = int8_of_four;
 #else
 using int8_operand = int8_of_pair;
 #endif
 
 }  // namespace MAE_INT8_ISA
+
+#ifdef MAE_INT8_IN_TILES
+template <>
+inline constexpr bool has_tile_registers<int8_of_signed_four> = true;
+#endif
 
 namespace kernel {
 
@@ -76,14 +97,13 @@ inline void add_pair_products(vector_of<std::int32_t>& sums,
   add_products(sums, static_cast<std::int16_t>(a >> 16U), signed_field<16, 16>(b));
 }
 
-/// Likewise of fours, u8 * s8.
-inline void add_four_products(vector_of<std::int32_t>& sums,
-                              std::uint32_t a,
-                              vector_of<std::uint32_t> b) {
-  add_products(sums, static_cast<std::uint8_t>(a), signed_field<0, 8>(b));
-  add_products(sums, static_cast<std::uint8_t>(a >> 8U), signed_field<8, 8>(b));
-  add_products(sums, static_cast<std::uint8_t>(a >> 16U), signed_field<16, 8>(b));
-  add_products(sums, static_cast<std::uint8_t>(a >> 24U), signed_field<24, 8>(b));
+/// Likewise of fours, Left * s8.
+template <class Left>
+void add_four_products(vector_of<std::int32_t>& sums, std::uint32_t a, vector_of<std::uint32_t> b) {
+  add_products(sums, static_cast<Left>(a), signed_field<0, 8>(b));
+  add_products(sums, static_cast<Left>(a >> 8U), signed_field<8, 8>(b));
+  add_products(sums, static_cast<Left>(a >> 16U), signed_field<16, 8>(b));
+  add_products(sums, static_cast<Left>(a >> 24U), signed_field<24, 8>(b));
 }
 
 }  // namespace kernel
@@ -132,7 +152,26 @@ struct operand_traits<int8_of_four> {
         (vector_of<sum>)_mm256_dpbusd_avx_epi32((__m256i)sums, _mm256_set1_epi32(four), (__m256i)b);
 #endif
 #else
-    kernel::add_four_products(sums, a, b);
+    kernel::add_four_products<left_value>(sums, a, b);
+#endif
+  }
+};
+
+template <>
+struct operand_traits<int8_of_signed_four> {
+  using sum = std::int32_t;
+  using cell = std::uint32_t;
+  using left_value = std::int8_t;
+  using right_value = std::int8_t;
+  static constexpr index_t values_per_cell = 4;
+  static constexpr int left_offset = 0;
+
+  static void multiply_add(vector_of<sum>& sums, cell a, vector_of<cell> b) {
+#ifdef MAE_INT8_BY_DOT_PRODUCTS
+    sums = (vector_of<sum>)vdotq_s32(
+        (int32x4_t)sums, vreinterpretq_s8_u32(vdupq_n_u32(a)), (int8x16_t)b);
+#else
+    kernel::add_four_products<left_value>(sums, a, b);
 #endif
   }
 };

@@ -5,6 +5,7 @@
 #include <mae/backend/tile/quantise.hpp>
 #include <mae/backend/tile/quantised_operand.hpp>
 #include <mae/backend/tile/tile_kernel.hpp>
+#include <mae/backend/tile/tile_registers.hpp>
 #include <mae/core/buffer.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/isa.hpp>
@@ -101,6 +102,9 @@ class quantised_rows {
   static_assert(sizeof(left_value) == sizeof(O));
 
  public:
+  /// Throws device_error where products need registers whose use the system refuses.
+  quantised_rows() { kernel::product_registers<O>::require(); }
+
   /// Makes room for so many.
   void reserve(index_t rows, index_t depth) {
     index_t const values = rows * padded(depth);

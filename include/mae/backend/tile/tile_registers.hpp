@@ -1,10 +1,12 @@
 #pragma once
 
 #include <mae/backend/tile/operand.hpp>
+#include <mae/backend/tile/quantised_operand.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 
 #ifdef MAE_HAS_TILE_REGISTERS
+#include <mae/core/bfloat16.hpp>
 #include <mae/core/error.hpp>
 
 #include <immintrin.h>
@@ -65,15 +67,50 @@ class tile_register_use {
   static_assert(sizeof(layout) == 64);
 };
 
-/// sums (rows, 32) = a (rows, 32 * blocks) * b, in pairs of bfloat16; `rows` 16 or 32. A block of b
-/// is 16 rows of 32 pairs. What is asked for in between does not arrive sooner: the loads of tiles
-/// fill the queue.
-template <index_t rows>
-__attribute__((noinline)) void multiply_in_tile_registers(
-    index_t blocks, char const* a, index_t stride, std::uint32_t const* b, float* sums) {
+/// Adds the products of registers 4 and 5, rows, with 6 and 7, columns, to registers 0 to 3.
+template <class O>
+struct register_products;
+
+template <>
+struct register_products<bfloat16> {
+  [[gnu::always_inline]] static void add_upper() {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+  }
+  [[gnu::always_inline]] static void add_lower() {
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+};
+
+#ifdef MAE_INT8_IN_TILES
+template <>
+struct register_products<int8_of_signed_four> {
+  [[gnu::always_inline]] static void add_upper() {
+    _tile_dpbssd(0, 4, 6);
+    _tile_dpbssd(1, 4, 7);
+  }
+  [[gnu::always_inline]] static void add_lower() {
+    _tile_dpbssd(2, 5, 6);
+    _tile_dpbssd(3, 5, 7);
+  }
+};
+#endif
+
+/// sums (rows, 32) = a (rows, 16 * blocks) * b, in cells; `rows` 16 or 32. A block of b is 16 rows
+/// of 32 cells. With each block so many lines from `ahead` on are asked for, into the second cache:
+/// into the first they come no sooner, since the loads of tiles fill its queue.
+template <class O, index_t rows>
+__attribute__((noinline)) void multiply_in_tile_registers(index_t blocks,
+                                                          char const* a,
+                                                          index_t stride,
+                                                          cell_of<O> const* b,
+                                                          sum_of<O>* sums,
+                                                          char const* ahead,
+                                                          index_t lines_ahead) {
   static_assert(rows == register_rows || rows == 2 * register_rows);
   constexpr index_t cols = 32;
-  constexpr index_t line = cols * static_cast<index_t>(sizeof(float));
+  constexpr index_t line = cols * static_cast<index_t>(sizeof(sum_of<O>));
   asm volatile("" ::: "memory");  // g++ does not know that tiles are loaded from memory
   _tile_zero(0);
   _tile_zero(1);
@@ -83,15 +120,15 @@ __attribute__((noinline)) void multiply_in_tile_registers(
     _tile_loadd(6, b, line);
     _tile_loadd(7, b + cols / 2, line);
     _tile_loadd(4, a, stride);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
+    register_products<O>::add_upper();
     if constexpr (rows > register_rows) {
       _tile_loadd(5, a + register_rows * stride, stride);
-      _tile_dpbf16ps(2, 5, 6);
-      _tile_dpbf16ps(3, 5, 7);
+      register_products<O>::add_lower();
     }
     a += register_row_bytes;
     b += register_rows * cols;
+    for (index_t i = 0; i < lines_ahead; ++i, ahead += register_row_bytes)
+      __builtin_prefetch(ahead, 0, 2);
   }
   _tile_stored(0, sums, line);
   _tile_stored(1, sums + cols / 2, line);
