@@ -4,6 +4,7 @@
 #include "feature_encoder.hpp"
 #include "feature_precision.hpp"
 
+#include <mae/backend/concept.hpp>
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/core/bfloat16.hpp>
 #include <mae/core/error.hpp>
@@ -56,6 +57,7 @@ served_encoder open_int8(mae::pretrained_model const& model,
     return pretrain::image_set(byte_images::view(images, {.extent = extent}));
   };
   return {
+      .activations = encoder->activations(),
       .features =
           [encoder, set_of](bytes_view images) {
             return encoder->features(set_of(images), mae::pooling::both, name_of_one);
@@ -157,7 +159,8 @@ template <class Number>
 served_encoder open_exact(mae::pretrained_model const& model,
                           std::shared_ptr<mae::thread_pool> threads) {
   auto const encoder = std::make_shared<exact_encoder<Number>>(model, std::move(threads));
-  return {.features = [encoder](bytes_view images) { return encoder->features(images); },
+  return {.activations = mae::precision_name<Number>,
+          .features = [encoder](bytes_view images) { return encoder->features(images); },
           .tokens = [encoder](bytes_view images) { return encoder->tokens(images); },
           .attention =
               [encoder](bytes_view images, attention_asked const& asked) {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace serve {
@@ -29,6 +30,7 @@ struct attention_asked {
 
 /// What is asked of an encoder.
 struct served_encoder {
+  std::string activations;  // "fp32" or "bf16": what stands between products
   image_function features;  // (n, 2 D): the class token, and the mean of the patch tokens
   image_function tokens;    // (n, N + 1, D), the class token first
   /// How much of token j token i takes, (n, H, S, S), S = N + 1, or (n, S, S) of the heads' mean.

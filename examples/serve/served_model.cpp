@@ -168,7 +168,9 @@ std::vector<float> served_model::compute(image_batch const& batch) const {
 std::string served_model::describe() const {
   mae::json_object all;
   all.add("program", "mae_serve").add("version", MAE_VERSION);
-  all.add("precision", name(precision_)).add("model", to_json(encoder_->sizes));
+  all.add("precision", name(precision_))
+      .add("activations", encoder_->compute.activations)
+      .add("model", to_json(encoder_->sizes));
   index_t const width = encoder_->sizes.encoder.width;
   mae::json_object widths;
   widths.add("mean", width).add("class", width).add("both", 2 * width);

@@ -4,6 +4,7 @@
 
 #include <mae/backend/eigen/eigen_backend.hpp>
 #include <mae/backend/eigen/quantised_backend.hpp>
+#include <mae/core/bfloat16.hpp>
 #include <mae/core/config.hpp>
 #include <mae/core/error.hpp>
 #include <mae/core/types.hpp>
@@ -27,7 +28,8 @@ namespace tools {
 
 namespace {
 
-using backend = mae::eigen_backend<float>;
+template <class Operand>
+using encoder_of = mae::sized_encoder<mae::eigen_backend<Operand>>;
 
 /// Throws config_error for the first image whose features are not finite.
 template <class T>
@@ -44,14 +46,23 @@ void require_finite(std::span<T const> features, mae::index_t width, image_name 
 
 /// The encoder in the precision that was asked for.
 struct feature_encoder::parts {
-  std::variant<mae::sized_encoder<backend>, mae::quantised_encoder> either;
+  std::variant<encoder_of<float>, encoder_of<mae::bfloat16>, mae::quantised_encoder> either;
 
   static parts open(mae::pretrained_model const& model,
                     std::shared_ptr<mae::thread_pool> threads,
                     feature_precision precision) {
-    if (precision == feature_precision::int8)
-      return {mae::open_pretrained_encoder(model, mae::quantised_backend(std::move(threads)))};
-    return {mae::open_pretrained_encoder(model, backend(std::move(threads)))};
+    auto const on = [&](auto backend) {
+      return parts{mae::open_pretrained_encoder(model, std::move(backend))};
+    };
+    switch (precision) {
+      case feature_precision::int8:
+        return on(mae::quantised_backend(std::move(threads)));
+      case feature_precision::bf16:
+        return on(mae::eigen_backend<mae::bfloat16>(std::move(threads)));
+      case feature_precision::fp32:
+        break;
+    }
+    return on(mae::eigen_backend<float>(std::move(threads)));
   }
   template <class Visit>
   auto visit(Visit const& visited) const {
@@ -77,6 +88,15 @@ feature_encoder::feature_encoder(mae::pretrained_model const& model,
                                  feature_precision precision)
     : parts_(new parts(parts::open(model, std::move(threads), precision))) {}
 feature_encoder::~feature_encoder() = default;
+
+std::string feature_encoder::activations() const {
+  return parts_->visit([](auto const& encoder) -> char const* {
+    if constexpr (requires { encoder.backend().activations(); })
+      return encoder.backend().activations();
+    else
+      return encoder.backend().precision();
+  });
+}
 
 mae::index_t feature_encoder::width(mae::pooling pool) const {
   return parts_->visit([&](auto const& encoder) { return encoder.feature_width(pool); });

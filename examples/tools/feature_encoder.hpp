@@ -32,6 +32,8 @@ class feature_encoder {
   feature_encoder(feature_encoder const&) = delete;
   feature_encoder& operator=(feature_encoder const&) = delete;
 
+  /// "fp32" or "bf16": what stands between products, and what attention multiplies.
+  std::string activations() const;
   mae::index_t width(mae::pooling pool) const;
   mae::index_t depth() const;
   /// N, and the values D of each one's token.

@@ -26,16 +26,18 @@ inline pretrain::flag pooling_flag(mae::pooling& pool) {
                           "its class token, or both");
 }
 
-inline constexpr pretrain::choice_words<feature_precision, 2> feature_precision_words{
-    {{"fp32", feature_precision::fp32}, {"int8", feature_precision::int8}}};
+inline constexpr pretrain::choice_words<feature_precision, 3> feature_precision_words{
+    {{"fp32", feature_precision::fp32},
+     {"bf16", feature_precision::bf16},
+     {"int8", feature_precision::int8}}};
 
 inline pretrain::flag feature_precision_flag(feature_precision& precision) {
   return pretrain::choice(
       "precision",
       feature_precision_words,
       precision,
-      "what the encoder's layers multiply: int8, with a scale for each row, is\n"
-      "less exact, and faster where the processor has products of it");
+      "what the encoder's layers multiply: bf16, and int8 with a scale for each\n"
+      "row, are less exact, and faster where the processor has products of them");
 }
 
 /// Where the images of --data come from, which is said.

@@ -4,7 +4,7 @@
 
 namespace tools {
 
-/// What an encoder's layers multiply: floats, or int8 with a scale for each row.
-enum class feature_precision : std::uint8_t { fp32, int8 };
+/// What an encoder's layers multiply: floats, bfloat16, or int8 with a scale for each row.
+enum class feature_precision : std::uint8_t { fp32, bf16, int8 };
 
 }  // namespace tools

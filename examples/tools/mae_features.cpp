@@ -180,6 +180,7 @@ void run(features_options const& o) {
       {{"model", o.model},
        {"pooling", std::string(pretrain::word_of(tools::pooling_words, o.pool))},
        {"precision", std::string(pretrain::word_of(tools::feature_precision_words, o.precision))},
+       {"activations", encoder.activations()},
        {"part", std::string(pretrain::word_of(part_words, o.part))}});
   std::cout << "wrote " << mae::printable(out.names()) << ": " << found.rows.size()
             << " features of width " << encoder.width(o.pool) << '\n';

@@ -110,6 +110,7 @@ class Answers(Case):
     def test_it_says_what_it_is(self):
         self.assertIn("features, reconstructions", self.server.said)
         model = json.loads(self.ask("GET", "/v1/model").body)
+        self.assertEqual((model["precision"], model["activations"]), ("fp32", "fp32"))
         self.assertEqual(model["model"]["image"], {"height": 12, "width": 12, "channels": 3})
         self.assertEqual(model["feature_widths"], {"mean": 16, "class": 16, "both": 32})
         self.assertNotIn(str(MODEL), json.dumps(model))

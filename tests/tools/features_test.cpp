@@ -276,7 +276,7 @@ TEST_CASE_FIXTURE(features_of_pictures,
 }
 
 TEST_CASE(
-    "features in int8 are those of the encoder's file in int8, and the file says what they are") {
+    "features in int8 are those of the encoder's file in int8, and a file says what it holds") {
   mae_test::temporary_folder const folder;
   auto const made = run_program({std::string(TOOLS) + "/mae_convert",
                                  "--model",
@@ -303,12 +303,19 @@ TEST_CASE(
     REQUIRE_MESSAGE(result.exit_code == 0, result.err);
     editable_file file(out);
     CHECK(file.metadata.at("precision") == precision);
+    auto const activations = file.metadata.at("activations");
+    CHECK((precision == "int8" ? activations == "fp32" || activations == "bf16"
+                               : activations == precision));
     return floats_of(file.tensor("features"));
   };
   auto const in_float = features(model, "fp32");
+  auto const in_bf16 = features(model, "bf16");
   auto const in_int8 = features(model, "int8");
   CHECK(features(folder.file("int8"), "int8") == in_int8);
   CHECK(in_float != in_int8);
-  for (std::size_t i = 0; i < in_float.size(); ++i)
+  CHECK(in_float != in_bf16);
+  for (std::size_t i = 0; i < in_float.size(); ++i) {
     CHECK(std::abs(in_float[i] - in_int8[i]) < 0.1F);
+    CHECK(std::abs(in_float[i] - in_bf16[i]) < 0.1F);
+  }
 }

@@ -2,8 +2,10 @@
 
 #include <mae/backend/concept.hpp>
 #include <mae/backend/eigen/eigen_backend.hpp>
+#include <mae/backend/tile/operand.hpp>
 #include <mae/backend/tile/quantised_operand.hpp>
 #include <mae/backend/tile/quantised_product.hpp>
+#include <mae/core/bfloat16.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/parallel.hpp>
 #include <mae/core/types.hpp>
@@ -11,17 +13,22 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 #include <vector>
 
 namespace mae {
 inline namespace MAE_ISA {
 inline namespace MAE_INT8_ISA {
 
-/// A lane of floats whose layers multiply int8: their weights are quantised by rows when they are
-/// packed, their input by rows before each product. All else, attention's products too, is
-/// eigen_lane<float>'s.
-class quantised_lane : public eigen_lane<float> {
-  using base = eigen_lane<float>;
+/// What stands between int8's layers, and what attention multiplies: bfloat16 where the processor
+/// has an instruction for its products, else float.
+using int8_activation = std::conditional_t<has_product_instruction<bfloat16>, bfloat16, float>;
+
+/// A lane whose layers multiply int8: their weights are quantised by rows when they are packed,
+/// their input by rows before each product. All else, attention's products too, is that of the
+/// activations' lane.
+class quantised_lane : public eigen_lane<int8_activation> {
+  using base = eigen_lane<int8_activation>;
   using int8 = int8_operand;
 
  public:
@@ -35,17 +42,17 @@ class quantised_lane : public eigen_lane<float> {
     return quantised_cells<int8>(depth, cols);
   }
   static packed_weights weights_at(cell const* memory, index_t depth, index_t cols) {
-    return quantised_at<int8>(memory, depth, cols);
+    return quantised_at<int8>(memory_as<float const>(memory), depth, cols);
   }
   /// Throws numeric_error for weights that are not finite, config_error for too many inputs.
   packed_weights pack_weights(matrix_view<float const> weights, cell* memory) const {
-    return pack_quantised<int8>(weights, memory);
+    return pack_quantised<int8>(weights, memory_as<float>(memory));
   }
 
   using base::multiply;
   /// Throws numeric_error where a value of x is not finite.
   template <class Epilogue>
-  void multiply(matrix_view<float const> x,
+  void multiply(matrix_view<operand const> x,
                 packed_weights const& weights,
                 Epilogue const& epilogue) const {
     rows_.reserve(x.rows, x.cols);
@@ -99,13 +106,15 @@ static_assert(Lane<quantised_lane>);
 /// The processor for inference in int8: what an encoder computes on it (quantised_encoder) are
 /// floats, its layers' products sums of whole numbers, the same on every processor. Nothing is
 /// trained on it.
-class quantised_backend : public eigen_backend<float> {
+class quantised_backend : public eigen_backend<int8_activation> {
  public:
   using lane = quantised_lane;
 
-  using eigen_backend<float>::eigen_backend;
+  using eigen_backend<int8_activation>::eigen_backend;
 
   static constexpr char const* precision() { return "int8"; }
+  /// "bf16" or "fp32": what is between the layers' products.
+  static constexpr char const* activations() { return precision_name<int8_activation>; }
   lane make_lane() const { return {}; }
   lane make_team_lane() const { return lane(threads()); }
 };

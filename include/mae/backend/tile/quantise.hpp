@@ -32,20 +32,22 @@ inline float quantised_scale(float most) {
 }
 
 /// The greatest magnitude of a row; infinite or NaN where a value of it is.
-inline float greatest_magnitude(float const* row, index_t count) {
+template <class T>
+float greatest_magnitude(T const* row, index_t count) {
   constexpr std::uint32_t magnitude = 0x7FFFFFFFU;
   std::int32_t most = 0;  // bits of magnitudes are ordered as their values, and NaN is beyond
   for (index_t i = 0; i < count; ++i)
-    most =
-        std::max(most, static_cast<std::int32_t>(std::bit_cast<std::uint32_t>(row[i]) & magnitude));
+    most = std::max(most,
+                    static_cast<std::int32_t>(
+                        std::bit_cast<std::uint32_t>(static_cast<float>(row[i])) & magnitude));
   return std::bit_cast<float>(most);
 }
 
 /// to[i] = offset + row[i] / scale, rounded half to even, for a row's own scale, which is returned.
 /// Throws numeric_error, which calls the row `name`, where a value is not finite.
-template <class Value>
+template <class Value, class T>
 float quantise_row(
-    float const* row, index_t count, char const* name, int offset, Value* __restrict to) {
+    T const* row, index_t count, char const* name, int offset, Value* __restrict to) {
   float const most = greatest_magnitude(row, count);
   if (!std::isfinite(most))
     throw numeric_error(std::string("a value of ") + name +
@@ -53,7 +55,8 @@ float quantise_row(
   float const scale = quantised_scale(most);
   float const inverse = 1 / scale;
   for (index_t i = 0; i < count; ++i)
-    to[i] = static_cast<Value>(static_cast<std::int32_t>(std::rint(row[i] * inverse)) + offset);
+    to[i] = static_cast<Value>(
+        static_cast<std::int32_t>(std::rint(static_cast<float>(row[i]) * inverse)) + offset);
   return scale;
 }
 

@@ -116,7 +116,8 @@ class quantised_rows {
 
   /// Quantises rows [first, last) of a, for which there is room. Throws numeric_error for a value
   /// that is not finite.
-  void quantise(matrix_view<float const> a, index_t first, index_t last) {
+  template <class T>
+  void quantise(matrix_view<T const> a, index_t first, index_t last) {
     index_t const depth = padded(a.cols);
     for (index_t row = first; row < last; ++row) {
       auto* const to = values_.data() + row * depth;
