@@ -105,7 +105,8 @@ static_assert(Lane<quantised_lane>);
 
 /// The processor for inference in int8: what an encoder computes on it (quantised_encoder) are
 /// floats, its layers' products sums of whole numbers, the same on every processor. Nothing is
-/// trained on it.
+/// trained on it. Lanes throw device_error in a program compiled for AMX where the system refuses
+/// its use.
 class quantised_backend : public eigen_backend<int8_activation> {
  public:
   using lane = quantised_lane;
