@@ -65,6 +65,7 @@ TEST_CASE_TEMPLATE("R3: a product is that of its operands in double, but for the
     for (index_t const depth : {9, 96})  // several blocks of rows, which are padded and are not
       CHECK(error_over_bound<O>(601, 40, depth, transposed) <= 1);
   }
+  CHECK(error_over_bound<O>(201, 136, 4096, false) <= 1);  // b is beyond a second cache
 }
 
 TEST_CASE_TEMPLATE(
