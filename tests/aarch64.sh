@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compiles what is written by instruction set (the sources of test_tile_* in CMakeLists.txt) for a
-# 64-bit ARM processor and runs its tests under qemu, in about a minute; products of int8 also for one
-# that has their instruction.
+# 64-bit ARM processor and runs its tests under qemu, in about two minutes; products of int8 also
+# for one that has their instruction.
 #
 # Needs, on Debian: g++-aarch64-linux-gnu, qemu-user-static and doctest-dev.
 set -euo pipefail
@@ -12,8 +12,8 @@ trap 'rm -r "$built"' EXIT
 ln -s /usr/include/doctest "$built/doctest"  # alone: the rest of /usr/include is another processor's
 
 compile() {  # source object flags...
-  aarch64-linux-gnu-g++ -std=c++20 -O2 "${@:3}" -DMAE_TESTS_DIR="\"$PWD\"" -I../include -Isupport \
-    -isystem "$built" -c "$1.cpp" -o "$built/$2.o"
+  aarch64-linux-gnu-g++ -std=c++20 -O2 "${@:3}" -DMAE_TESTS_DIR="\"$PWD\"" -I../include \
+    -Isupport -isystem "$built" -c "$1.cpp" -o "$built/$2.o"
 }
 run() {  # program objects...
   aarch64-linux-gnu-g++ -static -pthread "${@:2}" -o "$built/$1"
@@ -22,7 +22,8 @@ run() {  # program objects...
 
 compile support/main main
 objects=()
-for source in backend/tile_test backend/quantised_test core/math_test core/store_each_test op/attention_test; do
+for source in backend/tile_test backend/quantised_test core/math_test core/store_each_test \
+  op/attention_test; do
   compile "$source" "$(basename "$source")"
   objects+=("$built/$(basename "$source").o")
 done

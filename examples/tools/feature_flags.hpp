@@ -37,7 +37,7 @@ inline pretrain::flag feature_precision_flag(feature_precision& precision) {
       feature_precision_words,
       precision,
       "what the encoder's layers multiply: bf16, and int8 with a scale for each\n"
-      "row, are less exact, and faster where the processor has products of them");
+      "row, are less exact, and faster where processors multiply them");
 }
 
 /// Where the images of --data come from, which is said.

@@ -102,6 +102,11 @@ TEST_CASE("every tool explains itself") {
   for (std::string const tool : {"mae_convert", "mae_features", "mae_probe", "mae_reconstruct"}) {
     CAPTURE(tool);
     std::string const help = output_of(tool, {"--help"});
+    std::istringstream lines(help);
+    for (std::string line; std::getline(lines, line);) {
+      CAPTURE(line);
+      CHECK(line.size() <= 100);
+    }
     CHECK(holds(help, "Usage: " + tool + " --model"));
     CHECK(holds(help, "--model FILE|DIR"));
     CHECK(output_of(tool, {"--version"}) == tool + " " MAE_VERSION "\n");

@@ -13,11 +13,12 @@
 #include <utility>
 #include <vector>
 
-// int8 products in a graph of ONNX, as quantised_lane has them: whole numbers with a scale for each
-// row of weights and each row of what they multiply. QuantizeLinear, of the pairs that are called
-// QDQ, has no scale for each row of a batch of any size; MatMulInteger's factors may have any.
-// Both factors are unsigned, of zero point 128: where processors lack VNNI, ONNX Runtime (1.32)
-// saturates the sums of unsigned by signed, and takes three times as long for signed by signed.
+// int8 products in a graph of ONNX, as quantised_lane has them, floats between: whole numbers with
+// a scale for each row of weights and each row of what they multiply. QuantizeLinear, of the pairs
+// that are called QDQ, has no scale for each row of a batch of any size; MatMulInteger's factors
+// may have any. Both factors are unsigned, of zero point 128: where processors lack VNNI, ONNX
+// Runtime (1.32) saturates the sums of unsigned by signed, and takes three times as long for signed
+// by signed.
 
 namespace mae::detail {
 

@@ -12,9 +12,9 @@
 namespace mae {
 
 /// An encoder whose layers multiply int8, a scale for each row of weights and of activations; layer
-/// norms, softmax, GELU and sums of residuals stay in float, and activations are int8_activation.
-/// An image's features do not depend on the images beside it, nor on the number of threads. Of a
-/// file: open_pretrained_encoder( read_pretrained(path), quantised_backend()).
+/// norms, softmax, GELU and sums of residuals stay in float, and what stands between layers is
+/// int8_activation. An image's features do not depend on the images beside it, nor on the number of
+/// threads. Of a file: open_pretrained_encoder(read_pretrained(path), quantised_backend()).
 using quantised_encoder = sized_encoder<quantised_backend>;
 
 namespace detail {

@@ -20,8 +20,8 @@ namespace mae {
 inline namespace MAE_ISA {
 inline namespace MAE_INT8_ISA {
 
-/// What stands between int8's layers, and what attention multiplies: bfloat16 where the processor
-/// has an instruction for its products, else float.
+/// What stands between int8's layers, and what attention multiplies: bfloat16 where it is compiled
+/// for its product, else float.
 using int8_activation = std::conditional_t<has_product_instruction<bfloat16>, bfloat16, float>;
 
 /// A lane whose layers multiply int8: their weights are quantised by rows when they are packed,
@@ -79,6 +79,7 @@ class quantised_lane : public eigen_lane<int8_activation> {
   void reserve_products(index_t rows, index_t width) const {
     base::reserve_products(rows, width);
     rows_.reserve(rows, width);
+    for (auto const& each : members_) each.base::reserve_products(rows, width);
   }
 
  private:
@@ -104,9 +105,9 @@ class quantised_lane : public eigen_lane<int8_activation> {
 static_assert(Lane<quantised_lane>);
 
 /// The processor for inference in int8: what an encoder computes on it (quantised_encoder) are
-/// floats, its layers' products sums of whole numbers, the same on every processor. Nothing is
-/// trained on it. Lanes throw device_error in a program compiled for AMX where the system refuses
-/// its use.
+/// floats, its layers' products sums of whole numbers, of the same inputs the same everywhere.
+/// Nothing is trained on it. Lanes throw device_error in a program compiled for AMX where the
+/// system refuses its use.
 class quantised_backend : public eigen_backend<int8_activation> {
  public:
   using lane = quantised_lane;

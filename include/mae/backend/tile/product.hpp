@@ -98,7 +98,8 @@ void finish_tile(sum_of<O> const* sums,
 }
 
 /// A block of rows times one panel after the other. While a panel is multiplied, the next one is
-/// fetched, a share with each tile.
+/// fetched, a share with each tile; for tile registers, where it comes from beyond the second
+/// cache.
 template <class O, class Epilogue>
 class block_product {
  public:
@@ -106,13 +107,7 @@ class block_product {
   block_product(index_t first, index_t last, packed_matrix<O> const& b, Epilogue const& epilogue)
       : first_(first), last_(last), b_(b), epilogue_(epilogue) {
     index_t const tiles = ceil_div(last - first, tile_rows<O>);
-    if constexpr (has_tile_registers<O>)
-      share_ =
-          is_streamed(b)
-              ? ceil_div(depth_cells<O> * tile_cols<O> * static_cast<index_t>(sizeof(cell_of<O>)),
-                         tiles * cache_line)
-              : 0;
-    else
+    if (!has_tile_registers<O> || is_streamed(b))
       share_ = round_up(ceil_div(panel_bytes<O>(b.depth), tiles), cache_line);
   }
 
@@ -122,7 +117,7 @@ class block_product {
     for (col_ = b_.first_col; col_ < b_.cols; col_ += tile_cols<O>) {
       bool const is_last = col_ + tile_cols<O> >= b_.cols;
       next_panel_ = memory_as<char const>(b_.panel(col_ / tile_cols<O> + 1));
-      next_share_ = is_last ? 0 : share_;
+      next_bytes_ = is_last ? 0 : panel_bytes<O>(b_.depth);
       tiles();
     }
   }
@@ -137,10 +132,9 @@ class block_product {
     index_t const cols = std::min(tile_cols<O>, b_.cols - col_);
     if constexpr (has_tile_registers<O>) {
       static_assert(tile_cols<O> == 32 && depth_cells<O> == 16);
-      index_t const blocks = depth / depth_cells<O>;
+      auto const [next, bytes] = next_share();
       multiply_in_tile_registers<O, rows>(
-          blocks, a, stride, panel, sums_.data(), next_panel_, next_share_);
-      next_panel_ += blocks * next_share_ * cache_line;
+          depth / depth_cells<O>, a, stride, panel, sums_.data(), next, bytes);
     } else {
       multiply_tile<O, order, rows>(depth, a, stride, panel, sums_.data(), ahead);
     }
@@ -148,6 +142,18 @@ class block_product {
   }
 
  private:
+  struct panel_share {
+    char const* from;
+    index_t bytes;
+  };
+  /// What is left of the next panel, at most a share.
+  panel_share next_share() {
+    panel_share const share{next_panel_, std::min(share_, next_bytes_)};
+    next_panel_ += share.bytes;
+    next_bytes_ -= share.bytes;
+    return share;
+  }
+
   /// What is asked for while a tile is summed: what its own result meets, and a share of the next
   /// panel. Tile registers sum too soon for the former, so that it is what the next tile's result
   /// meets, while this one's is finished.
@@ -159,9 +165,8 @@ class block_product {
       if (next_col >= b_.cols) return {};
       return {epilogue_.meets(next_row, next_col), std::min(rows, last_ - next_row)};
     } else {
-      char const* const panel = next_panel_;
-      next_panel_ += next_share_;
-      return {epilogue_.meets(row, col_), end, panel, next_share_};
+      auto const [next, bytes] = next_share();
+      return {epilogue_.meets(row, col_), end, next, bytes};
     }
   }
 
@@ -169,10 +174,10 @@ class block_product {
   index_t last_;
   packed_matrix<O> const& b_;
   Epilogue const& epilogue_;
-  index_t share_;  // of the next panel with each tile: bytes, or a line for each of its blocks
+  index_t share_ = 0;  // of the next panel with each tile, bytes
   index_t col_ = 0;
   char const* next_panel_ = nullptr;
-  index_t next_share_ = 0;
+  index_t next_bytes_ = 0;
   alignas(vector_bytes)
       std::array<sum_of<O>, static_cast<std::size_t>(tile_rows<O>* tile_cols<O>)> sums_;
 };

@@ -98,8 +98,9 @@ struct register_products<int8_of_signed_four> {
 #endif
 
 /// sums (rows, 32) = a (rows, 16 * blocks) * b, in cells; `rows` 16 or 32. A block of b is 16 rows
-/// of 32 cells. With each block so many lines from `ahead` on are asked for, into the second cache:
-/// into the first they come no sooner, since the loads of tiles fill its queue.
+/// of 32 cells. `bytes_ahead` from `ahead` on, whole lines, are asked for, some with each block,
+/// into the second cache: into the first they come no sooner, since the loads of tiles fill its
+/// queue.
 template <class O, index_t rows>
 __attribute__((noinline)) void multiply_in_tile_registers(index_t blocks,
                                                           char const* a,
@@ -107,10 +108,12 @@ __attribute__((noinline)) void multiply_in_tile_registers(index_t blocks,
                                                           cell_of<O> const* b,
                                                           sum_of<O>* sums,
                                                           char const* ahead,
-                                                          index_t lines_ahead) {
+                                                          index_t bytes_ahead) {
   static_assert(rows == register_rows || rows == 2 * register_rows);
   constexpr index_t cols = 32;
   constexpr index_t line = cols * static_cast<index_t>(sizeof(sum_of<O>));
+  index_t const lines_each =
+      bytes_ahead == 0 ? 0 : ceil_div(bytes_ahead, blocks * register_row_bytes);
   asm volatile("" ::: "memory");  // g++ does not know that tiles are loaded from memory
   _tile_zero(0);
   _tile_zero(1);
@@ -127,8 +130,11 @@ __attribute__((noinline)) void multiply_in_tile_registers(index_t blocks,
     }
     a += register_row_bytes;
     b += register_rows * cols;
-    for (index_t i = 0; i < lines_ahead; ++i, ahead += register_row_bytes)
+    for (index_t i = 0; i < lines_each && bytes_ahead > 0; ++i) {
       __builtin_prefetch(ahead, 0, 2);
+      ahead += register_row_bytes;
+      bytes_ahead -= register_row_bytes;
+    }
   }
   _tile_stored(0, sums, line);
   _tile_stored(1, sums + cols / 2, line);
