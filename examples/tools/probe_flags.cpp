@@ -152,7 +152,7 @@ std::vector<pretrain::flag_group> flags_for(probe_options& o) {
                          reader_words,
                          o.readers,
                          "how: by nearest neighbours, by a linear classifier, by one whose\n"
-                         "queries learn which patches to look at, by the first two, or by all"),
+                         "queries learn which patches to look at, by the first two, or all"),
         {"knn",
          "K,K,...",
          "how many nearest neighbours vote, each with exp(similarity / 0.07);\n"
@@ -181,16 +181,16 @@ std::vector<pretrain::flag_group> flags_for(probe_options& o) {
          pretrain::whole(o.settings.probe_images, 0, pretrain::a_billion)},
         {"folds",
          "N",
-         "leave the test images alone, as the tuning of a training should: each Nth of\n"
-         "the training images is graded by what has read the others; 0: off [0]",
+         "leave the test images alone, as tuning should: each Nth of the training\n"
+         "images is graded by what has read the others; 0: off [0]",
          pretrain::whole(o.folds, 0, most_folds)},
         {"out",
          "DIR",
          "also write layers.csv there: a line for each block that is read, a\n"
-         "column for each way of reading, in percent of what is graded; report.html,\n"
-         "a page that shows them; with --layer all also layers.svg, their curves;\n"
-         "with --visible instead visible.csv, .json and .svg; with --visible-objects\n"
-         "objects.csv",
+         "column for each way of reading, in percent of what is graded;\n"
+         "report.html, a page that shows them; with --layer all also layers.svg,\n"
+         "their curves; with --visible instead visible.csv, .json and .svg; with\n"
+         "--visible-objects objects.csv",
          pretrain::words(o.out)},
         threads_flag(o)}},
       {"Some patches of images", visible_flags(o)},
