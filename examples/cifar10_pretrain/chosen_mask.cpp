@@ -265,6 +265,30 @@ chosen_mask by_density(options const& o,
   return of(mae::density_mask(measured));
 }
 
+/// A mask whose network learns.
+chosen_mask learning(options const& o, mae::model_config const& config) {
+  mae::patch_scorer_options const network{.lr = o.mask_lr, .seed = o.seed};
+  auto const of = [](auto mask) { return chosen_mask(chosen_mask::any{std::move(mask)}); };
+  if (o.mask == mask_choice::learned)
+    return of(mae::learned_mask(config,
+                                {.ratio = o.mask_ratio,
+                                 .decided = o.mask_decided,
+                                 .hard = o.mask_hard.value_or(mae::hard_patches::hidden),
+                                 .network = network}));
+  if (o.mask == mask_choice::sampling)
+    return of(mae::sampling_mask(config,
+                                 {.ratio = o.mask_ratio,
+                                  .hard = o.mask_hard.value_or(mae::hard_patches::shown),
+                                  .entropy = o.mask_entropy,
+                                  .network = network}));
+  return of(mae::gate_mask(config,
+                           {.ratio = o.mask_ratio,
+                            .hard = o.mask_hard.value_or(mae::hard_patches::shown),
+                            .weighs = o.mask_targets == target_weights::weighed,
+                            .entropy = o.mask_entropy,
+                            .network = network}));
+}
+
 }  // namespace
 
 mae::patch_levels make_levels(options const& settings,
@@ -292,7 +316,6 @@ chosen_mask make_mask(options const& settings,
                       mae::model_config const& config,
                       mae::thread_pool& threads) {
   auto const& o = settings;
-  mae::patch_scorer_options const network{.lr = o.mask_lr, .seed = o.seed};
   auto const of = [](auto mask) { return chosen_mask(chosen_mask::any{std::move(mask)}); };
   switch (o.mask) {
     case mask_choice::ramped:
@@ -318,24 +341,9 @@ chosen_mask make_mask(options const& settings,
                                  .period = period_of(o, images),
                                  .measure = measure_of(o.mask_measure)}));
     case mask_choice::learned:
-      return of(mae::learned_mask(config,
-                                  {.ratio = o.mask_ratio,
-                                   .decided = o.mask_decided,
-                                   .hard = o.mask_hard.value_or(mae::hard_patches::hidden),
-                                   .network = network}));
     case mask_choice::sampling:
-      return of(mae::sampling_mask(config,
-                                   {.ratio = o.mask_ratio,
-                                    .hard = o.mask_hard.value_or(mae::hard_patches::shown),
-                                    .entropy = o.mask_entropy,
-                                    .network = network}));
     case mask_choice::gate:
-      return of(mae::gate_mask(config,
-                               {.ratio = o.mask_ratio,
-                                .hard = o.mask_hard.value_or(mae::hard_patches::shown),
-                                .weighs = o.mask_targets == target_weights::weighed,
-                                .entropy = o.mask_entropy,
-                                .network = network}));
+      return learning(o, config);
     case mask_choice::none:
       return of(mae::no_mask{});
     case mask_choice::uniform:
