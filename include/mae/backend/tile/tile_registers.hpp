@@ -1,11 +1,11 @@
 #pragma once
 
 #include <mae/backend/tile/operand.hpp>
-#include <mae/backend/tile/quantised_operand.hpp>
 #include <mae/core/isa.hpp>
 #include <mae/core/types.hpp>
 
 #ifdef MAE_HAS_TILE_REGISTERS
+#include <mae/backend/tile/quantised_operand.hpp>
 #include <mae/core/bfloat16.hpp>
 #include <mae/core/error.hpp>
 
