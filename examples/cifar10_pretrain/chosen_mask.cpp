@@ -254,39 +254,45 @@ std::int64_t period_of(options const& settings, image_set const& images) {
   return std::max<std::int64_t>(1, images.size() / of_step);
 }
 
+template <class Mask>
+chosen_mask chosen_mask_of(Mask mask) {
+  return chosen_mask(chosen_mask::any{std::move(mask)});
+}
+
 chosen_mask by_density(options const& o,
                        image_set const& images,
                        mae::model_config const& config,
                        mae::thread_pool& threads) {
-  auto const of = [](auto mask) { return chosen_mask(chosen_mask::any{std::move(mask)}); };
-  if (o.mask_measure == density_choice::loss) return of(density_by_losses(o, images));
+  if (o.mask_measure == density_choice::loss) return chosen_mask_of(density_by_losses(o, images));
   auto const measured = measured_density(o, images, config.patch, threads);
-  if (o.mask_budget == mask_budget_choice::batch) return of(mae::batch_density_mask(measured));
-  return of(mae::density_mask(measured));
+  if (o.mask_budget == mask_budget_choice::batch)
+    return chosen_mask_of(mae::batch_density_mask(measured));
+  return chosen_mask_of(mae::density_mask(measured));
 }
 
 /// A mask whose network learns.
 chosen_mask learning(options const& o, mae::model_config const& config) {
   mae::patch_scorer_options const network{.lr = o.mask_lr, .seed = o.seed};
-  auto const of = [](auto mask) { return chosen_mask(chosen_mask::any{std::move(mask)}); };
   if (o.mask == mask_choice::learned)
-    return of(mae::learned_mask(config,
-                                {.ratio = o.mask_ratio,
-                                 .decided = o.mask_decided,
-                                 .hard = o.mask_hard.value_or(mae::hard_patches::hidden),
-                                 .network = network}));
+    return chosen_mask_of(
+        mae::learned_mask(config,
+                          {.ratio = o.mask_ratio,
+                           .decided = o.mask_decided,
+                           .hard = o.mask_hard.value_or(mae::hard_patches::hidden),
+                           .network = network}));
   if (o.mask == mask_choice::sampling)
-    return of(mae::sampling_mask(config,
-                                 {.ratio = o.mask_ratio,
-                                  .hard = o.mask_hard.value_or(mae::hard_patches::shown),
-                                  .entropy = o.mask_entropy,
-                                  .network = network}));
-  return of(mae::gate_mask(config,
+    return chosen_mask_of(
+        mae::sampling_mask(config,
                            {.ratio = o.mask_ratio,
                             .hard = o.mask_hard.value_or(mae::hard_patches::shown),
-                            .weighs = o.mask_targets == target_weights::weighed,
                             .entropy = o.mask_entropy,
                             .network = network}));
+  return chosen_mask_of(mae::gate_mask(config,
+                                       {.ratio = o.mask_ratio,
+                                        .hard = o.mask_hard.value_or(mae::hard_patches::shown),
+                                        .weighs = o.mask_targets == target_weights::weighed,
+                                        .entropy = o.mask_entropy,
+                                        .network = network}));
 }
 
 }  // namespace
@@ -316,40 +322,40 @@ chosen_mask make_mask(options const& settings,
                       mae::model_config const& config,
                       mae::thread_pool& threads) {
   auto const& o = settings;
-  auto const of = [](auto mask) { return chosen_mask(chosen_mask::any{std::move(mask)}); };
   switch (o.mask) {
     case mask_choice::ramped:
-      return of(mae::ramped_mask(
+      return chosen_mask_of(mae::ramped_mask(
           {.from = o.mask_from, .to = o.mask_to, .begins = o.ramp_begins, .ends = o.ramp_ends}));
     case mask_choice::random:
-      return of(mae::random_ratio_mask({.low = o.mask_from, .high = o.mask_to}));
+      return chosen_mask_of(mae::random_ratio_mask({.low = o.mask_from, .high = o.mask_to}));
     case mask_choice::saliency:
-      return of(measured_saliency_mask(o, images, config.patch, threads));
+      return chosen_mask_of(measured_saliency_mask(o, images, config.patch, threads));
     case mask_choice::block:
-      return of(mae::block_mask(o.mask_ratio));
+      return chosen_mask_of(mae::block_mask(o.mask_ratio));
     case mask_choice::grid:
-      return of(mae::grid_mask(o.mask_ratio));
+      return chosen_mask_of(mae::grid_mask(o.mask_ratio));
     case mask_choice::column:
-      return of(mae::column_mask(o.mask_ratio, config.grid_columns()));
+      return chosen_mask_of(mae::column_mask(o.mask_ratio, config.grid_columns()));
     case mask_choice::file:
-      return of(read_masks(o.mask_file, config.num_patches(), images.size(), o.more_masks));
+      return chosen_mask_of(
+          read_masks(o.mask_file, config.num_patches(), images.size(), o.more_masks));
     case mask_choice::density:
       return by_density(o, images, config, threads);
     case mask_choice::levels:
-      return of(mae::level_mask({.from = o.levels_from,
-                                 .to = o.levels_to,
-                                 .period = period_of(o, images),
-                                 .measure = measure_of(o.mask_measure)}));
+      return chosen_mask_of(mae::level_mask({.from = o.levels_from,
+                                             .to = o.levels_to,
+                                             .period = period_of(o, images),
+                                             .measure = measure_of(o.mask_measure)}));
     case mask_choice::learned:
     case mask_choice::sampling:
     case mask_choice::gate:
       return learning(o, config);
     case mask_choice::none:
-      return of(mae::no_mask{});
+      return chosen_mask_of(mae::no_mask{});
     case mask_choice::uniform:
       break;
   }
-  return of(mae::uniform_mask<>(o.mask_ratio));
+  return chosen_mask_of(mae::uniform_mask<>(o.mask_ratio));
 }
 
 }  // namespace pretrain
